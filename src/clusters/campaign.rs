@@ -18,7 +18,8 @@ use crate::facet::FacetKind;
 use crate::fingerprint::{ClusterId, ClusterSubject};
 use crate::{EventId, Series, Sighting};
 
-/// A pattern by which failures are recognized as a campaign.
+/// A pattern of failures that makes a campaign: which failures form a group, and which distinct items are counted in
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(IntoStaticStr, VariantArray)]
@@ -38,40 +39,42 @@ pub enum Shape {
     Spraying,
 }
 
-/// The number of distinct items within a span of time that makes a campaign.
+/// The limit from which a group of failures is a campaign: a number of distinct items within a span of event time.
+///
+/// What the items are, such as calls or regions, depends on the [`Shape`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threshold {
-    /// The minimum number of distinct items.
+    /// The minimum number of distinct items; [`Shape`] states for each shape what the items are.
     pub items: usize,
-    /// The length of the span in seconds of event time; the items lie less than this apart.
+    /// The length of the span, in seconds of event time; the first and the last item are less than this apart.
     pub seconds: i64,
 }
 
-/// The time without a further event after which a campaign is over, in seconds.
+/// The time without a further event of a campaign after which the campaign is over, in seconds of event time.
 pub const QUIET_SECONDS: i64 = 30 * 60;
 
-/// The multiples of the threshold at which a growing campaign is alerted again.
+/// The multiples of the shape's [`Threshold::items`] at which a growing campaign is alerted again.
 pub const MILESTONES: [usize; 3] = [2, 4, 8];
 
-/// A failure with the facts that the search for campaigns reads.
+/// One event as the search for campaigns reads it: time, id, facets, and the subject of its cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Occurrence {
-    /// The event time.
+    /// The event time of the call.
     pub at: Timestamp,
     /// The id of the event; occurrences of the same second are sorted by it.
     pub id: EventId,
     /// The cluster and the facets of the event.
     pub series: Arc<Series>,
-    /// The account, call, error code and class of the cluster.
+    /// The account, call, error code and class of the event's cluster.
     pub subject: Arc<ClusterSubject>,
 }
 
 /// The subject (account, call, error code and class) of each cluster.
 pub type Subjects = BTreeMap<ClusterId, Arc<ClusterSubject>>;
 
-/// Returns events as occurrences, sorted by time and then by event id.
+/// Converts events to occurrences, sorted by time and then by event id.
 ///
-/// Events without a usable time are left out, and events of clusters that are not in `subjects`.
+/// Events without a usable time and events of clusters that are not in `subjects` are left out.
 pub fn occurrences<'e>(
     events: impl IntoIterator<Item = &'e (EventId, Sighting)>,
     subjects: &Subjects,
@@ -89,36 +92,37 @@ pub fn occurrences<'e>(
     occurrences
 }
 
-/// Many failures within a short time that have one cause.
+/// Failures of one actor in one account that reached the threshold of at least one [`Shape`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Campaign {
-    /// The shapes of the campaign; several if one actor has several at the same time.
+    /// The shapes whose thresholds were reached; several if campaigns of one actor overlapped and were joined.
     pub shapes: BTreeSet<Shape>,
-    /// What the failures have in common: a caller's name, for [`Shape::Widespread`] the id of a cluster, and for
-    /// [`Shape::Spraying`] a network.
+    /// The value that all failures have in common: a caller's name, for [`Shape::Widespread`] the id of a cluster, and
+    /// for [`Shape::Spraying`] a network.
     pub actor: String,
-    /// The account of the failures.
+    /// The id of the account whose trail contains the failures; `unknown` if the records name no account.
     pub account_id: String,
-    /// The time of the first event.
+    /// The event time of the campaign's first event.
     pub began: Timestamp,
-    /// The time of the event that reached the threshold.
+    /// The time of the event with which the campaign reached its threshold.
     pub opened: Timestamp,
-    /// The time of the last event.
+    /// The event time of the campaign's last event so far.
     pub last: Timestamp,
-    /// The ids of all events.
+    /// The ids of all events of the campaign.
     pub events: BTreeSet<EventId>,
-    /// The number of distinct items, of the shape that has most.
+    /// The number of distinct items, such as calls or regions; with several shapes, the number of the shape that has
+    /// most.
     pub items: usize,
-    /// The [`MILESTONES`] that were reached, each with the time of the event that reached it.
+    /// The [`MILESTONES`] that the campaign reached, each with the time of the event that reached it.
     pub milestones: Vec<(usize, Timestamp)>,
-    /// The clusters of the events.
+    /// The ids of the clusters that the events belong to.
     pub clusters: BTreeSet<ClusterId>,
-    /// The calls of the events, as `service:action`.
+    /// The APIs that the events called, as `service:action`, such as `s3:GetObject`.
     pub calls: BTreeSet<String>,
 }
 
 impl Shape {
-    /// All shapes.
+    /// All shapes, in the order of their declaration.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
@@ -127,7 +131,7 @@ impl Shape {
         self.into()
     }
 
-    /// Returns the threshold of the shape.
+    /// Returns the number of items, and the span of time, from which failures of this shape are a campaign.
     pub fn threshold(self) -> Threshold {
         let (items, minutes) = match self {
             Self::Breadth | Self::Depth | Self::Widespread | Self::BruteForce => (10, 10),
@@ -197,19 +201,21 @@ struct Actor {
     within: String,
 }
 
-/// Checks whether failures of a class can be part of a campaign: refusals and failed sign-ins.
+/// Checks whether events of a class can be part of a campaign.
+///
+/// These are refusals ([`Class::Denied`], [`Class::Vpce`]) and failed sign-ins.
 pub fn is_suspect(class: Class) -> bool {
     matches!(class, Class::Denied | Class::Vpce | Class::Signin)
 }
 
 impl Occurrence {
-    /// Checks whether the occurrence can be part of a campaign, by its class.
+    /// Checks whether the event can be part of a campaign: whether it is a refusal or a failed sign-in.
     pub fn is_suspect(&self) -> bool {
         is_suspect(self.subject.class)
     }
 }
 
-/// Finds the campaigns among occurrences, and returns them in the order in which they opened.
+/// Finds the campaigns among occurrences, and returns them sorted by the time at which they reached their threshold.
 ///
 /// The occurrences may come in any order. `is_first` returns whether an occurrence is the first of its caller in its
 /// cluster; [`Shape::Widespread`] counts only these.
@@ -241,10 +247,10 @@ pub fn campaigns(
     campaigns
 }
 
-/// Finds the campaigns among the occurrences of some hours where the time before these hours is not known.
+/// Finds the campaigns among the occurrences of a period, if no occurrences before the period are known.
 ///
-/// `is_new` returns whether a cluster is new in these hours. Only in new clusters is it known which occurrence is the
-/// first of its caller, so [`Shape::Widespread`] is found only there.
+/// `is_new` returns whether the first event of a cluster lies in the period. Only in these clusters is the first event
+/// of each caller known, so [`Shape::Widespread`] is found only there.
 pub fn campaigns_within(
     occurrences: &[Occurrence],
     is_new: impl Fn(ClusterId) -> bool,
@@ -355,15 +361,15 @@ impl Campaign {
         }
     }
 
-    /// Returns the time when the campaign was over, [`QUIET_SECONDS`] after its last event.
+    /// Returns the time at which the campaign was over: [`QUIET_SECONDS`] after its last event.
     ///
-    /// `None` if it is not over yet at the moment `as_of` of event time.
+    /// `None` if this time is after `as_of`, a moment of event time: the campaign may still grow.
     pub fn closed(&self, as_of: Timestamp) -> Option<Timestamp> {
         let over = Timestamp::from_seconds(self.last.seconds() + QUIET_SECONDS)?;
         (over <= as_of).then_some(over)
     }
 
-    /// Checks whether a cluster belongs to the campaign and a moment lies between its first and last event.
+    /// Checks whether `cluster` belongs to the campaign, and `at` lies between the campaign's first and last event.
     pub fn covers(&self, cluster: ClusterId, at: Timestamp) -> bool {
         self.clusters.contains(&cluster) && (self.began..=self.last).contains(&at)
     }
@@ -372,14 +378,14 @@ impl Campaign {
 /// The time span of a campaign that was alerted, by which a later search recognizes the same campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CampaignSpan {
-    /// The time of the first event.
+    /// The event time of the campaign's first event.
     pub began: Timestamp,
-    /// The time of the last event so far.
+    /// The event time of the campaign's last event so far.
     pub last: Timestamp,
 }
 
 impl CampaignSpan {
-    /// Returns the span of a campaign.
+    /// Returns the span from the first to the last event of a campaign.
     pub fn of(campaign: &Campaign) -> Self {
         Self {
             began: campaign.began,
@@ -387,16 +393,16 @@ impl CampaignSpan {
         }
     }
 
-    /// Checks whether a campaign of the same actor belongs to this span: it begins at most [`QUIET_SECONDS`] after
-    /// the end.
+    /// Checks whether a campaign of the same actor is the campaign of this span: whether it begins at most
+    /// [`QUIET_SECONDS`] after [`CampaignSpan::last`].
     ///
-    /// A campaign that begins earlier belongs to the span too. A search finds a slightly different start when more
-    /// events have arrived, so the start alone does not identify a campaign.
+    /// A campaign that begins before the span is the same campaign too. A search finds a slightly different start when
+    /// more events have arrived, so the start alone does not identify a campaign.
     pub fn is_of(&self, campaign: &Campaign) -> bool {
         campaign.began.seconds_since(self.last) <= QUIET_SECONDS
     }
 
-    /// Returns the span extended by the events of a campaign.
+    /// Returns the span extended so that it contains all events of a campaign.
     #[must_use]
     pub fn with(self, campaign: &Campaign) -> Self {
         Self {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facet::FacetKind;
 
-/// The kind of program that made a call, as far as it affects the severity.
+/// The kind of program that made a call; only kinds that change the severity of a cluster are distinguished.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProgramKind {
@@ -26,7 +26,7 @@ pub enum ProgramKind {
     Other,
 }
 
-/// The kind of caller, as far as it affects the severity.
+/// The kind of caller; only kinds that change the severity of a cluster are distinguished.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Caller {
@@ -39,7 +39,7 @@ pub enum Caller {
     Other,
 }
 
-/// Whether a call reads or writes.
+/// Whether a call reads or writes, as in [`FacetKind::Access`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
@@ -52,7 +52,7 @@ pub enum Access {
     Unknown,
 }
 
-/// The facts about a call that a severity is computed from.
+/// The facts about one call that the severity of its cluster is computed from.
 ///
 /// The JSON form contains only facts that differ from the default, to save space.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,22 +61,26 @@ pub struct Circumstance {
     /// Whether the call reads or writes.
     #[serde(skip_serializing_if = "is_default")]
     pub access: Access,
-    /// The kind of program that made the call.
+    /// The kind of program that made the call, such as the console or a security scanner.
     #[serde(skip_serializing_if = "is_default")]
     pub means: ProgramKind,
-    /// The kind of caller.
+    /// The kind of caller: root user, anonymous, or any other.
     #[serde(skip_serializing_if = "is_default")]
     pub caller: Caller,
     /// Whether a long-term access key (`AKIA…`) signed the request.
     #[serde(skip_serializing_if = "is_default")]
     pub is_long_term_key: bool,
-    /// Whether the caller belongs to another account; `false` if either account is unknown.
+    /// Whether the caller's account is not the account of the cluster, whose trail contains the event.
+    ///
+    /// `false` if either account is unknown.
     #[serde(skip_serializing_if = "is_default")]
     pub is_foreign: bool,
     /// Whether a sign-in used multi-factor authentication; `false` for other calls.
     #[serde(skip_serializing_if = "is_default")]
     pub is_second_factor: bool,
-    /// The severity that a rule of the user sets, and the name of the rule; `None` without such a rule.
+    /// The name of the severity that a rule of the user sets for the event, and the name of that rule.
+    ///
+    /// `None` if no rule sets a severity for the event.
     #[serde(skip_serializing_if = "is_default")]
     pub ruled: Option<(String, String)>,
 }
@@ -86,7 +90,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl Circumstance {
-    /// Derives the circumstance of an event in an account; `facet` returns the event's facet of a kind.
+    /// Derives the circumstance of one event from its facets; `facet` returns the event's value of a kind.
     ///
     /// `account_id` is the account of the event's cluster, twelve digits or `unknown`.
     pub fn of<'a>(account_id: &str, facet: impl Fn(FacetKind) -> Option<&'a str>) -> Self {
@@ -122,12 +126,14 @@ impl Circumstance {
     }
 }
 
-/// The distinct circumstances of all events of a cluster.
+/// The distinct circumstances of all events of a cluster; the severity of the cluster is computed from them.
 pub type Circumstances = BTreeSet<Circumstance>;
 
-/// Chooses the spelling of an error code that is shown: the shortest, and of equally short ones the first in byte order.
+/// Chooses the spelling of an error code to show, from all spellings in a cluster: the shortest, and of equally short
+/// ones the first in byte order.
 ///
-/// Returns `None` without any spelling.
+/// Spellings of one code are, for example, `AccessDenied` and `AccessDeniedException`. Returns `None` if `codes` is
+/// empty.
 pub fn shown_code<'c>(codes: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     codes.min_by_key(|code| (code.len(), *code))
 }

@@ -47,7 +47,7 @@ pub enum Class {
     Watch,
 }
 
-/// The decision on one record: cluster it, leave it out, or nothing to do.
+/// The result of [`select`] for one record: whether it goes into a cluster, with its class, or why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
     /// The record goes into a cluster: a failure, or a sensitive call that succeeded.
@@ -63,12 +63,14 @@ impl Class {
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the stable name in lower case, such as `denied`; the name is part of the cluster identity.
+    /// Returns the name of the class in lower case, such as `denied`.
+    ///
+    /// The name never changes, because it is part of the cluster identity.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Finds a class by its stable name; `None` for an unknown name.
+    /// Returns the class with a name that [`Class::name`] returned; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name)
     }
@@ -314,7 +316,7 @@ fn letter(byte: u8) -> u64 {
     1 << (byte & 63)
 }
 
-/// Removes the parts of an error code that services use inconsistently.
+/// Returns an error code without the parts that services use inconsistently.
 ///
 /// These are EC2's prefixes `Client.` and `Server.`, and a final `Exception`, `Error` or `Fault`.
 pub fn stem(code: &str) -> &str {
@@ -329,7 +331,7 @@ pub fn stem(code: &str) -> &str {
         .unwrap_or(code)
 }
 
-/// Returns the class of an error code; [`Class::Other`] for an unknown code.
+/// Returns the class of an error code, spelled as in `errorCode`; [`Class::Other`] for an unknown code.
 pub fn of_code(code: &str) -> Class {
     let stem = stem(code);
     // With the prefix `Server.` EC2 blames itself. Rows before the first row of `Server` are more specific.
@@ -341,26 +343,29 @@ pub fn of_code(code: &str) -> Class {
         .map_or(Class::Other, |(class, _)| *class)
 }
 
-/// The reason for which [`select`] does not select a call that succeeded.
+/// The reason in [`Selection::NotSelected`] for a call that succeeded and is not a sensitive call.
 pub const NO_ERROR: &str = "no_error";
 
-/// The reason for which [`select`] does not select JSON that is no event of CloudTrail.
+/// The reason in [`Selection::NotSelected`] for JSON that is not a CloudTrail event.
 pub const NO_EVENT: &str = "not_an_api_event";
 
-/// A filter that skips records, without parsing them, that [`select`] would not select because of [`NO_ERROR`].
+/// A filter that recognizes most records of calls that succeeded, so that they need not be parsed.
+///
+/// For each record that the filter recognizes, [`select`] would return [`Selection::NotSelected`] with [`NO_ERROR`].
 pub static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| Prefilter::new(selected_calls()));
 
-/// Returns the names of calls that can be selected without an error: sign-ins, hidden failures and sensitive calls.
+/// Returns the names of events that [`select`] can select without an error code: sign-ins, calls that list failures in
+/// their response, and sensitive calls.
 ///
-/// The filter pattern of a subscription has to let these calls through, and all records with an error. Names may
-/// repeat.
+/// The filter pattern of a CloudWatch Logs subscription has to let records of these events through, and all records
+/// with an error. A name may occur more than once.
 pub fn selected_calls() -> impl Iterator<Item = &'static str> {
     let hidden = HIDDEN.iter().map(|(_, event, _)| event);
     let watched = WATCH.iter().flat_map(|(_, events)| events.iter());
     SIGNINS.iter().chain(hidden).chain(watched).copied()
 }
 
-/// Decides whether a record is a failure, and of which class, or a sensitive call.
+/// Decides whether a record goes into a cluster: as a failure, with which class, or as a sensitive call.
 ///
 /// Rules and exclusions of the user are applied later.
 pub fn select(record: &Record<'_>) -> Selection {

@@ -15,15 +15,19 @@ use std::collections::BTreeSet;
 
 use records::Record;
 
-/// The reason that is counted for a cross-account copy that is left out.
+/// The reason with which a cross-account copy is counted as left out.
+///
+/// A copy is the second record of a call that two accounts log; see [`TrailAccounts::is_cross_account_copy`].
 pub const CROSS_ACCOUNT_COPY: &str = "twin";
 
-/// The ids of the accounts whose trails are read; empty by default, and then no record is a copy.
+/// The ids of the accounts whose trails this program reads.
+///
+/// The set is empty by default; then no record counts as a cross-account copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrailAccounts(BTreeSet<String>);
 
 impl TrailAccounts {
-    /// Creates the set from account ids of twelve digits.
+    /// Creates the set from the ids of accounts, twelve digits each.
     pub fn new(ids: impl IntoIterator<Item = String>) -> Self {
         Self(ids.into_iter().collect())
     }
@@ -33,9 +37,10 @@ impl TrailAccounts {
         self.0.extend(ids);
     }
 
-    /// Checks whether a record is a cross-account copy.
+    /// Checks whether a record is a cross-account copy: the second record of a call that two accounts log.
     ///
-    /// Such a record was logged in another account than the caller's, and the trail of the caller's account is read too.
+    /// A copy is the record of an API call with a `sharedEventID`, logged in another account than the caller's. The
+    /// caller's account must be in this set, because the call is counted there.
     pub fn is_cross_account_copy(&self, record: &Record<'_>) -> bool {
         if self.0.is_empty() || record.shared_event_id.is_none() {
             return false;

@@ -15,29 +15,31 @@
 
 use records::time::Window;
 
-/// The number of hours before an hour that its limit is computed from: one week.
+/// The number of hours whose event counts determine the limit of the hour after them: one week.
 pub const BASELINE_HOURS: usize = 7 * 24;
 
-/// The smallest limit, in events an hour: an hour of ten events is never an escalation.
+/// The smallest limit of an hour, in events: an hour with up to ten events never begins an escalation.
 pub const LIMIT_LEAST: u64 = 10;
 
-/// The number of calm hours in a row that ends an escalation. An hour is calm up to half the limit.
+/// The number of calm hours in a row that ends an escalation.
+///
+/// An hour is calm if its number of events is at most half of [`Escalation::limit`].
 pub const CALM_HOURS: u32 = 2;
 
-/// The state of an escalation that has begun.
+/// An escalation of a cluster or an account: it began in an hour with more events than the hour's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Escalation {
     /// The hour in which the escalation began.
     pub since: Window,
-    /// The limit of that hour, which was passed, in events an hour.
+    /// The limit of the hour [`Escalation::since`], in events; that hour had more events.
     pub limit: u64,
-    /// The largest number of events in an hour of the escalation.
+    /// The number of events in the hour that has most events since the escalation began.
     pub peak: u64,
-    /// The number of calm hours in a row so far, see [`CALM_HOURS`].
+    /// The number of calm hours in a row up to the last hour; at [`CALM_HOURS`] the escalation ends.
     pub calm: u32,
 }
 
-/// The effect of an hour on an escalation.
+/// The result of [`step`]: whether an escalation begins, continues or ends with an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Nothing begins or ends. The value is the escalation that continues, or `None`.
@@ -48,10 +50,10 @@ pub enum Step {
     Ends(Escalation),
 }
 
-/// Returns the limit of an hour in events; a count above the limit begins an escalation.
+/// Returns the limit of `hour`, in events. An hour with more events than its limit begins an escalation.
 ///
-/// `before` has the counts of the hours before, oldest first, up to the hour just before. Only the last
-/// [`BASELINE_HOURS`] are used.
+/// `before` has the event count of each hour before `hour`, oldest first, without gaps. Only the last
+/// [`BASELINE_HOURS`] counts are used.
 pub fn limit(before: &[u64], hour: Window) -> u64 {
     let week = &before[before.len().saturating_sub(BASELINE_HOURS)..];
     let largest = week.iter().copied().max().unwrap_or_default();
@@ -82,10 +84,11 @@ fn weighted(counts: &[f64], hour: Window) -> f64 {
     sum / weights
 }
 
-/// Decides whether an escalation begins, continues or ends with an hour of `count` events.
+/// Decides whether an escalation begins, continues or ends with `hour`, which has `count` events.
 ///
-/// `current` is the escalation before the hour, if any. `before` has the counts of the hours before, oldest first.
-/// During an escalation it has the counts before the escalation began, so that the limit does not rise.
+/// `current` is the escalation that is active before `hour`, if any. `before` has the event count of each hour before
+/// `hour`, oldest first; if it is empty, no escalation begins. During an escalation `before` is not used: the limit of
+/// the escalation's first hour applies, so that it does not rise.
 pub fn step(current: Option<Escalation>, before: &[u64], hour: Window, count: u64) -> Step {
     let Some(mut escalation) = current else {
         let limit = limit(before, hour);

@@ -8,17 +8,20 @@ use records::Record;
 use crate::cross_account_copy::{CROSS_ACCOUNT_COPY, TrailAccounts};
 use crate::own_roles::{OWN, OwnRoles};
 
-/// The settings that decide which records are left out; by default no record is.
+/// The settings by which failures and sensitive calls are left out before the user's rules apply.
+///
+/// The default leaves nothing out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exclusions {
-    /// The roles of this tool, whose failures are left out.
+    /// The roles of this tool's own functions. Failures and sensitive calls of these roles are left out.
     pub own: OwnRoles,
-    /// The accounts whose trails are read. A call from them into another account is counted in the caller's account only.
+    /// The accounts whose trails are read. If one of them calls into another account, the other account's record of the
+    /// call is left out.
     pub trail_accounts: TrailAccounts,
 }
 
 impl Exclusions {
-    /// Returns the reason why a failure or a sensitive call is left out; `None` if no exclusion applies.
+    /// Returns the reason why the record of a failure or a sensitive call is left out; `None` if it is not left out.
     ///
     /// The reason is [`CROSS_ACCOUNT_COPY`] or [`OWN`].
     pub fn reason(&self, record: &Record<'_>) -> Option<&'static str> {

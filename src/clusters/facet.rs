@@ -20,7 +20,9 @@ use strum::{IntoStaticStr, VariantArray};
 
 use crate::fingerprint::{Identity, ParsedFailure};
 
-/// The kinds of facets. [`FacetKind::name`] returns their stable names, such as `source_ip`.
+/// A kind of facet: a detail of a call that is not part of the cluster's identity, such as the caller or the region.
+///
+/// [`FacetKind::name`] returns the stable name of a kind, such as `source_ip`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum FacetKind {
@@ -69,11 +71,13 @@ pub enum FacetKind {
 }
 
 impl FacetKind {
-    /// All kinds, in display order.
+    /// All kinds, in the order in which they are displayed.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the stable name in snake case, which is also the column name in the SQLite store.
+    /// Returns the name of the kind in snake case, such as `source_ip`.
+    ///
+    /// The name is also the column name in the SQLite store, and never changes.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -99,7 +103,9 @@ const _: () = assert!(FacetKind::ALL.len() * VALUE_CHARS_MAX * 4 <= u16::MAX as 
 const TEXT_BYTES: usize = 320;
 
 impl Facets {
-    /// Extracts the facets of a record; `understanding` must be the result for the same record.
+    /// Extracts the facets of a record.
+    ///
+    /// `understanding` must be the result of [`identify`](crate::fingerprint::identify) for the same record.
     pub fn of(record: &Record<'_>, understanding: &ParsedFailure<'_>) -> Self {
         let mut facets = Self::default();
         facets.text.reserve(TEXT_BYTES);
@@ -139,13 +145,15 @@ impl Facets {
         facets
     }
 
-    /// Returns the value of a kind; `None` if there is no value.
+    /// Returns the event's value of a kind of facet; `None` if the event has no value of this kind.
     pub fn get(&self, kind: FacetKind) -> Option<&str> {
         let (start, end) = self.bounds(kind);
         (start < end).then(|| &self.text[start..end])
     }
 
-    /// Sets the value of a kind to a sanitized text of at most 256 characters; `None` and empty text remove the value.
+    /// Sets the value of a kind, or removes it if `value` is `None` or empty.
+    ///
+    /// The text is sanitized here, and cut to at most 256 characters.
     pub fn set(&mut self, kind: FacetKind, value: Option<&str>) {
         let value = value.map(|value| clean(value, VALUE_CHARS_MAX));
         if self.text.capacity() == 0 {
@@ -171,7 +179,7 @@ impl Facets {
         }
     }
 
-    /// Frees spare capacity; for facets that are stored for long.
+    /// Returns the same facets without spare memory; for facets that stay in memory for long.
     #[must_use]
     pub fn packed(mut self) -> Self {
         self.text.shrink_to_fit();

@@ -29,7 +29,9 @@ use sha2::{Digest, Sha256};
 
 use crate::class::{Class, stem};
 
-/// The version of the identity. It is hashed first, so that ids of different versions never collide.
+/// The version of the method that computes identities.
+///
+/// It is the first part that a [`ClusterId`] is the hash of, so that ids of different versions never collide.
 pub const VERSION: &str = "fp1";
 
 /// The id of a cluster: the first 128 bits of a SHA-256 over its [`Identity`].
@@ -64,7 +66,9 @@ pub const VERSION: &str = "fp1";
 #[serde(try_from = "String", into = "String")]
 pub struct ClusterId([u8; 16]);
 
-/// The components that a cluster's id is the hash of.
+/// The properties that decide which cluster a record belongs to: records with equal identities share a cluster.
+///
+/// The hash of an identity is the [`ClusterId`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity {
     /// The AWS partition: `aws`, `aws-cn`, `aws-us-gov`, `aws-eusc` and so on.
@@ -79,20 +83,22 @@ pub struct Identity {
     pub class: Class,
     /// The canonical error code, such as `Denied` for nearly all refusals; empty for a sensitive call.
     pub code: String,
-    /// The missing IAM action if it belongs to another service, such as `kms:Decrypt` for an S3 call.
+    /// For a refusal: the missing IAM action if it belongs to another service, such as `kms:Decrypt` for an S3 call.
     ///
-    /// For a failed sign-in it is the type of the user, such as `IAMUser`. `None` for all other failures.
+    /// For a failed sign-in: the type of the user, such as `IAMUser`. `None` for all other failures.
     pub cause: Option<String>,
     /// The error message with its variable parts masked; `None` if the code alone identifies the failure.
     pub template: Option<String>,
-    /// A text by which a rule separates events into clusters of their own; not hashed if `None`.
+    /// The values of record fields by which a rule of the user splits a cluster, as `path=value`.
+    ///
+    /// `None` without such a rule; then it is not hashed.
     pub addition: Option<String>,
 }
 
-/// The parts of an [`Identity`] that lists of clusters show.
+/// The account, call, error code and class of a cluster: the parts of its [`Identity`] that lists and campaigns show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterSubject {
-    /// The account, twelve digits or `unknown`; see [`Identity::account_id`].
+    /// The account whose trail contains the events, twelve digits or `unknown`.
     pub account_id: String,
     /// The called service, such as `s3`.
     pub service: String,
@@ -116,14 +122,18 @@ impl From<&Identity> for ClusterSubject {
     }
 }
 
-/// The identity of a record's cluster, with the parsed error message.
+/// The result of [`identify`] for one record: the identity of its cluster, and its parsed error message.
 #[derive(Debug, Clone)]
 pub struct ParsedFailure<'a> {
     /// The identity of the cluster that the record belongs to.
     pub identity: Identity,
-    /// The error message with its variable parts masked, even if not part of the identity; empty without a message.
+    /// The record's error message with its variable parts masked; empty if the record has no message.
+    ///
+    /// It is set even if it is not part of the identity.
     pub template: String,
-    /// The parsed refusal; `None` for classes other than [`Class::Denied`] and [`Class::Vpce`].
+    /// The parsed message of a refusal, such as its IAM action and policy layer.
+    ///
+    /// `None` for classes other than [`Class::Denied`] and [`Class::Vpce`].
     pub denial: Option<Denial<'a>>,
 }
 
@@ -157,9 +167,10 @@ pub fn identify<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
     }
 }
 
-/// The maximum length of a name in an identity, in bytes; longer names are cut.
+/// The maximum length of the service, action, code and cause in an [`Identity`], in bytes; longer texts are cut.
 ///
-/// No service, API or error code of AWS is half as long. Longer names are made up, and would fill an item of a store.
+/// No service, API or error code of AWS is half as long. Longer texts are invented by callers, and would fill an item
+/// of a store.
 pub const NAME_BYTES_MAX: usize = 512;
 
 fn bounded(name: &str) -> String {

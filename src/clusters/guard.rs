@@ -16,17 +16,19 @@ use crate::sample::Samples;
 use crate::{ClusterFacts, EventId, Series, Tally};
 
 /// The maximum number of new clusters per account and hour of event time; a busy account has a few a day.
+///
+/// Events of further new clusters are counted in overflow clusters.
 pub const NEW_CLUSTERS_MAX: u32 = 200;
 
-/// The error code in the identity of overflow clusters.
+/// The error code of overflow clusters, which count the events of new clusters beyond [`NEW_CLUSTERS_MAX`].
 pub const OVERFLOW: &str = "overflow";
 
-/// The newly admitted clusters, each with the hour that it counts in as new: the hour of its first event.
+/// The new clusters that [`admit`] accepted, each with the hour whose limit it counts against: that of its first event.
 ///
 /// The hour is `None` if no event of the cluster has a usable time.
 pub type Admitted = BTreeMap<ClusterId, Option<Window>>;
 
-/// The questions that [`admit`] asks a store.
+/// A store as [`admit`] sees it: which clusters it has, and how many were admitted in an hour.
 pub trait KnownClusters {
     /// The error if the store cannot answer.
     type Error;
@@ -40,17 +42,18 @@ pub trait KnownClusters {
     /// # Errors
     /// If the store cannot be read.
     fn overflowed(&mut self, event: EventId) -> Result<bool, Self::Error>;
-    /// Returns the number of clusters of an account that were admitted earlier and count in this hour.
+    /// Returns the number of clusters of an account that were admitted earlier and count against the limit of this hour.
     ///
     /// # Errors
     /// If the store cannot be read.
     fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, Self::Error>;
 }
 
-/// Admits the new clusters of a tally, and moves events beyond the limit to overflow clusters.
+/// Accepts the new clusters of a tally up to the limit, and moves the events of the others to overflow clusters.
 ///
-/// Clusters are admitted in the order of their first events, at most [`NEW_CLUSTERS_MAX`] per account and hour. Events
-/// that the store counts in an overflow cluster already are removed from the tally. Returns the admitted clusters.
+/// At most [`NEW_CLUSTERS_MAX`] clusters per account and hour are accepted, in the order of their first events. Events
+/// that the store already counts in an overflow cluster are removed from the tally. Returns the accepted clusters,
+/// without those that the store had before.
 ///
 /// # Errors
 /// The error of `known`, if the store cannot be read; the tally may be changed in part then, and must be dropped.
@@ -80,9 +83,10 @@ pub fn admit<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<Admit
     Ok(admitted)
 }
 
-/// Counts the new clusters of a tally by account and hour: the places that [`admit`] will need at most.
+/// Returns the number of new clusters in a tally, by account id and by the hour of the cluster's first event.
 ///
-/// `has` returns whether a cluster is in the store already.
+/// [`admit`] accepts at most this number of clusters. `has` returns whether a cluster is in the store already. The hour
+/// is `None` for clusters without a usable event time.
 pub fn demand(
     tally: &Tally,
     has: impl Fn(ClusterId) -> bool,
@@ -142,7 +146,7 @@ fn first_seen(tally: &Tally) -> impl Iterator<Item = (Option<Timestamp>, Cluster
     first.into_iter().map(|(cluster, first)| (first, cluster))
 }
 
-/// Checks whether an identity is that of an overflow cluster.
+/// Checks whether an identity is that of an overflow cluster, which counts events of new clusters beyond the limit.
 pub fn is_overflow(identity: &Identity) -> bool {
     identity.code == OVERFLOW
         && identity.action == "*"
@@ -150,7 +154,7 @@ pub fn is_overflow(identity: &Identity) -> bool {
         && identity.template.is_none()
 }
 
-/// Checks whether a cluster in a list is an overflow cluster: its code is [`OVERFLOW`] and its action is `*`.
+/// Checks whether a subject is that of an overflow cluster: its code is [`OVERFLOW`] and its action is `*`.
 ///
 /// No API has the name `*`.
 pub fn is_overflow_subject(subject: &ClusterSubject) -> bool {

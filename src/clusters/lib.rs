@@ -2,8 +2,8 @@
 //!
 //! A **cluster** is a set of errors with one common identity: account, service, action, class and code, and where they
 //! matter a cause and a masked message. A **sighting** is the stored information about one event: its series and its time.
-//! A **series** is one combination of facets (caller, region, key and so on) within a cluster. An **episode** is a period
-//! in which a cluster fails.
+//! A **series** is one combination of facets (caller, region, access key and so on) within a cluster. An **episode** is a
+//! period in which a cluster fails.
 //!
 //! State is a set of events, not a counter. A tally maps the id of each event to its sighting, and two tallies are joined
 //! by set union, which is commutative, associative and idempotent. So the same records give the same clusters in any
@@ -16,36 +16,37 @@
 //! - `exclusions` leaves records out before any rule: errors of this tool's own roles (`own_roles`), and the second record
 //!   of a call that two accounts log (`cross_account_copy`).
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
-//! - `facet` extracts the details of a single call: caller, region, key, layer, resource and so on.
+//! - `facet` extracts the details of a single call: caller, region, access key, refusing policy layer, resource and so on.
 //! - `sample` chooses the few records of a cluster that are stored as examples.
-//! - `report` counts the outcomes of records and writes metric lines.
+//! - `report` counts what becomes of the records (clustered, left out and so on), and writes these counts as metrics.
 //!
 //! How sightings are stored:
 //!
 //! - `series` stores many combinations of facets in little memory.
 //! - `sightings` is the set of all events that a store has seen.
-//! - `segment` encodes the sightings of one batch in one hour as bytes.
+//! - `segment` encodes the sightings of one batch and one hour of event time as bytes.
 //! - `guard` limits how many new clusters an account gets in an hour.
 //! - `packed` compresses data with DEFLATE or gzip.
 //!
 //! What happens over time:
 //!
-//! - `lifecycle` is the state machine of a cluster: which state follows on which event.
+//! - `lifecycle` is the state machine of a cluster: which state, such as ongoing or recovered, follows a failure, a quiet
+//!   period or a person's decision.
 //! - `circumstance` has the few facts of a call that a severity is computed from.
 //! - `timeline` counts events by cluster and hour.
 //! - `inspection_state` is what the inspection remembers from hour to hour: the history and the baseline of each cluster,
 //!   the activity of each account, and the active campaigns.
 //! - `transition` lists the changes of clusters, callers and accounts that alerts are made from.
-//! - `escalation` compares the current rate of a cluster with its last week.
-//! - `campaign` finds a burst of failures that have one common cause.
-//! - `summary` describes one hour, day or week of an account.
+//! - `escalation` compares the number of events in an hour of a cluster or an account with the week before.
+//! - `campaign` finds many failures of one actor within a short time, such as many refused calls of one caller.
+//! - `summary` has the numbers of one hour, day or week of an account that a summary alert shows.
 //!
 //! What people ask and decide:
 //!
 //! - `triage` is the decision of a person about a cluster; `journal` lists what happened to the cluster.
-//! - `keys` says who owns an access key, and what a use of the key that IAM reports means.
+//! - `keys` determines the owner of an access key, and finds anomalies in the last use of the key that IAM reports.
 //! - `related` finds other failures of the same callers.
-//! - `ranking` lists the most frequent values of one dimension, such as callers or error codes.
+//! - `ranking` lists the values of one property of events, such as the caller or the error code, by number of events.
 
 pub mod campaign;
 pub mod circumstance;
@@ -108,7 +109,7 @@ pub struct EventId([u8; 16]);
 pub struct Sighting {
     /// The cluster and the facets of the event, shared with similar events.
     pub series: Arc<Series>,
-    /// The event time of the call.
+    /// The event time of the call, which may be unknown; see [`Stamp::time`].
     pub stamp: Stamp,
     /// Whether the event is a sensitive call that succeeded; `false` for a failure.
     ///
@@ -116,7 +117,7 @@ pub struct Sighting {
     pub watched: bool,
 }
 
-/// A cluster and one combination of facets within the cluster, shared by all events with these facets.
+/// A cluster and one combination of facet values in it, shared by all events of the cluster that have these values.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Series {
     /// The cluster that the events belong to.
@@ -125,40 +126,42 @@ pub struct Series {
     pub facets: Facets,
 }
 
-/// Event time in four bytes: seconds since [`Timestamp::FIRST`] plus one; 0 if the event has no usable time.
+/// The event time in four bytes: seconds since [`Timestamp::FIRST`] plus one; 0 if the event has no usable time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(u32);
 
-/// The properties of a cluster that do not depend on a single event.
+/// What all events of a cluster have in common: its identity and its masked error message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterFacts {
     /// The components that the cluster's id is the hash of.
     pub identity: Identity,
     /// The error message with its variable parts masked; empty if no record has a message.
     ///
-    /// If records have different masked messages, the first in byte order stays, so that order does not matter.
+    /// If records have different masked messages, the first in byte order stays, so that the order of records does not
+    /// matter.
     pub template: String,
 }
 
 /// Everything that a record contributes to its cluster, except the event id and the time.
 ///
-/// Records that differ only in event id, time and request id have equal findings, so a finding can be reused.
+/// Records that differ only in event id, time and request id have equal findings, so the finding of one record can be
+/// used for the others.
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// The cluster and the facets of the record.
     pub series: Arc<Series>,
-    /// The identity and the template of the record's cluster.
+    /// The identity and the masked error message of the record's cluster.
     pub facts: Arc<ClusterFacts>,
-    /// Whether the record is a refusal by a policy layer that this program does not know.
+    /// Whether the record is a refusal by an unknown policy layer: the wording of its message is not in the tables.
     pub unknown_denial: bool,
 }
 
-/// The events, clusters and samples of a batch of records.
+/// The failures and sensitive calls of a batch of records, with their clusters and samples.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    /// The sighting of each event.
+    /// The sighting of each event, by event id.
     pub sightings: HashMap<EventId, Sighting>,
-    /// The identity and the template of each cluster that has an event in the tally.
+    /// The identity and the masked error message of each cluster that has an event in the tally.
     pub facts: HashMap<ClusterId, Arc<ClusterFacts>>,
     /// Redacted example records by cluster; empty unless samples were requested.
     pub samples: HashMap<ClusterId, Samples>,
@@ -175,7 +178,8 @@ pub struct Conclusion<'a> {
     pub understanding: ParsedFailure<'a>,
     /// The details of the call: caller, region, access key and so on.
     pub facets: Facets,
-    /// The cluster in which a rule counts the record; `None` for the cluster of the record's own identity.
+    /// The cluster to which a rule of the user moves the record; `None` if the record stays in the cluster of its
+    /// identity.
     pub merged_into: Option<ClusterId>,
 }
 
@@ -184,7 +188,8 @@ const LOGGED_SECONDS_MAX: i64 = 15 * 86_400;
 
 /// Analyzes a record of a failure or a sensitive call: event id, time, cluster identity and facets.
 ///
-/// `class` is the class that [`class::select`] returned. `wrapper` supplies account and time if the record has none.
+/// `class` is the class that [`class::select`] returned for the record. `wrapper` supplies account and time if the
+/// record has none.
 pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> Conclusion<'a> {
     let understanding = identify(record, wrapper, class);
     let facets = Facets::of(record, &understanding);
@@ -197,7 +202,8 @@ pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
     }
 }
 
-/// Returns the time of an event: the record's `eventTime`, else the time at which CloudWatch Logs stored the record.
+/// Returns the time of an event: `recorded`, which is the record's `eventTime`, else the time at which CloudWatch Logs
+/// stored the record.
 ///
 /// An `eventTime` more than 15 days from the CloudWatch time is ignored. `None` if there is no usable time.
 pub fn event_time(recorded: Option<&str>, wrapper: &Wrapper) -> Option<Timestamp> {
@@ -236,7 +242,9 @@ impl Finding {
 }
 
 impl Sighting {
-    /// Creates the sighting of one event; `at` is `None` if the record has no usable time.
+    /// Creates the sighting of one event.
+    ///
+    /// `watched` is `true` for a sensitive call that succeeded. `at` is `None` if the record has no usable time.
     pub fn new(watched: bool, at: Option<Timestamp>, series: Arc<Series>) -> Self {
         Self {
             series,
@@ -280,7 +288,7 @@ impl Stamp {
 }
 
 impl Tally {
-    /// Adds an event and the facts of its cluster; returns `false` if the event was already present.
+    /// Adds an event with the finding of its record; returns `false` if the event was already in the tally.
     ///
     /// Of two different sightings of one event the lesser stays; see [`Sighting`].
     pub fn observe(&mut self, id: EventId, at: Option<Timestamp>, finding: &Finding) -> bool {
@@ -290,7 +298,7 @@ impl Tally {
         self.insert(id, Sighting::new(watched, at, Arc::clone(series)))
     }
 
-    /// Adds the sighting of an event; returns `false` if the event was already present.
+    /// Adds the sighting of an event; returns `false` if the event was already in the tally.
     ///
     /// Of two different sightings of one event the lesser stays; see [`Sighting`].
     pub fn insert(&mut self, id: EventId, sighting: Sighting) -> bool {
@@ -308,7 +316,8 @@ impl Tally {
         }
     }
 
-    /// Adds the facts of a cluster, or joins them with the facts that are already present.
+    /// Adds the identity and the masked message of a cluster, or joins them with those in the tally by
+    /// [`ClusterFacts::join`].
     pub fn learn(&mut self, cluster: ClusterId, facts: &Arc<ClusterFacts>) {
         match self.facts.entry(cluster) {
             Entry::Vacant(unseen) => {
@@ -318,7 +327,8 @@ impl Tally {
         }
     }
 
-    /// Adds a sample of an event, unless the cluster has enough samples of lower rank here or in the store.
+    /// Adds a redacted example of an event, unless its cluster has enough samples of lower rank in the tally or in the
+    /// store.
     ///
     /// `cutoffs` holds the highest rank that the store keeps of each cluster with enough samples. `redacted` makes the
     /// JSON text of the sample; it is called only if the sample is kept.
@@ -341,7 +351,8 @@ impl Tally {
         }
     }
 
-    /// Removes events and their samples, and the facts of clusters without any remaining event.
+    /// Removes the events with these ids and their samples, and the facts of clusters that have no event left in the
+    /// tally.
     pub fn forget(&mut self, ids: &[EventId]) {
         if ids.is_empty() {
             return;
@@ -378,10 +389,10 @@ impl ClusterFacts {
         Self { identity, template }
     }
 
-    /// Joins the facts of the same cluster from another event; the result does not depend on their order.
+    /// Joins `other` into `stored`; both are facts of the same cluster, and the result does not depend on their order.
     ///
-    /// The first non-empty template in byte order stays. Identities differ only if a rule merges clusters. Then the
-    /// identity that `cluster` is the hash of stays; until that identity is seen, the least one stays.
+    /// The first non-empty masked message in byte order stays. Identities differ only if a rule merges clusters. Then
+    /// the identity whose hash is `cluster` stays. If neither identity has this hash, the lesser one stays.
     pub fn join(stored: &mut Arc<Self>, cluster: ClusterId, other: &Arc<Self>) {
         if Arc::ptr_eq(stored, other) {
             return;
@@ -400,10 +411,10 @@ impl ClusterFacts {
     }
 }
 
-/// The number of events in a set, and the first and the last event time.
+/// The number of events in a set, such as a cluster, and their first and last event time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
-    /// The number of distinct events.
+    /// The number of distinct events in the set.
     pub count: u64,
     /// The earliest event time; `None` if no event has a usable time.
     pub first_seen: Option<Timestamp>,
@@ -412,7 +423,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// Returns the span of one event; `None` for an event without a usable time.
+    /// Returns the span of a single event; `at` is its event time, or `None` if it has no usable time.
     pub fn at(at: Option<Timestamp>) -> Self {
         Self {
             count: 1,
@@ -421,7 +432,9 @@ impl Span {
         }
     }
 
-    /// Adds the span of other events: the counts are added, the period is extended.
+    /// Adds the span of other events: the counts are added, and the period is extended to contain both.
+    ///
+    /// No event may be in both spans; otherwise it counts twice.
     pub fn add(&mut self, other: Self) {
         self.count += other.count;
         self.last_seen = self.last_seen.max(other.last_seen);
@@ -432,13 +445,15 @@ impl Span {
     }
 }
 
-/// One series of a snapshot: its index in the [`SeriesTable`], and the span of its events.
+/// One series of a snapshot: its index in the snapshot's [`SeriesTable`], and the span of its events.
 pub type SeriesRow = (u32, Span);
 
-/// All clusters that have events in a store, or in a period; lists, pages and alerts are made from it.
+/// All clusters that have events in a store, or in a period of event time.
+///
+/// Lists, pages and alerts are made from it.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterSnapshot {
-    /// The identity and the template of each cluster.
+    /// The identity and the masked error message of each cluster.
     pub facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
     /// Redacted example records by cluster.
     pub samples: BTreeMap<ClusterId, Samples>,
@@ -447,24 +462,26 @@ pub struct ClusterSnapshot {
     rows: Vec<SeriesRow>,
 }
 
-/// The totals of one cluster; [`ClusterTotals::cluster`] computes the details.
+/// One cluster of a snapshot with the number of its events and their first and last time, but without facet values.
+///
+/// [`ClusterTotals::cluster`] computes the facet values and other details.
 #[derive(Debug, Clone, Copy)]
 pub struct ClusterTotals<'a> {
     /// The id of the cluster.
     pub id: ClusterId,
-    /// The identity and the template of the cluster.
+    /// The identity and the masked error message of the cluster.
     pub facts: &'a Arc<ClusterFacts>,
-    /// The number of events, and the first and the last event time.
+    /// The number of events of the cluster, and their first and last event time.
     pub span: Span,
     series_table: &'a SeriesTable,
     rows: &'a [SeriesRow],
     samples: Option<&'a Samples>,
 }
 
-/// The maximum number of values of one facet that a [`Cluster`] lists; further values are only counted.
+/// The maximum number of values of one kind of facet that a [`Cluster`] lists; further values are only counted.
 pub const FACET_VALUES_MAX: usize = 50;
 
-/// One value of a facet, and the span of the events with this value.
+/// One value of a facet in a cluster, such as one caller, with the span of the events that have this value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FacetValue {
     /// The sanitized text of the value.
@@ -473,27 +490,27 @@ pub struct FacetValue {
     pub span: Span,
 }
 
-/// The most frequent values of one facet in a cluster, and the number of distinct values.
+/// The most frequent values of one kind of facet in a cluster, and the number of distinct values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FacetValues {
-    /// At most [`FACET_VALUES_MAX`] values, the most frequent first.
+    /// At most [`FACET_VALUES_MAX`] values, those of most events first.
     pub values: Vec<FacetValue>,
     /// The number of distinct values, including those that `values` does not list.
     pub distinct: usize,
 }
 
-/// A cluster with its details: the events with one common identity, summed up.
+/// One cluster with all details: event count, period, facet values and example records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
     /// The id of the cluster.
     pub id: ClusterId,
-    /// The identity and the template of the cluster.
+    /// The identity and the masked error message of the cluster.
     pub facts: Arc<ClusterFacts>,
-    /// The number of events, and the first and the last event time.
+    /// The number of events of the cluster, and their first and last event time.
     pub span: Span,
-    /// The values of each facet that at least one event has.
+    /// The values of each kind of facet; kinds of which no event has a value are missing.
     pub facets: BTreeMap<FacetKind, FacetValues>,
-    /// The facets of each series: every combination of values that occurs.
+    /// Every combination of facet values that events of the cluster have, sorted.
     pub facet_sets: Vec<Facets>,
     /// Redacted example records, oldest first.
     pub samples: Vec<Sample>,
@@ -502,7 +519,8 @@ pub struct Cluster {
 impl ClusterSnapshot {
     /// Creates a snapshot without samples from the facts of clusters and the spans of series.
     ///
-    /// A row is an index in `series_table` and a span. Each series has at most one row; the order of rows is free.
+    /// Each row has the index of a series in `series_table`, and the span of the series' events. A series has at most
+    /// one row; the rows may be in any order.
     pub fn of(
         facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
         series_table: Arc<SeriesTable>,
@@ -525,7 +543,7 @@ impl ClusterSnapshot {
         self.rows.iter().map(row)
     }
 
-    /// Returns the totals of all clusters, those with most events first.
+    /// Returns the event count and the period of each cluster, clusters with most events first.
     pub fn sums(&self) -> Vec<ClusterTotals<'_>> {
         let cluster = |row: &SeriesRow| self.series_table.get(row.0).cluster();
         let clusters = self
@@ -536,12 +554,12 @@ impl ClusterSnapshot {
         sums
     }
 
-    /// Returns all clusters with their details, those with most events first.
+    /// Returns all clusters with their facet values and samples, clusters with most events first.
     pub fn clusters(&self) -> Vec<Cluster> {
         self.sums().iter().map(ClusterTotals::cluster).collect()
     }
 
-    /// Returns the latest event time of all clusters; `None` if no event has a usable time.
+    /// Returns the latest event time in the snapshot; `None` if no event has a usable time.
     pub fn last_seen(&self) -> Option<Timestamp> {
         self.rows
             .iter()
@@ -582,7 +600,7 @@ impl<'a> ClusterTotals<'a> {
             .map(|(series, _)| self.series_table.get(*series))
     }
 
-    /// Computes the details of the cluster: facet values, combinations and samples.
+    /// Computes the details of the cluster: facet values, combinations of facet values, and samples.
     pub fn cluster(&self) -> Cluster {
         let samples = self.samples.map(Samples::all).unwrap_or_default();
         Cluster {
@@ -611,20 +629,24 @@ impl<'a> ClusterTotals<'a> {
 }
 
 impl Cluster {
-    /// Shortens the ARN of a principal in the cluster's account to its last part; see [`short_name`].
+    /// Shortens the ARN of a principal in the cluster's account to the part after the account, such as `role/deploy`.
+    ///
+    /// Other names are returned whole; see [`short_name`].
     pub fn short_name<'p>(&self, principal: &'p str) -> &'p str {
         short_name(principal, &self.facts.identity.account_id)
     }
 
-    /// Returns the error code in the service's own spelling; see [`shown_code`]. `None` if no event has a code.
+    /// Returns the error code to show for the cluster, in the service's own spelling; see [`shown_code`].
+    ///
+    /// `None` if no event has an error code.
     pub fn error_code(&self) -> Option<&str> {
         let codes = self.facets.get(&FacetKind::ErrorCode)?;
         shown_code(codes.values.iter().map(|code| code.value.as_str()))
     }
 
-    /// Returns the most frequent value of each facet; no single event need have all of these values.
+    /// Returns the most frequent value of each kind of facet; there may be no single event with all of these values.
     ///
-    /// An explicit deny is preferred among the values of [`FacetKind::Layer`].
+    /// An explicit deny is preferred among the values of [`FacetKind::Layer`], however few events have it.
     pub fn typical(&self) -> Facets {
         let mut typical = Facets::default();
         for (kind, values) in &self.facets {
@@ -670,7 +692,7 @@ impl FacetValues {
 }
 
 impl EventId {
-    /// Returns the id of a record's event.
+    /// Returns the id of the event that a record describes.
     ///
     /// A corrected copy (`addendum.reason` = `UPDATED_DATA`) has the id of the event that it corrects. A record without
     /// an id gets a hash of its content.
@@ -718,7 +740,7 @@ impl EventId {
         ])
     }
 
-    /// Returns an id for something without a UUID: the first 128 bits of a SHA-256 over all parts.
+    /// Returns the id of an event without a UUID: the first 128 bits of a SHA-256 over all parts.
     ///
     /// The length of each part is hashed too, so different lists of parts have different ids.
     pub fn hashed(parts: &[&str]) -> Self {

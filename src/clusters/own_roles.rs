@@ -10,10 +10,10 @@ use records::{Record, UserIdentity};
 
 use crate::class::Class;
 
-/// The reason that is counted for a record left out because one of this tool's own roles made the call.
+/// The reason with which a record is counted as left out because one of this tool's own roles made the call.
 pub const OWN: &str = "self";
 
-/// The set of this tool's own roles; empty by default.
+/// The IAM roles of this tool's own AWS Lambda functions; empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OwnRoles {
     roles: BTreeSet<Role>,
@@ -31,7 +31,7 @@ pub struct Role {
 }
 
 impl OwnRoles {
-    /// Creates the set from roles.
+    /// Creates the set from the roles of this tool's functions.
     pub fn new(roles: impl IntoIterator<Item = Role>) -> Self {
         Self {
             roles: roles.into_iter().collect(),
@@ -43,7 +43,7 @@ impl OwnRoles {
         self.roles.extend(roles);
     }
 
-    /// Checks whether one of the roles made the call of a record.
+    /// Checks whether one of these roles made the call that a record describes.
     pub fn made(&self, record: &Record<'_>) -> bool {
         if self.roles.is_empty() {
             return false;
@@ -59,9 +59,10 @@ impl OwnRoles {
 /// The call that IAM refuses for unknown access keys. That refusal is a regular answer, and no permission is missing.
 const KEY_LOOKUP: (&str, &str) = ("iam.amazonaws.com", "GetAccessKeyLastUsed");
 
-/// Checks whether a failure of an own role means that this tool lacks a permission.
+/// Checks whether a failed call of one of this tool's own roles shows that the tool lacks a permission.
 ///
-/// A refused `GetAccessKeyLastUsed` is no such failure: IAM answers so for unknown access keys.
+/// `class` is the class of the failure. The result is `true` for refusals, except those of `GetAccessKeyLastUsed`: IAM
+/// refuses that call for unknown access keys, even if the role has the permission.
 pub fn is_refusal(record: &Record<'_>, class: Class) -> bool {
     let called = (record.event_source.as_deref(), record.event_name.as_deref());
     let (source, name) = KEY_LOOKUP;

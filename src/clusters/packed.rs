@@ -28,7 +28,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     packed
 }
 
-/// Decompresses the output of [`deflate`], and stops without an error after `bytes_max` bytes.
+/// Decompresses the output of [`deflate`]; returns at most `bytes_max` bytes, and drops the rest without an error.
 ///
 /// # Errors
 /// If the bytes are not DEFLATE data, or are truncated.
@@ -45,10 +45,10 @@ pub fn pack(value: &impl Serialize) -> Vec<u8> {
     deflated(&json, Compression::fast())
 }
 
-/// Reads the output of [`pack`]; `bytes_max` is the maximum length of the decompressed JSON.
+/// Decompresses and parses the output of [`pack`]; `bytes_max` is the maximum length of the JSON in bytes.
 ///
 /// # Errors
-/// A description of the problem, if the bytes are damaged, too long, or no JSON of type `T`.
+/// A description of the problem, if the bytes are damaged, the JSON is longer, or it is no JSON of type `T`.
 pub fn unpack<T: DeserializeOwned>(bytes: &[u8], bytes_max: u64) -> Result<T, String> {
     let json = inflate(bytes, bytes_max).map_err(|error| error.to_string())?;
     serde_json::from_slice(&json).map_err(|error| error.to_string())

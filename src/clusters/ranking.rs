@@ -1,4 +1,4 @@
-//! Ranks events by one dimension, such as callers or error codes: the most frequent value first.
+//! Ranks events by one property, such as the caller or the error code: the most frequent value first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::fingerprint::ClusterId;
 use crate::series::SeriesRef;
 use crate::{ClusterFacts, ClusterSnapshot, Span};
 
-/// The dimension of a ranking.
+/// The property by which a ranking groups events, such as the caller or the error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RankBy {
     /// Clusters, named by their ids.
@@ -26,23 +26,25 @@ pub enum RankBy {
     Account,
 }
 
-/// One entry of a ranking.
+/// All events of a snapshot with the same value of the ranked property, such as the same caller, as counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RankingEntry {
-    /// The value of the dimension; [`NONE`] for events without a value.
+    /// The value that the events of this entry have in common, such as a caller's name; [`NONE`] if they have no value.
     pub name: String,
-    /// The number of events with the value, and the first and the last event time.
+    /// The number of events with this value, and their first and last event time.
     pub span: Span,
-    /// The number of distinct clusters that these events belong to.
+    /// The number of distinct clusters that the events with this value belong to.
     pub clusters: usize,
-    /// The number of distinct callers of these events.
+    /// The number of distinct callers of the events with this value.
     pub principals: usize,
 }
 
-/// The name of the entry for events that have no value of the dimension.
+/// The name of the ranking entry for events that have no value of the ranked property, such as no access key.
 pub const NONE: &str = "(none)";
 
-/// Ranks the events of a snapshot; values with most events come first, equal counts in the order of names.
+/// Groups the events of a snapshot by a property, and counts them for each value of the property.
+///
+/// Values with most events come first, equal counts in the order of names.
 pub fn rank(snapshot: &ClusterSnapshot, by: RankBy) -> Vec<RankingEntry> {
     let mut sums: BTreeMap<String, (Span, BTreeSet<ClusterId>, BTreeSet<&str>)> = BTreeMap::new();
     for (series, of_series) in snapshot.rows() {

@@ -11,34 +11,38 @@ use serde_json::{Map, Value, json};
 use crate::class::Class;
 use crate::own_roles::OWN;
 
-/// The CloudWatch namespace of all metrics.
+/// The CloudWatch namespace of all metrics that the functions write.
 pub const NAMESPACE: &str = "CloudTrailInspector";
 
 /// The result of one invocation of the ingest function, which reads the events of a CloudWatch Logs subscription.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IngestReport {
-    /// The outcomes of the records in the invocation's payload.
+    /// The number of records in the invocation's payload, by outcome.
     pub record_counts: RecordCounts,
-    /// The reason why the payload as a whole could not be opened; `None` if it was opened.
+    /// The name of the reason why the payload as a whole could not be decoded; `None` if it was decoded.
     pub payload_fault: Option<&'static str>,
-    /// The bucket key under which the payload was saved, because it or some records could not be read.
+    /// The key of the S3 object with a copy of the payload; `None` if the payload and all its records could be read.
     pub quarantined_as: Option<String>,
-    /// The number of clusters that are new in the store.
+    /// The number of clusters that this invocation added to the store.
     pub new_clusters: u64,
-    /// The longest time between a call and its arrival in CloudWatch Logs, in seconds; `None` if no record has both times.
+    /// The longest time between a call and its arrival in CloudWatch Logs, in seconds; `None` if no record has both
+    /// times.
     pub source_lag_seconds: Option<i64>,
-    /// The age of the newest log event at the start of the invocation, in seconds; `None` without a log time.
+    /// The age of the payload's newest log event at the start of the invocation, in seconds.
+    ///
+    /// `None` if no log event has a time.
     pub own_lag_seconds: Option<i64>,
-    /// The number of requests to the database.
+    /// The number of requests from this invocation to the store, failed requests included.
     pub store_calls: u64,
-    /// The write units that the database consumed.
+    /// The number of write request units that the invocation consumed, as DynamoDB counts them.
     pub write_units: u64,
 }
 
 impl IngestReport {
-    /// Returns the metric line of the invocation; `None` if it would contain no metric.
+    /// Returns the log line with the metrics of the invocation, in CloudWatch's embedded metric format.
     ///
-    /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970.
+    /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970. `None` if the line would contain no
+    /// metric.
     pub fn metric_line(&self, metrics: &Metrics, at_milliseconds: i64) -> Option<String> {
         let record_counts = &self.record_counts;
         let errors = record_counts.classes.iter();
@@ -84,28 +88,29 @@ fn errors_of(class: Class) -> Option<&'static str> {
 /// The result of one sink in one invocation of the deliver function, and the state of the sink afterwards.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SinkReport {
-    /// The number of alerts that the sink accepted, including digests and the alerts in them.
+    /// The number of alerts that the sink accepted, alone or in a digest; the digests themselves are not counted.
     pub sent: u64,
-    /// The number of failed attempts that will be repeated.
+    /// The number of attempts to send an alert that failed and will be repeated.
     pub failed: u64,
-    /// The number of alerts that a policy or a silence suppressed.
+    /// The number of alerts held back by a policy, a triage, a sending pause of their cluster, or a campaign.
     pub suppressed: u64,
-    /// The number of alerts that cannot be sent, and were given up.
+    /// The number of alerts that were given up: the sink rejected them too often, or they are too long.
     pub dead: u64,
-    /// The number of alerts still waiting; `None` if the run ended early and the number is unknown.
+    /// The number of alerts that wait for the sink after the run; `None` if an error ended the run.
     pub waiting: Option<u64>,
-    /// The age of the oldest waiting alert in seconds, 0 if no alert waits; `None` if `waiting` is `None`.
+    /// The age of the oldest waiting alert in seconds, 0 if no alert waits; `None` if an error ended the run.
     pub oldest_seconds: Option<u64>,
-    /// Whether the circuit breaker is open: the sink does not work, and gets only a probe now and then.
+    /// Whether the sink's circuit breaker is open: the sink failed, so only a probe is sent to it now and then.
     pub is_open: bool,
-    /// Whether the settings of the sink are wrong, and a person must correct them.
+    /// Whether the sink refuses requests because its settings or its secret are wrong, and a person must correct them.
     pub is_misconfigured: bool,
 }
 
 impl SinkReport {
-    /// Returns the metric line of the sink named `sink`; `None` if it would contain no metric.
+    /// Returns the log line with the metrics of the sink named `sink`, in CloudWatch's embedded metric format.
     ///
-    /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970.
+    /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970. `None` if the line would contain no
+    /// metric.
     pub fn metric_line(
         &self,
         sink: &str,
@@ -125,53 +130,57 @@ impl SinkReport {
     }
 }
 
-/// The result of one run of the inspect function.
+/// The counts of one run of the inspect function: of the inspected hours, and of the repairs before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InspectionReport {
-    /// The number of hours inspected for the first time.
+    /// The number of hours of event time that this run inspected for the first time.
     pub hours: u64,
-    /// The number of hours inspected again because events came late.
+    /// The number of hours of event time that were inspected again, because events came late.
     pub late_hours: u64,
     /// The number of events in the hours inspected for the first time.
     pub events: u64,
-    /// The number of changes written to the store or announced, such as transitions, ended decisions and summaries.
+    /// The number of changes written to the store or alerted, such as transitions, ended triage decisions and
+    /// summaries.
     pub settled: u64,
     /// The number of clusters in the inspection state.
     pub clusters: u64,
-    /// The number of clusters that have not recovered.
+    /// The number of clusters in the inspection state that have not recovered, so that their episode still continues.
     pub open_clusters: u64,
-    /// The number of accounts that usually have failures and now have none at all.
+    /// The number of accounts that usually have failures and now have none at all; probably their records do not
+    /// arrive.
     pub blind_accounts: u64,
-    /// The number of hours that are over, but were left for the next run.
+    /// The number of completed hours that the run did not reach before its deadline; the next run inspects them.
     pub behind_hours: u64,
-    /// The number of stored items that could not be read and were skipped.
+    /// The number of places in the store with damaged or missing data; the run left this data out.
     pub damaged: u64,
-    /// The number of changes that could not be written to the store or announced.
+    /// The number of transitions, triage decisions, alerts and key lookups that failed with an error of the store.
     pub failed: u64,
-    /// The number of failed ingest invocations whose events were processed now.
+    /// The number of failed ingest invocations whose payloads this run processed.
     pub redriven: u64,
-    /// The number of failed ingest invocations whose events still could not be processed.
+    /// The number of failed ingest invocations whose payloads this run skipped, or failed to process again.
     pub redrive_left: u64,
     /// The number of records read from log groups again to repair gaps, including records that were processed before.
     pub backfilled: u64,
-    /// The number of hours read from log groups again; the same hour of two log groups counts twice.
+    /// The number of hours read from log groups again to repair gaps; the same hour of two log groups counts twice.
     pub backfilled_hours: u64,
-    /// The number of hours of log groups that need to be read again, but were not read to their end.
+    /// The number of hours of log groups that need to be read again, but that this run did not read to their end.
     pub backfill_left: u64,
     /// The number of requests to IAM about the last use of an access key.
     pub keys_asked: u64,
     /// The number of access keys about which IAM gave no answer.
     pub keys_unanswered: u64,
-    /// The number of hours after which the totals of all clusters did not grow by exactly the events of the hour.
+    /// The number of inspected hours that did not raise the event count of all clusters together by exactly the hour's
+    /// events.
     ///
     /// A value above 0 is a bug of this program.
     pub violated: u64,
 }
 
 impl InspectionReport {
-    /// Returns the metric line of the run; `None` if it would contain no metric.
+    /// Returns the log line with the metrics of the run, in CloudWatch's embedded metric format.
     ///
-    /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970.
+    /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970. `None` if the line would contain no
+    /// metric.
     pub fn metric_line(&self, metrics: &Metrics, at_milliseconds: i64) -> Option<String> {
         let written = [
             gauge("OpenClusters", "Count", self.open_clusters),
@@ -185,7 +194,7 @@ impl InspectionReport {
     }
 }
 
-/// Returns a metric line that reports only that the settings of the sink named `sink` are wrong.
+/// Returns a log line with a metric that reports only that the settings of the sink named `sink` are wrong.
 ///
 /// `None` if [`Metrics::read`] does not contain `SinkMisconfigured`. `at_milliseconds` is the time of the metric, in
 /// milliseconds since 1970.
@@ -232,7 +241,7 @@ pub const METRICS: [&str; 29] = [
     "SourceLagSeconds",
 ];
 
-/// The settings of metrics: which metrics are written, and their stack dimension.
+/// Which metrics are written, and the name of the stack, which is a dimension of each metric.
 ///
 /// CloudWatch bills a metric for each hour in which it is written, so only metrics that are read are written. The only
 /// dimensions are `Stack` and, for metrics of a sink, `Sink`. Texts of callers are never dimensions; otherwise callers
@@ -241,7 +250,7 @@ pub const METRICS: [&str; 29] = [
 pub struct Metrics {
     /// The name of the stack, the value of the dimension `Stack`.
     pub stack: String,
-    /// The names of the metrics that are written, because an alarm or a widget reads them.
+    /// The names of the metrics that are written, because an alarm or a dashboard widget reads them.
     pub read: BTreeSet<&'static str>,
 }
 
@@ -311,37 +320,36 @@ impl Metrics {
     }
 }
 
-/// The number of records of one or more inputs, by outcome.
+/// The number of records of one or more inputs (files or payloads), by outcome.
 ///
-/// Two equations hold: `read = selected + not_selected`, and
-/// `selected = clustered + duplicate + ignored + quarantined`. A record that cannot be read counts as selected, because
-/// it may be an important failure.
+/// Two equations hold: `read = selected + not_selected`, and `selected = clustered + duplicate + ignored +
+/// quarantined`. A record that cannot be read counts as selected, because it may be an important failure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordCounts {
-    /// All records in the inputs, readable or not.
+    /// The number of all records in the inputs, readable or not.
     pub read: u64,
-    /// Records that are failures or sensitive calls, or cannot be read.
+    /// The number of records that are failures or sensitive calls, or cannot be read.
     pub selected: u64,
-    /// Records whose event is new to the store and was added to a cluster.
+    /// The number of records whose event is new to the store and was added to a cluster.
     pub clustered: u64,
-    /// Records whose event was in a cluster already.
+    /// The number of records whose event another record had already added to a cluster.
     pub duplicate: u64,
-    /// Failures and sensitive calls left out by an exclusion or a rule, by reason.
+    /// The number of failures and sensitive calls left out by an exclusion or a rule, by reason.
     pub ignored: BTreeMap<&'static str, u64>,
-    /// Records that could not be read, by reason.
+    /// The number of records that could not be read, by reason.
     pub quarantined: BTreeMap<&'static str, u64>,
-    /// Records that are neither failures nor sensitive calls, by reason.
+    /// The number of records that are neither failures nor sensitive calls, by reason.
     pub not_selected: BTreeMap<&'static str, u64>,
-    /// Failures whose error code is not in the class table; they have [`Class::Other`].
+    /// The number of failures whose error code is not in the class table; they have [`Class::Other`].
     pub unknown_codes: u64,
-    /// Refusals whose message names the policy layer in an unknown wording.
+    /// The number of refusals whose message describes the refusing policy layer in an unknown wording.
     pub unknown_denials: u64,
-    /// Ignored failures of this tool's own roles that mean a missing permission; see
+    /// The number of left-out failures of this tool's own roles that show a missing permission; see
     /// [`is_refusal`](crate::own_roles::is_refusal).
     pub own_refusals: u64,
-    /// Control messages of CloudWatch Logs, which contain no records and are not counted in `read`.
+    /// The number of control messages of CloudWatch Logs, which contain no records and are not counted in `read`.
     pub control_messages: u64,
-    /// Records that belong to a cluster, new or duplicate, by class.
+    /// The number of records that belong to a cluster, new or duplicate, by class.
     pub classes: BTreeMap<Class, u64>,
 }
 
@@ -382,7 +390,7 @@ impl RecordCounts {
         self.selected == outcomes && self.read == self.selected + self.not_selected()
     }
 
-    /// Adds the counts of another input.
+    /// Adds the counts of another input to these counts.
     pub fn add(&mut self, other: &Self) {
         self.read += other.read;
         self.selected += other.selected;

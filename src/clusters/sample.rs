@@ -16,7 +16,7 @@ use crate::fingerprint::ClusterId;
 /// The maximum number of samples of one cluster.
 pub const SAMPLES_MAX: usize = 5;
 
-/// A redacted record of one event.
+/// A redacted record of one event, stored as an example of its cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sample {
     /// The event time of the call; `None` if the record has no usable time.
@@ -29,11 +29,12 @@ pub struct Sample {
 
 /// The sort key that decides which events become samples: the first 64 bits of a SHA-256 of the event id.
 ///
-/// The lowest ranks are kept. A hash is used so that callers cannot choose which records are shown.
+/// In each cluster the events of the lowest ranks are kept. A hash is used so that callers cannot choose which records
+/// are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank([u8; 8]);
 
-/// The samples of one cluster: at most [`SAMPLES_MAX`], those of the lowest ranks.
+/// The samples of one cluster: of its events, the [`SAMPLES_MAX`] with the lowest ranks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Samples(BTreeMap<Rank, Sample>);
 
@@ -50,7 +51,7 @@ impl Rank {
         Self(rank)
     }
 
-    /// The lowest rank. As a cutoff it means that no further samples are wanted.
+    /// The lowest rank. As the cutoff of a cluster it means that no further samples are wanted.
     pub const LOWEST: Self = Self([0; 8]);
 
     /// Returns the 8 bytes of the rank; ranks are ordered by these bytes.
@@ -60,12 +61,14 @@ impl Rank {
 }
 
 impl Samples {
-    /// Checks whether a sample of this rank would be kept, before the sample is made.
+    /// Checks whether [`Samples::insert`] would keep a sample of this rank, so that no sample is made in vain.
     pub fn wants(&self, rank: Rank) -> bool {
         self.cutoff().is_none_or(|last| rank < last)
     }
 
-    /// Returns the highest rank of these samples; `None` if there are fewer than [`SAMPLES_MAX`].
+    /// Returns the highest rank of these samples, above which no sample is kept.
+    ///
+    /// `None` if there are fewer than [`SAMPLES_MAX`] samples, so that any rank is kept.
     pub fn cutoff(&self) -> Option<Rank> {
         let last = self.0.last_key_value().map(|(rank, _)| *rank);
         last.filter(|_| self.0.len() >= SAMPLES_MAX)
@@ -73,7 +76,7 @@ impl Samples {
 
     /// Adds a sample, then drops the sample of the highest rank if there are more than [`SAMPLES_MAX`].
     ///
-    /// Of two different samples of one event the lesser stays.
+    /// Of two different samples of one event, the lesser in the order of [`Sample`] stays.
     pub fn insert(&mut self, sample: Sample) {
         self.insert_at(Rank::of(sample.id), sample);
     }
@@ -89,24 +92,24 @@ impl Samples {
         }
     }
 
-    /// Returns the sample of the lowest rank; `None` if there are no samples.
+    /// Returns the sample whose event has the lowest [`Rank`], not the oldest sample; `None` if there are no samples.
     pub fn first(&self) -> Option<&Sample> {
         self.0.values().next()
     }
 
-    /// Removes the sample of an event, if there is one.
+    /// Removes the sample of the event with this id, if there is one.
     pub fn forget(&mut self, id: EventId) {
         self.0.remove(&Rank::of(id));
     }
 
-    /// Adds the samples of another set of the same cluster; the lowest ranks of both sets stay.
+    /// Adds the samples of another set of the same cluster; those with the lowest ranks of both sets stay.
     pub fn join(&mut self, other: Self) {
         for (rank, sample) in other.0 {
             self.insert_at(rank, sample);
         }
     }
 
-    /// Returns the samples that `others` does not have, or has with other contents.
+    /// Returns the samples of this set that `others` lacks, or has with other contents for the same event.
     pub fn missing_from<'s>(&'s self, others: &'s Self) -> impl Iterator<Item = &'s Sample> {
         let lacking = |(rank, sample): &(&Rank, &Sample)| others.0.get(rank) != Some(*sample);
         self.0.iter().filter(lacking).map(|(_, sample)| sample)

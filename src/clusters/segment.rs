@@ -33,7 +33,7 @@ use crate::{EventId, Series, Sighting, Tally};
 /// The maximum number of events in one segment.
 pub const EVENTS_MAX: usize = 10_000;
 
-/// The maximum length of a segment in bytes: 350 KB minus 1 KB for the rest of its item.
+/// The maximum length of an encoded segment in bytes: 350 KB, minus 1 KB for the other parts of its DynamoDB item.
 ///
 /// An item of DynamoDB holds at most 400 KB.
 pub const BYTES_MAX: usize = (350 << 10) - ITEM_OVERHEAD_BYTES;
@@ -63,7 +63,7 @@ const SERIES_TABLE_BYTES_MAX: u64 = 256 << 20;
 /// The whole uncompressed table is in memory, even if it compresses well.
 const SERIES_WRITTEN_BYTES_MAX: usize = 32 << 20;
 
-/// Sightings of one hour of event time, or of events without a usable time.
+/// Events of one hour of event time, or events without a usable time, each with its sighting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// The hour of all events; `None` if the events have no usable time.
@@ -75,9 +75,9 @@ pub struct Segment {
 /// A segment together with its bytes and its digest, ready to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedSegment {
-    /// The decoded content.
+    /// The segment that [`EncodedSegment::bytes`] encodes.
     pub segment: Segment,
-    /// The encoded content, which [`Segment::decode`] reads.
+    /// The encoded segment, which [`Segment::decode`] reads.
     pub bytes: Vec<u8>,
     /// The first 128 bits of the SHA-256 of the content before compression; equal contents have equal digests.
     pub digest: [u8; 16],
@@ -97,12 +97,12 @@ pub enum SegmentError {
 impl Segment {
     /// Splits a tally into segments, sorted by hour, each at most [`BYTES_MAX`] bytes long.
     ///
-    /// An hour needs more than one segment if its events exceed this length or [`EVENTS_MAX`].
+    /// An hour needs more than one segment if its events exceed this length or are more than [`EVENTS_MAX`].
     pub fn split(tally: &Tally) -> Vec<EncodedSegment> {
         Self::split_at(tally, BYTES_MAX)
     }
 
-    /// Splits a tally like [`Segment::cut`], with another maximum length.
+    /// Splits a tally like [`Segment::split`], with `bytes_max` as the maximum length of a segment in bytes.
     ///
     /// Only a segment with a single event may be longer than `bytes_max`.
     pub fn split_at(tally: &Tally, bytes_max: usize) -> Vec<EncodedSegment> {
@@ -124,7 +124,7 @@ impl Segment {
         segments
     }
 
-    /// Returns all events with their sightings, sorted by series and event id.
+    /// Returns all events of the segment with their sightings, sorted by series and event id.
     pub fn sightings(&self) -> impl ExactSizeIterator<Item = (EventId, &Sighting)> {
         self.sightings.iter().map(|(id, seen)| (*id, seen))
     }

@@ -32,7 +32,7 @@ struct PackedSeries {
     values: [u32; FacetKind::ALL.len()],
 }
 
-/// A reference to one series of a [`SeriesTable`]. References are ordered like [`Series`].
+/// A reference to one series of a [`SeriesTable`]. References are ordered like [`Series`]: by cluster, then by facets.
 #[derive(Debug, Clone, Copy)]
 pub struct SeriesRef<'a> {
     table: &'a SeriesTable,
@@ -62,7 +62,7 @@ impl HashIndex {
 }
 
 impl SeriesTable {
-    /// Adds a series if the table does not have it yet, and returns its index.
+    /// Adds a series if the table does not have it yet, and returns its index in the table.
     pub fn add(&mut self, series: &Series) -> u32 {
         let hash = self.series_index.key.hash_one(series);
         match self

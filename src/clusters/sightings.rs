@@ -14,7 +14,7 @@ use crate::series::SeriesTable;
 use crate::timeline::Timeline;
 use crate::{EventId, Series, SeriesRow, Sighting, Span, Stamp};
 
-/// A map from event ids to sightings, with the series of all events in one [`SeriesTable`].
+/// A map from event ids to sightings, with the series of all events in one [`SeriesTable`] to save memory.
 #[derive(Debug, Clone, Default)]
 pub struct Sightings {
     seen: HashMap<EventId, StoredSighting>,
@@ -30,7 +30,7 @@ struct StoredSighting {
 }
 
 impl Sightings {
-    /// Adds sightings and returns the number of new events, which are events that were not present before.
+    /// Adds sightings, and returns the number of events that were not in the map before.
     pub fn add<'s>(&mut self, sightings: impl IntoIterator<Item = (EventId, &'s Sighting)>) -> u64 {
         // Many events of a batch share one series. Comparing addresses is cheaper than hashing contents.
         let mut indices: HashMap<*const Series, u32> = HashMap::new();
@@ -72,7 +72,7 @@ impl Sightings {
         self.seen.iter().map(event).collect()
     }
 
-    /// Returns all series, and the span of each series that has events; the rows are in no particular order.
+    /// Returns the table of all series, and a row with the span of each series that has events, in no particular order.
     ///
     /// With `since`, only events at or after this time are counted, so events without a usable time are left out.
     pub fn rows(&self, since: Option<Timestamp>) -> (Arc<SeriesTable>, Vec<SeriesRow>) {
