@@ -16,7 +16,9 @@ use sha2::{Digest as _, Sha256};
 use crate::facts::{Facts, Stage};
 use crate::kind::AlertKind;
 
-/// A change that people are notified of.
+/// A change of a cluster, an account, an access key or the whole stack, of which people are notified.
+///
+/// It is stored until it is sent. Then a [`Message`](crate::message::Message) adds the current data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
     /// The cluster, account, access key or stack that changed.
@@ -29,7 +31,7 @@ pub struct Alert {
     pub is_late: bool,
 }
 
-/// The subject of an alert. Account ids have twelve digits.
+/// The thing that an alert is about. Account ids have twelve digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AlertSubject {
     /// The whole stack.
@@ -57,7 +59,9 @@ pub enum AlertSubject {
     },
 }
 
-/// The id of an alert: 128 bits, equal for equal changes. Written as 32 lower-case hexadecimal digits.
+/// The id of an alert, or of the message about it to one sink: 128 bits of a hash.
+///
+/// The same change always has the same id. An id is written as 32 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AlertId([u8; 16]);
 
@@ -73,7 +77,7 @@ impl AlertSubject {
         }
     }
 
-    /// Returns the account id; empty for the whole stack.
+    /// Returns the id of the account that the subject belongs to; empty for the whole stack.
     pub fn account_id(&self) -> &str {
         match self {
             Self::Stack => "",
@@ -91,8 +95,8 @@ impl AlertSubject {
         }
     }
 
-    /// Returns the number that is stored and is part of the alert id: the episode of a cluster, the day of
-    /// a key, otherwise 0.
+    /// Returns the number that is part of the alert id: for a cluster the number of its episode, for an
+    /// access key its day in days since 1970, otherwise 0. A key without a day also has 0.
     pub fn number(&self) -> i64 {
         match self {
             Self::Cluster { episode, .. } => *episode,
@@ -115,7 +119,8 @@ impl Alert {
         }
     }
 
-    /// Moves the alert to another episode of its cluster. An alert without a cluster is not changed.
+    /// Returns the same alert for the episode `number` of its cluster. An alert that is not about a cluster
+    /// is not changed.
     #[must_use]
     pub fn in_episode(mut self, number: i64) -> Self {
         if let AlertSubject::Cluster { episode, .. } = &mut self.subject {
@@ -124,7 +129,7 @@ impl Alert {
         self
     }
 
-    /// Returns the account id; empty for the whole stack.
+    /// Returns the id of the account that the alert is about; empty for the whole stack.
     pub fn account_id(&self) -> &str {
         self.subject.account_id()
     }
@@ -139,8 +144,8 @@ impl Alert {
         self.facts.kind()
     }
 
-    /// Returns the text that distinguishes alerts of one kind and subject, such as a caller's name or the
-    /// complete id of an access key. It is part of the alert id, and often empty.
+    /// Returns the text that distinguishes alerts of the same kind and subject, such as a caller's name or
+    /// the complete id of an access key. It is part of the alert id, and often empty.
     pub fn about(&self) -> String {
         match &self.subject {
             AlertSubject::AccessKey { key, .. } => key.clone(),
@@ -148,8 +153,10 @@ impl Alert {
         }
     }
 
-    /// Returns the public `state`: the name of the kind, or `calmed`, `campaign_grew`,
-    /// `campaign_ended` or `data_again` for a later stage.
+    /// Returns the `state` that sinks show.
+    ///
+    /// It is `calmed` after an escalation, `campaign_grew` or `campaign_ended` for a later stage of a
+    /// campaign, and `data_again` if events arrive again. For all other alerts it is the name of the kind.
     pub fn state(&self) -> &'static str {
         match (self.kind(), self.facts.stage()) {
             (AlertKind::Escalating, Some(Stage::Ended)) => "calmed",
@@ -160,23 +167,23 @@ impl Alert {
         }
     }
 
-    /// Returns `true` if the alert ends something that another alert began: a recovery, or the end of an
-    /// escalation, a campaign or a silence.
+    /// Returns `true` if the alert reports the end of a problem that an earlier alert reported: a recovery,
+    /// the end of an escalation or a campaign, or events that arrive again.
     pub fn is_end(&self) -> bool {
         self.kind() == AlertKind::Recovered || self.facts.stage() == Some(Stage::Ended)
     }
 
-    /// Returns the id: a hash of the subject, the kind and [`Self::about`].
+    /// Returns the id of the alert: a hash of its subject, its kind and [`Self::about`].
     pub fn id(&self) -> AlertId {
         AlertId::of(&self.subject, self.kind(), &self.about())
     }
 
-    /// Returns the id of the alert that began the problem this alert belongs to. Sinks use it to group
-    /// the alerts of one problem.
+    /// Returns the id of the alert that began the problem this alert belongs to. Sinks use it to group the
+    /// alerts of one problem.
     ///
-    /// For a cluster this is the alert that opened the episode. An escalation, a campaign and a silence
-    /// are problems of their own, because a cluster may continue to fail after its escalation ended. Any
-    /// other alert without a cluster is a problem of its own.
+    /// For a cluster this is the alert that opened the episode. An escalation, a campaign and a period
+    /// without events (`no_data`) are separate problems, because a cluster may continue to fail after its
+    /// escalation ended. Any other alert without a cluster is a problem of its own.
     pub fn fault_id(&self) -> AlertId {
         match (&self.subject, self.kind()) {
             (AlertSubject::Cluster { episode: ..=1, .. }, kind)
@@ -212,7 +219,8 @@ impl AlertId {
         Self(id)
     }
 
-    /// Returns the id of the message that contains this alert for `sink`.
+    /// Returns the id of the message about this alert to the sink named `sink`: a hash of the alert id and
+    /// the name.
     #[must_use]
     pub fn for_sink(self, sink: &str) -> Self {
         let mut hash = Sha256::new();
@@ -223,7 +231,7 @@ impl AlertId {
         Self(id)
     }
 
-    /// Parses 32 lower-case hexadecimal digits; `None` for any other text.
+    /// Parses an id from 32 lower-case hexadecimal digits; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = HEXLOWER.decode(text.as_bytes()).ok()?;
         bytes.try_into().ok().map(Self)

@@ -16,11 +16,11 @@ use crate::kind::AlertKind;
 use crate::message::Message;
 use crate::safe::{readable, token};
 
-/// The version of the event's shape. Within one version fields are only added; a new version may remove
-/// fields.
+/// The version of the `detail` of events on EventBridge. Within one version fields are only added; a new
+/// version may remove fields.
 pub const VERSION: &str = "1";
 
-/// The `source` of the events on the bus.
+/// The `source` of the events on EventBridge, by which rules select them.
 pub const SOURCE: &str = "cloudtrail-inspector";
 
 /// The largest number of values of one facet, and of access keys, in an event. With all limits an event
@@ -34,7 +34,7 @@ const TEMPLATE_CHARS_MAX: usize = 512;
 const DEPTH_MAX: usize = 5;
 const WIDTH_MAX: usize = 20;
 
-/// Returns the `detail` of the event as a JSON object.
+/// Returns the `detail` of the EventBridge event for a message, as a JSON object.
 pub fn detail(message: &Message) -> Value {
     let alert = &message.alert;
     let about = match alert.kind() {
@@ -76,7 +76,8 @@ pub fn detail(message: &Message) -> Value {
     })
 }
 
-/// Returns the whole event as an entry of `PutEvents`. Without the name of a bus AWS uses the default bus.
+/// Returns the complete EventBridge event for a message, as an entry of a `PutEvents` request. `bus` is the
+/// name of the event bus; without it AWS uses the default bus.
 pub fn entry(message: &Message, bus: Option<&str>) -> Value {
     let mut entry = json!({
         "Source": SOURCE,

@@ -15,19 +15,21 @@ use serde_json::{Value, json};
 
 use crate::kind::AlertKind;
 
-/// The stage of a condition that begins and ends: a campaign, an escalation or a silence.
+/// The stage of a campaign, of an escalation or of a period without events (`no_data`). Each stage has its
+/// own alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", content = "times", rename_all = "snake_case")]
 pub enum Stage {
-    /// The condition began.
+    /// The campaign, the escalation or the period without events began.
     Began,
     /// The campaign reached this multiple of its threshold, see [`clusters::campaign::MILESTONES`].
     Grew(usize),
-    /// The condition is over.
+    /// The campaign, the escalation or the period without events is over.
     Ended,
 }
 
-/// The facts of an alert. The variant determines the [`AlertKind`].
+/// The data of an alert that cannot be looked up again when it is sent. The variant determines the
+/// [`AlertKind`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Facts {
     /// A cluster was seen for the first time.
@@ -55,36 +57,39 @@ pub enum Facts {
     Silence(SilenceFacts),
 }
 
-/// The facts of a campaign.
+/// The facts of an alert about a campaign: many failures that belong together, for example all from one
+/// caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CampaignFacts {
     /// Whether the campaign began, grew or ended.
     #[serde(flatten)]
     pub stage: Stage,
-    /// The patterns that make the failures a campaign.
+    /// The patterns that make the failures a campaign, such as many different calls of one caller.
     pub shapes: BTreeSet<Shape>,
     /// What the failures have in common: the name of a caller, the id of a cluster, or a network.
     pub actor: String,
     /// The time of the campaign's first event.
     pub began: Timestamp,
-    /// The time of the event that reached the threshold of a campaign.
+    /// The time of the event with which the failures became a campaign.
     pub opened: Timestamp,
     /// The time of the campaign's last event so far.
     pub last: Timestamp,
-    /// The number of events of the campaign.
+    /// The number of events of the campaign so far.
     pub events: u64,
-    /// The largest multiple of the threshold that was announced; 1 when the campaign begins.
+    /// The largest multiple of its threshold that the campaign has reached: 1 at the beginning, later one
+    /// of [`clusters::campaign::MILESTONES`].
     pub reached: usize,
-    /// The largest number of distinct items within the time span of a shape, such as calls, resources or
-    /// callers.
+    /// The largest number of distinct calls, resources, regions, callers, events or users within the time
+    /// span of a shape. [`Shape`] documents which of them a shape counts.
     pub items: u64,
-    /// The failed calls, as `service:action`: at most 20, with their total.
+    /// The distinct failed calls of the campaign, as `service:action`: at most 20, with their total number.
     pub calls: Excerpt<String>,
-    /// The clusters of the campaign: at most 20, with their total.
+    /// The clusters with events of the campaign: at most 20, with their total number.
     pub clusters: Excerpt<ClusterId>,
 }
 
-/// The facts of an escalation: a cluster or an account has many more events per hour than usual.
+/// The facts of an alert about an escalation: a cluster or an account has many more events per hour than
+/// usual.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EscalationFacts {
     /// Whether the escalation began or ended.
@@ -92,33 +97,37 @@ pub struct EscalationFacts {
     pub stage: Stage,
     /// The start of the hour in which the escalation began.
     pub from: Timestamp,
-    /// The end of the hour in which the escalation began or ended.
+    /// The end of the hour in which the escalation began. When it has ended: the end of the hour in which
+    /// it ended.
     pub until: Timestamp,
-    /// The number of events in the first hour; after the end, in the largest hour.
+    /// The number of events in the hour in which the escalation began. When it has ended: in its largest
+    /// hour.
     pub peak: u64,
-    /// The largest number of events that was expected in an hour.
+    /// The largest number of events that was expected in the hour in which the escalation began.
     pub limit: u64,
 }
 
-/// The facts of a recovery: the episode that is over.
+/// The facts of an alert about the recovery of a cluster: the times and the size of the episode that is
+/// over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecoveryFacts {
     /// The time of the episode's first event.
     pub fault_start: Timestamp,
-    /// The seconds from the first event to the last one.
+    /// The seconds from the episode's first event to its last event.
     pub fault_seconds: u64,
     /// The number of events of the episode.
     pub count: u64,
 }
 
-/// The facts of a cluster that fails again.
+/// The facts of an alert about a cluster that fails again after it had recovered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegressionFacts {
-    /// The seconds without an event before the cluster failed again.
+    /// The seconds without an event of the cluster, until it failed again.
     pub quiet_seconds: u64,
 }
 
-/// The reason for an alert about an access key.
+/// The facts of an alert about an access key that should not be used: a canary key, or a key without use
+/// for a long time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "oddity", rename_all = "snake_case")]
 pub enum KeyFacts {
@@ -135,11 +144,12 @@ pub enum KeyFacts {
     },
 }
 
-/// The source that shows the use of a canary key.
+/// The proof that a canary key was used: an event, or an answer of IAM. A canary key exists only to detect
+/// its use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum CanaryUse {
-    /// An event.
+    /// A CloudTrail event that contains the key.
     Event {
         /// The cluster of the event.
         cluster: ClusterId,
@@ -154,14 +164,14 @@ pub enum CanaryUse {
         /// The region of the call; `None` if the event does not contain it.
         region: Option<String>,
     },
-    /// The answer of IAM about the key's last use.
+    /// The answer of IAM about the key's last use. No event shows the use.
     Iam {
-        /// Always IAM. JSON contains it as `"source": "IAM"`.
+        /// The service that reports the use; always IAM. JSON contains it as `"source": "IAM"`.
         source: IamAccess,
     },
 }
 
-/// The name of the only source other than an event.
+/// The service that reports the use of a canary key if no event shows the use: always IAM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IamAccess {
     /// AWS Identity and Access Management.
@@ -169,15 +179,16 @@ pub enum IamAccess {
     Iam,
 }
 
-/// The facts of a learning period that is over: the first hours of a stack, in which no alerts
-/// are sent.
+/// The facts of an alert about the end of the learning period: the first hours of a stack, in which no
+/// alerts are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LearningEndFacts {
     /// The length of the learning period, in hours.
     pub hours: i64,
 }
 
-/// The facts of a digest: how many alerts it replaces, by kind, account and class.
+/// The facts of a digest: one message that replaces many waiting alerts. It has their numbers by kind,
+/// account and class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestFacts {
     /// The id of the first replaced message. The digest's own id is derived from it. Not part of the JSON.
@@ -185,37 +196,40 @@ pub struct DigestFacts {
     pub first: String,
     /// The number of replaced alerts.
     pub alerts: usize,
-    /// The number of alerts of each kind.
+    /// The number of replaced alerts of each kind.
     pub kinds: BTreeMap<AlertKind, u64>,
-    /// The number of alerts of each account, by account id.
+    /// The number of replaced alerts of each account, by account id.
     pub accounts: BTreeMap<String, u64>,
-    /// The number of alerts of each cluster class, by its name. `unknown` is for clusters that are no
-    /// longer stored.
+    /// The number of replaced alerts about clusters of each class, by the name of the class. `unknown` is
+    /// for clusters that are no longer stored.
     pub classes: BTreeMap<String, u64>,
-    /// The ids of the first clusters, without repetition; the sender limits their number.
+    /// The ids of the first clusters that the replaced alerts are about, each once. The sender limits their
+    /// number.
     pub clusters: Vec<ClusterId>,
 }
 
-/// The facts of a silence: a period in which no events arrive from an account or a log group.
+/// The facts of an alert that no events arrive from an account or a log group (silence), or that events
+/// arrive again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SilenceFacts {
-    /// Whether the silence began or ended.
+    /// Whether the period without events began or ended.
     #[serde(flatten)]
     pub stage: Stage,
-    /// The name of the silent log group; `None` if the whole account is silent.
+    /// The name of the log group without events; `None` if no events arrive from the whole account.
     pub log_group: Option<String>,
-    /// The time of the last event before the silence.
+    /// The time of the last event before the period without events.
     pub since: Timestamp,
-    /// At the beginning: when the silence was detected. At the end: the time of the first event after it.
+    /// When the lack of events was detected. When the period without events has ended: the time of the
+    /// first event after it.
     pub until: Timestamp,
-    /// The cause of the silence, if it could be determined.
+    /// The cause why no events arrive; `None` if it could not be determined, and when events arrive again.
     pub diagnosis: Option<DiagnosisFacts>,
 }
 
-/// The cause why no events arrive.
+/// The cause why no events arrive from an account or a log group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiagnosisFacts {
-    /// The stable name of the cause, for filters.
+    /// The stable name of the cause, such as `no_filter`, for filters.
     pub name: String,
     /// A sentence for people: the cause, and what to do.
     pub sentence: String,
@@ -254,7 +268,8 @@ impl Facts {
         }
     }
 
-    /// Returns the stage of a campaign, an escalation or a silence; `None` for other facts.
+    /// Returns the stage of a campaign, an escalation or a period without events (`no_data`); `None` for
+    /// other facts.
     pub fn stage(&self) -> Option<Stage> {
         match self {
             Self::Campaign(of) => Some(of.stage),
@@ -264,8 +279,8 @@ impl Facts {
         }
     }
 
-    /// Returns the time range of the facts: the first second, and the first second after the range. `None`
-    /// for facts without a range.
+    /// Returns the time range that the alert is about, in event time: its first second, and the first
+    /// second after it. `None` for facts without a range.
     pub fn range(&self) -> Option<(Timestamp, Timestamp)> {
         match self {
             Self::Campaign(of) => Some((of.began, of.last.after(1)?)),
@@ -277,7 +292,8 @@ impl Facts {
         }
     }
 
-    /// Returns when the problem began; `None` if the facts do not contain it.
+    /// Returns the event time at which the problem of the alert began: the start of [`Self::range`]. `None`
+    /// for a summary, and for facts without a range.
     pub fn fault_start(&self) -> Option<Timestamp> {
         match self {
             Self::Summary(_) => None,
@@ -285,8 +301,8 @@ impl Facts {
         }
     }
 
-    /// Returns the number of events in the facts; for an escalation, of its largest hour. `None` if the
-    /// facts do not contain a number.
+    /// Returns the number of events of the campaign, of the episode that is over, or of the period of the
+    /// summary; for an escalation, of its largest hour so far. `None` for other facts.
     pub fn events(&self) -> Option<u64> {
         match self {
             Self::Campaign(of) => Some(of.events),
@@ -297,7 +313,8 @@ impl Facts {
         }
     }
 
-    /// Returns the text that distinguishes an alert at event time `at` from others of its kind and subject.
+    /// Returns the text that distinguishes an alert at event time `at` from other alerts of the same kind
+    /// and subject, such as a caller's name. Often empty.
     pub(super) fn about(&self, at: Option<Timestamp>) -> String {
         let at = at.map(|at| at.to_string()).unwrap_or_default();
         match (self, self.stage()) {
@@ -315,8 +332,10 @@ impl Facts {
         }
     }
 
-    /// Returns the [`Self::about`] text of the first stage: of the alert that began this condition. Empty
-    /// for facts without stages.
+    /// Returns the [`Self::about`] text of the alert that began this campaign, this escalation or this
+    /// period without events.
+    ///
+    /// The alerts of later stages use it to compute the id of that first alert. Empty for other facts.
     pub(super) fn begins_about(&self) -> String {
         match self {
             Self::Campaign(of) => format!("{} from {}", of.actor, of.began),
@@ -327,8 +346,11 @@ impl Facts {
         }
     }
 
-    /// Returns a text that identifies a campaign, an escalation or a silence within its account and kind.
-    /// It is equal for all stages. `None` for other facts.
+    /// Returns a text that identifies a campaign, an escalation or a period without events within its
+    /// account and alert kind. It is equal for all stages.
+    ///
+    /// It is the actor of a campaign, or the name of the log group without events. It is empty for an
+    /// escalation and for a whole account. `None` for other facts.
     pub fn object(&self) -> Option<&str> {
         match self {
             Self::Campaign(of) => Some(&of.actor),
@@ -340,15 +362,16 @@ impl Facts {
     }
 }
 
-/// The distinguishing text ([`Alert::about`](crate::alert::Alert::about)) of the alert that ends the
-/// learning period.
+/// The [`Alert::about`](crate::alert::Alert::about) text of the alert that ends the learning period.
 pub const LEARNED: &str = "learned";
 
-/// The start of the distinguishing text of a digest. The id of the first replaced message follows.
+/// The start of the [`Alert::about`](crate::alert::Alert::about) text of a digest. The id of the first
+/// replaced message follows.
 pub const DIGEST: &str = "digest:";
 
 impl KeyFacts {
-    /// Returns the anomaly of the key.
+    /// Returns the reason of the alert as an anomaly of the key: it is a canary key, or it was used again
+    /// after a long time.
     pub fn anomaly(&self) -> KeyAnomaly {
         match self {
             Self::Canary(_) => KeyAnomaly::Canary,

@@ -7,7 +7,7 @@ use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
 
-/// Advice about a failure, independent of the language.
+/// Advice on what to do about a failed call, independent of the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice<'a> {
     /// The account is not signed up for the service.
@@ -31,11 +31,11 @@ pub enum Advice<'a> {
     Class(Class),
 }
 
-/// The placeholder for the IAM action in a sentence of advice. The action is untrusted text, because
-/// callers can influence it.
+/// The placeholder in a sentence of advice that is replaced with the IAM action, such as `s3:GetObject`.
+/// The action is untrusted text, because callers can influence it.
 pub const ACTION: &str = "{action}";
 
-/// Returns advice about a failure in English, as one or two sentences.
+/// Returns advice on what to do about a failed call, in English, as one or two sentences.
 pub fn hint(identity: &Identity, facets: &Facets) -> String {
     let action = facets.get(FacetKind::IamAction).unwrap_or("the action");
     Advice::of(identity, facets)
@@ -44,7 +44,8 @@ pub fn hint(identity: &Identity, facets: &Facets) -> String {
 }
 
 impl<'a> Advice<'a> {
-    /// Selects the advice for a failure by its class, and for refusals by code and policy layer.
+    /// Selects the advice for a failed call by its error class, and for refusals also by the error code and
+    /// the policy layer that refused.
     pub fn of(identity: &Identity, facets: &'a Facets) -> Self {
         match identity.class {
             Class::Denied | Class::Vpce => Self::denied(identity, facets),
@@ -75,7 +76,7 @@ impl<'a> Advice<'a> {
         }
     }
 
-    /// Returns the advice in English, with the placeholder [`ACTION`] for the IAM action.
+    /// Returns the advice in English. The text may contain the placeholder [`ACTION`] for the IAM action.
     pub fn english(self) -> String {
         match self {
             Self::SignUp => {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
 
-/// The kind of an alert. Each kind has its own detail type on the event bus.
+/// The kind of an alert. Each kind has its own `detail-type` on EventBridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(strum::IntoStaticStr, strum::VariantArray)]
@@ -17,16 +17,17 @@ pub enum AlertKind {
     Regressed,
     /// A cluster had no event for the quiet period of its class.
     Recovered,
-    /// A cluster or an account has many more events per hour than usual. Also the end of this.
+    /// A cluster or an account has many more events per hour than usual, or its escalation has ended.
     Escalating,
-    /// Many failures belong together, for example all from one caller. Also the growth and the end of this.
+    /// Many failures belong together, for example all from one caller. Also the growth and the end of such
+    /// a campaign.
     Campaign,
     /// An access key was used that should not be used: a canary, or a key without use for a long time.
     AccessKey,
     /// A summary of an account's hour, day or week, a digest of waiting alerts, or the end of the learning
     /// period.
     AccountSummary,
-    /// No events arrive from an account or a log group. Also the end of this.
+    /// No events arrive from an account or a log group, or events arrive again.
     NoData,
 }
 
@@ -35,17 +36,17 @@ impl AlertKind {
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the stable name, such as `new_principal`.
+    /// Returns the name of the kind, such as `new_principal`. It does not change between releases.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns the kind with a stable name; `None` for any other text.
+    /// Returns the kind with this [`Self::name`]; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Returns the `detail-type` of this kind on the event bus, such as `Cluster New`.
+    /// Returns the `detail-type` of this kind on EventBridge, such as `Cluster New`.
     pub fn detail_type(self) -> &'static str {
         match self {
             Self::New => "Cluster New",

@@ -10,8 +10,8 @@ use clusters::EventId;
 use clusters::fingerprint::ClusterId;
 use records::time::Timestamp;
 
-/// The targets of links: the Guance console and the CloudWatch console of the stack, if configured. By
-/// default only links to CloudTrail events are built.
+/// The targets of the links in messages: the Guance console and the CloudWatch console of the stack, if
+/// configured. By default only links to events in the CloudTrail console are built.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Links {
     guance: Option<Guance>,
@@ -31,7 +31,7 @@ struct Stack {
     log_group: Option<String>,
 }
 
-/// A setting that links cannot be built from.
+/// Why a setting for the links in messages is refused: it does not have the expected form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// The address of the console is not `https://` with a host name only.
@@ -53,10 +53,12 @@ pub enum LinkError {
 const AROUND_SECONDS: i64 = 900;
 
 impl Links {
-    /// Adds links to Guance: the address of its console, and the id of the workspace if known.
+    /// Adds links to Guance. `console` is the address of its console, and `workspace` is the id of the
+    /// workspace; without it, links do not name a workspace.
     ///
     /// # Errors
-    /// [`LinkError::Console`] or [`LinkError::Workspace`] if the value does not have the expected form.
+    /// [`LinkError::Console`] if `console` is not `https://` and a host name. [`LinkError::Workspace`] if
+    /// the id of the workspace does not have the form `wksp_…`.
     pub fn with_guance(
         mut self,
         console: &str,
@@ -81,7 +83,8 @@ impl Links {
         Ok(self)
     }
 
-    /// Adds links to CloudWatch: the names of the stack's dashboard and log group, in `region`.
+    /// Adds links to CloudWatch in `region`: to the stack's dashboard and to its log group, by their names.
+    /// Without a name, that link is not built.
     ///
     /// # Errors
     /// [`LinkError::Region`] if `region` does not have the form of an AWS region.
@@ -102,8 +105,8 @@ impl Links {
         Ok(self)
     }
 
-    /// Returns the link to an event in the CloudTrail console, which shows events for 90 days. `None` if
-    /// the region is malformed or in an isolated partition.
+    /// Returns the link to an event in the CloudTrail console of `region`, which shows events for 90 days.
+    /// `None` if the region is malformed or in an isolated partition.
     pub fn event(&self, region: &str, event: EventId) -> Option<String> {
         let console = console_of(region)?;
         Some(format!(
@@ -111,7 +114,8 @@ impl Links {
         ))
     }
 
-    /// Returns the link to the stack's dashboard in CloudWatch; `None` if it is not configured.
+    /// Returns the link to the stack's dashboard in CloudWatch; `None` if no dashboard is configured, or
+    /// its region is in an isolated partition.
     pub fn dashboard(&self) -> Option<String> {
         let Stack {
             region, dashboard, ..
@@ -123,12 +127,12 @@ impl Links {
         ))
     }
 
-    /// Returns the link to a CloudWatch Logs Insights query for the errors of an API action, in a time
-    /// range. `None` if the log group is not configured, or if `event_name` does not have the form of an
-    /// API name.
+    /// Returns the link to a CloudWatch Logs Insights query for all errors of one API action in the stack's
+    /// log group, from `from` until `until`.
     ///
-    /// The console has its own encoding: `*` instead of `%` inside the query, and `$` instead of `%`
-    /// outside of it.
+    /// `None` if the log group is not configured, if its region is in an isolated partition, or if
+    /// `event_name` does not have the form of an API name. The console has its own encoding: `*` instead of
+    /// `%` inside the query, and `$` instead of `%` outside of it.
     pub fn insights(&self, event_name: &str, from: Timestamp, until: Timestamp) -> Option<String> {
         let Stack {
             region, log_group, ..
@@ -152,8 +156,8 @@ impl Links {
         ))
     }
 
-    /// Returns the link to the samples of a cluster in the log explorer of Guance, in a time range. `None` if
-    /// Guance is not configured.
+    /// Returns the link to the samples of a cluster in the log explorer of Guance, from `from` until
+    /// `until`. A sample is the redacted record of one event. `None` if Guance is not configured.
     pub fn guance_logs(
         &self,
         cluster: ClusterId,
@@ -169,14 +173,14 @@ impl Links {
         Some(guance.link(&path))
     }
 
-    /// Returns the link to one monitor event in Guance, by its event id and a time range that contains it.
-    /// `None` if Guance is not configured.
+    /// Returns the link to one monitor event in Guance. `event` is its id in Guance, and the time range
+    /// must contain the time of the event. `None` if Guance is not configured.
     pub fn guance_event(&self, event: &str, from: Timestamp, until: Timestamp) -> Option<String> {
         self.guance_events("df_event_id", event, from, until)
     }
 
-    /// Returns the link to all monitor events of a cluster in Guance, in a time range. `None` if Guance is
-    /// not configured.
+    /// Returns the link to all monitor events of a cluster in Guance, from `from` until `until`. `None` if
+    /// Guance is not configured.
     pub fn guance_cluster(
         &self,
         cluster: ClusterId,
@@ -204,7 +208,8 @@ impl Links {
         Some(guance.link(&path))
     }
 
-    /// Returns the scheme and host of each console that links may lead to.
+    /// Returns the scheme and host of each console that links in messages may lead to: all AWS consoles,
+    /// and the Guance console if it is configured.
     pub fn consoles(&self) -> Vec<&str> {
         let aws = CONSOLES.iter().map(|(_, console)| *console);
         let guance = self.guance.iter().map(|guance| guance.console.as_str());
@@ -212,7 +217,8 @@ impl Links {
     }
 }
 
-/// The source name (measurement) of samples in the logs of Guance.
+/// The source name (measurement) of the samples of clusters in the logs of Guance. A sample is the redacted
+/// record of one event.
 pub const SAMPLES: &str = "aws_cloudtrail_error";
 
 impl Guance {
@@ -276,7 +282,8 @@ fn is_api(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Percent-encodes all bytes but ASCII letters, digits, `-`, `_` and `.`. `sign` replaces the `%`.
+/// Percent-encodes all bytes of `text` but ASCII letters, digits, `-`, `_` and `.`. Each escape begins with
+/// `sign` instead of `%`.
 pub fn encoded(text: &str, sign: char) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {

@@ -13,52 +13,59 @@ use crate::alert::{Alert, AlertSubject};
 use crate::facts::Facts;
 use crate::severity::{self, Assessment, Severity};
 
-/// An alert with all data that sinks may send about it.
+/// An alert with all data that sinks may send about it. A sink renders it in its own format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The change that people are notified of.
+    /// The alert that the message is about.
     pub alert: Alert,
-    /// The severity, with its reasons.
+    /// The severity of the alert and of its cluster, with the reasons for it.
     pub severity: Assessment,
-    /// The account's name from the settings; `None` if it has no name there.
+    /// The name of the alert's account from the settings; `None` if it has no name there.
     pub account_name: Option<String>,
     /// The cluster at the time of sending, with only its events between [`Self::from`] and
     /// [`Self::until`]. `None` for an alert about an account, a key or the stack, and for a cluster that is
     /// no longer stored.
     pub cluster: Option<Cluster>,
-    /// The samples of the cluster, with the fields that messages show.
+    /// The fields of the cluster's samples that messages show; empty without a cluster.
     pub examples: Vec<Example>,
-    /// When the cluster was first seen, which may be before [`Self::from`].
+    /// The time of the cluster's first event, which may be before [`Self::from`]; `None` without a cluster.
     pub first_seen: Option<Timestamp>,
     /// The first second of the time range of the message, in event time. `None` if the message has no time
     /// range.
     pub from: Option<Timestamp>,
-    /// The first second after the time range.
+    /// The first second after the time range of the message, in event time. `None` if the message has no
+    /// time range.
     pub until: Option<Timestamp>,
-    /// The number of errors of the account in the time range, over all clusters.
+    /// The number of errors of the account in the time range of the message, over all clusters. 0 for a
+    /// message without a cluster, except for a summary.
     pub account_errors: u64,
-    /// The access keys that the events used, the most frequent first.
+    /// The access key that the alert is about, or the keys in the cluster's events, the most frequent
+    /// first.
     pub keys: Vec<KeyReport>,
-    /// Whether all additional data could be looked up.
+    /// Whether the message has all data, or some of it could not be looked up.
     pub enrichment: Enrichment,
-    /// The number of alerts of the same cluster that were not sent to this sink since the last one.
+    /// The number of alerts of the same cluster that were not sent to this sink since the last alert that
+    /// was sent. 0 without a cluster.
     pub suppressed: u64,
 }
 
-/// The fields of a sample that messages show. The sample's JSON is parsed once, for all sinks.
+/// The fields of a sample that messages show. A sample is the redacted record of one event. Its JSON is
+/// parsed once, for all sinks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
-    /// The time of the call; `None` if the record has none.
+    /// The event time of the call; `None` if the record has none.
     pub at: Option<Timestamp>,
-    /// The event's id.
+    /// The id of the event.
     pub id: EventId,
-    /// The caller's ARN (`userIdentity.arn`), if the record has one.
+    /// The caller's ARN (`userIdentity.arn`); `None` if the record has none or was cut.
     pub caller: Option<String>,
-    /// The source IP address or the name of a calling AWS service (`sourceIPAddress`).
+    /// The source IP address, or the name of a calling AWS service (`sourceIPAddress`); `None` if the
+    /// record has none or was cut.
     pub source_ip: Option<String>,
-    /// The region of the call (`awsRegion`).
+    /// The region of the call (`awsRegion`); `None` if the record has none or was cut.
     pub region: Option<String>,
-    /// The error code as the service wrote it (`errorCode`).
+    /// The error code as the called service wrote it (`errorCode`); `None` if the record has none or was
+    /// cut.
     pub error_code: Option<String>,
     /// The redacted record, as JSON text. A very long record is cut and is no longer valid JSON.
     pub json: Arc<str>,
@@ -81,7 +88,7 @@ impl From<&Sample> for Example {
     }
 }
 
-/// Whether all additional data of a message could be looked up.
+/// Whether a message has all data, or some of it could not be looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Enrichment {
@@ -92,30 +99,35 @@ pub enum Enrichment {
 }
 
 impl Enrichment {
-    /// Returns the stable name, `full` or `partial`.
+    /// Returns the name that sinks show, `full` or `partial`. It does not change between releases.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// The data about a cluster that a message is made of.
+/// The stored data of a cluster that a message about it is made of.
 #[derive(Debug)]
 pub struct ClusterContext {
     /// The cluster, with only its events in [`Self::range`].
     pub cluster: Cluster,
     /// The time of the first event of the cluster, which may be before [`Self::range`].
     pub first_seen: Option<Timestamp>,
-    /// The circumstances of all events of the cluster, also outside [`Self::range`].
+    /// The facts about calls that decide the severity, of all events of the cluster, also outside
+    /// [`Self::range`].
     pub circumstances: Circumstances,
-    /// The time range that was read: its first second, and the first second after it.
+    /// The time range whose events [`Self::cluster`] contains, in event time: its first second, and the
+    /// first second after it. `None` if the message has no time range.
     pub range: Option<(Timestamp, Timestamp)>,
-    /// The number of errors of the cluster's account in [`Self::range`].
+    /// The number of errors of the cluster's account in [`Self::range`], over all its clusters.
     pub account_errors: u64,
 }
 
 impl Message {
-    /// Creates a message about a cluster, with the severity of the cluster. The message is partial if the
-    /// last use of a key is missing. Its count of suppressed alerts is 0.
+    /// Creates a message about a cluster, with the severity of the cluster. `keys` are the access keys in
+    /// its events, and `account_name` is the account's name from the settings.
+    ///
+    /// The message is partial if the last use of a key could not be looked up. Its count of suppressed
+    /// alerts is 0.
     pub fn of_cluster(
         alert: Alert,
         context: ClusterContext,
@@ -142,7 +154,10 @@ impl Message {
     }
 
     /// Creates a message without a cluster: the alert is not about a cluster, or the cluster is no longer
-    /// stored. The time range is from the alert's facts.
+    /// stored.
+    ///
+    /// The time range is from the alert's facts. `keys` are the access keys that the message shows, and
+    /// `account_name` is the account's name from the settings.
     pub fn of_account(alert: Alert, keys: Vec<KeyReport>, account_name: Option<String>) -> Self {
         let is_partial = keys.iter().any(|key| key.is_missing);
         let range = alert.facts.range();
@@ -170,30 +185,34 @@ impl Message {
         }
     }
 
-    /// Returns the number of events of the cluster in the time range; 0 without a cluster.
+    /// Returns the number of events of the cluster in the time range of the message; 0 without a cluster.
     pub fn count(&self) -> u64 {
         self.cluster
             .as_ref()
             .map_or(0, |cluster| cluster.span.count)
     }
 
-    /// Returns the number of events in the alert's facts, or [`Self::count`] if the facts have none.
+    /// Returns the number of events that the message reports: the number in the alert's facts, or
+    /// [`Self::count`] if the facts have none.
     pub fn events(&self) -> u64 {
         let reported = self.alert.facts.events();
         reported.unwrap_or_else(|| self.count())
     }
 
-    /// Returns when the change happened: the time of the alert, else of the last event of the cluster, else
-    /// the end of the time range.
+    /// Returns the event time of the change that the message reports. This is the time of the alert, else
+    /// of the cluster's last event in the time range, else the end of the time range.
+    ///
+    /// `None` if no time is known.
     pub fn at(&self) -> Option<Timestamp> {
         let last = || self.cluster.as_ref()?.span.last_seen;
         self.alert.at.or_else(last).or(self.until)
     }
 
-    /// Returns when the problem of this alert began.
+    /// Returns the event time at which the problem of this alert began; `None` if no time is known.
     ///
-    /// The alert's facts have precedence. Without them, a cluster in its first episode has the time of its
-    /// first event. A cluster in a later episode has the time of its first event in the time range.
+    /// If the alert's facts contain the start, it is used. Else a regression began at the time of the
+    /// alert. Any other problem in the first episode of a cluster began at the cluster's first event, and
+    /// in a later episode at the cluster's first event in the time range. The last resort is [`Self::at`].
     pub fn fault_start(&self) -> Option<Timestamp> {
         let reported = self.alert.facts.fault_start();
         let first_in_range = || self.cluster.as_ref()?.span.first_seen;
@@ -214,7 +233,7 @@ impl Message {
         lasted.map_or(0, |(at, start)| at.seconds_since(start).max(0))
     }
 
-    /// Returns the severity without its reasons.
+    /// Returns the severity of the message without its reasons.
     pub fn level(&self) -> Severity {
         self.severity.severity
     }

@@ -16,7 +16,7 @@ use crate::kind::AlertKind;
 /// One alert that waits to be sent to one sink. Times are of the local clock, not event times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxRow {
-    /// The name of the sink.
+    /// The name of the sink that the alert is sent to.
     pub sink: String,
     /// The alert to send.
     pub alert: Alert,
@@ -24,50 +24,52 @@ pub struct OutboxRow {
     pub created: Timestamp,
     /// The earliest moment to send the alert.
     pub due: Timestamp,
-    /// When the last lease on the row ends; `None` if the row has no lease.
+    /// When the latest lease on the row ends, or ended; `None` if the row never had a lease.
     pub leased_until: Option<Timestamp>,
-    /// The number of failed attempts that count towards giving the row up, such as rejections. Failures
-    /// of the whole sink do not count.
+    /// The number of attempts to send the alert that failed because of the alert, such as rejections. The
+    /// row is given up after a limit. Failures of the whole sink do not count.
     pub attempts: i64,
-    /// Why sending was postponed last; empty at first. Never contains a secret.
+    /// Why sending the alert was postponed last; empty at first. Never contains a secret.
     pub why: String,
 }
 
-/// A lease: the right of one sender to work on a row or to send a probe, until a moment.
+/// The exclusive right, for a limited time, to send the alert of an outbox row, or to send a probe request
+/// to a failing sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The unique name of the holder: each run has its own.
+    /// The unique name of the sender that has the lease. Each run of the delivery has its own name.
     pub holder: String,
-    /// When the lease begins: the time of the local clock when it was requested.
+    /// When the lease begins: the time of the local clock when the sender requested it.
     pub now: Timestamp,
-    /// When the lease ends.
+    /// When the lease ends, by the local clock.
     pub until: Timestamp,
 }
 
-/// How sending a message changes the [`SendingPause`] of its cluster for its sink.
+/// How sending a message changes the [`SendingPause`] of the message's cluster for the sink that it was
+/// sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SilenceChange {
-    /// Nothing changes: neither its end nor its count of suppressed alerts.
+    /// The sending pause does not change: neither its end nor its count of suppressed alerts.
     Unchanged,
-    /// A new silence replaces the old one, and its count of suppressed alerts starts at 0.
+    /// A new sending pause replaces the old one, and its count of suppressed alerts starts at 0.
     Replace {
-        /// When the new silence ends; `None` if further alerts are not held back.
+        /// When the new pause ends, by the local clock; `None` if further alerts are not held back.
         until: Option<Timestamp>,
     },
 }
 
-/// The result of processing a leased row. Each result but [`Self::Later`] removes the row.
+/// The result of processing a leased outbox row. Each result but [`Self::Later`] removes the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
     /// The sink accepted the alert.
     Sent {
         /// The sink's answer, shortened.
         answer: String,
-        /// The change to the silence of the alert's cluster for this sink.
+        /// The change to the sending pause of the alert's cluster for this sink.
         silence: SilenceChange,
     },
-    /// The alert is not sent, because of a policy, a silence, a triage decision or a campaign that covers
-    /// it. The next message about the cluster contains the number of suppressed alerts.
+    /// The alert is not sent, because of a policy, a sending pause, a triage decision or a campaign that
+    /// covers the alert. The next message about the cluster contains the number of suppressed alerts.
     Suppressed,
     /// The alert was counted in a digest that was sent.
     Digested,
@@ -88,56 +90,62 @@ pub enum Settlement {
     },
 }
 
-/// An entry of the log of messages: what happened to one alert for one sink.
+/// One entry of the log of messages: the result of processing one alert for one sink.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MessageLogEntry {
-    /// When the result was stored, by the local clock.
+    /// When the alert was sent, suppressed or given up, by the local clock.
     pub at: Timestamp,
-    /// The name of the sink.
+    /// The name of the sink that the alert was for.
     pub sink: String,
     /// The kind of the alert, by [`AlertKind::name`].
     pub kind: String,
-    /// The sink's answer, or the reason why the alert was not sent.
+    /// What happened to the alert: the sink's answer if it was sent, or why it was not sent.
     pub outcome: String,
 }
 
-/// The circuit breaker of a sink: whether requests are paused after failures. Times are of the local
-/// clock. The default is a sink without failures.
+/// The circuit breaker of a sink: whether requests to it are paused because earlier requests failed. Times
+/// are of the local clock. The default is a sink without failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Breaker {
-    /// The number of consecutive requests that failed because of the sink, not because of an alert.
+    /// The number of failed requests in a row for which the sink is the cause, not an alert.
     pub failures: i64,
-    /// While the breaker is open: the moment of the next probe, a single request that tests the sink.
-    /// `None` while it is closed.
+    /// When the sink gets the next probe, a single request that tests whether it works again. `None` while
+    /// the breaker is closed, so that alerts are sent as usual.
     pub open_until: Option<Timestamp>,
-    /// The earliest moment of the next request; `None` if there is no need to wait.
+    /// The earliest moment of the next request to the sink; `None` if there is no need to wait.
     pub probe_from: Option<Timestamp>,
     /// Whether the settings or the secret of the sink are wrong, so that a person has to act.
     pub is_misconfigured: bool,
-    /// The sink's last error; empty while it works. Never contains a secret.
+    /// The last error of the sink, as text; empty while the sink works. Never contains a secret.
     pub why: String,
 }
 
-/// A period in which a sink gets no further alerts of a cluster, because it got one recently.
+/// The sending pause of a cluster for one sink (`silence` in a policy). Until it ends, the sink gets no
+/// further alerts of the cluster, because it got one recently.
+///
+/// It also counts the alerts of the cluster that were suppressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendingPause {
-    /// When the silence ends, by the local clock; `None` if it only counts suppressed alerts and holds none
-    /// back.
+    /// When the sending pause ends, by the local clock. `None` if no alerts are held back, and this value
+    /// only has the number of suppressed alerts.
     pub until: Option<Timestamp>,
-    /// The number of alerts suppressed since the last one that was sent.
+    /// The number of alerts of the cluster that were not sent to the sink since the last alert that was
+    /// sent.
     pub suppressed: u64,
 }
 
-/// The stored reasons not to send alerts of one cluster to one sink.
+/// The stored reasons not to send alerts of one cluster to one sink: a sending pause, and a triage
+/// decision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SendingLimits {
-    /// The silence of the cluster for the sink, if there is one.
+    /// The sending pause of the cluster for this sink; `None` if there is none.
     pub silence: Option<SendingPause>,
-    /// The triage decision on the cluster, if there is one.
+    /// The decision of a person about the cluster, such as to mute it; `None` if there is none.
     pub triage: Option<Triage>,
 }
 
-/// The answer of a sink to one alert. Each text is the sink's explanation, for the log.
+/// The answer of a sink to a request, for one of its alerts. Each text is the sink's explanation, for the
+/// log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkAnswer {
     /// The sink has the alert.
@@ -159,17 +167,19 @@ pub enum SinkAnswer {
     Unreachable(String),
 }
 
-/// The limits of one sink.
+/// The numbers of alerts that one sink can handle: in one request, and waiting for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
-    /// The largest number of alerts in one request.
+    /// The largest number of alerts in one request to the sink.
     pub alerts: usize,
-    /// If more alerts than this wait, one digest is sent instead of them; `None` for no digests.
+    /// If more alerts than this wait for the sink, one digest is sent instead of them. `None` if the number
+    /// of waiting alerts never causes a digest.
     pub digest_beyond: Option<usize>,
 }
 
 impl OutboxRow {
-    /// Creates a row that is due at once: written now, without a lease and without attempts.
+    /// Creates the row of `alert` for the sink named `sink`. It is written at `now` and due at once,
+    /// without a lease and without attempts.
     pub fn new(sink: &str, alert: Alert, now: Timestamp) -> Self {
         Self {
             sink: sink.to_owned(),
@@ -182,13 +192,14 @@ impl OutboxRow {
         }
     }
 
-    /// Returns the id of the row and its message. It depends on the alert and the sink only.
+    /// Returns the id of the row, which is also the id of the message. It depends on the alert and the sink
+    /// only.
     pub fn id(&self) -> AlertId {
         self.alert.id().for_sink(&self.sink)
     }
 
-    /// Returns the key within which rows are sent in order: the cluster, or the account if the alert is
-    /// not about a cluster.
+    /// Returns the ordering key of the row: its cluster, or its account if the alert is not about a
+    /// cluster. Rows of a sink with equal keys are sent one after the other.
     pub fn ordering_key(&self) -> OrderingKey<'_> {
         match self.alert.cluster() {
             Some(cluster) => OrderingKey::Cluster(cluster),
@@ -201,8 +212,10 @@ impl OutboxRow {
         rows.sort_by(Self::in_order);
     }
 
-    /// Compares two rows in the order in which they are sent: by the time of writing. In the same second,
-    /// the alert that opens an episode comes before the other alerts of that episode.
+    /// Compares two rows in the order in which they are sent: by the time when they were written.
+    ///
+    /// In the same second, lower episodes come first, and the alert that opens an episode comes before the
+    /// other alerts of that episode.
     pub fn in_order(&self, other: &Self) -> Ordering {
         let key = |row: &Self| {
             let opens = matches!(row.alert.kind(), AlertKind::New | AlertKind::Regressed);
@@ -218,15 +231,15 @@ impl OutboxRow {
             .then_with(|| rest(self).cmp(&rest(other)))
     }
 
-    /// Returns `true` if the row is due and has no valid lease at `now`.
+    /// Returns `true` if the row may be processed at `now`: it is due, and no lease on it is valid.
     pub fn is_free(&self, now: Timestamp) -> bool {
         self.due <= now && self.leased_until.is_none_or(|until| until < now)
     }
 }
 
 impl SendingLimits {
-    /// Returns `true` if `alert` must not be sent at `now`: because of a triage decision, or because of a
-    /// silence. Alerts that end something (see [`Alert::is_end`]) are not affected by a silence.
+    /// Returns `true` if `alert` must not be sent at `now`, because of the triage decision or the sending
+    /// pause. A sending pause does not hold back alerts that end a problem ([`Alert::is_end`]).
     pub fn holds_back(&self, alert: &Alert, now: Timestamp) -> bool {
         let is_silent = self
             .silence
@@ -244,7 +257,7 @@ impl SendingLimits {
     }
 }
 
-/// The key that keeps alerts in order: alerts with equal keys are sent one after the other.
+/// The key that keeps alerts in order: alerts for one sink with equal keys are sent one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrderingKey<'r> {
     /// Alerts of one cluster.

@@ -9,8 +9,8 @@
 
 use records::redact::{clean, mask_secrets};
 
-/// Returns untrusted text for people to read: without invisible characters, with secrets masked, and cut to
-/// `chars_max` characters.
+/// Returns untrusted text in a form for people to read: without invisible characters, with secrets masked,
+/// and cut to `chars_max` characters.
 pub fn readable(text: &str, chars_max: usize) -> String {
     // Cleaning comes first, because an invisible character could hide a secret. Cutting comes last,
     // because half a secret is not masked.
@@ -35,7 +35,8 @@ pub fn code_span(readable: &str) -> String {
     [&fence, gap, readable, gap, &fence].concat()
 }
 
-/// Returns a text from [`readable`] for a plain message: spaces break up links, mentions and tags.
+/// Returns a text from [`readable`] in a form for plain text messages. Inserted spaces prevent that
+/// programs make links, mentions or HTML tags of it.
 pub fn defanged(readable: &str) -> String {
     let mut plain = String::with_capacity(readable.len());
     let mut before = ' ';
@@ -64,8 +65,8 @@ fn is_www(text: &str) -> bool {
         .is_some_and(|tail| tail.eq_ignore_ascii_case("www."))
 }
 
-/// Returns text for a field that expects a name, cut to `chars_max` characters. Each character other than
-/// ASCII letters, digits and `_ . : / @ + -` becomes `_`.
+/// Returns untrusted text in a form for fields that expect a name, cut to `chars_max` characters. Each
+/// character other than ASCII letters, digits and `_ . : / @ + -` becomes `_`.
 pub fn token(text: &str, chars_max: usize) -> String {
     let sign = |c: char| match c {
         'A'..='Z' | 'a'..='z' | '0'..='9' | '_' | '.' | ':' | '/' | '@' | '+' | '-' => c,
@@ -74,8 +75,10 @@ pub fn token(text: &str, chars_max: usize) -> String {
     text.chars().take(chars_max).map(sign).collect()
 }
 
-/// Returns a [`token`] for a title. `@`, `+` and a `/` after `:` or `/` become `_`, because some programs
-/// render a title as Markdown or make links in it.
+/// Returns untrusted text in a form for titles: as [`token`], but `@`, `+` and a `/` after `:` or `/` also
+/// become `_`.
+///
+/// Otherwise programs that render a title as Markdown could make links or mentions of it.
 pub fn titled(text: &str, chars_max: usize) -> String {
     let mut title = String::new();
     for c in token(text, chars_max).chars() {

@@ -36,25 +36,25 @@ pub enum Severity {
     Critical,
 }
 
-/// A severity with the terms of its sum.
+/// A severity, with the points and the reasons that led to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Assessment {
-    /// The severity: that of the points, or that of a rule which overrides them.
+    /// The severity that follows from [`Self::points`], or that a rule sets instead.
     pub severity: Severity,
-    /// The sum of the terms; ten points are one step of severity.
+    /// The sum of the points of all reasons; ten points are one step of severity.
     pub points: i32,
-    /// The terms with their points, such as `+10 the call changes something`. Last is the name of a rule
-    /// that overrides the sum, if there is one.
+    /// The reasons with their points, such as `+10 the call changes something`. Last is the name of a rule
+    /// that sets the severity instead of the points, if there is one.
     pub reasons: Vec<String>,
 }
 
 impl Severity {
-    /// Returns the stable name, such as `warning`.
+    /// Returns the name of the severity, such as `warning`. It does not change between releases.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns the severity with a stable name; `None` for any other text.
+    /// Returns the severity with this [`Self::name`]; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         let all = [Self::Info, Self::Warning, Self::Error, Self::Critical];
         all.into_iter().find(|severity| severity.name() == name)
@@ -99,8 +99,11 @@ const PERSISTING_SECONDS: i64 = 86_400;
 /// A campaign of this multiple of its threshold is weighed higher.
 const LARGE_TIMES: usize = 4;
 
-/// Computes the severity of a cluster: the highest over all circumstances of its events. `span` is the
-/// time range of the events. Without circumstances only the subject counts.
+/// Computes the severity of a cluster from the facts that all its events share (`subject`) and those that
+/// differ (`circumstances`).
+///
+/// The result is the highest severity over all circumstances; without circumstances only the subject
+/// counts. `span` is the time range of the events.
 pub fn of(subject: &ClusterSubject, circumstances: &Circumstances, span: Span) -> Assessment {
     let all = circumstances.iter();
     let terms = all.map(|circumstance| Terms::of(subject, circumstance, span));
@@ -108,13 +111,17 @@ pub fn of(subject: &ClusterSubject, circumstances: &Circumstances, span: Span) -
     highest(terms).map_or_else(none, |terms| terms.assessment())
 }
 
-/// Computes the severity of a cluster from the events in it only.
+/// Computes the severity of a cluster from the events in `cluster` only, without stored data about earlier
+/// events.
 pub fn of_cluster(cluster: &Cluster) -> Assessment {
     assess_with_history(cluster, None, Circumstances::new())
 }
 
-/// Computes the severity of a cluster from the events in it and from stored data about its other events:
-/// when the cluster was first seen, and the circumstances of the other events.
+/// Computes the severity of a cluster from the events in `cluster` and from stored data about its other
+/// events.
+///
+/// `first_seen` is the time of the cluster's first event. `all` are the circumstances of its other events:
+/// the facts about their calls that decide the severity.
 pub fn assess_with_history(
     cluster: &Cluster,
     first_seen: Option<Timestamp>,
@@ -135,18 +142,18 @@ pub fn assess_with_history(
     )
 }
 
-/// Computes the severity of one combination of facets of a cluster. `span` is the time range of its
-/// events.
+/// Computes the severity of the events of a cluster that have the same facets, such as caller and region.
+/// `span` is the time range of these events.
 pub fn assess_facets(identity: &Identity, facets: &Facets, span: Span) -> Assessment {
     let subject = ClusterSubject::from(identity);
     let circumstance = Circumstance::of(&subject.account_id, |kind| facets.get(kind));
     of(&subject, &[circumstance].into(), span)
 }
 
-/// Computes the severity of an alert without a cluster, or whose cluster is no longer stored.
+/// Computes the severity of an alert that is not about a cluster, or whose cluster is no longer stored.
 ///
-/// An alert that ends something has the severity of the alert that began it. So a policy that sends one
-/// of them sends both.
+/// An alert that reports the end of a problem has the severity of the alert that reported its beginning. So
+/// a policy that sends one of them sends both.
 pub fn of_alert(alert: &Alert) -> Assessment {
     let mut terms = Terms::default();
     match &alert.facts {

@@ -14,7 +14,7 @@ use crate::safe::cut;
 use crate::severity::Severity;
 use crate::text::Texts;
 
-/// The longest body, in bytes. The limit of SNS is 256 KiB together with the attributes.
+/// The longest body of an SNS message, in bytes. The limit of SNS is 256 KiB together with the attributes.
 pub const BODY_BYTES_MAX: usize = 200 << 10;
 
 /// The longest subject, in characters. SNS allows fewer than 100.
@@ -23,7 +23,7 @@ const SUBJECT_CHARS_MAX: usize = 99;
 /// The subject if the composed one is not allowed by SNS.
 const SUBJECT: &str = "CloudTrail alert";
 
-/// Returns the subject: in English, printable ASCII, fewer than 100 characters.
+/// Returns the subject of the SNS message: in English, printable ASCII, fewer than 100 characters.
 pub fn subject(message: &Message) -> String {
     let severity = match message.level() {
         _ if message.alert.is_end() => "OK",
@@ -103,15 +103,15 @@ fn class_name(class: Class) -> &'static str {
     }
 }
 
-/// Returns the body as plain text, cut to [`BODY_BYTES_MAX`].
+/// Returns the body of the SNS message: the title and the text as plain text, cut to [`BODY_BYTES_MAX`].
 pub fn body(message: &Message, texts: &Texts) -> String {
     let mut body = texts.plain(message);
     body.truncate(cut(&body, BODY_BYTES_MAX).len());
     body
 }
 
-/// Returns the message attributes as pairs of name and value, sorted by name. None is empty, because SNS
-/// refuses empty values.
+/// Returns the attributes of the SNS message as pairs of name and value, sorted by name. No value is empty,
+/// because SNS refuses empty values.
 pub fn attributes(message: &Message) -> Vec<(&'static str, String)> {
     let alert = &message.alert;
     let mut attributes = vec![

@@ -34,7 +34,7 @@ use crate::severity::Severity;
 use crate::text::document::{Line, Piece, Pieces, Section, fill, joined};
 use crate::text::words::Words;
 
-/// The language of messages.
+/// The language of the titles and texts of messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Language {
@@ -50,7 +50,7 @@ pub enum Language {
 pub struct Texts {
     /// The language of titles and texts.
     pub language: Language,
-    /// The links to consoles in the text.
+    /// The consoles that links in the text lead to.
     pub links: Links,
 }
 
@@ -63,7 +63,7 @@ const DETAILS_MAX: usize = 20;
 const TEMPLATE_CHARS_MAX: usize = 512;
 
 impl Language {
-    /// Returns the language with a stable name, `en` or `zh`; `None` for any other text.
+    /// Returns the language with this [`Self::name`], `en` or `zh`; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "en" => Some(Self::En),
@@ -72,7 +72,7 @@ impl Language {
         }
     }
 
-    /// Returns the stable name, `en` or `zh`.
+    /// Returns the name of the language in settings: `en` or `zh`.
     pub fn name(self) -> &'static str {
         self.into()
     }

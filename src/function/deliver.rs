@@ -31,7 +31,8 @@ use crate::invocation::{self, Function, InvocationError, MachineClock, milliseco
 use crate::log;
 use crate::start::StartError;
 
-/// Name of the role, the value of `_HANDLER` that selects it.
+/// Name of the role that sends alerts. The program has this role if the environment variable `_HANDLER` has this
+/// value.
 pub const ROLE: &str = "deliver";
 
 /// State of the role, created once and used for all invocations of this process.
@@ -82,7 +83,7 @@ impl Sink for AnySink {
     }
 }
 
-/// Handles invocations until the process ends.
+/// Runs the role that sends alerts: handles invocations until the process ends. `environment` contains all settings.
 ///
 /// # Errors
 /// Fails at once if a setting is wrong or the Lambda runtime does not work.

@@ -21,7 +21,8 @@ use crate::invocation::{self, DEADLINE, Function, InvocationError, left, millise
 use crate::log::{self, nonzero};
 use crate::start::StartError;
 
-/// Name of the role, the value of `_HANDLER` that selects it.
+/// Name of the role that stores the events of log groups. The program has this role if the environment variable
+/// `_HANDLER` has this value.
 pub const ROLE: &str = "ingest";
 
 /// Time reserved at the end of an invocation for answering and logging.
@@ -38,7 +39,8 @@ struct Ingest {
     metrics: Metrics,
 }
 
-/// Handles invocations until the process ends.
+/// Runs the role that stores the events of log groups: handles invocations until the process ends. `environment`
+/// contains all settings.
 ///
 /// # Errors
 /// Fails at once if a setting is wrong or the Lambda runtime does not work.
@@ -49,7 +51,8 @@ pub async fn run(environment: &Environment) -> Result<(), StartError> {
     invocation::serve(move || Ingest::new(&settings, &config)).await
 }
 
-/// Returns the store in the table of the stack; connects at the first request.
+/// Returns the store of clusters and alerts, which is in the DynamoDB table of the stack. It connects to AWS only at
+/// the first request.
 pub fn store(settings: &IngestSettings, config: &SdkConfig) -> DynamoStore<SdkTable> {
     let table = SdkTable::new(config, &settings.table_name);
     DynamoStore::new(table, TableSettings::of(settings), now())

@@ -31,7 +31,8 @@ use crate::log::{self, nonzero};
 use crate::repair::{self, EventInput, RedriveResult};
 use crate::start::StartError;
 
-/// Name of the role, the value of `_HANDLER` that selects it.
+/// Name of the role that inspects the clusters every hour. The program has this role if the environment variable
+/// `_HANDLER` has this value.
 pub const ROLE: &str = "inspect";
 
 /// Time reserved at the end of an invocation for saving the results.
@@ -72,7 +73,8 @@ struct Repairs {
     settings_problem: Option<InvocationError>,
 }
 
-/// Handles invocations until the process ends.
+/// Runs the role that inspects the clusters every hour: handles invocations until the process ends. `environment`
+/// contains all settings.
 ///
 /// # Errors
 /// Fails at once if a setting is wrong or the Lambda runtime does not work.

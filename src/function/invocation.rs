@@ -40,7 +40,7 @@ pub trait Function {
     /// Type of the answer, which is sent as JSON.
     type Answer: Serialize;
 
-    /// Handles one invocation. `event` is the JSON text of its event.
+    /// Handles one invocation. `event` is the payload of the invocation, as JSON text.
     ///
     /// # Errors
     /// Lambda gets an error as the result of the invocation.
@@ -54,9 +54,9 @@ pub trait Function {
 /// Why an invocation failed.
 #[derive(Debug)]
 pub struct InvocationError {
-    /// Error type that Lambda gets; it does not change between releases.
+    /// Error type that is reported to Lambda, such as [`DEADLINE`]; it does not change between releases.
     pub name: &'static str,
-    /// Description of the problem, cut to the length of a log field.
+    /// Description of the problem, cut to 256 characters.
     pub message: String,
 }
 
@@ -69,10 +69,12 @@ impl From<InvocationError> for Diagnostic {
     }
 }
 
-/// Reads the rules file of the stack; returns new rules, or `None` if the current rules stay in effect.
+/// Reads the rules file of the stack. Returns the rules of a new version of the file, or `None` if the current rules
+/// stay in effect.
 ///
 /// # Errors
-/// Fails if no valid rules are known. Events must not be processed then, because they might have to be ignored.
+/// Fails if no valid version of the file is known. Events must not be processed then, because the rules could say to
+/// ignore some of them.
 pub async fn read_rules(
     loader: &mut RulesLoader,
     bucket: &S3Bucket,
@@ -97,16 +99,19 @@ pub async fn read_rules(
     Ok(read.value)
 }
 
-/// The result of reading the settings object.
+/// The result of reading the settings object of the stack, a file in its bucket with account names, trail accounts,
+/// canary keys and ignored roles.
 #[derive(Debug, Default)]
 pub struct Settings {
-    /// New lists; `None` if the current lists stay in effect.
+    /// The lists in the settings object, if it has changed since the last read; `None` if the lists read before stay
+    /// in effect.
     pub lists: Option<Lists>,
-    /// Problem of the object, if the last valid lists are used instead.
+    /// Why the newest version of the settings object is not used. The last valid version is used instead. `None` if
+    /// there is no problem.
     pub problem: Option<InvocationError>,
 }
 
-/// Reads the settings object of the stack, and logs a problem with it.
+/// Reads the settings object of the stack (a file in its bucket), and logs a problem with it.
 ///
 /// # Errors
 /// Fails if the object is not valid or cannot be read, and no valid version was read before.
@@ -137,9 +142,10 @@ pub async fn read_settings(
     Ok(Settings { lists, problem })
 }
 
-/// Returns the client that asks IAM about access keys.
+/// Returns the client that asks IAM when access keys were last used.
 ///
-/// Keys of other accounts are looked up through the role `role_name` there; with `None` they are not looked up.
+/// Keys of other accounts are looked up through the role `role_name` in those accounts. Without a role name they are
+/// not looked up.
 pub fn directory(
     config: &SdkConfig,
     keys: &KeySettings,
@@ -153,10 +159,10 @@ pub fn directory(
     Iam::new(config, &keys.account_id, roles)
 }
 
-/// Starts logging, and returns the configuration for requests to AWS.
+/// Starts logging at `level`, and returns the configuration for requests to AWS.
 ///
 /// # Errors
-/// Fails if a variable that Lambda sets is missing.
+/// Fails if an environment variable that Lambda sets is missing.
 pub fn start(environment: &Environment, level: LogLevel) -> Result<SdkConfig, StartError> {
     log::start(level);
     let mut needed = SET_BY_LAMBDA.iter();
@@ -197,12 +203,13 @@ pub async fn serve<F: Function>(make: impl Fn() -> F) -> Result<(), StartError> 
         .map_err(|error| StartError::runtime(&*error))
 }
 
-/// Returns an error with all its causes, cut to the length of a log field.
+/// Returns the text of an error and of all its causes, cut to 256 characters for the log.
 pub fn error_text(error: &dyn std::error::Error) -> String {
     log::short(&with_causes(error.to_string(), error))
 }
 
-/// Returns the time until the deadline of an invocation, less `spare`; `None` if no time is left.
+/// Returns the time that an invocation may still use: the time until its deadline minus `spare`. `None` if no time is
+/// left.
 pub fn left(context: &Context, spare: Duration) -> Option<Duration> {
     let left = context.deadline().duration_since(SystemTime::now());
     left.ok()?.checked_sub(spare).filter(|left| !left.is_zero())
@@ -221,7 +228,7 @@ pub fn milliseconds() -> i64 {
     })
 }
 
-/// The clock and the random numbers of this machine.
+/// The system clock and a random number generator, for code that gets them through [`Clock`].
 #[derive(Debug)]
 pub struct MachineClock;
 

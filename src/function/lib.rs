@@ -35,7 +35,7 @@ use crate::start::StartError;
 /// Environment variables, as name and value; variables that are not valid Unicode are left out.
 type Environment = Vec<(String, String)>;
 
-/// Handles invocations in the role that `_HANDLER` names, until Lambda ends the process.
+/// Runs the program: handles invocations in the role that `_HANDLER` names, until Lambda ends the process.
 ///
 /// Returns a failure at once if the role or a setting is wrong, after the reason was logged and reported to Lambda.
 pub fn main() -> ExitCode {

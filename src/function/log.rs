@@ -16,7 +16,7 @@ use crate::start::StartError;
 /// Maximum length of a logged text from outside, in characters.
 const CHARS_MAX: usize = 256;
 
-/// Starts logging at a level; also logs panics.
+/// Starts logging to stdout at `level`; also logs panics.
 ///
 /// Libraries log only warnings and errors, because their lines of lower levels may contain the data that they send.
 pub fn start(level: LogLevel) {
@@ -47,7 +47,7 @@ pub fn start(level: LogLevel) {
     }));
 }
 
-/// Logs the reason of a failed start.
+/// Logs why the program does not start. Logging need not be started before.
 pub fn refused(refusal: &StartError) {
     start(LogLevel::Error);
     // Longer than other texts, so that all wrong settings are listed. Settings are not written by callers.
@@ -55,12 +55,13 @@ pub fn refused(refusal: &StartError) {
     tracing::error!(error = refusal.name, detail, "does not start");
 }
 
-/// Returns a text from outside in a form that is safe to log: sanitized, at most 256 characters.
+/// Returns a text from outside the program in a form that is safe to log: sanitized, at most 256 characters.
 pub fn short(text: &str) -> String {
     sanitize(text, CHARS_MAX)
 }
 
-/// Writes a line in embedded metric format, from which CloudWatch extracts metrics; `None` if metrics are switched off.
+/// Writes a line with metrics to the log, in the embedded metric format from which CloudWatch extracts them. `None`
+/// writes nothing.
 pub fn metrics(line: Option<String>) {
     if let Some(line) = line {
         // An error cannot be reported, because stdout is the log.

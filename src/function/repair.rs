@@ -27,19 +27,21 @@ const LOGGED_MAX: usize = 10;
 /// Maximum number of past hours that are read again because an account sent no events.
 const HOURS_MAX: i64 = 24;
 
-/// Subscription, store and bucket for processing events again.
+/// The subscription, the store and the bucket through which events are processed again.
 pub type EventInput<'i> = ReplayInput<'i, DynamoStore<SdkTable>, S3Bucket>;
 
-/// Result of processing failed invocations again.
+/// Result of a redrive, which processes the payloads of failed invocations again. Lambda writes each of them to an
+/// object in the bucket.
 #[derive(Debug, Default)]
 pub struct RedriveResult {
-    /// Number of events that were processed.
+    /// Number of payloads of failed invocations that were processed.
     pub payloads: u64,
-    /// Number of objects that stay in the bucket, because they were skipped or failed again.
+    /// Number of objects with failed invocations that stay in the bucket, because they were skipped or failed again.
     pub left: u64,
 }
 
-/// Processes failed invocations again, until all are processed or `is_over` returns `true`.
+/// Processes the payloads of failed invocations again, until all are processed or `is_over` returns `true`. Lambda
+/// writes each of them to an object in the bucket.
 ///
 /// The objects are read in batches. Objects that stay in the bucket do not block the objects after them.
 pub async fn redrive_failed(
@@ -103,10 +105,10 @@ fn log_batch(request_id: &str, redriven: &Redriven) {
     }
 }
 
-/// Checks the subscription of each log group.
+/// Checks whether the subscription of each log group sends its events to the ingest function.
 ///
-/// Returns the state of each subscription, in the order of the log groups, and the first problem found, as a stable
-/// name and a sentence.
+/// Returns one state for each log group, in the order of the settings. Also returns the first wrong subscription, as a
+/// stable name of the problem and a sentence; `None` if none is wrong.
 pub async fn check_subscriptions(
     request_id: &str,
     settings: &InspectSettings,
@@ -150,9 +152,10 @@ fn not_subscribed(request_id: &str, group: &str, diagnosis: &SilenceCause) -> (S
     (name.to_owned(), sentence)
 }
 
-/// Checks whether events are still written to the log groups, until `deadline` in milliseconds since 1970.
+/// Checks whether events are still written to the log groups. Stops at `deadline`, in milliseconds since 1970.
 ///
-/// Returns the problem of the first silent log group, as a stable name and a sentence; `None` if there is none.
+/// Returns why the first log group without new events is considered silent, as a stable name and a sentence. `None` if
+/// all log groups have events, or the check failed.
 pub async fn check_log_groups(
     request_id: &str,
     (settings, deadline): (&InspectSettings, i64),
@@ -185,9 +188,11 @@ pub async fn check_log_groups(
     }
 }
 
-/// Opens the list of gaps, and adds gaps from the states of subscriptions and from CloudWatch's metrics of lost events.
+/// Reads the saved list of gaps, which are hours whose events were lost. Adds gaps that follow from `states` and from
+/// CloudWatch's metrics of failed deliveries.
 ///
-/// `None` if the bucket does not answer, because then it is not known which gaps are already repaired.
+/// `states` has one state for each log group, from [`check_subscriptions`]. `None` if the bucket does not answer,
+/// because then it is not known which gaps are already repaired.
 pub async fn find_gaps(
     request_id: &str,
     (settings, states): (&InspectSettings, &[SubscriptionState]),
@@ -237,7 +242,8 @@ pub async fn find_gaps(
     Some(gap_repair)
 }
 
-/// Reads the hours of known gaps again, and saves which hours were read.
+/// Reads the log groups again for all known gaps, which are hours whose events were lost, and saves which gaps were
+/// read. Stops when `is_over` returns `true`.
 pub async fn repair_gaps(
     request_id: &str,
     settings: &InspectSettings,
@@ -253,7 +259,9 @@ pub async fn repair_gaps(
     repaired
 }
 
-/// Reads the log groups again from `since` on, at most 24 hours back, without the hours that this run has already read.
+/// Reads the log groups again from `since` until now, at most 24 hours back. Stops when `is_over` returns `true`.
+///
+/// The hours that this run has already read are left out. They are the hours of gaps.
 pub async fn read_again(
     request_id: &str,
     settings: &InspectSettings,

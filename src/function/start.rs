@@ -9,17 +9,18 @@ use service::config::SettingProblems;
 
 use crate::{Environment, value};
 
-/// The reason why the function does not start.
+/// Why the program does not start.
 #[derive(Debug)]
 pub struct StartError {
-    /// Error type that Lambda gets; it does not change between releases.
+    /// Error type that is reported to Lambda, such as `UnknownRole`; it does not change between releases.
     pub name: &'static str,
     /// Description of the problem and of the valid values.
     pub message: String,
 }
 
 impl StartError {
-    /// Returns the error for an unknown role; `roles` are the valid names.
+    /// Returns the error for an unknown role in `_HANDLER`. `role` is the unknown name, and `roles` are the valid
+    /// names.
     pub fn role(role: &str, roles: &[&str]) -> Self {
         let role: String = role.chars().take(64).collect();
         let roles = roles.join(", ");
@@ -29,7 +30,7 @@ impl StartError {
         }
     }
 
-    /// Returns the error for wrong settings.
+    /// Returns the error for settings that are wrong; its message lists all problems.
     pub fn settings(problems: &SettingProblems) -> Self {
         Self {
             name: "WrongSettings",
@@ -37,7 +38,7 @@ impl StartError {
         }
     }
 
-    /// Returns the error for a runtime that does not work.
+    /// Returns the error for a Lambda runtime that does not work.
     pub fn runtime(error: &dyn std::error::Error) -> Self {
         Self {
             name: "RuntimeFailed",
@@ -49,7 +50,8 @@ impl StartError {
 /// Time limit for each read and write to the runtime API.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Reports a failed start to Lambda. An error is ignored, because the reason is also in the log.
+/// Reports a failed start to the runtime API of Lambda. Errors of this request are ignored, because the reason is also
+/// in the log.
 pub fn report(environment: &Environment, refusal: &StartError) {
     if let Some(address) = value(environment, "AWS_LAMBDA_RUNTIME_API") {
         let _ = post(address, refusal);

@@ -17,7 +17,8 @@ use crate::invocation::{self, Function, InvocationError, MachineClock, now};
 use crate::log;
 use crate::start::StartError;
 
-/// Name of the role, the value of `_HANDLER` that selects it.
+/// Name of the role that answers the dashboard. The program has this role if the environment variable `_HANDLER` has
+/// this value.
 pub const ROLE: &str = "widget";
 
 /// State of the role, created once and used for all invocations of this process.
@@ -31,7 +32,8 @@ struct Widget {
     bucket: S3Bucket,
 }
 
-/// Handles invocations until the process ends.
+/// Runs the role that answers the dashboard: handles invocations until the process ends. `environment` contains all
+/// settings.
 ///
 /// # Errors
 /// Fails at once if a setting is wrong or the Lambda runtime does not work.

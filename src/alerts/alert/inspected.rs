@@ -23,7 +23,7 @@ const NAMED_MAX: usize = 20;
 const NAME_CHARS_MAX: usize = 128;
 const SENTENCE_CHARS_MAX: usize = 512;
 
-/// The source from which no events arrive.
+/// The source from which no events arrive, or arrive again: an account or one of its log groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silent<'a> {
     /// The whole account.
@@ -35,8 +35,9 @@ pub enum Silent<'a> {
 impl Alert {
     /// Creates the alert for a stage of a campaign: its beginning, a milestone of growth, or its end.
     ///
-    /// The time of the alert is that of the event that reached the threshold or the milestone. The time of
-    /// an end is [`clusters::campaign::QUIET_SECONDS`] after the last event.
+    /// The alert gets the event time of its stage. A beginning has the time of the event with which the
+    /// failures became a campaign, and growth the time of the event that reached the milestone. An end is
+    /// [`clusters::campaign::QUIET_SECONDS`] after the last event.
     pub fn of_campaign(campaign: &Campaign, stage: Stage, now: Timestamp) -> Self {
         let (actor, opened) = (&campaign.actor, campaign.opened);
         let mut milestones = campaign.milestones.iter();
@@ -72,11 +73,11 @@ impl Alert {
         Self::of_account(facts, &campaign.account_id, at, now)
     }
 
-    /// Creates the alert for the beginning of an escalation.
+    /// Creates the alert for the beginning of an escalation: many more events per hour than usual.
     ///
-    /// `cluster` is a cluster and the number of its episode; `None` means all errors of the account
-    /// together. `at` is the end of the hour that shows the escalation. `count` is the number of events in
-    /// that hour, and `limit` is the largest number that was expected.
+    /// `cluster` is the id of a cluster and the number of its episode; `None` means all errors of the
+    /// account together. `at` is the end of the hour that shows the escalation. `count` is the number of
+    /// events in that hour, and `limit` is the largest number that was expected in it.
     pub fn of_escalation(
         account_id: &str,
         cluster: Option<(ClusterId, i64)>,
@@ -94,8 +95,8 @@ impl Alert {
         Self::of_rise(facts, account_id, cluster, at, now)
     }
 
-    /// Creates the alert for the end of an escalation, at the full hour `at`. `cluster` is as in
-    /// [`Self::of_escalation`].
+    /// Creates the alert for the end of `escalation`. `at` is the end of the hour in which it ended.
+    /// `cluster` is as in [`Self::of_escalation`].
     pub fn of_escalation_end(
         account_id: &str,
         cluster: Option<(ClusterId, i64)>,
@@ -126,7 +127,8 @@ impl Alert {
         }
     }
 
-    /// Creates the alert for the recovery of a cluster in an episode, at the end of its quiet period.
+    /// Creates the alert for the recovery of a cluster. `cluster` is its id and the number of the episode
+    /// that is over. `at` is the end of its quiet period.
     ///
     /// The episode had `count` events. The first was at `fault_start`, the last `fault_seconds` later.
     pub fn of_recovery(
@@ -145,8 +147,10 @@ impl Alert {
         Self::of_cluster(facts, account_id, cluster, Some(at), now)
     }
 
-    /// Creates the alert for a cluster that fails again, in a new episode. Before, the cluster had no event
-    /// for `quiet_seconds`.
+    /// Creates the alert for a cluster that fails again after it had recovered.
+    ///
+    /// `cluster` is its id and the number of the new episode. `at` is the time of the first event of that
+    /// episode. Before it, the cluster had no event for `quiet_seconds`.
     pub fn of_regression(
         account_id: &str,
         cluster: (ClusterId, i64),
@@ -160,8 +164,11 @@ impl Alert {
         Self::of_cluster(facts, account_id, cluster, Some(at), now)
     }
 
-    /// Creates the alert for the beginning of a silence. `since` is the time of the last event, and
-    /// `noticed` is when the silence was detected. A diagnosis is a stable name and a sentence.
+    /// Creates the alert that no events arrive from an account, or from one of its log groups (`no_data`).
+    ///
+    /// `since` is the time of the last event from there, and `noticed` is the time for which the lack of
+    /// events was detected. `diagnosis` is the cause, as a stable name and a sentence; `None` if it is
+    /// unknown.
     pub fn of_silence(
         account_id: &str,
         silent: Silent<'_>,
@@ -183,8 +190,10 @@ impl Alert {
         Self::of_account(facts, account_id, noticed, now)
     }
 
-    /// Creates the alert for the end of a silence. `since` is the time of the last event before the silence,
-    /// and `until` is the time of the first event after it.
+    /// Creates the alert that events arrive again from an account, or from one of its log groups.
+    ///
+    /// `since` is the time of the last event before the period without events, and `until` is the time of
+    /// the first event after it.
     pub fn of_silence_end(
         account_id: &str,
         silent: Silent<'_>,
@@ -201,8 +210,10 @@ impl Alert {
         Self::of_account(facts, account_id, until, now)
     }
 
-    /// Creates the alert with the summary of an account's hour, day or week, at the end of that period.
-    /// Lists and names are cut to limits, and access keys are masked.
+    /// Creates the alert with the summary of an account's hour, day or week. The alert gets the time of the
+    /// end of that period.
+    ///
+    /// Lists and names in the summary are cut to limits, and access keys are masked.
     pub fn of_summary(summary: &Summary, now: Timestamp) -> Self {
         let facts = Facts::Summary(Box::new(bounded(summary)));
         Self::of_account(facts, &summary.account_id, summary.until, now)

@@ -11,8 +11,8 @@ use crate::facts::{CanaryUse, Facts, IamAccess, KeyFacts, LearningEndFacts};
 const DAY_SECONDS: i64 = 86_400;
 
 impl Alert {
-    /// Creates an alert about a cluster in the given episode. `at` is the event time of the change, and
-    /// `now` is the time when it was found.
+    /// Creates an alert with these facts about one episode of a cluster. `at` is the event time of the
+    /// change, and `now` is the time when the change was found.
     pub fn of_cluster(
         facts: Facts,
         account_id: &str,
@@ -28,8 +28,10 @@ impl Alert {
         Self::new(subject, facts, at, now)
     }
 
-    /// Creates the alert for an event that used a canary key. All uses of a key on one day of event time
-    /// have the same alert id.
+    /// Creates the alert for an event that used a canary key: a key that exists only to detect its use.
+    ///
+    /// `key` is the complete id of the key, `seen` is the event, and `call` describes the call in it. All
+    /// uses of a key on one day of event time have the same alert id.
     pub fn of_canary(key: &str, seen: &Sighting, call: &CallFacts, now: Timestamp) -> Self {
         let facet = |kind| seen.series.facets.get(kind).map(str::to_owned);
         let used = CanaryUse::Event {
@@ -46,7 +48,10 @@ impl Alert {
     }
 
     /// Creates the alert for a canary key that was used at `at` according to IAM, even if no event shows
-    /// the use. The alert id equals that of [`Self::of_canary`] for an event of the same account and day.
+    /// the use.
+    ///
+    /// `key` is the complete id of the key. The alert id equals that of [`Self::of_canary`] for an event
+    /// with the same key, account and day.
     pub fn of_canary_use_in_iam(
         key: &str,
         account_id: &str,
@@ -61,8 +66,10 @@ impl Alert {
         Self::new(subject, facts, Some(at), now)
     }
 
-    /// Creates the alert for a key that was used again after a long time. `last` is the use before, and
-    /// `again` is the new use, by an event of `cluster`.
+    /// Creates the alert for a key that was used again after a long time without use.
+    ///
+    /// `key` is the complete id of the key. `last` is the time of its use before the pause. `again` is the
+    /// time of the new use, in an event of `cluster`.
     pub fn of_reused_key(
         key: &str,
         account_id: &str,
@@ -78,8 +85,8 @@ impl Alert {
         Self::new(of_key(key, account_id, Some(last)), facts, Some(again), now)
     }
 
-    /// Creates the alert for the end of the learning period, which was `hours` long. Its subject is the
-    /// stack, and it has no event time.
+    /// Creates the alert for the end of the learning period: the first `hours` of a stack, in which no
+    /// alerts are sent. Its subject is the stack, and it has no event time.
     pub fn learned(hours: i64) -> Self {
         let facts = Facts::Learned(LearningEndFacts { hours });
         Self::new(AlertSubject::Stack, facts, None, Timestamp::FIRST)

@@ -19,16 +19,17 @@ const LIMITED_SECONDS: i64 = 60;
 /// The shortest and the longest wait that an answer may request, in seconds.
 const AFTER_SECONDS: (i64, i64) = (1, 900);
 
-/// The parts of an HTTP response that matter.
+/// An HTTP response of Guance, reduced to the parts that show whether it accepted the alerts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status code.
     pub status: u16,
-    /// The header `Retry-After`: seconds or a date.
+    /// The value of the header `Retry-After`: seconds or a date; `None` if it is missing.
     pub retry_after: Option<String>,
-    /// The header `Date`, by the clock of the server. A date in `Retry-After` is compared with it.
+    /// The value of the header `Date`, by the clock of the server; `None` if it is missing. The wait until
+    /// a date in `Retry-After` is counted from this date.
     pub date: Option<String>,
-    /// The body, or its beginning if it is too long or incomplete.
+    /// The body of the response, or only its beginning if it is too long or incomplete.
     pub body: Vec<u8>,
     /// Whether [`Self::body`] is the complete body.
     pub is_whole: bool,
@@ -48,8 +49,8 @@ struct Body {
 }
 
 impl Response {
-    /// Returns the meaning of this response to a request on `route`. Only the routes of the Open API have
-    /// the result in the body.
+    /// Returns whether Guance accepted the alerts of a request on `route`, according to this response. The
+    /// routes of the Open API report that in the body, the other routes by the status.
     pub fn answered(&self, route: Route) -> SinkAnswer {
         let body: Body = serde_json::from_slice(&self.body).unwrap_or_default();
         let status = self.status_within(route, &body);

@@ -14,17 +14,20 @@ const VENDOR: [&str; 3] = [".guance.com", ".guance.one", ".truewatch.com"];
 /// The ends of host names that exist only in local networks.
 const LOCAL: [&str; 5] = [".localhost", ".local", ".internal", ".lan", ".home.arpa"];
 
-/// The hosts that a stack allows besides those of Guance and TrueWatch. By default there are none.
+/// The hosts that are allowed in the address of a Guance workspace, besides those of Guance and TrueWatch.
+/// By default there are none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AllowedHosts {
-    /// Whether other public hosts are allowed.
+    /// Whether a workspace may have the address of any public host, not only of Guance and TrueWatch.
     pub custom: bool,
-    /// Whether hosts of private networks and of this machine are allowed, by name or by IP address. Public
-    /// host names are then allowed too, because a name does not show where its host is.
+    /// Whether a workspace may have the address of a host in a private network or of this machine, by name
+    /// or by IP address.
+    ///
+    /// Public host names are then allowed too, because a name does not show where its host is.
     pub private: bool,
 }
 
-/// A checked address that alerts may be sent to: scheme, host and optional port.
+/// A checked address of a Guance workspace, to which alerts may be sent: scheme, host and optional port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     scheme: &'static str,
@@ -33,12 +36,13 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Parses and checks the URL of a route: `https://`, a host and an optional port, without a path.
-    /// [`Route::Datakit`] may also use `http://` if private hosts are allowed.
+    /// Parses and checks the URL to which alerts are sent on `route`: `https://`, a host and an optional
+    /// port, without a path. [`Route::Datakit`] may also use `http://` if private hosts are allowed.
     ///
     /// # Errors
-    /// If the URL has another form or its host is not allowed. The text continues the name of the setting,
-    /// such as "must begin with https://". It does not repeat the URL, which may contain a token by mistake.
+    /// If the URL has another form or its host is not allowed. The error text is written to follow the name
+    /// of the setting, such as "must begin with https://". It does not repeat the URL, which may contain a
+    /// token by mistake.
     pub fn parse(url: &str, route: Route, allowed: AllowedHosts) -> Result<Self, String> {
         let (scheme, rest) = match url.split_once("://") {
             Some(("https", rest)) => ("https", rest),
@@ -76,7 +80,7 @@ impl Endpoint {
         Ok(Self { scheme, host, port })
     }
 
-    /// Returns the host in lower case: a name, or an IP address (IPv6 in brackets).
+    /// Returns the host in lower case, without the port: a name, or an IP address (IPv6 in brackets).
     pub fn host(&self) -> &str {
         &self.host
     }
@@ -143,11 +147,11 @@ fn looks_like_an_address(host: &str) -> bool {
         || hexadecimal.is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// Returns `true` if requests may be sent to an IP address.
+/// Returns `true` if alerts may be sent to a host with this IP address.
 ///
 /// Link-local addresses are never allowed, because AWS returns credentials there. Addresses of this machine
-/// and of private networks need [`AllowedHosts::private`], because the runtime of a function uses them.
-/// IPv6 addresses that contain an IPv4 address are checked as that IPv4 address.
+/// and of private networks need [`AllowedHosts::private`], because the runtime of a Lambda function uses
+/// them. IPv6 addresses that contain an IPv4 address are checked as that IPv4 address.
 pub fn may_connect(address: IpAddr, allowed: AllowedHosts) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => may_connect_4(address, allowed),

@@ -26,21 +26,22 @@ use crate::message::Message;
 use crate::safe::{cut, token};
 use crate::text::Texts;
 
-/// The inspection (checker) that events name as their source.
+/// The inspection (checker) that monitor events in Guance name as their source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checker {
-    /// The id of an inspection that is registered in Guance, or any other fixed id.
+    /// The id of the inspection: the id of one that is registered in Guance, or any other fixed text.
     pub id: String,
-    /// The name of the inspection for people.
+    /// The name of the inspection that Guance shows to people.
     pub name: String,
-    /// The key that connects events with a registered inspection; `None` if none is registered.
+    /// The key by which Guance connects events with a registered inspection; `None` if no inspection is
+    /// registered.
     pub ref_key: Option<String>,
 }
 
-/// The value of `df_monitor_checker`, the function name of the checker in Guance.
+/// The function name of the inspection, in the field `df_monitor_checker` of each event in Guance.
 pub const CHECKER: &str = "aws_cloudtrail_errors";
 
-/// The longest text of a message in an event, in bytes.
+/// The longest text of a message in an event in Guance, in bytes. A longer text is cut.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
 impl Default for Checker {
@@ -71,13 +72,15 @@ impl Checker {
     }
 }
 
-/// Returns the id of an alert's event in Guance.
+/// Returns the id in Guance of the event for an alert: `event-` and the alert id.
 pub fn event_id(id: AlertId) -> String {
     format!("event-{id}")
 }
 
-/// Returns the event status in Guance: `ok` for an end, `nodata` for a silence, otherwise the name of the
-/// severity.
+/// Returns the status in Guance of the event for a message.
+///
+/// It is `ok` if the alert reports the end of a problem, `nodata` if no events arrive from an account or a
+/// log group, and otherwise the name of the severity.
 pub fn status(message: &Message) -> &'static str {
     match message.alert.kind() {
         _ if message.alert.is_end() => "ok",
@@ -86,8 +89,10 @@ pub fn status(message: &Message) -> &'static str {
     }
 }
 
-/// Returns the dimensions that identify the object of an event. They are also tags with the same names.
-/// Empty values are left out.
+/// Returns the dimensions of the event in Guance for a message, by name. They identify its object, such as
+/// a cluster or a campaign, so that Guance finds all events about it.
+///
+/// They are also tags with the same names. Empty values are left out.
 pub fn dimensions(message: &Message) -> BTreeMap<&'static str, String> {
     let alert = &message.alert;
     let mut dimensions = BTreeMap::from([("account_id", alert.account_id().to_owned())]);
@@ -123,7 +128,7 @@ fn dimension_tags(message: &Message) -> String {
     serde_json::to_string(&dimensions(message)).unwrap_or_default()
 }
 
-/// Returns the monitor event of a message as a point for line protocol.
+/// Returns the monitor event in Guance for a message, as a point for line protocol.
 pub fn event(message: &Message, texts: &Texts, checker: &Checker) -> Point {
     let status = status(message);
     let dimension_tags = dimension_tags(message);
@@ -235,7 +240,8 @@ fn add_numbers(point: &mut Point, message: &Message) {
     }
 }
 
-/// Returns the additional fields for the kind of the alert, for filters and charts.
+/// Returns the fields that only this kind of alert has in Guance, as pairs of name and value, such as
+/// `ct_quiet_seconds` of a regression. Empty for kinds without such fields.
 pub fn of_kind(message: &Message) -> Vec<(&'static str, Field)> {
     match &message.alert.facts {
         Facts::Campaign(of) => {
@@ -270,8 +276,10 @@ pub fn of_kind(message: &Message) -> Vec<(&'static str, Field)> {
     }
 }
 
-/// Returns the samples of the message's cluster as log points, which the text of the message links to.
-/// Empty without a cluster.
+/// Returns the samples of the message's cluster as log points for Guance. A sample is the redacted record
+/// of one event. Empty without a cluster.
+///
+/// The text of the message links to these logs.
 pub fn samples(message: &Message) -> Vec<Point> {
     let Some(cluster) = &message.cluster else {
         return Vec::new();

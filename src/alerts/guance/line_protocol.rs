@@ -9,20 +9,20 @@ use std::collections::BTreeMap;
 
 use crate::safe::{cut, token};
 
-/// A point: one record of line protocol.
+/// A point: one record of line protocol, with its name, tags, fields and time.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Point {
-    /// The measurement. Guance uses it as the source of an event or a log.
+    /// The name (measurement) of the point. Guance uses it as the source of an event or a log.
     pub measurement: String,
-    /// The indexed values, for filters, by name.
+    /// The tags by name: values that Guance indexes for filters.
     pub tags: BTreeMap<String, String>,
-    /// The other values, by name. A point needs at least one.
+    /// The fields by name: values that are not indexed. A point needs at least one.
     pub fields: BTreeMap<String, Field>,
     /// The time of the point, in nanoseconds since 1970 (UTC).
     pub nanoseconds: i64,
 }
 
-/// The value of a field.
+/// The value of a field of a point: a number, a truth value or a text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Field {
     /// A whole number.
@@ -35,7 +35,7 @@ pub enum Field {
     Text(String),
 }
 
-/// Why a point cannot be written.
+/// Why a point cannot be written as a line of line protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PointError {
     /// The measurement is empty.
@@ -50,17 +50,17 @@ pub enum PointError {
 pub const TAGS_MAX: usize = 256;
 /// The largest number of fields of a point.
 pub const FIELDS_MAX: usize = 1024;
-/// The longest name of a tag or a field, in bytes.
+/// The longest name of a tag or a field, in bytes; longer names are cut.
 pub const KEY_BYTES_MAX: usize = 256;
 /// The longest value of a tag, and the longest measurement, in bytes.
 pub const TAG_BYTES_MAX: usize = 1024;
-/// The longest start of a line, in bytes: the measurement with all tags.
+/// The longest start of a line in line protocol, in bytes: the measurement with all tags.
 pub const HEAD_BYTES_MAX: usize = 65_535;
-/// The longest text of a field, in bytes.
+/// The longest text in a field, in bytes; longer texts are cut.
 pub const TEXT_BYTES_MAX: usize = 32 << 20;
 
 impl Point {
-    /// Adds or replaces a tag. An empty value adds nothing.
+    /// Adds the tag `key`, or replaces its value. An empty value changes nothing.
     pub fn tag(&mut self, key: &str, value: impl AsRef<str>) {
         let value = value.as_ref();
         if !value.is_empty() {
@@ -68,12 +68,12 @@ impl Point {
         }
     }
 
-    /// Adds or replaces a field.
+    /// Adds the field `key`, or replaces its value.
     pub fn field(&mut self, key: &str, value: impl Into<Field>) {
         self.fields.insert(key.to_owned(), value.into());
     }
 
-    /// Returns the point as one line, without a line break at the end.
+    /// Returns the point as one line of line protocol, without a line break at the end.
     ///
     /// Tags and fields are sorted by name. A name that is both a tag and a field is written as a tag.
     /// Values that are too long are cut, and tags and fields beyond the limits are left out.
@@ -128,7 +128,8 @@ impl Point {
     }
 }
 
-/// Returns the lines of points, joined with line breaks. Points that cannot be written are left out.
+/// Returns the body of a request with these points: their lines in line protocol, joined with line breaks.
+/// Points that cannot be written are left out.
 pub fn body(points: &[Point]) -> String {
     let lines = points.iter().filter_map(|point| point.line().ok());
     lines.collect::<Vec<_>>().join("\n")

@@ -35,8 +35,8 @@ const RESERVED: [&str; 14] = [
 /// The `origin` of events.
 const ORIGIN: &str = "cloudtrail-inspector";
 
-/// Returns `true` if an event for an external monitor must not have a user field of this name. The Open
-/// API refuses reserved names, and names that are also dimensions of the event.
+/// Returns `true` if the Open API refuses a custom field of this name in an event for an external monitor.
+/// It refuses empty and reserved names, and the names in `dimensions`.
 pub fn is_reserved<'d>(name: &str, dimensions: impl IntoIterator<Item = &'d str>) -> bool {
     name.is_empty()
         || name.starts_with('_')
@@ -45,7 +45,8 @@ pub fn is_reserved<'d>(name: &str, dimensions: impl IntoIterator<Item = &'d str>
         || dimensions.into_iter().any(|dimension| dimension == name)
 }
 
-/// Returns the request body of an event for an external monitor.
+/// Returns a message as the JSON body of a request to an external monitor: a Guance monitor that gets its
+/// events through the Open API ([`Route::PushEvent`](crate::guance::route::Route::PushEvent)).
 pub fn push_event(message: &Message, texts: &Texts) -> Value {
     let dimensions = dimensions(message);
     let mut event = Map::new();
@@ -71,7 +72,8 @@ pub fn push_event(message: &Message, texts: &Texts) -> Value {
     json!({"event": event, "extraData": {"origin": ORIGIN}})
 }
 
-/// Returns the request body of a custom event.
+/// Returns a message as the JSON body of a request that creates a custom event through the Open API,
+/// without a monitor ([`Route::CustomEvent`](crate::guance::route::Route::CustomEvent)).
 pub fn custom_event(message: &Message, texts: &Texts) -> Value {
     let mut tags: Map<String, Value> = Map::new();
     let fields = user_fields(message).into_iter();

@@ -3,7 +3,8 @@
 
 use strum::{IntoStaticStr, VariantArray};
 
-/// A route by which alerts are sent to a workspace.
+/// A route by which alerts are sent to a Guance workspace: the receiver, the format and the secret of a
+/// request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Route {
@@ -22,12 +23,13 @@ impl Route {
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the stable name, such as `push_event`.
+    /// Returns the name of the route in settings, such as `push_event`. It does not change between
+    /// releases.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns the route with a stable name; `None` for any other text.
+    /// Returns the route with this [`Self::name`]; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|route| route.name() == name)
     }
@@ -37,7 +39,7 @@ impl Route {
         matches!(self, Self::Dataway | Self::Datakit)
     }
 
-    /// Returns `true` if requests need a secret: a token, an API key or a push secret.
+    /// Returns `true` if requests on this route need a secret: a token, an API key or a push secret.
     pub fn needs_secret(self) -> bool {
         self != Self::Datakit
     }

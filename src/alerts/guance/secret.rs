@@ -8,14 +8,15 @@ use zeroize::Zeroizing;
 
 use crate::guance::route::Route;
 
-/// The text that replaces a secret.
+/// The text that is shown in place of a secret.
 pub const MASK: &str = "***";
 
 /// The shortest part of a secret, in bytes, that [`Secret::mask`] replaces. Shorter parts could match
 /// ordinary words.
 const MASKED_BYTES_MIN: usize = 6;
 
-/// The secret of a workspace, with the parts for all routes. Memory is erased when it is dropped.
+/// The secret of a Guance workspace, with the parts that the routes need. Its memory is erased when it is
+/// dropped.
 #[derive(Clone, Default)]
 pub struct Secret {
     /// The token of the workspace, for line protocol.
@@ -26,7 +27,8 @@ pub struct Secret {
     push_secret: Option<Zeroizing<String>>,
 }
 
-/// The error of a secret that a route cannot use. The text names the problem, and never contains the secret.
+/// The error of a stored secret that cannot be used for a route. The text names the problem, and never
+/// contains the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SecretError(&'static str);
@@ -91,17 +93,18 @@ impl Secret {
         Err(SecretError(problem))
     }
 
-    /// Returns the token of the workspace, for line protocol.
+    /// Returns the token of the workspace, for line protocol; `None` if the secret has none.
     pub fn token(&self) -> Option<&str> {
         self.token.as_ref().map(|part| part.as_str())
     }
 
-    /// Returns the key of the Open API.
+    /// Returns the key of the Open API; `None` if the secret has none.
     pub fn api_key(&self) -> Option<&str> {
         self.api_key.as_ref().map(|part| part.as_str())
     }
 
-    /// Returns the URL path of a monitor for external events. It contains the secret of the monitor.
+    /// Returns the URL path of a monitor for external events, which contains the monitor's own secret.
+    /// `None` if the secret has none.
     pub fn push_path(&self) -> Option<&str> {
         self.push_secret.as_ref().map(|part| part.as_str())
     }

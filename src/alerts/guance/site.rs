@@ -8,11 +8,11 @@
 pub struct Site {
     /// The name of the site in settings, such as `cn1`.
     pub name: &'static str,
-    /// The URL of the gateway (`DataWay`) for line protocol.
+    /// The URL of the site's public gateway (`DataWay`), which accepts line protocol.
     pub openway: &'static str,
-    /// The URL of the Open API.
+    /// The URL of the site's Open API.
     pub openapi: &'static str,
-    /// The URL of the web console; `None` if the vendor does not document it.
+    /// The URL of the site's web console; `None` if the vendor does not document it.
     pub console: Option<&'static str>,
 }
 
@@ -52,7 +52,7 @@ pub const SITES: [Site; 15] = [
     site!("truewatch-me1", "me1-", "truewatch.com", no console),
 ];
 
-/// Returns the site with a name from settings; `None` for any other text.
+/// Returns the site with this name, such as `cn1`; `None` for any other text.
 pub fn site(name: &str) -> Option<&'static Site> {
     SITES.iter().find(|site| site.name == name)
 }

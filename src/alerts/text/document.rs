@@ -4,14 +4,14 @@
 
 use crate::safe::{code_span, defanged, readable};
 
-/// A section with its title.
+/// A section of the text of a message, with its title.
 #[derive(Debug)]
 pub(super) struct Section {
     pub title: &'static str,
     pub lines: Vec<Line>,
 }
 
-/// A line of a section.
+/// One line of a [`Section`]: a paragraph or a list item.
 #[derive(Debug)]
 pub(super) enum Line {
     /// A separate paragraph.
@@ -22,7 +22,7 @@ pub(super) enum Line {
 
 pub(super) type Pieces = Vec<Piece>;
 
-/// A piece of a line, by its source.
+/// A piece of a [`Line`]: text of the program, untrusted text, or a link.
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
     /// Text of the program: words, numbers and times.
@@ -64,7 +64,8 @@ impl Piece {
     }
 }
 
-/// Replaces each `{name}` in a sentence with the pieces of that name. A name without pieces is removed.
+/// Replaces each placeholder `{name}` in a sentence with the pieces that `values` has for this name. A
+/// placeholder without pieces is removed.
 pub(super) fn fill(sentence: &str, values: &[(&str, Pieces)]) -> Pieces {
     let mut pieces = Pieces::new();
     let mut parts = sentence.split('{');
@@ -78,7 +79,7 @@ pub(super) fn fill(sentence: &str, values: &[(&str, Pieces)]) -> Pieces {
     pieces
 }
 
-/// Joins lists of pieces to one list, with a separator between them.
+/// Joins several lists of pieces to one list, with the text `separator` between two of them.
 pub(super) fn joined(lists: Vec<Pieces>, separator: &str) -> Pieces {
     let mut pieces = Pieces::new();
     for (place, list) in lists.into_iter().enumerate() {
@@ -90,7 +91,7 @@ pub(super) fn joined(lists: Vec<Pieces>, separator: &str) -> Pieces {
     pieces
 }
 
-/// Returns sections as basic Markdown: headings, paragraphs, lists, code spans, links.
+/// Returns the sections of a message as basic Markdown: headings, paragraphs, lists, code spans, links.
 pub(super) fn markdown(sections: &[Section]) -> String {
     let piece = |piece: &Piece| match piece {
         Piece::Own(text) => text.clone(),
@@ -125,7 +126,8 @@ pub(super) fn markdown(sections: &[Section]) -> String {
     text
 }
 
-/// Returns sections as plain text without links, mentions or tags in untrusted pieces.
+/// Returns the sections of a message as plain text, in which untrusted text cannot become a link, a mention
+/// or a tag.
 pub(super) fn plain(sections: &[Section]) -> String {
     let piece = |piece: &Piece| match piece {
         Piece::Own(text) => text.replace('`', "\""),

@@ -10,8 +10,8 @@ use crate::text::words::Words;
 use crate::text::{Writer, events, item, own};
 
 impl Writer<'_> {
-    /// Returns the first sentence for a campaign, a silence, a summary, or an escalation of an account;
-    /// `None` for other facts.
+    /// Returns the first sentence of a message about a campaign, a period without events (`no_data`), a
+    /// summary, or an escalation of an account; `None` for other facts.
     pub(super) fn facts_sentence(&self) -> Option<Pieces> {
         match self.facts {
             Facts::Campaign(of) => Some(self.campaign_sentence(of)),
@@ -68,7 +68,8 @@ impl Writer<'_> {
         fill(sentence, &values)
     }
 
-    /// Returns the lines of the overview for facts that have numbers or times of their own.
+    /// Returns the lines of the overview that show the numbers and times in the alert's facts. Empty for
+    /// facts without such lines.
     pub(super) fn facts_lines(&self) -> Vec<Line> {
         let words = self.words;
         match self.facts {
@@ -122,7 +123,7 @@ impl Writer<'_> {
         lines
     }
 
-    /// Returns the failed calls of a campaign, and advice for each of its shapes.
+    /// Returns lines with the failed calls of a campaign, and with advice for each of its shapes.
     pub(super) fn campaign_calls(&self, campaign: &CampaignFacts) -> Vec<Line> {
         let words = self.words;
         let calls = campaign.calls.shown.iter().take(SHOWN_MAX);
@@ -143,7 +144,7 @@ impl Writer<'_> {
         lines
     }
 
-    /// Returns the list of a campaign's clusters, with links.
+    /// Returns lines with the ids of a campaign's clusters, each with a link.
     pub(super) fn campaign_clusters(&self, campaign: &CampaignFacts) -> Vec<Line> {
         let words = self.words;
         let range = (campaign.began, campaign.last);
@@ -160,8 +161,11 @@ impl Writer<'_> {
         lines
     }
 
-    /// Returns `, <link>` to the cluster in Guance, else to its log group in the CloudWatch console; empty if
-    /// neither is configured.
+    /// Returns a comma and a link to the monitor events of a cluster in Guance, from `from` until `until`;
+    /// empty if no link can be built.
+    ///
+    /// If Guance is not configured, the link leads to the errors of the API action `api` in CloudWatch Logs
+    /// Insights.
     pub(super) fn link_to(
         &self,
         cluster: ClusterId,
@@ -176,7 +180,8 @@ impl Writer<'_> {
         link.into_iter().flatten().collect()
     }
 
-    /// Returns the text "and … more" if fewer than `total` items are shown; `None` if all are shown.
+    /// Returns the text "and … more" for a list that shows `shown` of `total` items; `None` if it shows
+    /// all.
     pub(super) fn more(&self, total: u64, shown: usize) -> Option<Pieces> {
         let more = total.saturating_sub(shown as u64);
         (more > 0).then(|| fill(self.words.more, &[("count", own(more))]))
@@ -186,7 +191,8 @@ impl Writer<'_> {
 /// The largest number of shown calls, and of shown clusters, of a campaign.
 const SHOWN_MAX: usize = 20;
 
-/// Returns a description of each shape of a campaign.
+/// Returns the descriptions of the shapes of a campaign, joined with semicolons. A shape is the pattern
+/// that makes failures a campaign.
 pub(super) fn shapes<'s>(words: &Words, shapes: impl IntoIterator<Item = &'s Shape>) -> Pieces {
     let shape = |shape: &Shape| match shape {
         Shape::Breadth => own(words.breadth),

@@ -11,7 +11,7 @@ use crate::text::facts_text::shapes;
 use crate::text::words::Words;
 use crate::text::{Writer, events, item, own};
 
-/// Returns the name of a period in the language of the words.
+/// Returns the word for the length of a summary's period (hour, day or week), in the language of `words`.
 pub(super) fn period(words: &Words, period: Period) -> &'static str {
     match period {
         Period::Hour => words.hour,
@@ -37,7 +37,8 @@ impl Writer<'_> {
         fill(words.summary, &values)
     }
 
-    /// Returns the numbers of a summary, and the changes other than new errors.
+    /// Returns the lines of a summary other than new errors and access keys: the numbers of errors, the
+    /// clusters that changed, the campaigns, and the clusters with most events.
     pub(super) fn summary_changes(&self, summary: &Summary) -> Vec<Line> {
         let words = self.words;
         let of = |count, clusters| {
@@ -100,7 +101,8 @@ impl Writer<'_> {
         lines
     }
 
-    /// Returns the new errors of a summary, each with a link to its cluster.
+    /// Returns one line for each cluster of a summary that was first seen in its period, with a link to the
+    /// cluster.
     pub(super) fn summary_errors(&self, summary: &Summary) -> Vec<Line> {
         match summary.new.total {
             0 => vec![Line::Paragraph(own(self.words.no_new_error))],
@@ -143,7 +145,8 @@ impl Writer<'_> {
         fill(form, &values)
     }
 
-    /// Returns the access keys of a summary. The summary contains masked ids only.
+    /// Returns one line for each access key of a summary, with the last use of the key. The summary
+    /// contains masked ids only.
     pub(super) fn summary_keys(&self, summary: &Summary) -> Vec<Line> {
         let words = self.words;
         if summary.keys.total == 0 {

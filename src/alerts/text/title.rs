@@ -17,7 +17,7 @@ const TITLE_CHARS_MAX: usize = 256;
 const TITLED_CHARS_MAX: usize = 64;
 
 impl Texts {
-    /// Returns the title: one line of at most 256 characters.
+    /// Returns the title of a message: one line of at most 256 characters.
     pub fn title(&self, message: &Message) -> String {
         let words = self.language.words();
         let account = message.alert.account_id();

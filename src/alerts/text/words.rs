@@ -3,7 +3,8 @@
 /// Declares the struct with the texts of a language, and for the tests a list of them by name.
 macro_rules! words {
     ($($name:ident),* $(,)?) => {
-        /// The texts of a language.
+        /// All sentences and words of messages in one language. A sentence may have placeholders in braces,
+        /// such as `{account}`.
         #[derive(Debug)]
         pub(super) struct Words {
             $(pub $name: &'static str,)*
