@@ -23,7 +23,7 @@ use crate::kind::AlertKind;
 pub struct Alert {
     /// The cluster, account, access key or stack that changed.
     pub subject: AlertSubject,
-    /// The kind of the change, with the facts of that kind.
+    /// The kind of the change, with the data of that kind that cannot be looked up later.
     pub facts: Facts,
     /// The event time of the change; `None` if no event with a time shows it.
     pub at: Option<Timestamp>,

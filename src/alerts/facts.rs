@@ -1,7 +1,7 @@
 //! Facts: the data of an alert that cannot be looked up again when it is sent, one type for each kind.
 //!
 //! Facts have a bounded size from the start. They also identify the alert that began the problem,
-//! because the end of a campaign, an escalation or a silence must refer to its beginning.
+//! because the end of a campaign, an escalation or a period without events refers to its beginning.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,13 +97,13 @@ pub struct EscalationFacts {
     pub stage: Stage,
     /// The start of the hour in which the escalation began.
     pub from: Timestamp,
-    /// The end of the hour in which the escalation began. When it has ended: the end of the hour in which
-    /// it ended.
+    /// The end of the hour in which the escalation began, or ended if the stage is [`Stage::Ended`].
     pub until: Timestamp,
-    /// The number of events in the hour in which the escalation began. When it has ended: in its largest
-    /// hour.
+    /// The number of events in the hour in which the escalation began. If the stage is [`Stage::Ended`], in
+    /// the hour with most events.
     pub peak: u64,
-    /// The largest number of events that was expected in the hour in which the escalation began.
+    /// The largest number of events that was expected in the hour in which the escalation began. More are
+    /// an escalation.
     pub limit: u64,
 }
 
@@ -217,10 +217,10 @@ pub struct SilenceFacts {
     pub stage: Stage,
     /// The name of the log group without events; `None` if no events arrive from the whole account.
     pub log_group: Option<String>,
-    /// The time of the last event before the period without events.
+    /// The time of the last event of the account or log group before the period without events.
     pub since: Timestamp,
-    /// When the lack of events was detected. When the period without events has ended: the time of the
-    /// first event after it.
+    /// When the lack of events was detected. If the stage is [`Stage::Ended`], the time of the first event
+    /// after the period without events.
     pub until: Timestamp,
     /// The cause why no events arrive; `None` if it could not be determined, and when events arrive again.
     pub diagnosis: Option<DiagnosisFacts>,

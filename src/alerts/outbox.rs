@@ -20,11 +20,11 @@ pub struct OutboxRow {
     pub sink: String,
     /// The alert to send.
     pub alert: Alert,
-    /// When the row was written.
+    /// When the row was written, by the local clock.
     pub created: Timestamp,
     /// The earliest moment to send the alert.
     pub due: Timestamp,
-    /// When the latest lease on the row ends, or ended; `None` if the row never had a lease.
+    /// When the latest lease on the row ends, or ended; `None` if no lease is stored.
     pub leased_until: Option<Timestamp>,
     /// The number of attempts to send the alert that failed because of the alert, such as rejections. The
     /// row is given up after a limit. Failures of the whole sink do not count.
@@ -73,7 +73,7 @@ pub enum Settlement {
     Suppressed,
     /// The alert was counted in a digest that was sent.
     Digested,
-    /// The row stays, and the alert is tried again.
+    /// The row stays, and sending the alert is tried again.
     Later {
         /// The earliest moment of the next attempt, by the local clock.
         due: Timestamp,
@@ -167,7 +167,8 @@ pub enum SinkAnswer {
     Unreachable(String),
 }
 
-/// The numbers of alerts that one sink can handle: in one request, and waiting for it.
+/// The limits of one sink: how many alerts one request may have, and how many may wait before a digest
+/// replaces them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capacity {
     /// The largest number of alerts in one request to the sink.

@@ -35,8 +35,8 @@ pub fn code_span(readable: &str) -> String {
     [&fence, gap, readable, gap, &fence].concat()
 }
 
-/// Returns a text from [`readable`] in a form for plain text messages. Inserted spaces prevent that
-/// programs make links, mentions or HTML tags of it.
+/// Returns a text from [`readable`] in a form for plain text messages. Inserted spaces keep programs from
+/// making links, mentions or HTML tags of it.
 pub fn defanged(readable: &str) -> String {
     let mut plain = String::with_capacity(readable.len());
     let mut before = ' ';

@@ -35,7 +35,8 @@ const SET_BY_LAMBDA: [&str; 4] = [
 /// Error name of an invocation that did not finish before its deadline.
 pub const DEADLINE: &str = "DeadlineExceeded";
 
-/// A Lambda function in one role. It is created once and then handles one invocation after another.
+/// The part of the program that handles the invocations of one role. It is created once and then handles one
+/// invocation after another.
 pub trait Function {
     /// Type of the answer, which is sent as JSON.
     type Answer: Serialize;
@@ -176,7 +177,8 @@ pub fn start(environment: &Environment, level: LogLevel) -> Result<SdkConfig, St
     Ok(FunctionEnv::of(env).config())
 }
 
-/// Handles invocations with the function that `make` creates, until the process ends.
+/// Handles invocations with the function that `make` creates, until the process ends. After an invocation that missed
+/// its deadline or panicked, a new function is created.
 ///
 /// # Errors
 /// Fails if the Lambda runtime does not work.

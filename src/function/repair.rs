@@ -27,7 +27,7 @@ const LOGGED_MAX: usize = 10;
 /// Maximum number of past hours that are read again because an account sent no events.
 const HOURS_MAX: i64 = 24;
 
-/// The subscription, the store and the bucket through which events are processed again.
+/// The subscription, the store and the bucket through which redrive and gap repair process events again.
 pub type EventInput<'i> = ReplayInput<'i, DynamoStore<SdkTable>, S3Bucket>;
 
 /// Result of a redrive, which processes the payloads of failed invocations again. Lambda writes each of them to an
@@ -188,8 +188,8 @@ pub async fn check_log_groups(
     }
 }
 
-/// Reads the saved list of gaps, which are hours whose events were lost. Adds gaps that follow from `states` and from
-/// CloudWatch's metrics of failed deliveries.
+/// Reads the saved list of gaps, which are periods whose events were lost. Adds gaps that follow from `states` and
+/// from CloudWatch's metrics of failed deliveries.
 ///
 /// `states` has one state for each log group, from [`check_subscriptions`]. `None` if the bucket does not answer,
 /// because then it is not known which gaps are already repaired.
@@ -242,7 +242,7 @@ pub async fn find_gaps(
     Some(gap_repair)
 }
 
-/// Reads the log groups again for all known gaps, which are hours whose events were lost, and saves which gaps were
+/// Reads the log groups again for all known gaps, which are periods whose events were lost, and saves which gaps were
 /// read. Stops when `is_over` returns `true`.
 pub async fn repair_gaps(
     request_id: &str,
@@ -261,7 +261,7 @@ pub async fn repair_gaps(
 
 /// Reads the log groups again from `since` until now, at most 24 hours back. Stops when `is_over` returns `true`.
 ///
-/// The hours that this run has already read are left out. They are the hours of gaps.
+/// Hours that this run has already read as gaps are left out.
 pub async fn read_again(
     request_id: &str,
     settings: &InspectSettings,

@@ -166,9 +166,8 @@ impl Alert {
 
     /// Creates the alert that no events arrive from an account, or from one of its log groups (`no_data`).
     ///
-    /// `since` is the time of the last event from there, and `noticed` is the time for which the lack of
-    /// events was detected. `diagnosis` is the cause, as a stable name and a sentence; `None` if it is
-    /// unknown.
+    /// `since` is the time of the last event from there, and `noticed` is when the lack of events was
+    /// detected. `diagnosis` is the cause, as a stable name and a sentence; `None` if it is unknown.
     pub fn of_silence(
         account_id: &str,
         silent: Silent<'_>,

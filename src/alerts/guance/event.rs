@@ -4,8 +4,8 @@
 //! event byte for byte, because Guance finds history and related events by them. All events of one episode
 //! of a cluster have the same fault id: the id of the first event. The last event has the status `ok`.
 //!
-//! An escalation of a cluster, a campaign and a silence are separate objects with separate faults. So the
-//! end of one does not end another.
+//! An escalation of a cluster, a campaign and a period without events are separate objects with separate
+//! faults. So the end of one does not end another.
 //! Source: Guance documentation, "Events" (fields of events) and "Unrecovered events".
 
 use std::collections::BTreeMap;

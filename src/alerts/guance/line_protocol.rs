@@ -46,9 +46,9 @@ pub enum PointError {
     NoField,
 }
 
-/// The largest number of tags of a point.
+/// The largest number of tags of a point; further tags are left out.
 pub const TAGS_MAX: usize = 256;
-/// The largest number of fields of a point.
+/// The largest number of fields of a point; further fields are left out.
 pub const FIELDS_MAX: usize = 1024;
 /// The longest name of a tag or a field, in bytes; longer names are cut.
 pub const KEY_BYTES_MAX: usize = 256;

@@ -1,4 +1,4 @@
-//! Renders the facts of campaigns, escalations, recoveries, regressions and silences as text.
+//! Renders the facts of campaigns, escalations, recoveries, regressions and periods without events as text.
 
 use clusters::campaign::Shape;
 use clusters::fingerprint::ClusterId;

@@ -37,7 +37,7 @@ words! {
     // The overview.
     info, warning, error_level, critical,
     severity, reasons, seen, lasted, often, often_between, late, suppressed, partial, ids, id,
-    // The facts of campaigns, escalations, recoveries, regressions and silences.
+    // The facts of campaigns, escalations, recoveries, regressions and periods without events.
     looks, breadth, depth, spread, widespread, brute_force, spraying, campaign_times, campaign_size,
     escalation_began, escalation_ended, recovery, regression, silence_began, silence_ended,
     blind, diagnosis,
