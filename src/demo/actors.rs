@@ -12,14 +12,14 @@ use Sessions::{Botocore, Instances, Named};
 use crate::random::Random;
 use crate::text::{fill, moment, quote};
 
-/// An AWS account of the shop.
+/// An AWS account of the fictional web shop, with its partition and its regions.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Account {
     /// The account id, twelve digits.
     pub id: &'static str,
     /// The AWS partition: `aws` or `aws-cn`.
     pub partition: &'static str,
-    /// The regions that the shop uses.
+    /// The regions that the shop uses in this account, for all services that are not global.
     pub regions: &'static [&'static str],
     /// The region in which calls of global services, such as IAM, are recorded.
     pub global_region: &'static str,
@@ -57,7 +57,8 @@ const GLOBAL: &[&str] = &[
 ];
 
 impl Account {
-    /// Returns the domain of AWS endpoints in the account's partition.
+    /// Returns the domain of AWS endpoints in the account's partition: `amazonaws.com.cn` in China, else
+    /// `amazonaws.com`.
     pub fn domain(&self) -> &'static str {
         if self.partition == "aws-cn" {
             "amazonaws.com.cn"
@@ -66,7 +67,8 @@ impl Account {
         }
     }
 
-    /// Returns the `eventSource` of a service: with `.amazonaws.com`, in China only EC2 with `.amazonaws.com.cn`.
+    /// Returns the `eventSource` of a service: `s3.amazonaws.com` for `s3`. In China, only `ec2` gets the ending
+    /// `.amazonaws.com.cn`.
     pub fn event_source(&self, service: &str) -> String {
         let domain = if service == "ec2" {
             self.domain()
@@ -76,7 +78,8 @@ impl Account {
         format!("{service}.{domain}")
     }
 
-    /// Chooses a region for a call of a service; global services always have `global_region`.
+    /// Returns the region for one call of a service such as `s3`: `global_region` for global services, else a random
+    /// region of the account.
     pub fn region(&self, service: &str, random: &mut Random) -> &'static str {
         if GLOBAL.contains(&service) {
             return self.global_region;
@@ -135,14 +138,15 @@ enum Network {
 #[derive(Debug)]
 pub struct Actor {
     name: &'static str,
-    /// The account whose trail records the calls.
+    /// The account whose trail records the calls of this actor.
     pub account: &'static Account,
     form: Form,
     network: Network,
     agent: &'static str,
 }
 
-/// The caller-related fields of one record: an actor with session, key and address at the time of a call.
+/// The fields of one record that describe its caller: an actor, with the session, key and address that the actor has at
+/// the time of the call.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The account whose trail records the call.
@@ -155,7 +159,7 @@ pub struct Caller {
     pub name: &'static str,
     /// The `sourceIPAddress`: an IP address, the DNS name of an AWS service, or `AWS Internal`.
     pub address: String,
-    /// The `userAgent`.
+    /// The `userAgent` of the record.
     pub agent: String,
     /// Whether AWS itself makes the call: an AWS service, or a role that AWS uses internally.
     pub is_service: bool,
@@ -218,16 +222,17 @@ const ACTORS: &[Actor] = &[
     actor("nobody", STAGING, Missing, Internal, "AWS Internal"),
 ];
 
-/// Finds an actor by name; an unknown name gives the actor `nobody`, whose records have no `userIdentity`.
+/// Returns the actor of the demo with this name; for an unknown name, the actor `nobody`, whose records have no
+/// `userIdentity`.
 pub fn find(name: &str) -> &'static Actor {
     let found = ACTORS.iter().find(|actor| actor.name == name);
     found.unwrap_or(&ACTORS[ACTORS.len() - 1])
 }
 
 impl Actor {
-    /// Creates the caller for a call of the actor at a time, in seconds since 1970.
+    /// Returns the caller for a call that this actor makes at `time`, in seconds since 1970.
     ///
-    /// Sessions and temporary keys change every hour.
+    /// Sessions that Boto3 names, and temporary keys, change every hour.
     pub fn call(&self, random: &mut Random, time: i64) -> Caller {
         let session = self.session(random, time);
         let arn = self.arn(&session);
@@ -252,7 +257,8 @@ impl Actor {
         }
     }
 
-    /// Returns the id of the long-term access key of an IAM user.
+    /// Returns the id of the long-term access key with which this actor signs, if the actor is an IAM user. The id is
+    /// the same for every seed.
     pub fn key(&self) -> String {
         format!("AKIA{}EXAMPLE", Random::of(self.user_name()).base32(9))
     }
@@ -402,7 +408,7 @@ fn within_quotes(text: &str) -> String {
 }
 
 impl Caller {
-    /// Checks whether the AWS Management Console makes the call for a person, judged by the user agent.
+    /// Checks whether the call is made in the AWS Management Console, judged by the user agent.
     pub fn is_from_console(&self) -> bool {
         self.agent == CONSOLE || self.agent == BROWSER
     }

@@ -9,26 +9,27 @@ use crate::event::EventTruth;
 use crate::random::Random;
 use crate::text::fill;
 
-/// One API call, successful or failing, from which events are made.
+/// A row of the demo's tables of calls: one API call, successful or failing, and the actors that may make it.
 ///
 /// The message and the parameters may contain placeholders such as `$bucket`; see [`PlaceholderValues`].
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
-    /// The class that the call must get; `None` for an ordinary call that succeeds.
+    /// The class that the inspector must give to events of this call; `None` for an ordinary call that succeeds.
     pub class: Option<Class>,
-    /// The relative frequency among the rows of a table.
+    /// How often the call is chosen at random, relative to the other calls of its table: weight 2 is chosen twice as
+    /// often as weight 1.
     pub weight: usize,
-    /// The service, such as `s3`; `eventSource` without its domain.
+    /// The called service, such as `s3`: its `eventSource` without the domain.
     pub service: &'static str,
-    /// The API, as in `eventName`.
+    /// The called API, as in `eventName`.
     pub name: &'static str,
-    /// The names of the actors that make the call.
+    /// The names of the actors that may make the call.
     pub actors: &'static [&'static str],
-    /// The error code; empty if the record has none.
+    /// The `errorCode`; empty if the record has none.
     pub code: &'static str,
-    /// The error message; empty if the record has none.
+    /// The `errorMessage`, which may contain placeholders; empty if the record has none.
     pub message: &'static str,
-    /// The request parameters as JSON text.
+    /// The `requestParameters` as JSON text, which may contain placeholders.
     pub params: &'static str,
 }
 
@@ -36,13 +37,13 @@ const OBJECT_CALLS: &str = "GetObject PutObject HeadObject DeleteObject ListObje
 const READS: &str = "Get List Describe Head Lookup Search Batch Decrypt View AssumeRole";
 
 impl Call {
-    /// Checks whether the call only reads, judged by its name.
+    /// Checks whether the call only reads, judged by the first word of its name, such as `Get` or `List`.
     pub fn reads(&self) -> bool {
         READS.split(' ').any(|verb| self.name.starts_with(verb))
     }
 
-    /// Returns the `eventCategory`: `Data` for calls on objects of S3, `NetworkActivity` for VPC endpoints, else
-    /// `Management`.
+    /// Returns the `eventCategory`: `Data` for calls on objects of S3, `NetworkActivity` for refusals by a VPC
+    /// endpoint, else `Management`.
     pub fn category(&self) -> &'static str {
         match self.class {
             Some(Class::Vpce) => "NetworkActivity",
@@ -62,7 +63,8 @@ impl Call {
         }
     }
 
-    /// Returns the outcome by which [`Truth`](crate::Truth) counts events of this call.
+    /// Returns the expected result for events of this call: success, failure, dry run or sensitive call.
+    /// [`Truth`](crate::Truth) counts the events by it.
     pub fn truth_of(&self) -> EventTruth {
         match self.class {
             None => EventTruth::Success,
@@ -73,7 +75,10 @@ impl Call {
     }
 }
 
-/// The values of placeholders in the texts of one call, or of a series of equal calls.
+/// The values that replace placeholders, such as `$bucket`, in the texts of one call.
+///
+/// Message and parameters get the same values, so that both name the same resource. Retries of the call reuse the
+/// values.
 pub struct PlaceholderValues<'a> {
     random: &'a mut Random,
     caller: &'a Caller,
@@ -98,7 +103,8 @@ const NAMES: &[(&str, &[&str])] = &[
 ];
 
 impl<'a> PlaceholderValues<'a> {
-    /// Creates the values without choosing any; each value is chosen at its first use.
+    /// Creates the values for a call that `caller` makes in `region`. Each value is chosen when its placeholder first
+    /// occurs in a text.
     pub fn new(random: &'a mut Random, caller: &'a Caller, region: &'a str) -> Self {
         Self {
             random,
@@ -108,7 +114,8 @@ impl<'a> PlaceholderValues<'a> {
         }
     }
 
-    /// Replaces the placeholders of a text; the same placeholder always gets the same value.
+    /// Returns `template` with each placeholder, such as `$bucket`, replaced by its value. A placeholder has the same
+    /// value in all texts.
     pub fn fill(&mut self, template: &str) -> String {
         fill(template, |name| self.value(name))
     }

@@ -21,7 +21,11 @@ const BROKEN_EVERY: usize = 40;
 /// The closing time of a file in seconds since 1970, its account and its region.
 type FileKey = (i64, &'static str, &'static str);
 
-/// Puts all events into files, sorted by closing time, and adds the counts of the written records to `truth`.
+/// Distributes all events over trail files, and returns the files, the earliest closing time first.
+///
+/// Adds the number of written records of each kind, and the ids of failed events and sensitive calls, to `truth`. One
+/// in a hundred events is written twice. If the plan asks for broken files, some files also get a text that is no
+/// record.
 pub fn deliver(
     events: Vec<DemoEvent>,
     plan: &Plan,

@@ -11,7 +11,7 @@ use crate::text::{moment, quote};
 /// The maximum length of an error message in characters; longer messages are cut and end with `...`.
 const LONGEST_MESSAGE: usize = 1024;
 
-/// The outcome of an event, by which [`Truth`](crate::Truth) counts it.
+/// The expected result for one event: decides which count of [`Truth`](crate::Truth) includes the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventTruth {
     /// An ordinary call that succeeded; not counted.
@@ -28,26 +28,27 @@ pub enum EventTruth {
     NonApi,
 }
 
-/// An event ready to be put into a file.
+/// A generated record, with the time, delay, account and region that decide into which trail file the record is put.
 #[derive(Debug, Clone)]
 pub struct DemoEvent {
     /// The event time, in seconds since 1970.
     pub time: i64,
-    /// The delay of the delivery in seconds; `None` for a random delay.
+    /// The time from the event to its delivery, in seconds; `None` for a random delay.
     pub delay: Option<i64>,
     /// The account whose trail receives the event.
     pub account: &'static Account,
-    /// The region in the name of the event's file.
+    /// The region in the name of the trail file into which the event is put.
     pub region: &'static str,
-    /// The `eventID`; `None` if the record has none.
+    /// The `eventID` of the record; `None` if the record has none.
     pub id: Option<String>,
-    /// The outcome by which the event is counted.
+    /// The expected result for the event, such as failing or dry run. It decides which count of [`Truth`](crate::Truth)
+    /// includes the event.
     pub truth_of: EventTruth,
     /// The JSON text of the record.
     pub text: String,
 }
 
-/// A writer of a JSON object; fields stay in the order in which they are added.
+/// The text of a JSON object under construction; fields stay in the order in which they are added.
 #[derive(Debug, Default)]
 pub struct Object(String);
 
@@ -58,7 +59,7 @@ impl Object {
         self.raw(key, &quoted)
     }
 
-    /// Adds a field whose value is JSON text; adds nothing if the text is empty.
+    /// Adds a field whose value is the JSON text `json`; adds nothing if `json` is empty.
     pub fn raw(mut self, key: &str, json: &str) -> Self {
         if !json.is_empty() {
             self.0.push(if self.0.is_empty() { '{' } else { ',' });
@@ -80,7 +81,8 @@ impl Object {
     }
 }
 
-/// The fields of a record that vary between events. A field with an empty text is left out of the record.
+/// An event that is not yet written as a record: the fields that differ between events. A field with an empty text is
+/// left out of the record.
 #[derive(Debug, Clone)]
 pub struct Draft<'a> {
     /// The event time, in seconds since 1970.
@@ -93,9 +95,9 @@ pub struct Draft<'a> {
     pub service: &'a str,
     /// The called API, as in `eventName`.
     pub name: &'a str,
-    /// The `errorCode`.
+    /// The `errorCode`; empty if the record has none.
     pub code: &'a str,
-    /// The `errorMessage`, before it is cut to 1 KB.
+    /// The `errorMessage`, before it is cut to 1,024 characters; empty if the record has none.
     pub message: Cow<'a, str>,
     /// The `requestParameters` as JSON text.
     pub params: Cow<'a, str>,
@@ -107,14 +109,19 @@ pub struct Draft<'a> {
     pub kind: &'a str,
     /// The `eventCategory`, such as `Management`.
     pub category: &'a str,
-    /// Further fields with their JSON text; they replace the usual fields of the same name.
+    /// Pairs of a field name and its JSON text: they replace usual fields of the same name, or are added at the end of
+    /// the record.
+    ///
+    /// An empty text removes the field.
     pub changes: &'a [(&'a str, &'a str)],
-    /// The outcome by which the event is counted.
+    /// The expected result for the event, such as failing or dry run. It decides which count of [`Truth`](crate::Truth)
+    /// includes the event.
     pub truth_of: EventTruth,
 }
 
 impl Draft<'_> {
-    /// Creates the event: writes the record with a random `requestID` and `eventID`.
+    /// Writes the JSON text of the record, with a random `requestID` and `eventID`, and returns the event with this
+    /// text.
     pub fn write(self, random: &mut Random) -> DemoEvent {
         let (request, id) = (random.uuid(), random.uuid());
         let has_id = !self.changes.iter().any(|(key, _)| *key == "eventID");

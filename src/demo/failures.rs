@@ -29,7 +29,8 @@ const fn fail(
 
 const SSO: &str = "AWSReservedSSO_Developer_4f1d0a7be2c93685";
 
-/// All kinds of failing calls, except failed sign-ins.
+/// The table of calls with an error: all kinds of failures that the demo has, except failed sign-ins, and also dry
+/// runs.
 #[rustfmt::skip]
 pub const FAILURES: &[Call] = &[
     // Denied by an identity-based policy, the common case, with and without the reason in the message.

@@ -10,20 +10,20 @@ use crate::call::{Call, PlaceholderValues};
 use crate::event::{DemoEvent, Draft};
 use crate::random::Random;
 
-/// The events generated so far, and the state for generating more.
+/// The events of a demo trail generated so far, with the random numbers and the period for generating more.
 pub struct Generator {
-    /// The only source of pseudorandom numbers; the order of its use determines the trail.
+    /// The only source of pseudorandom numbers. The trail depends on the order in which the numbers are drawn.
     pub random: Random,
     /// The generated events, in no particular order.
     pub events: Vec<DemoEvent>,
-    /// The start of the plan, in seconds since 1970.
+    /// The start of the trail's first hour, in seconds since 1970.
     pub start: i64,
-    /// The length of the plan in seconds, at least an hour.
+    /// The length of the trail in seconds, at least 3,600.
     pub length: i64,
 }
 
 impl Generator {
-    /// Creates a generator for a plan, without events.
+    /// Creates a generator with the seed, start and length of a plan, without events.
     pub fn new(plan: &Plan) -> Self {
         Self {
             random: Random::new(plan.seed),
@@ -33,25 +33,27 @@ impl Generator {
         }
     }
 
-    /// Returns the time, in seconds since 1970, at which the given thousandths of the plan have passed.
+    /// Returns the time, in seconds since 1970, at a fraction of the trail's length: 0 is the start of the trail, 1000
+    /// its end.
     pub fn at(&self, thousandths: i64) -> i64 {
         self.start + self.length * thousandths / 1000
     }
 
-    /// Returns the last second of the plan, in seconds since 1970.
+    /// Returns the last second of the trail, in seconds since 1970.
     pub fn last(&self) -> i64 {
         self.start + self.length - 1
     }
 
-    /// Adds one event: the call at a time, made by a random actor of the row.
+    /// Adds one event: `call` at `time`, in seconds since 1970, made by a random one of the call's actors.
     pub fn perform(&mut self, call: &Call, time: i64) {
         let actor = *self.random.pick(call.actors);
         self.burst(call, actor, &[time]);
     }
 
-    /// Adds one event for each time: an actor makes the same call again and again, like retries.
+    /// Adds one event for each of `times`, in seconds since 1970: the named actor makes the same call again and again,
+    /// like retries.
     ///
-    /// All events have the same session and the same resource names, but different ids.
+    /// All events have the same session and the same resource names, but each has its own `eventID` and `requestID`.
     pub fn burst(&mut self, call: &Call, actor: &str, times: &[i64]) {
         let first = times.first().copied().unwrap_or(self.start);
         let caller = actors::find(actor).call(&mut self.random, first);
@@ -63,15 +65,15 @@ impl Generator {
         }
     }
 
-    /// Writes a draft as a record, and adds it to the events.
+    /// Writes the record of a draft, and adds the event to `events`.
     pub fn add(&mut self, draft: &Draft<'_>) {
         let event = draft.clone().write(&mut self.random);
         self.events.push(event);
     }
 
-    /// Creates the draft of an event from a row, with placeholders of message and parameters already replaced.
+    /// Creates the draft of an event for a call; in `message` and `params`, the placeholders must already be replaced.
     ///
-    /// A time after the plan's end becomes the plan's last second.
+    /// `time` is in seconds since 1970. A time after the trail's end becomes the trail's last second.
     pub fn draft<'a>(
         &self,
         call: &'a Call,

@@ -40,14 +40,15 @@ use records::time::Timestamp;
 use crate::event::Object;
 use crate::generator::Generator;
 
-/// The parameters of a trail.
+/// The parameters of a demo trail: seed, length, number of events and start. They determine every byte of the trail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
     /// The seed of the pseudorandom numbers; another seed gives another trail.
     pub seed: u64,
     /// The length of the trail in hours; 0 counts as 1.
     pub hours: u32,
-    /// The number of events in an hour. The stories need some hundreds of events in all, even if this number is lower.
+    /// The number of events in each hour. The stories, such as the leaked key, need some hundreds of events in all,
+    /// even if this number is lower.
     pub events_per_hour: u32,
     /// The start of the trail's first hour.
     pub start: Timestamp,
@@ -60,7 +61,8 @@ pub struct Plan {
 pub struct TrailFile {
     /// The object key: `AWSLogs/<account>/CloudTrail/<region>/<date>/…json.gz`.
     pub name: String,
-    /// The text of each record on one line. Broken records are no JSON objects, or no valid JSON.
+    /// The records in the order of the file, each as JSON text on one line. With [`Plan::broken`], a few are no JSON
+    /// objects, or no valid JSON.
     pub records: Vec<String>,
 }
 
@@ -73,7 +75,8 @@ pub struct Demo {
     pub truth: Truth,
 }
 
-/// The facts that a reader of the files must find, recorded while the trail was generated.
+/// The expected results for a trail: the counts and ids that an analysis of its files must find, recorded while the
+/// trail was generated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Truth {
     /// The number of records in all files, including duplicates and broken records.
@@ -82,26 +85,28 @@ pub struct Truth {
     pub failing_ids: BTreeSet<String>,
     /// The number of failed events without an `eventID`; each is in the files exactly once.
     pub failing_without_id: u64,
-    /// The number of records of dry runs.
+    /// The number of records of dry runs: calls that only test whether they would be permitted, so that their error is
+    /// no failure.
     pub dry_runs: u64,
     /// The number of records that a reader must reject: no JSON object, or `eventVersion` 2.
     pub broken: u64,
-    /// The number of Insights and digest records.
+    /// The number of Insights and digest records, which are no API calls.
     pub non_api: u64,
     /// The `eventID`s of the sensitive calls that succeeded.
     pub watch_ids: BTreeSet<String>,
-    /// The service that is refused at one bucket again and again.
+    /// The story of an AWS service that is refused at one bucket again and again.
     pub storm: Storm,
-    /// The leaked key that tries many APIs within minutes.
+    /// The story of a leaked key, with which many APIs are tried within minutes.
     pub recon: Reconnaissance,
-    /// The id of an access key that is used only once; the story is that it was unused for years.
+    /// The id of an access key with which the trail contains only one call. The story is that the key was unused for
+    /// years.
     pub sleeping_key: String,
 }
 
-/// A story: an AWS service is refused again and again when it writes to one bucket.
+/// The story of an AWS service that is refused again and again when it writes to one bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Storm {
-    /// The account of the bucket.
+    /// The id of the account that owns the bucket.
     pub account_id: String,
     /// The service that makes the calls, as in `invokedBy`.
     pub invoked_by: String,
@@ -111,16 +116,16 @@ pub struct Storm {
     pub error_code: String,
     /// The name of the bucket.
     pub bucket: String,
-    /// The number of distinct events by `eventName`.
+    /// The number of distinct events of the story, for each `eventName`.
     ///
     /// No other caller in this account fails at these calls with this code. So each number is the size of one cluster.
     pub events: BTreeMap<String, u64>,
 }
 
-/// A story: one principal with a leaked key tries many APIs within minutes.
+/// The story of one principal with a leaked key, who tries many APIs within minutes and is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reconnaissance {
-    /// The ARN of the principal.
+    /// The ARN of the principal that uses the leaked key.
     pub principal_arn: String,
     /// The id of the leaked long-term key.
     pub access_key_id: String,
@@ -141,11 +146,11 @@ impl Default for Plan {
     }
 }
 
-/// Generates the trail of a plan.
+/// Generates the trail that a plan describes, together with the results that an analysis of the trail must have.
 ///
-/// About one event in ten fails. About a fifth of the failures belong to [`Storm`], the rest to the other stories and to
-/// everyday failures. A plan with only a few hundred events has more failures, because each kind of failure occurs at
-/// least once.
+/// About one event in ten fails. About a fifth of the failures belong to [`Storm`], the rest to the other stories and
+/// to everyday failures. A plan with only a few hundred events has more failures, because each kind of failure occurs
+/// at least once.
 pub fn trail(plan: &Plan) -> Demo {
     let mut generator = Generator::new(plan);
     let failing = plan.hours.max(1) as usize * plan.events_per_hour as usize / 10;
@@ -174,9 +179,11 @@ pub fn trail(plan: &Plan) -> Demo {
 }
 
 impl Demo {
-    /// Returns the payloads that a CloudWatch Logs subscription with a filter for errors would send.
+    /// Returns the invocation payloads, as JSON, that a CloudWatch Logs subscription would send to a Lambda function
+    /// for this trail.
     ///
-    /// Each payload has at most `records_max` records; 0 counts as 1.
+    /// The payloads contain only records with an error, as if the subscription had such a filter. Each payload has at
+    /// most `records_max` records; 0 counts as 1.
     pub fn payloads(&self, records_max: usize) -> Vec<String> {
         let texts = self.files.iter().flat_map(|file| &file.records);
         let failing: Vec<String> = texts.filter(|text| has_error(text)).cloned().collect();

@@ -40,7 +40,8 @@ const CHANGES: &[(EventTruth, Changes)] = &[
     (EventTruth::Broken, &[("eventVersion", r#""2.0""#)]),
 ];
 
-/// Texts that are no records; the records before and after them stay readable.
+/// Texts that are put into trail files as broken records: invalid JSON, or no JSON object. The records before and after
+/// them stay readable.
 pub const BROKEN: &[&str] = &[
     r#"{"eventVersion":"1.11","eventTime":nonsense}"#,
     r#"{"eventVersion":"1.11","eventName":"ListUsers","errorCode":}"#,
@@ -50,7 +51,8 @@ pub const BROKEN: &[&str] = &[
     "42",
 ];
 
-/// Adds each malformed record once, one record that is delivered two hours late, and Insights and digest records.
+/// Adds unusual events: each malformed record once, one record that is delivered two hours late, three Insights records
+/// and one digest record.
 pub fn malformed_records(generator: &mut Generator) {
     for (truth_of, changes) in CHANGES {
         let time = generator.random.seconds(generator.start, generator.last());

@@ -14,12 +14,12 @@ const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const BASE64_URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 impl Random {
-    /// Starts the sequence of a seed.
+    /// Creates a generator from a seed; the same seed always gives the same sequence of numbers.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Starts the sequence of a text: the seed is the text's FNV-1a hash.
+    /// Creates a generator whose seed is the FNV-1a hash of a text.
     ///
     /// It is used for ids that do not depend on the plan's seed, such as access keys of users.
     pub fn of(text: &str) -> Self {
@@ -38,12 +38,12 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
-    /// Returns a number below `end`; 0 if `end` is 0.
+    /// Returns a random number from 0 to `end - 1`; 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
         ((u128::from(self.draw()) * end as u128) >> 64) as usize
     }
 
-    /// Returns a number from `first` to `last`, both included; `first` if `last` is smaller.
+    /// Returns a random whole number from `first` to `last`, both included; `first` if `last` is smaller.
     pub fn seconds(&mut self, first: i64, last: i64) -> i64 {
         first + self.below((last - first + 1).max(1) as usize) as i64
     }
@@ -53,22 +53,22 @@ impl Random {
         self.below(100) < percent
     }
 
-    /// Returns a random item; panics if there are no items.
+    /// Returns a random element of `items`; panics if `items` is empty.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
 
-    /// Returns a text of `length` lower-case hexadecimal digits.
+    /// Returns a text of `length` random lower-case hexadecimal digits.
     pub fn hex(&mut self, length: usize) -> String {
         self.letters(LOWER_HEX, length)
     }
 
-    /// Returns a text of `length` characters of the base32 alphabet, as in IAM ids.
+    /// Returns a text of `length` random characters of the base32 alphabet, as in IAM ids.
     pub fn base32(&mut self, length: usize) -> String {
         self.letters(BASE32, length)
     }
 
-    /// Returns a text of `length` characters of the URL-safe base64 alphabet, as in encoded messages.
+    /// Returns a text of `length` random characters of the URL-safe base64 alphabet, as in encoded messages.
     pub fn base64_url(&mut self, length: usize) -> String {
         self.letters(BASE64_URL, length)
     }

@@ -37,7 +37,7 @@ const fn watch(
 
 const SSO: &str = "AWSReservedSSO_Developer_4f1d0a7be2c93685";
 
-/// The everyday calls, which succeed.
+/// The table of everyday calls, all of which succeed.
 #[rustfmt::skip]
 pub const ROUTINE: &[Call] = &[
     fine(14, "s3", "GetObject", &["checkout-api", "image-resizer", "search-indexer", "partner-feed"], r#"{"bucketName":"$bucket","key":"$key","Host":"$bucket.s3.$region.amazonaws.com"}"#),
@@ -75,7 +75,8 @@ pub const ROUTINE: &[Call] = &[
     fine(1, "health", "DescribeEventAggregates", &["nobody", SSO], r#"{"aggregateField":"eventTypeCategory"}"#),
 ];
 
-/// Sensitive calls that succeed; each is made once. The last row succeeds too, but is not on the list of sensitive calls.
+/// The table of sensitive calls that succeed; each is made once. The last call succeeds too, but is not on the
+/// inspector's list of sensitive calls.
 #[rustfmt::skip]
 pub const WATCHED: &[Call] = &[
     watch("iam", "CreateUser", &["lena.varga"], r#"{"userName":"theo.lindqvist"}"#),

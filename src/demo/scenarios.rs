@@ -27,9 +27,10 @@ const REFUSED: Call = Call {
     params: "null",
 };
 
-/// Adds `count` events in which a service is refused when it delivers logs to one bucket.
+/// Adds `count` events in which a service is refused when it delivers logs to one bucket, and returns the facts of this
+/// story.
 ///
-/// The events are spread evenly from an eighth of the plan to nearly its end.
+/// The events are spread evenly from an eighth of the trail's length to nearly its end.
 pub fn storm(generator: &mut Generator, count: usize) -> Storm {
     const BUCKET: &str = "shop-flow-logs";
     const SERVICE: &str = "delivery.logs.amazonaws.com";
@@ -95,7 +96,7 @@ const LOOKING_AROUND: &[(&str, &str)] = &[
     ("ses", "GetSendQuota"),
 ];
 
-/// Adds the story of a leaked key: many APIs refuse it within six minutes.
+/// Adds the story of a leaked key, which many APIs refuse within six minutes, and returns the facts of this story.
 ///
 /// All calls come from one address of a network that the account has not seen before.
 pub fn recon(generator: &mut Generator) -> Reconnaissance {
@@ -133,7 +134,7 @@ pub fn recon(generator: &mut Generator) -> Reconnaissance {
     }
 }
 
-/// Adds one refused call with an access key that is used nowhere else; returns the id of the key.
+/// Adds one refused call with an access key that is used nowhere else, and returns the id of the key.
 pub fn sleeping_key(generator: &mut Generator) -> String {
     let call = Call {
         name: "ListBuckets",
@@ -145,7 +146,7 @@ pub fn sleeping_key(generator: &mut Generator) -> String {
     actors::find("backup-2019").key()
 }
 
-/// Adds a job that fails at 02:00 UTC each night, with eight retries.
+/// Adds a job whose call fails at 02:00 UTC each night; the job repeats the call eight times.
 pub fn nightly_job(generator: &mut Generator) {
     let call = Call {
         service: "rds",
@@ -170,7 +171,8 @@ pub fn nightly_job(generator: &mut Generator) {
     }
 }
 
-/// Adds a role that reads secrets all the time; after a policy change, four of ten calls are refused.
+/// Adds a role that reads secrets `per_hour` times in each hour. At 70 % of the trail a policy changes; from then on
+/// four of ten calls are refused.
 pub fn broken_role(generator: &mut Generator, per_hour: usize) {
     let works = Call {
         class: None,
@@ -201,7 +203,7 @@ pub fn broken_role(generator: &mut Generator, per_hour: usize) {
     }
 }
 
-/// Adds throttled calls: each [`Class::Throttle`] row of [`FAILURES`] 45 times within three minutes.
+/// Adds throttled calls: each call of [`FAILURES`] with the class [`Class::Throttle`], 45 times within three minutes.
 pub fn throttle_burst(generator: &mut Generator) {
     let rows = FAILURES
         .iter()
@@ -214,7 +216,7 @@ pub fn throttle_burst(generator: &mut Generator) {
     }
 }
 
-/// Adds each row of [`WATCHED`] once.
+/// Adds one event for each call of [`WATCHED`], the sensitive calls that succeed.
 pub fn watch_list(generator: &mut Generator) {
     for (number, call) in WATCHED.iter().enumerate() {
         // This call is the policy change after which `broken_role` fails.
@@ -269,7 +271,8 @@ const SIGN_INS: &[SignIn] = &[
     ("root", "ConsoleLogin", "AwsConsoleSignIn", ("", ""), r#"{"ConsoleLogin":"Success"}"#, NO_MFA),
 ];
 
-/// Adds sign-ins: each successful form once, each failed form `repeats` times.
+/// Adds console sign-ins: one event for each form of record of a successful sign-in, `repeats` events for each form of
+/// a failed sign-in.
 pub fn sign_ins(generator: &mut Generator, repeats: usize) {
     let failed = FAILED_SIGN_INS
         .iter()
@@ -304,7 +307,8 @@ fn sign_in(generator: &mut Generator, row: &SignIn, truth_of: EventTruth) {
     });
 }
 
-/// Adds each call of the tables once for each of its actors, so that every kind of event occurs with every seed.
+/// Adds each call of [`ROUTINE`] and [`FAILURES`] once for each of its actors, so that every kind of event occurs with
+/// every seed.
 pub fn each_row_once(generator: &mut Generator) {
     let rows: Vec<&Call> = ROUTINE.iter().chain(FAILURES).collect();
     let pairs = rows
@@ -316,7 +320,7 @@ pub fn each_row_once(generator: &mut Generator) {
     }
 }
 
-/// Adds exactly `count` failed events: random calls of the failures, each with up to six retries.
+/// Adds exactly `count` failed events: random calls of [`FAILURES`], each with up to six retries.
 ///
 /// Dry runs count as failed events here.
 pub fn everyday_failures(generator: &mut Generator, mut count: usize) {
@@ -336,7 +340,7 @@ pub fn everyday_failures(generator: &mut Generator, mut count: usize) {
     }
 }
 
-/// Adds successful calls until every hour has the plan's number of events.
+/// Adds successful calls of [`ROUTINE`] until every hour of the trail has at least [`Plan::events_per_hour`] events.
 pub fn routine(generator: &mut Generator, plan: &Plan) {
     let rows = by_weight(ROUTINE);
     let mut scheduled: BTreeMap<i64, usize> = BTreeMap::new();

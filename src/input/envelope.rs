@@ -24,7 +24,8 @@ use crate::output::{Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, Unpacker, inflate};
 use crate::{CAPTURE_BYTES_MAX, InputItem, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
 
-/// Reads the event that CloudWatch Logs sends to a function; any other event is an error.
+/// Reads the invocation event that CloudWatch Logs sends to a function, and passes its records to `visit`; any other
+/// event is an error.
 pub(crate) fn read<R: Read>(
     event: R,
     limits: &Limits,
@@ -34,7 +35,8 @@ pub(crate) fn read<R: Read>(
     result
 }
 
-/// Reads the event of a subscription with a reused buffer, and returns the buffer.
+/// Reads the invocation event of a subscription, and passes its records to `output`. Reuses the memory of `buffer`, and
+/// returns the buffer.
 pub(crate) fn read_within<R: Read>(
     buffer: Vec<u8>,
     event: R,
@@ -78,10 +80,10 @@ fn subscription<R: Read>(
     }
 }
 
-/// Returns the log group and the log stream of the records in a subscription's event, as far as the event contains
-/// them.
+/// Returns the log group and the log stream that the invocation event of a subscription contains, as far as they can be
+/// read.
 ///
-/// The event is decompressed for this, so the function is meant for the few events with a fault.
+/// The event is decompressed for this, so the function is meant for the few events that have to be put into quarantine.
 pub fn origin(event: &[u8], limits: &Limits) -> PayloadOrigin {
     let mut header = Header::default();
     let mut cursor = Cursor::new(event);
@@ -101,7 +103,8 @@ pub fn origin(event: &[u8], limits: &Limits) -> PayloadOrigin {
     header.origin
 }
 
-/// Opens a payload; the cursor is at the value of `awslogs`.
+/// Decompresses the payload of a subscription, and passes its records to `output`; the cursor is at the value of
+/// `awslogs`.
 pub(crate) fn payload<R: Read>(
     cursor: &mut Cursor<R>,
     output: &mut Output<'_>,
@@ -272,9 +275,11 @@ fn value<R: Read>(
     Ok(reach)
 }
 
-/// Passes on the records of a list of objects, each with a record as a string under `field`.
+/// Passes on the records in a list of JSON objects, such as log events; the string `field` of each object contains the
+/// record.
 ///
-/// The cursor is behind the opening bracket of the list. More than `records_max` records are an error.
+/// The cursor is behind the opening bracket of the list. More than `records_max` records are an error; `None` is no
+/// limit. Returns how the list ended.
 pub(crate) fn log_events<R: Read>(
     cursor: &mut Cursor<R>,
     field: &[u8],
@@ -315,7 +320,7 @@ pub(crate) fn log_events<R: Read>(
     }
 }
 
-/// The field of a log event that contains the record.
+/// The key, in the JSON of a log event, whose value contains the record.
 pub(crate) const MESSAGE: &[u8] = b"message";
 
 /// Returns the offset of the message in a log event, behind the opening quote, and the timestamp of the event.
@@ -448,7 +453,7 @@ impl Output<'_> {
     }
 }
 
-/// The fields of CloudWatch Logs JSON that apply to all its records.
+/// The fields of CloudWatch Logs JSON that apply to all its records: message type, log group and log stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Header {
     kind: Option<Kind>,
@@ -457,19 +462,19 @@ pub(crate) struct Header {
     origin: PayloadOrigin,
 }
 
-/// The log group and the log stream of the records in a payload.
+/// The log group and the log stream from which the records of a subscription payload come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PayloadOrigin {
-    /// Name of the log group; `None` if it was not found.
+    /// Name of the log group; `None` if the payload does not contain one, or cannot be read that far.
     pub log_group: Option<String>,
-    /// Name of the log stream; `None` if it was not found.
+    /// Name of the log stream; `None` if the payload does not contain one, or cannot be read that far.
     pub log_stream: Option<String>,
 }
 
-/// The names of the fields in [`Header`].
+/// The fields of CloudWatch Logs JSON from which a [`Header`] is built.
 ///
-/// The field `owner` is not read. It is the account that owns the log group, and an organization trail
-/// writes the records of all accounts into one log group.
+/// The field `owner` is not read. It is the account that owns the log group, and an organization trail writes the
+/// records of all accounts into one log group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeaderField {
     MessageType,
@@ -496,7 +501,8 @@ impl HeaderField {
 }
 
 impl Header {
-    /// Sets a field from its JSON text; `None`: the text was too long.
+    /// Sets a field of the header from its JSON text. `None`: the text was too long for memory, and the field counts as
+    /// absent.
     pub(crate) fn set(&mut self, field: HeaderField, json: Option<&[u8]>) {
         let json = text(json.unwrap_or_default());
         let text = Json::new(&json).text();

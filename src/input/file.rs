@@ -23,13 +23,13 @@ use crate::output::{Fast, Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, PACKED_WHOLE_BYTES_MAX, Unpacker, inflate};
 use crate::{CAPTURE_BYTES_MAX, InputItem, Layout, Limits, ReadError};
 
-/// Reads an input, and passes all its items to `visit`, in order and in constant memory.
+/// Reads an input of any supported format, and passes its records to `visit`, in their order and in constant memory.
 ///
 /// This is the slow reference reader. [`Reader`] gives the same result in a fraction of the time.
 ///
 /// # Errors
-/// [`ReadError`] if the input as a whole is unreadable. The caller must then discard the items that were visited
-/// before.
+/// [`ReadError`] if the input as a whole is unreadable. The caller must then discard the items that were passed to
+/// `visit` before.
 pub fn read_reference<R: Read>(
     input: R,
     layout: Layout,
@@ -43,9 +43,9 @@ pub fn read_reference<R: Read>(
     ReaderState::new(cursor, Output::new(limits, visit), layout).run()
 }
 
-/// Reads inputs with the fast path, and reuses its buffers from one input to the next.
+/// Reads inputs faster than [`read_reference`], and reuses its buffers from one input to the next.
 ///
-/// Records of successful calls are skipped, as a prefilter decides.
+/// Records of successful calls are only counted, unless the prefilter lets them through.
 #[derive(Debug)]
 pub struct Reader {
     fast: Fast,
@@ -53,7 +53,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Creates a reader. The prefilter decides which records of successful calls are passed on.
+    /// Creates a reader. The prefilter contains the event names whose records are passed on even if the call succeeded.
     pub fn new(prefilter: &'static Prefilter) -> Self {
         Self {
             fast: Fast {
@@ -66,10 +66,11 @@ impl Reader {
     }
 
     /// Reads an input as [`read_reference`] does, except for records that the prefilter does not let through. Their
-    /// number is passed as [`InputItem::Skipped`].
+    /// number is passed to `visit` as [`InputItem::Skipped`].
     ///
     /// # Errors
-    /// As [`read_reference`].
+    /// [`ReadError`] if the input as a whole is unreadable. The caller must then discard the items that were passed to
+    /// `visit` before.
     pub fn read<R: Read>(
         &mut self,
         input: R,

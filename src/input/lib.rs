@@ -21,11 +21,12 @@ use std::io;
 
 use records::{Rejection, Wrapper};
 
-/// Maximum number of bytes that are kept in memory of a JSON value that may be a payload: 6 MiB in base64, with line
-/// breaks.
+/// Maximum length, in bytes, of a JSON value that is kept in memory because it may contain a payload in base64.
+///
+/// This is enough for 6 MiB of data in base64 with line breaks.
 pub const CAPTURE_BYTES_MAX: usize = 9 * 1024 * 1024;
 
-/// Maximum number of bytes of a payload after base64 decoding and before decompression.
+/// Maximum length of a subscription payload, in bytes, after base64 decoding and before gzip decompression.
 ///
 /// AWS Lambda accepts no event larger than 6 MB.
 pub const PACKED_BYTES_MAX: usize = 6 * 1024 * 1024;
@@ -33,11 +34,13 @@ pub const PACKED_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Limits on the size of an input and of its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Maximum number of bytes after gzip decompression; a larger input is refused with [`ReadError::Inflated`].
+    /// Maximum number of bytes of an input, or of a payload in it, after gzip decompression. A larger input is refused
+    /// with [`ReadError::Inflated`].
     ///
     /// The largest measured trail files and payloads had 13 MiB, while a crafted payload of 1 MiB can have 770 MiB.
     pub inflated_bytes_max: u64,
-    /// Maximum number of bytes of one record; a longer record is rejected alone.
+    /// Maximum number of bytes of one record. A longer record is rejected, and the other records of the input are still
+    /// read.
     ///
     /// CloudTrail's own limit is 256 KB, and CloudWatch Logs accepts events of 1 MB.
     pub record_bytes_max: usize,
@@ -58,18 +61,18 @@ impl Default for Limits {
     }
 }
 
-/// The format of an input, as far as it is known before the input is opened.
+/// The format of an input, as far as the caller knows it before the input is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// Unknown: the content decides.
     Guess,
-    /// JSON lines, by the name of the file: each line is a JSON value of its own.
+    /// JSON lines, known from the name of the file: each line is a JSON value of its own.
     Lines,
-    /// The event of a CloudWatch Logs subscription; any other content is an error.
+    /// The invocation event of a CloudWatch Logs subscription; any other content is an error.
     Subscription,
 }
 
-/// One item of an input, as passed to the visitor.
+/// A part of an input, as readers pass it to the visitor: a record, a run of skipped records, or a control message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputItem<'a> {
     /// The text of a record. It is not parsed yet, and may turn out not to be a CloudTrail record.
@@ -78,16 +81,16 @@ pub enum InputItem<'a> {
         number: u64,
         /// JSON text of the record; invalid UTF-8 was replaced by U+FFFD.
         text: Cow<'a, str>,
-        /// Facts from the envelope around the record.
+        /// Account id and log time of the record, as far as the envelope around the record contains them.
         wrapper: &'a Wrapper,
     },
-    /// A record that cannot be read.
+    /// A record that cannot be read; the records after it are still read.
     Rejected {
-        /// Position of the record in the input, from 1; all records count.
+        /// Position of the record in the input, from 1; rejected and skipped records count too.
         number: u64,
         /// Reason why the record cannot be read.
         rejection: Rejection,
-        /// Facts from the envelope around the record.
+        /// Account id and log time of the record, as far as the envelope around the record contains them.
         wrapper: &'a Wrapper,
     },
     /// Consecutive records of successful calls, which the prefilter of a [`file::Reader`] did not let through.
@@ -99,7 +102,8 @@ pub enum InputItem<'a> {
     ControlMessage,
 }
 
-/// Reason why an input cannot be read to its end. The caller must discard all items that were visited before.
+/// Reason why an input cannot be read to its end. The caller must discard all items of this input that were passed to
+/// the visitor before.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum ReadError {
@@ -109,21 +113,21 @@ pub enum ReadError {
     /// The gzip data is damaged, incomplete, or followed by other data.
     #[error("the gzip data is damaged or incomplete ({detail}); fetch it again")]
     Gzip {
-        /// Message of the decoder.
+        /// Message of the gzip decoder.
         detail: String,
     },
     /// The gzip data is longer than the limit after decompression.
     #[error("the gzip data inflates to more than {limit} bytes; unpack and split it first")]
     Inflated {
-        /// The exceeded limit, in bytes.
+        /// The exceeded limit on the decompressed data, in bytes.
         limit: u64,
     },
-    /// The payload contains more records than the limit.
+    /// The subscription payload contains more records than the limit.
     #[error(
         "the payload contains more than {limit} records; CloudWatch Logs never sends that many"
     )]
     Records {
-        /// The exceeded limit, a number of records.
+        /// The exceeded limit: the maximum number of records in a payload.
         limit: u64,
     },
     /// The input is empty, or has only white space.
@@ -144,7 +148,7 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// Returns the stable name of the error, such as `not_json`, for counts and for the store.
+    /// Returns the stable name of the error, such as `not_json`, under which errors are counted and stored.
     pub fn name(&self) -> &'static str {
         self.into()
     }
@@ -161,39 +165,39 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// Reason why the payload of a subscription cannot be opened.
+/// Reason why the payload of a CloudWatch Logs subscription cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case", prefix = "payload_")]
 pub enum PayloadFault {
     /// There is no string `awslogs.data`, or it is empty.
     #[error("there is no awslogs.data string; expected the event of a subscription filter")]
     NoData,
-    /// The data is not base64 in the standard alphabet.
+    /// The string `awslogs.data` is not base64 in the standard alphabet.
     #[error("awslogs.data is not standard base64; save the event again, unchanged")]
     Base64,
-    /// The data is longer than an event for AWS Lambda can be.
+    /// The string `awslogs.data` is longer than an event for AWS Lambda can be.
     #[error(
         "awslogs.data is longer than {PACKED_BYTES_MAX} bytes; AWS Lambda accepts no such event"
     )]
     TooLong,
-    /// The data is not gzip data.
+    /// The decoded bytes of `awslogs.data` are not gzip data.
     #[error("awslogs.data is not gzip data; save the event again, unchanged")]
     NotGzip,
-    /// The data is not a message of CloudWatch Logs.
+    /// The decompressed data is not a message of CloudWatch Logs.
     #[error(
         "awslogs.data is not a CloudWatch Logs message; check what the subscription filter sends"
     )]
     NotLogs,
-    /// The JSON of the event, or of the message in it, ends too early.
+    /// The JSON of the invocation event, or of the CloudWatch Logs message in it, ends too early.
     #[error("the JSON ends too early; save the whole event again")]
     Cut,
-    /// There is more text behind the event, or behind the message in it.
+    /// There is more text behind the invocation event, or behind the CloudWatch Logs message in it.
     #[error("there is more than one message; split the input into one payload for each message")]
     Trailing,
 }
 
 impl PayloadFault {
-    /// Returns the stable name of the fault, such as `payload_no_data`, for counts and for the store.
+    /// Returns the stable name of the fault, such as `payload_no_data`, under which faults are counted and stored.
     pub fn name(self) -> &'static str {
         self.into()
     }

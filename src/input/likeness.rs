@@ -83,10 +83,11 @@ const MAGIC: [(&[u8], &str); 13] = [
 /// Maximum number of bytes of the first line that are examined.
 pub const LINE_BYTES_MAX: usize = 4096;
 
-/// Description of a record that is too long, incomplete or damaged; follows "it looks like".
+/// Description of a record that is too long, incomplete or damaged, for an error message: the words behind "it looks
+/// like".
 pub const UNREADABLE: &str = "an unreadable record";
 
-/// Describes content that is not JSON by its first bytes, in a few words such as `a zip archive`.
+/// Describes content that is not JSON by its first bytes, in a few words for an error message, such as `a zip archive`.
 pub fn of_bytes(bytes: &[u8]) -> &'static str {
     if let Some((_, what)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return what;
@@ -105,7 +106,8 @@ pub fn of_bytes(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// Describes the text of a record that is not a CloudTrail event, in a few words that follow "it looks like".
+/// Describes the text of a record that is not a CloudTrail event, for an error message: the words behind "it looks
+/// like".
 pub fn of_record(text: &str) -> String {
     let mut names: Vec<String> = Vec::new();
     let found = json::each_field(text, |name, _| {

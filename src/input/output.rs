@@ -10,17 +10,17 @@ use records::{Rejection, Wrapper};
 use crate::unpack::Unpacker;
 use crate::{InputItem, Limits};
 
-/// Buffers of the fast path, which are reused for each record.
+/// The prefilter and the reused buffers with which records are read faster than by the reference reader.
 #[derive(Debug)]
 pub(crate) struct Fast {
     pub(crate) prefilter: &'static Prefilter,
-    /// Buffers for the payload of a subscription.
+    /// Buffers for decompressing the payload of a subscription.
     pub(crate) payload: Unpacker,
-    /// Buffer for the unescaped text of a record from a JSON string.
+    /// Buffer for the unescaped text of a record that is a JSON string in a log event.
     pub(crate) record: Vec<u8>,
 }
 
-/// Passes items to the visitor, with numbers and as text.
+/// Passes the records of an input to the visitor: gives each a number, and converts its bytes to text.
 pub(crate) struct Output<'v> {
     pub(crate) limits: &'v Limits,
     pub(crate) fast: Option<&'v mut Fast>,
@@ -48,8 +48,9 @@ impl<'v> Output<'v> {
         });
     }
 
-    /// Passes the records at the start of `ahead` to the visitor, up to the first record that the fast path declines,
-    /// and returns the number of bytes read. 0 if there is no fast path.
+    /// Passes the records at the start of `ahead` to the visitor, up to the first record that the fast path declines.
+    ///
+    /// Returns the number of bytes read; 0 if there is no fast path.
     pub(crate) fn records(&mut self, ahead: &[u8]) -> usize {
         let Self {
             limits,
@@ -99,7 +100,8 @@ impl<'v> Output<'v> {
         (self.visit)(InputItem::ControlMessage);
     }
 
-    /// Passes on a record that is in no envelope.
+    /// Passes a record that is in no envelope to the visitor. A record that is too long or cut off is passed as
+    /// rejected.
     pub(crate) fn piece(&mut self, piece: Piece<'_>) {
         match piece {
             Piece::Whole(bytes) => self.record(text(bytes), &Wrapper::default()),
@@ -118,7 +120,8 @@ impl<'v> Output<'v> {
     }
 }
 
-/// Returns bytes as text, without a byte order mark. Invalid UTF-8 is replaced by U+FFFD; valid UTF-8 is borrowed.
+/// Converts bytes to text, without a byte order mark at the start. Invalid UTF-8 is replaced by U+FFFD; valid UTF-8 is
+/// borrowed.
 pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)

@@ -15,7 +15,9 @@ use crate::{Limits, ReadError};
 /// The first two bytes of gzip data (RFC 1952, 2.3.1).
 pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Maximum number of bytes of gzip data that are decompressed in one step. Files of CloudTrail have at most a few MiB.
+/// Maximum number of bytes of gzip data that are decompressed in one step; longer data is decompressed as a stream.
+///
+/// Files of CloudTrail have at most a few MiB.
 pub const PACKED_WHOLE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Maximum number of bytes after decompression in one step.
@@ -25,20 +27,21 @@ const UNPACKED_WHOLE_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// 30 times, and a zip bomb 1,030 times.
 const GROWTH_MAX: usize = 64;
 
-/// A decompressor of gzip data in one step, with buffers that are reused.
+/// A decompressor of small gzip data, which works in one step instead of as a stream, and reuses its buffers.
 #[derive(Debug, Default)]
 pub struct Unpacker {
     decompressor: Option<Decompressor>,
-    /// The gzip data to decompress.
+    /// The gzip data to decompress; the caller fills this buffer before [`Self::unpack`].
     pub packed: Vec<u8>,
-    /// Buffer for the decompressed data; only the length returned by [`Self::unpack`] is valid.
+    /// Buffer for the decompressed data; valid are only as many bytes as [`Self::unpack`] returned.
     pub unpacked: Vec<u8>,
 }
 
 impl Unpacker {
     /// Decompresses all of `packed` into the start of `unpacked`, and returns the number of bytes written.
     ///
-    /// `None`: the data is damaged, too large or unusual, so the stream has to read it.
+    /// `None`: the data is damaged, too large, or has an unusual gzip header. The caller has to read it with
+    /// [`inflate`], which reports what is wrong.
     pub fn unpack(&mut self, limits: &Limits) -> Option<usize> {
         let size = declared_size(&self.packed)?;
         let max = u64::try_from(UNPACKED_WHOLE_BYTES_MAX)
@@ -83,8 +86,9 @@ fn is_plain_member(packed: &[u8]) -> bool {
         if [*first, *second] == GZIP_MAGIC && flags & HEADER_CHECKSUM == 0)
 }
 
-/// Returns a reader of all members of gzip data, decompressed. A read fails with [`ReadError::Inflated`] beyond the
-/// limit.
+/// Returns a reader that decompresses gzip data of one or more members.
+///
+/// A read fails with [`ReadError::Inflated`] as soon as the decompressed data exceeds [`Limits::inflated_bytes_max`].
 pub fn inflate<R: BufRead>(compressed: R, limits: &Limits) -> impl Read + use<R> {
     Capped {
         input: MultiGzDecoder::new(compressed),
@@ -93,7 +97,8 @@ pub fn inflate<R: BufRead>(compressed: R, limits: &Limits) -> impl Read + use<R>
     }
 }
 
-/// A reader that marks the errors of an input as [`ReadError::Io`], so that they differ from errors of the decoder.
+/// A reader of `R` that marks its errors as [`ReadError::Io`], so that they are not mistaken for errors of the gzip
+/// decoder.
 pub struct Faithful<R>(pub R);
 
 impl<R: Read> Read for Faithful<R> {

@@ -101,7 +101,7 @@ enum Reader {
 /// Nesting depth at which [`Json::strings`] stops; strings inside of this many arrays and objects are not returned.
 pub const STRINGS_DEPTH_MAX: usize = 16;
 
-/// Reason why a text has no fields.
+/// Reason why [`each_field`] cannot read a text as a JSON object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The text is not JSON.
@@ -120,7 +120,8 @@ pub enum Error {
 /// A repeated key is visited each time.
 ///
 /// # Errors
-/// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for other text. `visit` may have been called before.
+/// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for other text. `visit` may have been called for the
+/// fields before the error.
 pub fn each_field<'a>(text: &'a str, mut visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Error> {
     let mut members = [Member::default(); MEMBERS_MAX];
     let Some(count) = structure::members(text, &mut members) else {
@@ -139,7 +140,7 @@ impl<'a> Json<'a> {
         Self { text, reader }
     }
 
-    /// Creates a value that only the reference reader reads.
+    /// Creates a value from its JSON text; its parts are read by the reference reader and never by the fast path.
     pub(crate) fn by_reference(text: &'a str) -> Self {
         let reader = Reader::Reference;
         Self { text, reader }
@@ -155,7 +156,7 @@ impl<'a> Json<'a> {
         (self.text != "null").then_some(self)
     }
 
-    /// Returns the content of a string, unescaped; `None` for an empty string and for other types.
+    /// Returns the content of a JSON string, unescaped; `None` if the string is empty or the value is not a string.
     pub fn text(self) -> Option<Cow<'a, str>> {
         let content = self.text.strip_prefix('"')?;
         // Nearly all strings are without escapes, and so end at the next quote.
@@ -168,7 +169,7 @@ impl<'a> Json<'a> {
         reference::string(self.text).filter(|text| !text.is_empty())
     }
 
-    /// Returns a boolean; `None` for other values.
+    /// Returns the value as a boolean; `None` if it is none.
     ///
     /// The strings `"true"`, `"yes"`, `"false"` and `"no"` count too, in upper or lower case, because CloudTrail writes
     /// such strings.
@@ -187,7 +188,8 @@ impl<'a> Json<'a> {
     /// Calls `visit` with the key and the value of each field of an object, in the order of the text.
     ///
     /// # Errors
-    /// As [`each_field`].
+    /// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for other text. `visit` may have been called for the
+    /// fields before the error.
     pub fn each_field(self, visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Error> {
         match self.reader {
             Reader::Fast => each_field(self.text, visit),
@@ -195,7 +197,9 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Returns the value under a path of keys; `None` if it is absent or null. The last of several equal keys counts.
+    /// Returns the value under a path of keys, one key for each nested object; `None` if the value is absent or null.
+    ///
+    /// The last of several equal keys counts.
     pub fn at(self, path: &[&str]) -> Option<Json<'a>> {
         let mut value = self;
         for wanted in path {
@@ -212,17 +216,19 @@ impl<'a> Json<'a> {
         Some(value)
     }
 
-    /// Returns the string under a path of keys; `None` if it is absent, empty or of another type.
+    /// Returns the string under a path of keys, one key for each nested object; `None` if the value is absent, an empty
+    /// string or no string.
     pub fn text_at(self, path: &[&str]) -> Option<Cow<'a, str>> {
         self.at(path)?.text()
     }
 
-    /// Returns the elements of an array; none for other types.
+    /// Returns the elements of an array, in their order; empty if the value is not an array.
     pub fn elements(self) -> Vec<Json<'a>> {
         reference::elements(self.text)
     }
 
-    /// Returns all strings in a value, at any place but keys, without empty ones.
+    /// Returns the non-empty strings in this value and in all values nested in it, unescaped and in the order of the
+    /// text. Keys are left out.
     ///
     /// At most `max` strings are returned, and none at a depth of [`STRINGS_DEPTH_MAX`] or more.
     pub fn strings(self, max: usize) -> Vec<Cow<'a, str>> {

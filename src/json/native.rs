@@ -18,45 +18,54 @@ use libdeflate_sys as libdeflate;
 /// The number of bytes in a block. A mask has one bit for each byte of a block; the first byte has the lowest bit.
 pub const BLOCK: usize = 64;
 
-/// The number of blocks in a group: as many as masks of one kind fit into the widest register.
+/// The number of blocks in a group, which are examined together: 8 masks of 64 bits fill the widest vector register.
 pub const GROUP: usize = 8;
 
-/// Masks of one kind for a group: one mask for each block.
+/// The bit masks of one kind of byte for a group of eight blocks: one mask for each block, in the order of the text.
 pub type Row = [u64; GROUP];
 
-/// The places of the bytes in a group that have a meaning in JSON: one row of masks for each kind of byte.
+/// Where a group of eight blocks contains bytes with a meaning in JSON.
+///
+/// For each kind of byte there is a [`Row`] with one mask for each block. A mask has one bit for each of the 64 bytes
+/// of its block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Masks {
-    /// Quotes, `"`.
+    /// The bits of the quotes `"`: one mask for each block of the group.
     pub quote: Row,
-    /// Backslashes, `\`.
+    /// The bits of the backslashes `\`: one mask for each block of the group.
     pub backslash: Row,
-    /// Opening brackets, `{` and `[`.
+    /// The bits of the opening brackets `{` and `[`: one mask for each block of the group.
     pub open: Row,
-    /// Closing brackets, `}` and `]`.
+    /// The bits of the closing brackets `}` and `]`: one mask for each block of the group.
     pub close: Row,
-    /// Colons, `:`.
+    /// The bits of the colons `:`: one mask for each block of the group.
     pub colon: Row,
-    /// Commas, `,`.
+    /// The bits of the commas `,`: one mask for each block of the group.
     pub comma: Row,
-    /// Control characters, below 0x20.
+    /// The bits of the control characters, which are the bytes below 0x20: one mask for each block of the group.
     pub control: Row,
-    /// The letter `e`: the keys that [`prefilter`](crate::prefilter) reads begin with it.
+    /// The bits of the letters `e`: one mask for each block of the group.
+    ///
+    /// They help to find keys that begin with `event` or `error`, the only keys that the
+    /// [`prefilter`](crate::prefilter) reads.
     pub letter_e: Row,
 }
 
-/// The places of the bytes in a block that have a meaning inside of a JSON string.
+/// Where a 64-byte block contains bytes with a meaning inside of a JSON string: one bit mask for each kind of byte.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StringMasks {
-    /// Quotes, `"`.
+    /// Bit mask of the quotes `"`: one bit for each byte of the 64-byte block, the lowest for the first byte.
     pub quote: u64,
-    /// Backslashes, `\`.
+    /// Bit mask of the backslashes `\`: one bit for each byte of the 64-byte block, the lowest for the first byte.
     pub backslash: u64,
-    /// Control characters, below 0x20.
+    /// Bit mask of the control characters, which are the bytes below 0x20: one bit for each byte of the 64-byte block,
+    /// the lowest for the first byte.
     pub control: u64,
 }
 
-/// A set of instructions that computes masks of blocks. All functions must be `#[inline(always)]`, see [`Job`].
+/// A set of processor instructions that computes bit masks of 64-byte blocks, or its replacement in safe Rust.
+///
+/// All functions must be `#[inline(always)]`, see [`Job`].
 pub trait Lanes: Copy {
     /// A block that is loaded into registers.
     type Bytes: Copy;
@@ -64,10 +73,10 @@ pub trait Lanes: Copy {
     /// Loads a block into registers.
     fn load(self, block: &[u8; BLOCK]) -> Self::Bytes;
 
-    /// Returns a mask of the bytes that equal `byte`.
+    /// Returns a mask of the bytes of a block that equal `byte`.
     fn places(self, bytes: Self::Bytes, byte: u8) -> u64;
 
-    /// Returns a mask of the control characters, the bytes below 0x20.
+    /// Returns a mask of the control characters in a block, which are the bytes below 0x20.
     fn controls(self, bytes: Self::Bytes) -> u64;
 
     /// Sets bit 0x20 of each byte, which makes letters lower case and turns `[` and `]` into `{` and `}`.
@@ -76,7 +85,7 @@ pub trait Lanes: Copy {
     /// Returns a mask of the places where two blocks differ.
     fn differences(self, one: &[u8; BLOCK], two: &[u8; BLOCK]) -> u64;
 
-    /// Returns for each bit the parity of all lower bits and of the bit itself.
+    /// Returns a mask in which each bit is the parity of the same bit of `bits` and of all bits below it.
     ///
     /// For a mask of quotes, the result is a mask of strings, with their opening but without their closing quotes.
     fn parity(self, bits: u64) -> u64;
@@ -108,16 +117,17 @@ pub trait Lanes: Copy {
     }
 }
 
-/// Work that is compiled for each kind of [`Lanes`]. `run` must be `#[inline(always)]`, or it is compiled for the
-/// baseline of the target only.
+/// Work that is compiled once for each set of instructions, see [`Lanes`].
+///
+/// `run` must be `#[inline(always)]`, or it is compiled for the baseline of the target only.
 pub trait Job {
     /// Result of the work.
     type Output;
-    /// Does the work with the given lanes.
+    /// Does the work with the given set of instructions.
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
 }
 
-/// Runs a job with the widest lanes of the processor: AVX-512, AVX2 or [`Scalar`].
+/// Runs a job with the widest instructions that the processor has: AVX-512, AVX2 or, in safe Rust, [`Scalar`].
 #[inline]
 pub fn dispatch<J: Job>(job: J) -> J::Output {
     #[cfg(target_arch = "x86_64")]
@@ -134,7 +144,7 @@ pub fn dispatch<J: Job>(job: J) -> J::Output {
     job.run(Scalar)
 }
 
-/// Lanes for any processor, in safe Rust.
+/// The implementation of [`Lanes`] in safe Rust, for any processor.
 #[derive(Debug, Clone, Copy)]
 pub struct Scalar;
 
@@ -199,11 +209,13 @@ mod x86 {
 
     use super::{BLOCK, Job, Lanes};
 
-    /// Lanes of 32 bytes. Must be created only if [`Self::is_available`] returned `true`.
+    /// The implementation of [`Lanes`] with AVX2, in steps of 32 bytes. Must be created only if [`Self::is_available`]
+    /// returned `true`.
     #[derive(Debug, Clone, Copy)]
     pub struct Avx2(());
 
-    /// Lanes of 64 bytes. Must be created only if [`Self::is_available`] returned `true`.
+    /// The implementation of [`Lanes`] with AVX-512, in steps of 64 bytes. Must be created only if
+    /// [`Self::is_available`] returned `true`.
     #[derive(Debug, Clone, Copy)]
     pub struct Avx512(());
 
@@ -365,9 +377,9 @@ mod x86 {
     }
 }
 
-/// A decompressor of libdeflate that also returns how much input a gzip member has.
+/// A libdeflate decompressor for gzip members, which also returns the compressed length of a member.
 ///
-/// The usual Rust binding does not return this length, and so would miss a second member.
+/// The usual Rust binding does not return this length, so the caller could not find a second member behind the first.
 #[derive(Debug)]
 pub struct Decompressor(NonNull<libdeflate::libdeflate_decompressor>);
 
@@ -383,8 +395,8 @@ impl Decompressor {
 
     /// Decompresses the gzip member at the start of `packed` into the start of `output`.
     ///
-    /// Returns the number of bytes read and the number of bytes written. `None`: the member is damaged or incomplete,
-    /// its checksum is wrong, or `output` is too small.
+    /// Returns the number of bytes read from `packed` and the number of bytes written to `output`. `None`: the member
+    /// is damaged or incomplete, its checksum is wrong, or `output` is too small.
     pub fn member(&mut self, packed: &[u8], output: &mut [u8]) -> Option<(usize, usize)> {
         let (mut read, mut written) = (0, 0);
         // SAFETY: the pointers and lengths are those of the two slices, which do not overlap. The

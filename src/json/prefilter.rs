@@ -7,7 +7,10 @@
 
 use foldhash::{HashMap, HashMapExt as _};
 
-/// The event names whose records are parsed even without an error, by the first letters of the names.
+/// The event names whose records must be parsed even if the call succeeded. Records of other successful calls may be
+/// skipped.
+///
+/// The names are stored by their first letters.
 #[derive(Debug, Clone)]
 pub struct Prefilter(HashMap<[u8; HEAD], Vec<&'static [u8]>>);
 
@@ -49,7 +52,7 @@ impl Prefilter {
     }
 }
 
-/// The keys of one record found so far, to decide whether the record is certainly that of a successful call.
+/// The result of examining the keys of one record so far: whether the record is certainly that of a successful call.
 #[derive(Debug, Clone, Copy)]
 pub struct KeysSeen {
     is_doubtful: bool,
@@ -102,7 +105,8 @@ const SOURCE: usize = 1;
 const VALUE_BYTES_MAX: usize = 64;
 
 impl KeysSeen {
-    /// Notes a key of the record. `at` is the offset of the key in `text`, behind the opening quote.
+    /// Examines a key of the record, and its value. `at` is the offset in `text` of the first letter of the key, behind
+    /// the opening quote.
     #[inline(always)]
     pub fn key(&mut self, prefilter: &Prefilter, text: &[u8], at: usize) {
         match text.get(at..) {
@@ -126,21 +130,24 @@ impl KeysSeen {
         }
     }
 
-    /// Notes that the record has to be parsed, for example because an escape may spell a letter of a key.
+    /// Marks the record as one that has to be parsed, for example because an escape may spell a letter of a key.
     pub fn doubt(&mut self) {
         self.is_doubtful = true;
     }
 
-    /// Checks whether the record is certainly that of a successful call. `false`: the record has to be parsed.
+    /// Checks whether the record is certainly that of a successful call, after all its keys were examined. `false`: the
+    /// record has to be parsed.
     #[inline(always)]
     pub fn is_success(&self) -> bool {
         !self.is_doubtful && self.seen[NAME] == 1 && self.seen[SOURCE] == 1
     }
 
-    /// Checks whether another record is certainly that of a successful call too, given that this one is.
+    /// Checks whether a second record is certainly that of a successful call too, although one of its strings differs
+    /// from this record.
     ///
-    /// Both records are in `text` and differ inside of a string: from offset `mine` on in this record, from offset
-    /// `other` on in the other. `false`: the other record has to be examined on its own.
+    /// This record must be that of a successful call. `text` contains both records. The strings differ from offset
+    /// `mine` on in this record, and from offset `other` on in the second record. `false`: the second record has to be
+    /// examined on its own.
     #[inline(always)]
     pub fn is_success_too(
         &self,

@@ -12,10 +12,14 @@ use serde_json::value::RawValue;
 
 use crate::{Error, Json, STRINGS_DEPTH_MAX};
 
-/// Calls `visit` as [`crate::each_field`] does, but reads only with the reference reader, the passed values too.
+/// Calls `visit` with the key and the value of each field of a JSON object, as [`crate::each_field`] does, but without
+/// the fast path.
+///
+/// Parts of the passed values are read without the fast path too.
 ///
 /// # Errors
-/// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for other text. `visit` may have been called before.
+/// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for other text. `visit` may have been called for the
+/// fields before the error.
 pub fn each_field<'a>(text: &'a str, visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Error> {
     if matches!(text.trim_start().as_bytes().first(), Some(b) if b"[\"-0123456789tfn".contains(b))
         && serde_json::from_str::<IgnoredAny>(text).is_ok()
@@ -37,21 +41,22 @@ pub fn each_field<'a>(text: &'a str, visit: impl FnMut(&[u8], Json<'a>)) -> Resu
         })
 }
 
-/// Returns the content of a string; a lone surrogate becomes U+FFFD.
+/// Returns the unescaped content of a JSON string; `None` for other text. A lone surrogate becomes U+FFFD.
 pub(crate) fn string(text: &str) -> Option<Cow<'_, str>> {
     Deserializer::from_str(text)
         .deserialize_bytes(LossyText)
         .ok()
 }
 
-/// Returns the elements of an array; none for other types.
+/// Returns the elements of the JSON array in `text`; empty for other text.
 pub(crate) fn elements(text: &str) -> Vec<Json<'_>> {
     Deserializer::from_str(text)
         .deserialize_seq(Elements)
         .unwrap_or_default()
 }
 
-/// Adds the strings of a value at a depth to `found`, see [`Json::strings`].
+/// Adds the non-empty strings in a value to `found`; `depth` is the number of arrays and objects around the value. See
+/// [`Json::strings`].
 pub(crate) fn strings<'a>(value: Json<'a>, depth: usize, found: &mut Vec<Cow<'a, str>>) {
     if depth < STRINGS_DEPTH_MAX {
         found.extend(value.text());

@@ -18,7 +18,8 @@ use crate::bytes::kinds;
 /// cache.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// How moving the cursor over a value ended.
+/// Where a [`Cursor`] stopped that moved over a JSON value: behind the value, at the end of the input, or at a byte
+/// that is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// The value is complete; the cursor is behind its last byte.
@@ -29,7 +30,7 @@ pub enum Reach {
     Broken,
 }
 
-/// The next member of an object.
+/// The next member of an object, or the end of the object, as [`Cursor::next_member`] found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member {
     /// A key with its value; the cursor is at the start of the value.
@@ -39,31 +40,31 @@ pub enum Member {
         /// First byte of the value.
         first: u8,
     },
-    /// There is no further member. The [`Reach`] is how the object ended.
+    /// There is no further member. The [`Reach`] is whether the object is complete, cut off or not JSON.
     End(Reach),
 }
 
-/// The next element of an array.
+/// The next element of an array, or the end of the array, as [`Cursor::next_element`] found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
     /// An element that begins with this byte; the cursor is at its start.
     Value(u8),
-    /// There is no further element. The [`Reach`] is how the array ended.
+    /// There is no further element. The [`Reach`] is whether the array is complete or cut off.
     End(Reach),
 }
 
-/// The bytes of one value or line.
+/// The bytes of one JSON value or line, or the reason why they are not available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// The value is complete; these are its bytes.
+    /// The value or line is complete; these are its bytes.
     Whole(&'a [u8]),
-    /// The value is longer than the limit, and was skipped.
+    /// The value or line is longer than the limit of the caller, and was skipped.
     Oversize,
     /// The input ended inside of the value, or the value is not JSON.
     Cut,
 }
 
-/// A position in a stream of JSON text, which moves from border to border.
+/// A position in a stream of JSON text, which moves from one border of a value to the next without parsing the values.
 ///
 /// Offsets are bytes from the start of the stream. A read discards the bytes before the cursor, unless they were pinned
 /// with [`Self::pin`].
@@ -131,12 +132,12 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Returns the buffer, for reuse.
+    /// Returns the memory of the cursor as a buffer, for reuse by another cursor.
     pub fn into_buffer(self) -> Vec<u8> {
         self.buffer
     }
 
-    /// Returns the bytes from the cursor on that are already in memory, up to the end of the line in line mode.
+    /// Returns the bytes behind the cursor that are already in memory; in line mode only up to the end of the line.
     pub fn ahead(&self) -> &[u8] {
         &self.buffer[self.at..self.end]
     }
@@ -156,7 +157,7 @@ impl<R: Read> Cursor<R> {
         Ok(self.ahead())
     }
 
-    /// Moves over a number of bytes, at most the length of [`Self::ahead`].
+    /// Moves the cursor forward by `count` bytes, at most the length of [`Self::ahead`].
     pub fn advance(&mut self, count: usize) {
         debug_assert!(
             count <= self.end - self.at,
@@ -165,35 +166,38 @@ impl<R: Read> Cursor<R> {
         self.at += count;
     }
 
-    /// Returns the offset of the cursor in the stream.
+    /// Returns the offset of the cursor: the number of bytes from the start of the stream.
     pub fn offset(&self) -> u64 {
         self.base + self.at as u64
     }
 
-    /// Keeps the bytes from the cursor on in memory. The pin ends by itself when more than `max` bytes would be kept.
+    /// Keeps all bytes behind the current position in memory while the cursor moves on, until [`Self::unpin`].
+    ///
+    /// The pin ends by itself when more than `max` bytes would have to stay in memory.
     pub fn pin(&mut self, max: usize) {
         // One byte more, because only the byte behind a number shows the end of the number.
         self.pin = Some((self.at, max + 1));
     }
 
-    /// Returns whether bytes are still kept in memory, see [`Self::pin`].
+    /// Checks whether the last [`Self::pin`] still keeps bytes in memory.
     pub fn is_pinned(&self) -> bool {
         self.pin.is_some()
     }
 
-    /// Ends a pin: the next read may discard the bytes before the cursor.
+    /// Ends the last [`Self::pin`]: the next read may discard the bytes before the cursor.
     pub fn unpin(&mut self) {
         self.pin = None;
     }
 
-    /// Returns the bytes between two offsets; `None` if they are no longer in memory.
+    /// Returns the bytes between two offsets of the stream; `None` if they are no longer in memory.
     pub fn slice(&self, span: Range<u64>) -> Option<&[u8]> {
         let start = usize::try_from(span.start.checked_sub(self.base)?).ok()?;
         let end = usize::try_from(span.end.checked_sub(self.base)?).ok()?;
         self.buffer[..self.filled].get(start..end)
     }
 
-    /// Moves back to an offset. `false`: its bytes are no longer in memory, and the cursor did not move.
+    /// Moves the cursor back to an offset of the stream. `false`: the bytes there are no longer in memory, and the
+    /// cursor did not move.
     pub fn rewind(&mut self, offset: u64) -> bool {
         let index = offset
             .checked_sub(self.base)
@@ -207,7 +211,9 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Sets whether a line break at a place where JSON allows none makes a value [`Reach::Broken`].
+    /// Sets whether a value with a line break at a place where JSON allows none ends there as [`Reach::Broken`].
+    ///
+    /// Such a break shows that a line of JSON lines was not written completely.
     pub fn watch_breaks(&mut self, watches: bool) {
         self.watches_breaks = watches;
     }
@@ -218,7 +224,7 @@ impl<R: Read> Cursor<R> {
         self.find_line_end(self.at);
     }
 
-    /// Returns whether the cursor is in line mode, see [`Self::bound_by_lines`].
+    /// Returns whether the cursor is in line mode, see [`Self::enter_line_mode`].
     pub fn is_in_line_mode(&self) -> bool {
         self.by_lines
     }
@@ -259,13 +265,14 @@ impl<R: Read> Cursor<R> {
         Ok(Some(self.buffer[self.at]))
     }
 
-    /// Moves over the byte that [`Self::peek`] returned.
+    /// Moves the cursor forward by one byte, the byte that [`Self::peek`] returned.
     pub fn step(&mut self) {
         debug_assert!(self.at < self.end, "only over a byte that is in memory");
         self.at += 1;
     }
 
-    /// Moves to the first byte that is not in `set`, and returns this byte; `None` at the end of the input or line.
+    /// Moves to the first byte that is not in `set`, and returns this byte; `None` at the end of the input, or of the
+    /// line in line mode.
     ///
     /// # Errors
     /// When reading the input fails.
@@ -296,7 +303,8 @@ impl<R: Read> Cursor<R> {
         Ok(())
     }
 
-    /// Moves to the end of the line, and returns its bytes from the cursor on, at most `max` bytes.
+    /// Moves to the end of the line, and returns the bytes from the old position to this end; [`Piece::Oversize`] if
+    /// they are more than `max`.
     ///
     /// # Errors
     /// When reading the input fails.
@@ -308,7 +316,7 @@ impl<R: Read> Cursor<R> {
         Ok(self.piece_since(start, max))
     }
 
-    /// Moves to the end of the line, before the line break.
+    /// Moves to the end of the current line, before the line break.
     ///
     /// # Errors
     /// When reading the input fails.
@@ -325,7 +333,8 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Moves behind the value at the cursor, and returns its bytes, at most `max` bytes.
+    /// Moves behind the value at the cursor, and returns the bytes of the value; [`Piece::Oversize`] if they are more
+    /// than `max`.
     ///
     /// # Errors
     /// When reading the input fails.
@@ -340,8 +349,8 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Returns the bytes between an offset and the cursor. [`Piece::Oversize`]: they are more than `max` bytes, or no
-    /// longer in memory.
+    /// Returns the bytes between the offset `start` and the cursor. [`Piece::Oversize`]: they are more than `max`
+    /// bytes, or no longer in memory.
     pub fn piece_since(&self, start: u64, max: usize) -> Piece<'_> {
         match self.slice(start..self.offset()) {
             Some(bytes) if bytes.len() <= max => Piece::Whole(bytes),
@@ -403,7 +412,7 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Moves behind the value at the cursor.
+    /// Moves behind the value at the cursor. The result is whether the value is complete, cut off or not JSON.
     ///
     /// # Errors
     /// When reading the input fails.

@@ -21,7 +21,7 @@ use crate::prefilter::{KeysSeen, Prefilter};
 /// Maximum nesting depth of a text: one bit of a mask for each level, with some bits to spare.
 const DEPTH_MAX: usize = 60;
 
-/// A member of an object: byte ranges of its key, without quotes, and of its value in the text of the object.
+/// The place of a member in the text of a JSON object: the byte ranges of its key, without quotes, and of its value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Member {
     key: (u32, u32),
@@ -44,7 +44,7 @@ impl Member {
     }
 }
 
-/// Maximum number of members of an object for [`members`]; a CloudTrail record has 25.
+/// Maximum number of members of an object that [`members`] can read; a CloudTrail record has 25.
 pub const MEMBERS_MAX: usize = 40;
 
 /// Finds the members of a JSON object, writes them to the start of `members`, and returns their number.
@@ -62,10 +62,10 @@ pub fn members(text: &str, members: &mut [Member; MEMBERS_MAX]) -> Option<usize>
     })
 }
 
-/// A record, or a run of skipped records, found by [`records`].
+/// A part of a JSON array that [`records`] found: a record to parse, or consecutive records to skip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// A number of consecutive records of successful calls, which the prefilter does not let through.
+    /// The number of consecutive records of successful calls, which the prefilter does not let through.
     Skipped(u64),
     /// The JSON text of a record that has to be parsed.
     Record(&'a [u8]),
@@ -387,7 +387,8 @@ impl Nesting {
     }
 }
 
-/// Returns the bytes behind a backslash that is not itself escaped.
+/// Returns a mask of the bytes behind a backslash that is not itself escaped; `backslash` is the mask of all
+/// backslashes in a block.
 ///
 /// `last` is 1 if the first byte of the block is escaped, and is updated for the next block.
 #[inline(always)]
@@ -948,13 +949,14 @@ fn string_end<L: Lanes>(lanes: L, text: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Number of bytes by which the output of [`unescape`] should be longer than the content, for fast copies.
+/// The number of bytes by which the output buffer of [`unescape`] should be longer than the JSON string, so that
+/// copying is fast.
 pub const UNESCAPE_EXTRA_BYTES: usize = 64;
 
 /// Writes the unescaped content of a JSON string to the start of `output`; `text` begins behind the opening quote.
 ///
-/// Returns the offset of the closing quote in `text`, and the number of bytes written. `None`: the string does not end,
-/// is not JSON, contains a lone surrogate, or does not fit into `output`.
+/// Returns the offset of the closing quote in `text`, and the number of bytes written to `output`. `None`: the string
+/// does not end, is not JSON, contains a lone surrogate, or does not fit into `output`.
 pub fn unescape(text: &[u8], output: &mut [u8]) -> Option<(usize, usize)> {
     dispatch(Unescape {
         text,

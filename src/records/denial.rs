@@ -9,26 +9,26 @@
 
 use memchr::memchr_iter;
 
-/// The parts of a refusal that its error message contains.
+/// The details of a refused call that the error message of its record contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial<'a> {
-    /// How much the message contains about the refusal.
+    /// The form of the error message, by how much the message contains about the refusal.
     pub form: Form,
-    /// The refused IAM action, such as `s3:GetObject`, as the service spells it.
+    /// The refused IAM action, such as `s3:GetObject`, as the service spells it; `None` if the message names none.
     pub action: Option<&'a str>,
-    /// The resource of the refused action: an ARN, a part of an ARN, or `*`.
+    /// The resource of the refused action: an ARN, a part of an ARN, or `*`; `None` if the message names none.
     pub resource: Option<&'a str>,
-    /// The layer of policy that refused; `None` if the message names no layer.
+    /// The kind of policy that refused, such as a service control policy; `None` if the message names no kind.
     pub layer: Option<Layer>,
-    /// Whether a policy denies the action, or no policy allows it.
+    /// The reason of the refusal: a policy denies the action, or no policy allows it.
     pub stance: Stance,
     /// Whether the message contains details in encoded form, as an "encoded authorization failure message".
     pub encoded: bool,
-    /// Whether the encoded part is complete, so that `sts:DecodeAuthorizationMessage` can decode it.
+    /// Whether the encoded details are complete, so that `sts:DecodeAuthorizationMessage` can decode them.
     pub decodable: bool,
 }
 
-/// How much the error message of a refusal contains.
+/// The form of the error message of a refusal, by how much the message contains about the refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// The usual sentence with details: "X is not authorized to perform Y".
@@ -39,7 +39,7 @@ pub enum Form {
     Specific,
 }
 
-/// A layer of policy that can refuse a call.
+/// A kind of policy that can refuse a call; AWS evaluates several kinds for each call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Layer {
@@ -66,7 +66,7 @@ pub enum Layer {
     Unknown,
 }
 
-/// Whether a policy denies the action, or no policy allows it.
+/// The reason of a refusal: a policy denies the action, or no policy allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Stance {
@@ -79,20 +79,20 @@ pub enum Stance {
 }
 
 impl Layer {
-    /// Returns the stable name of the layer for facets, such as `identity` or `scp`.
+    /// Returns the stable name of the kind of policy, such as `identity` or `scp`, for the facets of clusters.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
 impl Stance {
-    /// Returns the stable name of the stance for facets: `implicit`, `explicit` or `unknown`.
+    /// Returns the stable name of the reason, for the facets of clusters: `implicit`, `explicit` or `unknown`.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// The words before the encoded part of an error message.
+/// The words that AWS writes before the encoded part of an error message.
 pub const ENCODED: &str = "Encoded authorization failure message:";
 
 /// CloudTrail truncates `errorMessage` at 1 KB, so an encoded part in a message of this length is not complete.

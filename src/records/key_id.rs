@@ -1,6 +1,6 @@
 //! Access key ids: which text looks like an id, and the kind of the key.
 
-/// Kind of an access key, long-term or temporary, by the first four letters of its id.
+/// Kind of an access key, long-term or temporary, judged by the first four letters of the key's id.
 ///
 /// Source: IAM User Guide, "IAM identifiers", section "Understanding unique ID prefixes".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
@@ -15,7 +15,7 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
-    /// Returns the kind of the key with this id.
+    /// Returns the kind of an access key; `key` is the id of the key.
     pub fn of(key: &str) -> Self {
         match key.get(..4) {
             Some("AKIA") => Self::LongTerm,
@@ -24,7 +24,8 @@ impl KeyKind {
         }
     }
 
-    /// Returns the stable name of the kind for facets and for the store: `long-term`, `temporary` or `other`.
+    /// Returns the stable name of the kind for the facets of clusters and for the store: `long-term`, `temporary` or
+    /// `other`.
     pub fn name(self) -> &'static str {
         self.into()
     }

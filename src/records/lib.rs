@@ -38,7 +38,7 @@ pub type Text<'a> = Cow<'a, str>;
 /// wrong type, or an empty string.
 #[derive(Debug, Default, Clone)]
 pub struct Record<'a> {
-    /// Schema version, such as `1.11`.
+    /// Version of the record format, such as `1.11`.
     pub event_version: Option<Text<'a>>,
     /// The id that AWS gave to the event, a UUID; the same in each delivery of the event.
     pub event_id: Option<Text<'a>>,
@@ -58,7 +58,7 @@ pub struct Record<'a> {
     pub source_ip_address: Option<Text<'a>>,
     /// Name and version of the caller's program. The caller chooses this text, so it proves nothing.
     pub user_agent: Option<Text<'a>>,
-    /// Error code, such as `AccessDenied`; `None` if the call succeeded.
+    /// Error code, such as `AccessDenied`; `None` if the call succeeded, and in some failures, such as failed sign-ins.
     pub error_code: Option<Text<'a>>,
     /// Error message in words; CloudTrail truncates the message at about 1 KB.
     pub error_message: Option<Text<'a>>,
@@ -78,15 +78,16 @@ pub struct Record<'a> {
     pub user_identity: Option<UserIdentity<'a>>,
     /// Parameters of the request. They are searched for single values, but never stored.
     pub request_parameters: Option<Json<'a>>,
-    /// Elements of the response.
+    /// Fields of the service's response, as CloudTrail writes them for calls that make changes.
     pub response_elements: Option<Json<'a>>,
-    /// Further facts from the service, such as whether a sign-in used MFA.
+    /// Further facts that the called service adds to the record, such as whether a sign-in used MFA.
     pub additional_event_data: Option<Json<'a>>,
-    /// Details of an event that a service caused itself, without a request.
+    /// Details of an event that an AWS service caused itself, without a request.
     pub service_event_details: Option<Json<'a>>,
-    /// The resources of the call: a JSON array of `{ARN, accountId, type}`.
+    /// The resources that the call used: a JSON array of `{ARN, accountId, type}`.
     pub resources: Option<Json<'a>>,
-    /// Present if this record corrects an earlier record.
+    /// Reason for a late or corrected record: present if CloudTrail delivered the record late, or if the record
+    /// corrects an earlier one.
     pub addendum: Option<Json<'a>>,
     /// Details of an Insight record; present in Insight records only.
     pub insight_details: Option<Json<'a>>,
@@ -109,7 +110,7 @@ pub struct UserIdentity<'a> {
     pub account_id: Option<Text<'a>>,
     /// Id of the access key that signed the request.
     pub access_key_id: Option<Text<'a>>,
-    /// Friendly name of the caller.
+    /// Name of the caller, such as the name of an IAM user.
     pub user_name: Option<Text<'a>>,
     /// DNS name of the AWS service that made the call on the caller's behalf.
     pub invoked_by: Option<Text<'a>>,
@@ -129,16 +130,17 @@ pub struct UserIdentity<'a> {
     pub on_behalf_of_user_id: Option<Text<'a>>,
 }
 
-/// Facts about a record from the envelope or file around it. They replace fields that the record lacks.
+/// Account id and log time of a record, read from the envelope or the file around it. They replace fields that the
+/// record lacks.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Wrapper {
     /// Account id in the name of the log stream or of the file, twelve digits; `None` if the name contains none.
     pub account_id: Option<String>,
-    /// Timestamp of the record's log event in CloudWatch Logs; `None` if there is none.
+    /// Timestamp of the log event in CloudWatch Logs that contains the record; `None` if there is none.
     pub logged_at: Option<time::Timestamp>,
 }
 
-/// Reason why a record is unreadable. Each unreadable record is quarantined and counted.
+/// Reason why a record is unreadable. Each unreadable record is stored in quarantine and counted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Rejection {
@@ -169,7 +171,7 @@ pub enum Rejection {
 }
 
 impl Wrapper {
-    /// Returns the wrapper with this account id, if the wrapper itself contains none.
+    /// Returns the wrapper, with `account_id` in place of its own account id if it contains none.
     pub fn or_account(&self, account_id: Option<&str>) -> Cow<'_, Self> {
         match account_id {
             Some(account_id) if self.account_id.is_none() => Cow::Owned(Self {
@@ -191,7 +193,8 @@ impl From<json::Error> for Rejection {
 }
 
 impl Rejection {
-    /// Returns the stable name of the reason, such as `not_json`, for counts and for the store.
+    /// Returns the stable name of the reason, such as `not_json`, under which unreadable records are counted and
+    /// stored.
     pub fn name(&self) -> &'static str {
         self.into()
     }
@@ -217,7 +220,7 @@ impl<'a> Record<'a> {
     /// Reads one record with the slow reference reader of JSON; the result is the same as that of [`Self::parse`].
     ///
     /// # Errors
-    /// As [`Self::parse`].
+    /// [`Rejection::NotJson`], [`Rejection::NotAnObject`] or [`Rejection::UnknownVersion`], as [`Self::parse`].
     pub fn parse_reference(text: &'a str) -> Result<Self, Rejection> {
         let mut record = Record::default();
         json::reference::each_field(text, |key, value| record.set(key, value))?;
@@ -271,7 +274,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Returns the service prefix: `s3` for the event source `s3.amazonaws.com`. Empty if the record has no event
+    /// Returns the event source without `.amazonaws.com`: `s3` for `s3.amazonaws.com`. Empty if the record has no event
     /// source.
     pub fn service(&self) -> &str {
         let source = self.event_source.as_deref().unwrap_or_default();

@@ -23,13 +23,14 @@ use json::bytes::kinds;
 
 use crate::denial::{ENCODED, is_action};
 
-/// Replacement for each value of a message.
+/// The text that replaces each variable part of an error message, such as an id or a name, in the message's template.
 pub const MASK: &str = "<*>";
 
-/// Replacement for an encoded authorization failure message.
+/// The text that replaces the encoded part of an error message, an "encoded authorization failure message", in the
+/// message's template.
 pub const ENCODED_MASK: &str = "<encoded>";
 
-/// Maximum length of a template, in bytes. A longer template is truncated at the end of a word.
+/// Maximum length of the template of an error message, in bytes. A longer template is truncated at the end of a word.
 ///
 /// The words by which messages differ are near the start, so little is lost.
 pub const TEMPLATE_BYTES_MAX: usize = 200;
@@ -38,7 +39,8 @@ pub const TEMPLATE_BYTES_MAX: usize = 200;
 /// not come from CloudTrail.
 const MESSAGE_BYTES_MAX: usize = 2048;
 
-/// Maximum number of strings from the request that are searched for in a message; further strings are ignored.
+/// Maximum number of strings from the request parameters that [`template`] searches for in a message; further strings
+/// are ignored.
 pub const REQUEST_VALUES_MAX: usize = 64;
 
 /// Returns the template of an error message, such as `Instance <*> is busy` for `Instance i-0a1b2c3d is busy`.

@@ -35,7 +35,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Returns the stable name of the origin for facets and for the store, such as `aws-service`.
+    /// Returns the stable name of the origin, such as `aws-service`, for the facets of clusters and for the store.
     pub fn name(self) -> &'static str {
         self.into()
     }

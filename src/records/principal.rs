@@ -25,15 +25,15 @@ pub struct Principal<'r> {
     /// Stable name of the caller, unique within an account, without control characters and never empty.
     pub name: Text<'r>,
     /// Session name of a role, name of a federated user, or full subject of a web identity. `None`: no session, or the
-    /// session is an [`Self::instance`].
+    /// session is named after an EC2 instance, see [`Self::instance`].
     pub session: Option<Text<'r>>,
-    /// Id of the EC2 instance that uses the role, if the session is named after an instance.
+    /// Id of the EC2 instance that uses the role; `None` unless the session is named after an instance.
     pub instance: Option<&'r str>,
-    /// Id of the caller's account; `None` unless the record contains one of twelve digits.
+    /// Id of the caller's account; `None` if the record contains no account id of twelve digits.
     pub account_id: Option<&'r str>,
 }
 
-/// Kind of a calling identity.
+/// Kind of the identity that makes a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum PrincipalKind {
@@ -63,7 +63,7 @@ pub enum PrincipalKind {
     Unknown,
 }
 
-/// Kind of a session's holder, guessed from the session name.
+/// Kind of caller that uses a session of a role, such as a person or a program, guessed from the session name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SessionKind {
     /// An EC2 or hybrid instance.
@@ -76,11 +76,11 @@ pub enum SessionKind {
     Named,
 }
 
-/// The account and the caller that CloudTrail writes for a request without credentials.
+/// The text that CloudTrail writes as account id, and as id of the caller, for a request without credentials.
 pub(crate) const ANONYMOUS: &str = "ANONYMOUS_PRINCIPAL";
 /// AWS writes this text if the name typed at sign-in is not a user, because the name may be a password.
 const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
-/// The caller that CloudTrail writes for a part of AWS without a service name.
+/// The text that CloudTrail writes for the caller if this is a part of AWS without a service name of its own.
 pub(crate) const AWS_INTERNAL: &str = "AWS Internal";
 /// Longer than any role ARN with path and session, so only invented text is truncated.
 const NAME_CHARS: usize = 1024;
@@ -88,14 +88,15 @@ const NAME_CHARS: usize = 1024;
 const PART_CHARS: usize = 256;
 
 impl PrincipalKind {
-    /// Returns the stable name of the kind for facets and for the store, such as `federated-user`.
+    /// Returns the stable name of the kind, such as `federated-user`, for the facets of clusters and for the store.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
 impl SessionKind {
-    /// Guesses the holder of a session from its name. Callers choose session names, so the kind is only a hint.
+    /// Guesses from the name of a session which kind of caller uses it. Callers choose session names, so the kind is
+    /// only a hint.
     pub fn of(session: &str) -> Self {
         if is_instance_id(session) {
             Self::Instance
@@ -109,7 +110,8 @@ impl SessionKind {
     }
 }
 
-/// Returns the caller of a record; every record has one, see [`PrincipalKind::Unknown`].
+/// Returns the caller of a record. A record without information about its caller gets the kind
+/// [`PrincipalKind::Unknown`].
 pub fn principal<'r>(record: &'r Record<'_>) -> Principal<'r> {
     let identity = record
         .user_identity
@@ -133,7 +135,7 @@ pub fn principal<'r>(record: &'r Record<'_>) -> Principal<'r> {
 
 /// Returns the network of a source address: the /24 block of an IPv4 address or the /48 block of an IPv6 address.
 ///
-/// The DNS name of an AWS service and `AWS Internal` stay as they are, the DNS name in lower case. Any other text gives
+/// `AWS Internal` is returned unchanged, and the DNS name of an AWS service in lower case. Any other text gives
 /// `other`.
 pub fn network(source_ip_address: &str) -> String {
     let source = source_ip_address.trim();
@@ -169,7 +171,7 @@ pub fn access_key<'r>(record: &'r Record<'_>) -> Option<&'r str> {
     is_key_id(key).then_some(key)
 }
 
-/// Returns the text if it is the DNS name of an AWS service, as CloudTrail writes for a call by a service.
+/// Returns `text` if it is the DNS name of an AWS service, such as `s3.amazonaws.com`; `None` for other text.
 pub(crate) fn service_name(text: &str) -> Option<&str> {
     let host = text
         .strip_suffix(".cn")
@@ -482,14 +484,14 @@ const PARTITIONS: [(&str, &str); 7] = [
     ("us-isof-", "aws-iso-f"),
 ];
 
-/// Returns the partition of a region, such as `aws-cn` for `cn-north-1`; `aws` for an unknown region.
+/// Returns the AWS partition of a region, such as `aws-cn` for `cn-north-1`; `aws` for an unknown region.
 pub fn partition(region: &str) -> &'static str {
     let mut partitions = PARTITIONS.iter();
     let found = partitions.find(|(start, _)| region.starts_with(start));
     found.map_or("aws", |(_, name)| name)
 }
 
-/// Returns the partition in an ARN; `aws` if the text contains no known partition.
+/// Returns the AWS partition in an ARN, such as `aws-cn`; `aws` if the text contains no known partition.
 pub fn partition_of_arn(arn: &str) -> &'static str {
     let named = arn.split(':').nth(1).unwrap_or_default();
     let found = PARTITIONS.iter().find(|(_, name)| *name == named);

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::{Record, Text};
 
-/// The text of a parsed record, with which later texts are compared.
+/// The JSON text of a parsed record, with which later texts are compared to recognise repeats of the record.
 #[derive(Debug, Default)]
 pub struct RecordTemplate {
     text: String,
@@ -24,22 +24,23 @@ enum Part {
     Request,
 }
 
-/// The fields in which a repeated record differs from the template. All other fields are equal.
+/// The event id and the time of a record that repeats the template. Except for these and the request id, all fields are
+/// equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeat<'a> {
-    /// Id of the event, never empty.
+    /// Id of the repeating event, never empty.
     pub event_id: &'a str,
-    /// Time of the call, as text of the record; not checked to be a time.
+    /// Time of the repeating event, as text of the record; not checked to be a time.
     pub event_time: &'a str,
 }
 
 impl RecordTemplate {
-    /// Stores a record and the JSON text from which the record was parsed; replaces the stored one and reuses its
-    /// buffer.
+    /// Stores a record as the template, in place of the record stored before. `text` is the JSON text from which
+    /// `record` was parsed.
     ///
     /// Returns `false` if the record cannot serve as a template, which must then not be used. A template needs an event
-    /// id and a time, both without escapes in the JSON. A record with an addendum is refused, because it corrects
-    /// another record and counts under the id of that record.
+    /// id and a time, both without escapes in the JSON. A record with an addendum is refused, because it may correct
+    /// another record and then counts under the id of that record.
     #[must_use]
     pub fn take(&mut self, record: &Record<'_>, text: &str) -> bool {
         self.text.clear();
@@ -61,8 +62,8 @@ impl RecordTemplate {
         record.addendum.is_none()
     }
 
-    /// Compares a JSON text with the template: returns the fields that may differ, or `None` if the text is not a
-    /// repeat.
+    /// Compares the JSON text of a record with the template: returns the record's event id and time, or `None` if the
+    /// record is not a repeat.
     pub fn repeated_by<'a>(&self, text: &'a str) -> Option<Repeat<'a>> {
         let (mut event_id, mut event_time) = ("", "");
         let (mut rest, mut from) = (text, 0);

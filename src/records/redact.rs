@@ -11,7 +11,7 @@ use crate::denial::ends_with_ignore_case;
 use crate::key_id::is_key_id;
 use crate::{Record, Text, UserIdentity};
 
-/// Maximum length of the sample of a record, in bytes; see [`sample`].
+/// Maximum length, in bytes, of the JSON that [`sample`] writes for a record.
 pub const SAMPLE_BYTES_MAX: usize = 8 * 1024;
 
 /// Removes invisible characters and terminal controls, and truncates the text to `chars_max` characters.
@@ -22,7 +22,10 @@ pub fn sanitize(text: &str, chars_max: usize) -> String {
     clean(text, chars_max).into_owned()
 }
 
-/// As [`sanitize`], but borrows the text if nothing changes.
+/// Removes invisible characters and terminal controls, and truncates the text to `chars_max` characters, as
+/// [`sanitize`] does.
+///
+/// A text that needs no change is borrowed and not copied.
 pub fn clean(text: &str, chars_max: usize) -> Text<'_> {
     // Nearly all text is plain and short, so Unicode's tables are not needed.
     if text.len() <= chars_max && is_plain(text) {
@@ -117,16 +120,17 @@ fn is_unseen(c: char) -> bool {
         )
 }
 
-/// Masks secrets and personal data in a text.
+/// Returns the text with secrets and personal data masked.
 ///
-/// Masked are: access key ids and secret access keys, JSON web tokens, bearer and basic
-/// credentials, signatures in signed URLs, values after words such as `password=`, PEM blocks,
-/// card numbers, encoded authorization messages, and the local part of e-mail addresses.
+/// Masked are: access key ids and secret access keys, JSON web tokens, bearer and basic credentials, signatures in
+/// signed URLs, values after words such as `password=`, PEM blocks, card numbers, encoded authorization messages, and
+/// the local part of e-mail addresses.
 pub fn redact(text: &str) -> String {
     masked(text.into(), true).into_owned()
 }
 
-/// Masks secrets as [`redact`] does, but leaves e-mail addresses, because in names of callers they identify the person.
+/// Returns the text with secrets masked as by [`redact`], but with e-mail addresses unchanged, because in names of
+/// callers they identify the person.
 pub fn mask_secrets(text: &str) -> String {
     masked(text.into(), false).into_owned()
 }
@@ -578,7 +582,8 @@ fn last(bytes: &[u8], length: usize) -> &[u8] {
     &bytes[bytes.len().saturating_sub(length)..]
 }
 
-/// Returns the sample of a record: a JSON object of at most [`SAMPLE_BYTES_MAX`] with CloudTrail's own field names.
+/// Returns the sample of a record, the part that may be stored: a JSON object of at most [`SAMPLE_BYTES_MAX`] bytes,
+/// with CloudTrail's own field names.
 ///
 /// The sample contains only a fixed list of fields, with secrets masked. Request and response are left out, because
 /// they contain data of customers. User names are left out, because people type their password into the wrong box. AWS

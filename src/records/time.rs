@@ -35,7 +35,8 @@ impl Timestamp {
             .then_some(Self(seconds))
     }
 
-    /// Parses RFC 3339 text, such as `2026-11-21T08:15:00Z`. `None` for other text and for times out of range.
+    /// Parses RFC 3339 text, such as `2026-11-21T08:15:00Z`. `None` for other text, and for times outside of the years
+    /// 2006 to 2099.
     ///
     /// White space around the text is ignored, and fractions of a second are dropped.
     pub fn parse(text: &str) -> Option<Self> {
@@ -56,12 +57,13 @@ impl Timestamp {
         Window(self.0.div_euclid(3600))
     }
 
-    /// Returns the moment `seconds` later, or earlier if negative; `None` if the result is out of range.
+    /// Returns the moment `seconds` later, or earlier if negative; `None` if the result is before [`Self::FIRST`] or
+    /// after [`Self::LAST`].
     pub fn after(self, seconds: i64) -> Option<Self> {
         Self::from_seconds(self.0.checked_add(seconds)?)
     }
 
-    /// Returns the moment `seconds` later, or earlier if negative. A result out of range becomes [`Self::FIRST`] or
+    /// Returns the moment `seconds` later, or earlier if negative, but not before [`Self::FIRST`] and not after
     /// [`Self::LAST`].
     #[must_use]
     pub fn plus(self, seconds: i64) -> Self {
@@ -119,12 +121,14 @@ const DAYS_TO_2000: i64 = 10_957;
 const DAYS_BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 
 impl Window {
-    /// Creates the hour from hours since 1970. A number out of range becomes the first or the last possible hour.
+    /// Creates the hour that begins `hours` hours after 1970-01-01T00:00:00Z.
+    ///
+    /// Before 2006 the result is the first hour of 2006, and after 2099 the last hour of 2099.
     pub fn from_hours(hours: i64) -> Self {
         Self(hours).clamp(Timestamp::FIRST.window(), Timestamp::LAST.window())
     }
 
-    /// Returns the hours since 1970-01-01T00:00:00Z.
+    /// Returns the number of hours from 1970-01-01T00:00:00Z to the start of this hour.
     pub fn hours(self) -> i64 {
         self.0
     }
@@ -139,8 +143,9 @@ impl Window {
         Timestamp(self.0 * 3600 + 3600).min(Timestamp::LAST)
     }
 
-    /// Returns the hour `hours` later, or earlier if negative. A result out of range becomes the first or the last
-    /// possible hour.
+    /// Returns the hour `hours` later, or earlier if negative.
+    ///
+    /// Before 2006 the result is the first hour of 2006, and after 2099 the last hour of 2099.
     #[must_use]
     pub fn plus(self, hours: i64) -> Self {
         Self::from_hours(self.0.saturating_add(hours))
@@ -156,9 +161,9 @@ const UNITS: [(&str, i64); 5] = [
     ("s", 1),
 ];
 
-/// Parses a length of time, such as `30m`, `24h`, `7d` or `2w`, and returns its seconds.
+/// Parses a length of time, such as `30m`, `24h`, `7d` or `2w`, and returns it in seconds.
 ///
-/// `None` unless the text is a whole number above 0, followed by one unit from minutes to weeks.
+/// `None` unless the text is a whole number above 0, followed by one unit: `m` for minutes, `h`, `d`, or `w` for weeks.
 pub fn seconds(text: &str) -> Option<i64> {
     let is_long = |unit: &&(&str, i64)| unit.1 >= 60;
     let mut units = UNITS.iter().filter(is_long);
@@ -168,7 +173,7 @@ pub fn seconds(text: &str) -> Option<i64> {
     (amount > 0).then_some(i64::from(amount) * length)
 }
 
-/// Writes a length of time, given in seconds, in at most two units: `1d 3h`, `5m`, `0s`.
+/// Formats a length of time, given in seconds, in at most two units: `1d 3h`, `5m`, `0s`.
 ///
 /// The units are days, hours, minutes and seconds. Units below the two largest are dropped. A negative length is `0s`.
 pub fn duration(seconds: i64) -> String {
