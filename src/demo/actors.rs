@@ -153,7 +153,7 @@ pub struct Caller {
     pub account: &'static Account,
     /// The `userIdentity` as JSON text; empty if the record has none.
     pub identity: String,
-    /// The caller's ARN, as error messages contain it; a plain name for callers without an ARN.
+    /// The caller's ARN, as error messages contain it; for callers without an ARN, a name.
     pub arn: String,
     /// The name of the user, role or service, without a path.
     pub name: &'static str,

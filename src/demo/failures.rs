@@ -29,8 +29,9 @@ const fn fail(
 
 const SSO: &str = "AWSReservedSSO_Developer_4f1d0a7be2c93685";
 
-/// The table of calls with an error: all kinds of failures that the demo has, except failed sign-ins, and also dry
-/// runs.
+/// The table of failing calls: all kinds of failures in the demo except failed sign-ins.
+///
+/// The table also contains dry runs, which have an error code but are not failures.
 #[rustfmt::skip]
 pub const FAILURES: &[Call] = &[
     // Denied by an identity-based policy, the common case, with and without the reason in the message.

@@ -44,7 +44,7 @@ impl Generator {
         self.start + self.length - 1
     }
 
-    /// Adds one event: `call` at `time`, in seconds since 1970, made by a random one of the call's actors.
+    /// Adds one event: `call` at `time`, in seconds since 1970, made by a random actor of the call.
     pub fn perform(&mut self, call: &Call, time: i64) {
         let actor = *self.random.pick(call.actors);
         self.burst(call, actor, &[time]);

@@ -52,7 +52,7 @@ pub struct Plan {
     pub events_per_hour: u32,
     /// The start of the trail's first hour.
     pub start: Timestamp,
-    /// Whether some files contain texts that are no valid records.
+    /// Whether some files of the trail contain texts that are no valid records.
     pub broken: bool,
 }
 
@@ -108,13 +108,13 @@ pub struct Truth {
 pub struct Storm {
     /// The id of the account that owns the bucket.
     pub account_id: String,
-    /// The service that makes the calls, as in `invokedBy`.
+    /// The AWS service whose calls are refused, as in `invokedBy`.
     pub invoked_by: String,
-    /// The service that refuses the calls, as in `eventSource`.
+    /// The AWS service that refuses the calls, as in `eventSource`.
     pub event_source: String,
-    /// The error code of the refusals.
+    /// The `errorCode` of the refusals in this story.
     pub error_code: String,
-    /// The name of the bucket.
+    /// The name of the bucket at which the service is refused.
     pub bucket: String,
     /// The number of distinct events of the story, for each `eventName`.
     ///
@@ -129,7 +129,7 @@ pub struct Reconnaissance {
     pub principal_arn: String,
     /// The id of the leaked long-term key.
     pub access_key_id: String,
-    /// The number of distinct APIs that refused the principal.
+    /// The number of distinct APIs that refused the calls with the leaked key.
     pub denied_apis: usize,
 }
 

@@ -261,7 +261,7 @@ fn list<R: Read>(
     log_events(cursor, MESSAGE, header.wrapper(), max, output)
 }
 
-/// Moves behind a value, and stores it in the header if it is a field of the header.
+/// Moves to the first byte after a value, and stores the value in the header if it is a field of the header.
 fn value<R: Read>(
     cursor: &mut Cursor<R>,
     field: Option<HeaderField>,
@@ -278,7 +278,7 @@ fn value<R: Read>(
 /// Passes on the records in a list of JSON objects, such as log events; the string `field` of each object contains the
 /// record.
 ///
-/// The cursor is behind the opening bracket of the list. More than `records_max` records are an error; `None` is no
+/// The cursor is after the opening bracket of the list. More than `records_max` records are an error; `None` is no
 /// limit. Returns how the list ended.
 pub(crate) fn log_events<R: Read>(
     cursor: &mut Cursor<R>,
@@ -320,10 +320,10 @@ pub(crate) fn log_events<R: Read>(
     }
 }
 
-/// The key, in the JSON of a log event, whose value contains the record.
+/// The key in the JSON of a log event whose value is the text of the record.
 pub(crate) const MESSAGE: &[u8] = b"message";
 
-/// Returns the offset of the message in a log event, behind the opening quote, and the timestamp of the event.
+/// Returns the offset of the message in a log event, after the opening quote, and the timestamp of the event.
 ///
 /// `None` unless the event has the form that CloudWatch Logs writes: `{"id":"1","timestamp":1,"message":"`.
 fn message_in(event: &[u8]) -> Option<(usize, Option<Timestamp>)> {
@@ -528,12 +528,13 @@ impl Header {
         self.kind.is_some() && self.has_stream
     }
 
-    /// Returns whether this is a control message, by which CloudWatch Logs only checks that the destination exists.
+    /// Returns whether the message with this header is a control message, by which CloudWatch Logs only checks that the
+    /// destination exists.
     pub(crate) fn is_control(&self) -> bool {
         self.kind == Some(Kind::Control)
     }
 
-    /// Returns whether the message type proves that this is CloudWatch Logs JSON.
+    /// Returns whether the message type in this header proves that the JSON comes from CloudWatch Logs.
     pub(crate) fn is_log_data(&self) -> bool {
         matches!(self.kind, Some(Kind::Data | Kind::Control))
     }

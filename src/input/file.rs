@@ -257,7 +257,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
         Ok(reach)
     }
 
-    /// Checks whether the first event may be a line of JSON lines. Printed JSON has a line break directly behind the
+    /// Checks whether the first event may be a line of JSON lines. Printed JSON has a line break directly after the
     /// brace. Otherwise, a line break at a place where JSON allows none shows an incomplete line.
     fn watch_lines(&mut self) -> Result<(), ReadError> {
         if self.is_undecided && matches!(self.cursor.skip_all(b" \t\r")?, Some(b'\n')) {
@@ -312,7 +312,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
         Ok(reach)
     }
 
-    /// Passes on the records of a list in an envelope; the cursor is behind the opening bracket.
+    /// Passes on the records of a list in an envelope; the cursor is after the opening bracket.
     fn wrapped(&mut self, name: Name, header: &Header) -> Result<Reach, ReadError> {
         match name {
             Name::Logs if header.is_control() => self.skip_elements(),

@@ -191,7 +191,7 @@ pub enum PayloadFault {
     /// The JSON of the invocation event, or of the CloudWatch Logs message in it, ends too early.
     #[error("the JSON ends too early; save the whole event again")]
     Cut,
-    /// There is more text behind the invocation event, or behind the CloudWatch Logs message in it.
+    /// There is more text after the invocation event, or after the CloudWatch Logs message in it.
     #[error("there is more than one message; split the input into one payload for each message")]
     Trailing,
 }

@@ -83,7 +83,7 @@ const MAGIC: [(&[u8], &str); 13] = [
 /// Maximum number of bytes of the first line that are examined.
 pub const LINE_BYTES_MAX: usize = 4096;
 
-/// Description of a record that is too long, incomplete or damaged, for an error message: the words behind "it looks
+/// Description of a record that is too long, incomplete or damaged, for an error message: the words after "it looks
 /// like".
 pub const UNREADABLE: &str = "an unreadable record";
 
@@ -106,7 +106,7 @@ pub fn of_bytes(bytes: &[u8]) -> &'static str {
     }
 }
 
-/// Describes the text of a record that is not a CloudTrail event, for an error message: the words behind "it looks
+/// Describes the text of a record that is not a CloudTrail event, for an error message: the words after "it looks
 /// like".
 pub fn of_record(text: &str) -> String {
     let mut names: Vec<String> = Vec::new();

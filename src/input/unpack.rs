@@ -33,7 +33,7 @@ pub struct Unpacker {
     decompressor: Option<Decompressor>,
     /// The gzip data to decompress; the caller fills this buffer before [`Self::unpack`].
     pub packed: Vec<u8>,
-    /// Buffer for the decompressed data; valid are only as many bytes as [`Self::unpack`] returned.
+    /// Buffer for the decompressed data. Only as many bytes at its start are valid as [`Self::unpack`] returned.
     pub unpacked: Vec<u8>,
 }
 
@@ -97,8 +97,8 @@ pub fn inflate<R: BufRead>(compressed: R, limits: &Limits) -> impl Read + use<R>
     }
 }
 
-/// A reader of `R` that marks its errors as [`ReadError::Io`], so that they are not mistaken for errors of the gzip
-/// decoder.
+/// A reader that turns errors of the reader `R` into [`ReadError::Io`], so that they are not mistaken for errors of the
+/// gzip decoder.
 pub struct Faithful<R>(pub R);
 
 impl<R: Read> Read for Faithful<R> {

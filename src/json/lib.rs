@@ -169,7 +169,7 @@ impl<'a> Json<'a> {
         reference::string(self.text).filter(|text| !text.is_empty())
     }
 
-    /// Returns the value as a boolean; `None` if it is none.
+    /// Returns the value as a boolean; `None` for any other value.
     ///
     /// The strings `"true"`, `"yes"`, `"false"` and `"no"` count too, in upper or lower case, because CloudTrail writes
     /// such strings.
@@ -216,8 +216,8 @@ impl<'a> Json<'a> {
         Some(value)
     }
 
-    /// Returns the string under a path of keys, one key for each nested object; `None` if the value is absent, an empty
-    /// string or no string.
+    /// Returns the string under a path of keys, one key for each nested object; `None` if the value is absent, empty or
+    /// not a string.
     pub fn text_at(self, path: &[&str]) -> Option<Cow<'a, str>> {
         self.at(path)?.text()
     }
@@ -262,7 +262,7 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Returns the offset behind the closing quote of a string, given the offset of its content.
+/// Returns the offset after the closing quote of a string, given the offset of its content.
 fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(length) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {

@@ -24,42 +24,44 @@ pub const GROUP: usize = 8;
 /// The bit masks of one kind of byte for a group of eight blocks: one mask for each block, in the order of the text.
 pub type Row = [u64; GROUP];
 
-/// Where a group of eight blocks contains bytes with a meaning in JSON.
+/// The places in a group of eight blocks at which there are bytes with a meaning in JSON.
 ///
 /// For each kind of byte there is a [`Row`] with one mask for each block. A mask has one bit for each of the 64 bytes
 /// of its block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Masks {
-    /// The bits of the quotes `"`: one mask for each block of the group.
+    /// Bit masks of the quotes `"` in the group: one mask for each block, with one bit for each byte.
     pub quote: Row,
-    /// The bits of the backslashes `\`: one mask for each block of the group.
+    /// Bit masks of the backslashes `\` in the group: one mask for each block, with one bit for each byte.
     pub backslash: Row,
-    /// The bits of the opening brackets `{` and `[`: one mask for each block of the group.
+    /// Bit masks of the opening brackets `{` and `[` in the group: one mask for each block, with one bit for each byte.
     pub open: Row,
-    /// The bits of the closing brackets `}` and `]`: one mask for each block of the group.
+    /// Bit masks of the closing brackets `}` and `]` in the group: one mask for each block, with one bit for each byte.
     pub close: Row,
-    /// The bits of the colons `:`: one mask for each block of the group.
+    /// Bit masks of the colons `:` in the group: one mask for each block, with one bit for each byte.
     pub colon: Row,
-    /// The bits of the commas `,`: one mask for each block of the group.
+    /// Bit masks of the commas `,` in the group: one mask for each block, with one bit for each byte.
     pub comma: Row,
-    /// The bits of the control characters, which are the bytes below 0x20: one mask for each block of the group.
+    /// Bit masks of the control characters (bytes below 0x20) in the group: one mask for each block, with one bit for
+    /// each byte.
     pub control: Row,
-    /// The bits of the letters `e`: one mask for each block of the group.
+    /// Bit masks of the letters `e` in the group: one mask for each block, with one bit for each byte.
     ///
     /// They help to find keys that begin with `event` or `error`, the only keys that the
     /// [`prefilter`](crate::prefilter) reads.
     pub letter_e: Row,
 }
 
-/// Where a 64-byte block contains bytes with a meaning inside of a JSON string: one bit mask for each kind of byte.
+/// The places in a 64-byte block at which there are bytes with a meaning inside of a JSON string: one bit mask for each
+/// kind of byte.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StringMasks {
-    /// Bit mask of the quotes `"`: one bit for each byte of the 64-byte block, the lowest for the first byte.
+    /// Bit mask of the quotes `"` in the 64-byte block: one bit for each byte, the lowest bit for the first byte.
     pub quote: u64,
-    /// Bit mask of the backslashes `\`: one bit for each byte of the 64-byte block, the lowest for the first byte.
+    /// Bit mask of the backslashes `\` in the 64-byte block: one bit for each byte, the lowest bit for the first byte.
     pub backslash: u64,
-    /// Bit mask of the control characters, which are the bytes below 0x20: one bit for each byte of the 64-byte block,
-    /// the lowest for the first byte.
+    /// Bit mask of the control characters (bytes below 0x20) in the 64-byte block: one bit for each byte, the lowest
+    /// bit for the first byte.
     pub control: u64,
 }
 
@@ -379,7 +381,7 @@ mod x86 {
 
 /// A libdeflate decompressor for gzip members, which also returns the compressed length of a member.
 ///
-/// The usual Rust binding does not return this length, so the caller could not find a second member behind the first.
+/// The usual Rust binding does not return this length, so the caller could not find a second member after the first.
 #[derive(Debug)]
 pub struct Decompressor(NonNull<libdeflate::libdeflate_decompressor>);
 

@@ -105,7 +105,7 @@ const SOURCE: usize = 1;
 const VALUE_BYTES_MAX: usize = 64;
 
 impl KeysSeen {
-    /// Examines a key of the record, and its value. `at` is the offset in `text` of the first letter of the key, behind
+    /// Examines a key of the record, and its value. `at` is the offset in `text` of the first letter of the key, after
     /// the opening quote.
     #[inline(always)]
     pub fn key(&mut self, prefilter: &Prefilter, text: &[u8], at: usize) {

@@ -18,11 +18,11 @@ use crate::bytes::kinds;
 /// cache.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Where a [`Cursor`] stopped that moved over a JSON value: behind the value, at the end of the input, or at a byte
-/// that is not JSON.
+/// How a move of a [`Cursor`] over a JSON value ended: after the value, at the end of the input, or at a byte that is
+/// not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// The value is complete; the cursor is behind its last byte.
+    /// The value is complete; the cursor is after its last byte.
     Whole,
     /// The input, or the line in line mode, ended inside of the value.
     Cut,
@@ -75,7 +75,7 @@ pub struct Cursor<R> {
     base: u64,
     /// Index of the cursor in the buffer.
     at: usize,
-    /// Index behind the last visible byte: `filled`, or the end of the line in line mode.
+    /// Index after the last visible byte: `filled`, or the end of the line in line mode.
     end: usize,
     filled: usize,
     /// Index of the first pinned byte, and the maximum number of pinned bytes.
@@ -137,7 +137,7 @@ impl<R: Read> Cursor<R> {
         self.buffer
     }
 
-    /// Returns the bytes behind the cursor that are already in memory; in line mode only up to the end of the line.
+    /// Returns the bytes from the cursor on that are already in memory; in line mode only up to the end of the line.
     pub fn ahead(&self) -> &[u8] {
         &self.buffer[self.at..self.end]
     }
@@ -171,11 +171,11 @@ impl<R: Read> Cursor<R> {
         self.base + self.at as u64
     }
 
-    /// Keeps all bytes behind the current position in memory while the cursor moves on, until [`Self::unpin`].
+    /// Keeps all bytes from the current position on in memory while the cursor moves on, until [`Self::unpin`].
     ///
     /// The pin ends by itself when more than `max` bytes would have to stay in memory.
     pub fn pin(&mut self, max: usize) {
-        // One byte more, because only the byte behind a number shows the end of the number.
+        // One byte more, because only the byte after a number shows the end of the number.
         self.pin = Some((self.at, max + 1));
     }
 
@@ -333,8 +333,8 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Moves behind the value at the cursor, and returns the bytes of the value; [`Piece::Oversize`] if they are more
-    /// than `max`.
+    /// Moves to the first byte after the value at the cursor, and returns the bytes of the value; [`Piece::Oversize`]
+    /// if they are more than `max`.
     ///
     /// # Errors
     /// When reading the input fails.
@@ -358,7 +358,9 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Moves to the next element of an array. The cursor must be behind the opening bracket or behind an element.
+    /// Moves to the start of the next element of an array, or after the closing bracket if there is no further element.
+    ///
+    /// The cursor must be after the opening bracket or after an element.
     ///
     /// # Errors
     /// When reading the input fails.
@@ -380,8 +382,9 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Moves to the value of the next member of an object. The cursor must be behind the opening brace or behind a
-    /// value.
+    /// Moves to the value of the next member of an object, or after the closing brace if there is no further member.
+    ///
+    /// The cursor must be after the opening brace or after a value.
     ///
     /// # Errors
     /// When reading the input fails.
@@ -412,7 +415,8 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Moves behind the value at the cursor. The result is whether the value is complete, cut off or not JSON.
+    /// Moves to the first byte after the value at the cursor. The result is whether the value is complete, cut off or
+    /// not JSON.
     ///
     /// # Errors
     /// When reading the input fails.
@@ -425,7 +429,7 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Moves behind a number, a literal such as `true`, or other text, up to the next border.
+    /// Moves to the first byte after a number, a literal such as `true`, or other text: to the next border.
     fn skip_scalar(&mut self) -> Result<Reach, io::Error> {
         loop {
             let ahead = &self.buffer[self.at..self.end];
@@ -441,8 +445,8 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Moves behind an object or array by counting brackets. Whether opening and closing brackets are of the same kind
-    /// is not checked.
+    /// Moves to the first byte after an object or array by counting brackets. Whether opening and closing brackets are
+    /// of the same kind is not checked.
     fn skip_nested(&mut self) -> Result<Reach, io::Error> {
         let mut depth = 0_u64;
         loop {
@@ -505,7 +509,7 @@ impl<R: Read> Cursor<R> {
                 }
                 _ => self.at += 1,
             }
-            // The byte behind a backslash does not end the string, and may not be in memory yet.
+            // The byte after a backslash does not end the string, and may not be in memory yet.
             match self.peek()? {
                 None => return Ok(Reach::Cut),
                 Some(b'\n') if self.watches_breaks => return Ok(Reach::Broken),
@@ -516,7 +520,7 @@ impl<R: Read> Cursor<R> {
 
     /// Moves over a line break inside of a value, and returns whether the break shows that the value is incomplete.
     ///
-    /// In printed JSON, a line break is behind an opening bracket, a comma or a colon, or before a closing bracket, a
+    /// In printed JSON, a line break is after an opening bracket, a comma or a colon, or before a closing bracket, a
     /// comma or a colon. Any other break ends a line of JSON lines that was not written completely.
     fn is_break_out_of_place(&mut self) -> Result<bool, io::Error> {
         let before = &self.buffer[..self.at];
@@ -599,7 +603,7 @@ impl<R: Read> Cursor<R> {
     }
 }
 
-/// The white space of JSON (RFC 8259, section 2).
+/// The bytes that are white space in JSON (RFC 8259, section 2).
 pub const SPACE: &[u8] = b" \t\r\n";
 
 /// The UTF-8 byte order mark, which some editors write at the start of a file.

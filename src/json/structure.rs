@@ -106,7 +106,7 @@ struct Rows {
     strings_in_e: Row,
     /// First bytes of numbers, booleans and nulls.
     scalars: Row,
-    /// Bytes behind a backslash, other than quotes and backslashes.
+    /// Bytes after a backslash, other than quotes and backslashes.
     escapes: Row,
     /// Whether any bit of `escapes` is set.
     has_special: bool,
@@ -124,7 +124,7 @@ struct Scanner {
     escaped: u64,
     /// All ones if the next block begins inside of a string, or else 0.
     in_string: u64,
-    /// 1 if the next block begins inside of a string that is behind a colon, or else 0.
+    /// 1 if the next block begins inside of a string that is after a colon, or else 0.
     in_value: u64,
     last: LastBlock,
     /// The number of colons and commas before the group, as in [`Rows::counts`].
@@ -154,7 +154,7 @@ struct Nesting {
     count: u64,
 }
 
-/// Shifts a row of masks by one byte: the result has a bit behind each byte of `row`.
+/// Shifts a row of masks by one byte: the result has a bit after each byte of `row`.
 #[inline(always)]
 fn behind(row: &Row, last: &mut u64) -> Row {
     let mut moved = [0; GROUP];
@@ -177,7 +177,7 @@ fn row(mask: impl Fn(usize) -> u64) -> Row {
 }
 
 impl Scanner {
-    /// Returns a scanner that expects a value in a list, as if behind a comma.
+    /// Returns a scanner that expects a value in a list, as if after a comma.
     fn in_list() -> Self {
         Self {
             escaped: 0,
@@ -203,9 +203,9 @@ impl Scanner {
     /// Outside of strings each byte is a bracket, a colon, a comma or part of a scalar, and each is
     /// checked against the byte before it:
     ///
-    /// | token | must be behind |
+    /// | token | must be after |
     /// |---|---|
-    /// | colon | a string that is not itself behind a colon |
+    /// | colon | a string that is not itself after a colon |
     /// | string, opening bracket, scalar | a colon, a comma or an opening bracket |
     /// | comma | the end of a value |
     /// | closing bracket | the end of a value, or an opening bracket |
@@ -232,7 +232,7 @@ impl Scanner {
         let behind_value = behind(&value_ends, &mut last.value_ends);
         let mut keys = [0; GROUP];
         for at in 0..GROUP {
-            // Adding a bit at the start of a run of ones moves the bit behind the end of the run.
+            // Adding a bit at the start of a run of ones moves the bit after the end of the run.
             let (sum, over) = in_string[at].overflowing_add(starts[at] & behind_colon[at]);
             let (sum, over_again) = sum.overflowing_add(self.in_value);
             self.in_value = u64::from(over | over_again);
@@ -342,7 +342,7 @@ impl Rows {
 }
 
 impl Nesting {
-    /// Processes the bracket at offset `at` and returns the depth behind the bracket; `count` is the number of colons
+    /// Processes the bracket at offset `at` and returns the depth after the bracket; `count` is the number of colons
     /// and commas before it. `None`: the text is not JSON, or nested too deep.
     #[inline(always)]
     fn bracket(&mut self, text: &[u8], at: usize, count: u64) -> Option<usize> {
@@ -387,7 +387,7 @@ impl Nesting {
     }
 }
 
-/// Returns a mask of the bytes behind a backslash that is not itself escaped; `backslash` is the mask of all
+/// Returns a mask of the bytes after a backslash that is not itself escaped; `backslash` is the mask of all
 /// backslashes in a block.
 ///
 /// `last` is 1 if the first byte of the block is escaped, and is updated for the next block.
@@ -401,7 +401,7 @@ pub(crate) fn escaped(backslash: u64, last: &mut u64) -> u64 {
     let follows = backslash << 1 | *last;
     let odd_starts = backslash & !EVEN & !follows;
     // The sum carries a bit to the end of each run of backslashes that starts at an odd position. The
-    // parity of that end shows whether the byte behind the run is escaped.
+    // parity of that end shows whether the byte after the run is escaped.
     let (runs, over) = odd_starts.overflowing_add(backslash);
     *last = u64::from(over);
     (EVEN ^ (runs << 1)) & follows
@@ -491,7 +491,7 @@ impl Places {
     }
 }
 
-/// Computes the masks of the group at offset `base`; bytes behind the end of the text have no bits.
+/// Computes the masks of the group at offset `base`; bytes after the end of the text have no bits.
 #[inline(always)]
 fn masks_at<L: Lanes>(lanes: L, text: &[u8], base: usize) -> Masks {
     let mut masks = Masks::default();
@@ -518,7 +518,7 @@ enum Escape {
 }
 
 impl Escape {
-    /// Returns the kind of the escape; `text` begins behind the backslash.
+    /// Returns the kind of the escape; `text` begins after the backslash.
     fn at(text: &[u8]) -> Self {
         match text {
             [b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Self::Plain,
@@ -710,7 +710,7 @@ enum Place {
 }
 
 impl Run<'_, '_> {
-    /// Examines one place. `None` ends the run: before the current record if it is not proven, or behind the last
+    /// Examines one place. `None` ends the run: before the current record if it is not proven, or after the last
     /// record.
     #[inline(always)]
     fn place(
@@ -772,7 +772,7 @@ impl Run<'_, '_> {
         Some(Place::Border)
     }
 
-    /// Moves behind the end of a record; `None` if no other record follows.
+    /// Moves to the first byte after a record; `None` if no other record follows.
     #[inline(always)]
     fn go_behind(&mut self, end: usize) -> Option<()> {
         let is_followed = self.text[end..].starts_with(b",{");
@@ -873,7 +873,8 @@ struct ShapeTemplate {
 }
 
 impl ShapeTemplate {
-    /// Returns the end of the record at `start`, if it is similar to this one and certainly that of a successful call too.
+    /// Returns the end of the record at `start`, if it is similar to this record and certainly that of a
+    /// successful call too.
     #[inline(always)]
     fn end_if_similar<L: Lanes>(
         &self,
@@ -953,7 +954,7 @@ fn string_end<L: Lanes>(lanes: L, text: &[u8], from: usize) -> Option<usize> {
 /// copying is fast.
 pub const UNESCAPE_EXTRA_BYTES: usize = 64;
 
-/// Writes the unescaped content of a JSON string to the start of `output`; `text` begins behind the opening quote.
+/// Writes the unescaped content of a JSON string to the start of `output`; `text` begins after the opening quote.
 ///
 /// Returns the offset of the closing quote in `text`, and the number of bytes written to `output`. `None`: the string
 /// does not end, is not JSON, contains a lone surrogate, or does not fit into `output`.
@@ -1032,7 +1033,7 @@ impl Unescape<'_> {
         Some(())
     }
 
-    /// Writes the text before an escape, and the character of the escape; `at` is the offset behind the backslash.
+    /// Writes the text before an escape, and the character of the escape; `at` is the offset after the backslash.
     #[inline(always)]
     fn escape(&mut self, at: usize) -> Option<()> {
         // The second half of a surrogate pair was read together with the first.

@@ -12,7 +12,7 @@ use memchr::memchr_iter;
 /// The details of a refused call that the error message of its record contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial<'a> {
-    /// The form of the error message, by how much the message contains about the refusal.
+    /// The form of the error message: a sentence with details, a general refusal, or another reason.
     pub form: Form,
     /// The refused IAM action, such as `s3:GetObject`, as the service spells it; `None` if the message names none.
     pub action: Option<&'a str>,
@@ -20,7 +20,7 @@ pub struct Denial<'a> {
     pub resource: Option<&'a str>,
     /// The kind of policy that refused, such as a service control policy; `None` if the message names no kind.
     pub layer: Option<Layer>,
-    /// The reason of the refusal: a policy denies the action, or no policy allows it.
+    /// The reason of the refusal: a policy denies the action, no policy allows it, or unknown.
     pub stance: Stance,
     /// Whether the message contains details in encoded form, as an "encoded authorization failure message".
     pub encoded: bool,
@@ -66,7 +66,7 @@ pub enum Layer {
     Unknown,
 }
 
-/// The reason of a refusal: a policy denies the action, or no policy allows it.
+/// The reason of a refusal: a policy denies the action, no policy allows it, or unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Stance {
@@ -178,7 +178,7 @@ const LAYERS: [(&str, Layer); 12] = [
     ("resource polic", Layer::Resource),
 ];
 
-/// Reads the error message of a refusal. Any text is accepted; `None` counts as an empty message.
+/// Finds the details of a refusal in its error message. Any text is accepted; `None` counts as an empty message.
 pub fn parse(message: Option<&str>) -> Denial<'_> {
     let message = message.unwrap_or_default().trim();
     let (clear, encoded) = match find(message, ENCODED) {

@@ -62,7 +62,7 @@ pub struct Record<'a> {
     pub error_code: Option<Text<'a>>,
     /// Error message in words; CloudTrail truncates the message at about 1 KB.
     pub error_message: Option<Text<'a>>,
-    /// Whether the call only reads; `None` if the record does not contain this.
+    /// Whether the call only reads; `None` if the record does not contain the boolean `readOnly`.
     pub read_only: Option<bool>,
     /// Id of the account that received the event.
     pub recipient_account_id: Option<Text<'a>>,
@@ -91,7 +91,7 @@ pub struct Record<'a> {
     pub addendum: Option<Json<'a>>,
     /// Details of an Insight record; present in Insight records only.
     pub insight_details: Option<Json<'a>>,
-    /// Whether the JSON object is the content of a digest file and not an event.
+    /// Whether the JSON object is not an event, but the content of a digest file of CloudTrail.
     pub is_digest: bool,
 }
 

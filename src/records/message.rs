@@ -91,7 +91,7 @@ fn cut(template: &mut String) {
         let limit = template.floor_char_boundary(TEMPLATE_BYTES_MAX);
         let edge = template[..limit].rfind(' ').unwrap_or(limit);
         template.truncate(edge);
-        // After truncation, a word of a sentence must not be alone behind a colon: the next pass
+        // After truncation, a word of a sentence must not be alone after a colon: the next pass
         // would take it for a value.
         if let Some((before, _)) = template.rsplit_once(' ')
             && before.ends_with(':')
@@ -453,7 +453,7 @@ impl<'a> Scan<'a> {
         if (announced && !core.is_empty()) || is_value(core) {
             self.at += lead;
             self.mask(MASK, end - tail);
-            // A bracket in the word was not examined, and may now be directly behind a mask.
+            // A bracket in the word was not examined, and may now be directly after a mask.
             self.settled &= !word.bytes().any(|byte| b"([{".contains(&byte));
         }
         self.at = end;
@@ -517,7 +517,8 @@ fn closing_bracket(text: &[u8], open: u8, close: u8) -> Option<usize> {
     Some(partner.unwrap_or(first))
 }
 
-/// Checks whether a text begins with a sentence and not with a list of values: with three words, and more text behind.
+/// Checks whether a text begins with a sentence and not with a list of values: with three words, and more text after
+/// the words.
 fn opens_sentence(inside: &str) -> bool {
     let mut words = inside.split(' ');
     let plain = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic());
@@ -656,7 +657,7 @@ fn is_function(word: &str) -> bool {
     WORDS.contains(&word) || word.contains('\'')
 }
 
-/// Checks whether the text before a colon ends in a word for a kind of thing, so that the word behind
+/// Checks whether the text before a colon ends in a word for a kind of thing, so that the word after
 /// the colon is a name: "reserved keyword: status". After another word, the colon may introduce the
 /// problem, "Error: Unauthorized", or the field, "Invalid parameter: Endpoint".
 fn announces(before: &str) -> bool {

@@ -80,7 +80,7 @@ pub enum SessionKind {
 pub(crate) const ANONYMOUS: &str = "ANONYMOUS_PRINCIPAL";
 /// AWS writes this text if the name typed at sign-in is not a user, because the name may be a password.
 const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
-/// The text that CloudTrail writes for the caller if this is a part of AWS without a service name of its own.
+/// The text that CloudTrail writes in place of a service name if a part of AWS without such a name makes the call.
 pub(crate) const AWS_INTERNAL: &str = "AWS Internal";
 /// Longer than any role ARN with path and session, so only invented text is truncated.
 const NAME_CHARS: usize = 1024;

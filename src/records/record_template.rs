@@ -38,9 +38,9 @@ impl RecordTemplate {
     /// Stores a record as the template, in place of the record stored before. `text` is the JSON text from which
     /// `record` was parsed.
     ///
-    /// Returns `false` if the record cannot serve as a template, which must then not be used. A template needs an event
-    /// id and a time, both without escapes in the JSON. A record with an addendum is refused, because it may correct
-    /// another record and then counts under the id of that record.
+    /// Returns `false` if the record cannot serve as a template; then the template must not be used. A template needs
+    /// an event id and a time, both without escapes in the JSON. A record with an addendum is refused, because it may
+    /// correct another record and then counts under the id of that record.
     #[must_use]
     pub fn take(&mut self, record: &Record<'_>, text: &str) -> bool {
         self.text.clear();

@@ -362,7 +362,7 @@ fn is_secret_label(before: &str, separator: u8) -> bool {
     })
 }
 
-/// Returns start and end of the value behind a separator: inside of quotes, or up to white space or an ampersand.
+/// Returns start and end of the value after a separator: inside of quotes, or up to white space or an ampersand.
 ///
 /// The quotes may be escaped. A value without closing quote was truncated, so it ends with the text.
 fn value(text: &str, at: usize) -> (usize, usize) {
@@ -986,7 +986,7 @@ mod tests {
             prop_assert_eq!(sanitize(&clean, chars_max), clean);
         }
 
-        /// A card number behind another one is found only in the second pass.
+        /// A card number after another one is found only in the second pass.
         #[test]
         fn card_numbers_in_a_row_are_all_masked(count in 1_usize..4) {
             let text = vec!["4111 1111 1111 1111"; count].join(" ");

@@ -123,7 +123,7 @@ const DAYS_BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304
 impl Window {
     /// Creates the hour that begins `hours` hours after 1970-01-01T00:00:00Z.
     ///
-    /// Before 2006 the result is the first hour of 2006, and after 2099 the last hour of 2099.
+    /// An hour before 2006 becomes the first hour of 2006, and an hour after 2099 becomes the last hour of 2099.
     pub fn from_hours(hours: i64) -> Self {
         Self(hours).clamp(Timestamp::FIRST.window(), Timestamp::LAST.window())
     }
@@ -145,7 +145,7 @@ impl Window {
 
     /// Returns the hour `hours` later, or earlier if negative.
     ///
-    /// Before 2006 the result is the first hour of 2006, and after 2099 the last hour of 2099.
+    /// A result before 2006 becomes the first hour of 2006, and a result after 2099 becomes the last hour of 2099.
     #[must_use]
     pub fn plus(self, hours: i64) -> Self {
         Self::from_hours(self.0.saturating_add(hours))
