@@ -773,7 +773,7 @@ def metrics_are_written_by_somebody(stack):
 
 def what_is_written_is_what_is_read(stack):
     read = {metric for namespace, metric in read_metrics(stack) if namespace == OURS}
-    writers = {"Invocation": FUNCTION, "Inspection": INSPECT} | ({"Told": DELIVER} if told(stack) else {})
+    writers = {"IngestReport": FUNCTION, "InspectionReport": INSPECT} | ({"SinkReport": DELIVER} if told(stack) else {})
     for writer, function in writers.items():
         named = stack.properties(function)["Environment"]["Variables"]["METRICS"].split(",")
         written, wanted = {name for name in named if name}, read & WRITTEN[writer]
@@ -781,7 +781,7 @@ def what_is_written_is_what_is_read(stack):
             yield f"{function} writes {sorted(written - wanted)}, which nobody reads"
         if wanted - written:
             yield f"{function} does not write {sorted(wanted - written)}, which is read"
-    unwritten = read - {name for writer in writers for name in WRITTEN[writer]} - (set() if told(stack) else WRITTEN["Told"])
+    unwritten = read - {name for writer in writers for name in WRITTEN[writer]} - (set() if told(stack) else WRITTEN["SinkReport"])
     if unwritten:
         yield f"nobody writes {sorted(unwritten)}"
 
@@ -936,7 +936,7 @@ def of_search(stack, expression):
     schema, metric, name = re.fullmatch(form, expression).groups()
     namespace, *dimensions = schema.split(",")
     if namespace == OURS:
-        if (dimensions, name) != (["Sink", "Stack"], "watch") or metric not in WRITTEN["Told"]:
+        if (dimensions, name) != (["Sink", "Stack"], "watch") or metric not in WRITTEN["SinkReport"]:
             yield f"nobody writes {metric} of {dimensions} and {name}"
         return
     known, names = OF_AWS.get(namespace, ((), ()))
@@ -947,9 +947,9 @@ def of_search(stack, expression):
 def of_metric(stack, namespace, metric, dimensions):
     """Yields what is wrong with a metric: that nobody writes it, or not with these dimensions."""
     if namespace == OURS:
-        of_sinks = metric in WRITTEN["Told"]
+        of_sinks = metric in WRITTEN["SinkReport"]
         there = [{"Stack": "watch", "Sink": sink} for sink in told(stack)] if of_sinks else [{"Stack": "watch"}]
-        if dimensions not in there or not (of_sinks or metric in WRITTEN["Invocation"] | WRITTEN["Inspection"]):
+        if dimensions not in there or not (of_sinks or metric in WRITTEN["IngestReport"] | WRITTEN["InspectionReport"]):
             yield f"nobody writes {metric} of {dimensions}"
         return
     known, names = OF_AWS.get(namespace, ((), ()))
@@ -979,16 +979,16 @@ OURS = "CloudTrailInspector"
 
 
 def _written():
-    """Returns the metrics that the source has, by what says them: an event, a sink that was told, an inspection."""
+    """Returns the metrics that the source has, by the report that writes them: of an ingest, of a sink, of an inspection."""
     source = (ROOT / "src" / "clusters" / "report.rs").read_text(encoding="utf-8")
     constants = dict(re.findall(r'const (\w+): &str = "(\w+)"', source))
     body = lambda of: re.findall(rf"(?ms)^{of} .*?{{$(.*?)^}}$", source)[0]
     written = {}
-    for of in ("Invocation", "Told", "Inspection"):
+    for of in ("IngestReport", "SinkReport", "InspectionReport"):
         named = re.findall(r'(?:count|gauge)\(\s*(?:"(\w+)"|([A-Z_]+))', body(f"impl {of}"))
         written[of] = {name or constants[constant] for name, constant in named}
     classes = re.findall(r'"Errors(\w+)"', body(r"fn errors_of\(class: Class\)"))
-    written["Invocation"] |= {f"Errors{name}" for name in classes}
+    written["IngestReport"] |= {f"Errors{name}" for name in classes}
     return written, classes
 
 

@@ -27,7 +27,6 @@ INSTEAD = {
     r"put right": "corrected",
     r"(made|make|makes) anew": "rebuilt",
     r"chronicle|census|dossier|enquiry|enquiries": "inspection state, snapshot, details, lookup",
-    r"goes off|set off": "goes into ALARM, trigger",
     r"everybody": "all, all others",
 }
 TEMPLATES = ("template.yaml", "infra/member-role.yaml")
@@ -95,7 +94,7 @@ class Words(unittest.TestCase):
 
     def test_a_word_that_is_not_usual_is_found(self):
         self.assertEqual(len(unusual("Tells nobody how loud it is")), 3)
-        self.assertEqual(unusual(prose("`clusters told` is ```code nobody``` and [odd](loud.md)")), unusual("odd"))
+        self.assertEqual(len(unusual(prose("`clusters told` is ```code nobody``` and [odd](loud.md)"))), 1)
         self.assertEqual(unusual("Details: which alerts are sent, and how severe they are"), [])
 
 
