@@ -22,7 +22,7 @@ import functions
 import records
 from counted import counting
 from emulator import REGION, running
-from onlooker import Onlooker, told_step_by_step
+from onlooker import Onlooker, run_steps
 
 ITEM_BYTES_MAX = 350 << 10
 # Of manifests, three calls for each started 350 KB.
@@ -266,7 +266,7 @@ def main(arguments):
                 with functions.serving(bootstrap, way[0], emulator.folder) as called:
                     print(f"{emulator.name}:")
                     steps = Large(emulator, inspector, called, way).steps({name: files[name] for name in names})
-                    if not told_step_by_step(steps, emulator):
+                    if not run_steps(steps, emulator):
                         return 1
     return 0
 

@@ -5,7 +5,7 @@ import subprocess
 import time
 
 # From the log group to whoever is told.
-TOLD_SECONDS = 10
+ALERT_SECONDS = 10
 
 # Where a queue's messages say what they tell.
 KIND = {
@@ -20,7 +20,7 @@ class Onlooker:
     def __init__(self, emulator, inspector, guance=None):
         self.emulator, self.inspector, self.guance = emulator, inspector, guance
         self.client = emulator.client
-        self.table, self.queues, self.told = "", {}, {}
+        self.table, self.queues, self.received = "", {}, {}
 
     def listen(self, **topics):
         """Puts a queue behind each topic and another one behind the bus."""
@@ -36,28 +36,28 @@ class Onlooker:
             self.client("sns").subscribe(TopicArn=arn, Protocol="sqs", Endpoint=arns[name])
         bus.put_rule(Name="listen", EventPattern=json.dumps({"source": ["cloudtrail-inspector"]}))
         bus.put_targets(Rule="listen", Targets=[{"Id": "queue", "Arn": arns["bus"]}])
-        self.told = {name: [] for name in self.queues}
+        self.received = {name: [] for name in self.queues}
 
     def await_message(self, name, about, kind=None):
         """Returns the first message of a queue that is about a call, and of a kind if one is given."""
-        end = time.monotonic() + TOLD_SECONDS
+        end = time.monotonic() + ALERT_SECONDS
         while True:
-            for found in self.told[name]:
+            for found in self.received[name]:
                 if about in json.dumps(found) and (kind is None or KIND[name](found) == kind):
                     return found
             assert time.monotonic() < end, f"nobody is told of {about} by the {name}\n{self.emulator.log()}"
-            self.hear(name)
+            self.receive(name)
 
-    def hear(self, name):
+    def receive(self, name):
         """Takes what is in a queue by now, and returns how much that was."""
         got = self.client("sqs").receive_message(QueueUrl=self.queues[name], MaxNumberOfMessages=10, WaitTimeSeconds=1)
         heard = [json.loads(one["Body"]) for one in got.get("Messages", [])]
-        self.told[name] += heard
+        self.received[name] += heard
         return len(heard)
 
     def await_lines(self, path, *words):
         """Returns the lines that the workspace was sent with all these words, such as the name of a call."""
-        end = time.monotonic() + TOLD_SECONDS
+        end = time.monotonic() + ALERT_SECONDS
         while True:
             lines = [line for line in self.guance.lines(path) if all(word in line for word in words)]
             if lines:
@@ -65,20 +65,20 @@ class Onlooker:
             assert time.monotonic() < end, f"the workspace is not told of {words}\n{self.emulator.log()}"
             time.sleep(0.1)
 
-    def hears_once_that_it_recovered(self, about, deliver):
+    def check_one_recovery_alert(self, about, deliver):
         """Sees that everybody is told once that a cluster recovered, also when all that there is to send is sent."""
         for name in KIND:
             self.await_message(name, about, "recovered")
         self.await_lines("/v1/write/keyevent", about, "df_status=ok")
         deliver()
         for name, kind in KIND.items():
-            while self.hear(name):
+            while self.receive(name):
                 pass
-            told = [one for one in self.told[name] if about in json.dumps(one) and kind(one) == "recovered"]
+            told = [one for one in self.received[name] if about in json.dumps(one) and kind(one) == "recovered"]
             assert len(told) == 1, f"the {name} is told {len(told)} times"
         assert len(self.await_lines("/v1/write/keyevent", about, "df_status=ok")) == 1, "the workspace is told twice"
 
-    def mutes(self, dashboard, opened):
+    def mute(self, dashboard, opened):
         """Mutes the cluster of a page, and returns the page after that; the journal says who did it, and nobody slower does."""
         act = opened.click("Mute")
         done = dashboard.page(act, mute_for="7d", reason="migration", who="ann")
@@ -88,7 +88,7 @@ class Onlooker:
         assert f"ann at dashboard {dashboard.name} of 000000000000: migration" in told, told
         return done
 
-    def says_of_key(self, event, key):
+    def check_key(self, event, key):
         """Sees that an event says of the one access key in it what IAM says, and returns when that was last used."""
         said = self.client("iam").get_access_key_last_used(AccessKeyId=key)
         (told,) = event["detail"]["keys"]
@@ -134,7 +134,7 @@ def named(steps):
     yield from ((step.__name__.replace("_", " "), step) for step in steps)
 
 
-def told_step_by_step(steps, emulator):
+def run_steps(steps, emulator):
     """Takes steps with their names and says how each went, up to the first that did not; returns whether all did."""
     for name, step in steps:
         started = time.monotonic()

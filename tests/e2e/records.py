@@ -74,7 +74,7 @@ def of_account(event, account, key="AKIAIOSFODNN7EXAMPLE"):
     return event | {"recipientAccountId": account, "userIdentity": event["userIdentity"] | user}
 
 
-def twin(event, account):
+def copy_of_call(event, account):
     """Gives a record the id that it shares with another one of the same call, and returns that one, of another account."""
     event["sharedEventID"] = new_id()
     return event | {"recipientAccountId": account, "eventID": new_id()}

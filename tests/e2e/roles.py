@@ -19,7 +19,7 @@ import records
 import workspace
 from emulator import REGION, running
 from large import make_table
-from onlooker import Onlooker, named, told_step_by_step
+from onlooker import Onlooker, named, run_steps
 from widget import Dashboard
 
 STACK, GROUP, BUCKET, TABLE = "roles", "trail", "roles-bucket", "roles-table"
@@ -38,12 +38,12 @@ class Roles(Onlooker):
     def steps(self):
         return [
             self.prepare,
-            self.take_in_what_a_subscription_hands_over,
-            self.tell_everybody_what_is_in_the_stream,
-            self.take_stock_without_metrics,
-            self.read_what_nobody_was_subscribed_to,
-            self.show_clusters_and_take_decisions,
-            self.have_the_clusters_of_a_scan,
+            self.process_events_of_a_subscription,
+            self.send_the_alerts_of_the_stream,
+            self.inspect_without_metrics,
+            self.read_events_without_a_subscription,
+            self.show_clusters_and_make_decisions,
+            self.match_the_clusters_of_a_scan,
         ]
 
     def prepare(self):
@@ -76,14 +76,14 @@ class Roles(Onlooker):
         self.emulator.client_of("sts", key["AccessKeyId"], key["SecretAccessKey"]).get_caller_identity()
         return key["AccessKeyId"]
 
-    def take_in_what_a_subscription_hands_over(self):
+    def process_events_of_a_subscription(self):
         by_key = records.of_account(records.failure(NEW), functions.ACCOUNT, self.key)
         self.put = [by_key, by_key | {"eventID": records.new_id()}, records.throttled(QUIET, hours_ago=9), records.success("GetUser")]
         for _ in range(2):
             self.invoke(INGEST, records.payload(self.put))
             assert self.clusters() == {NEW: 2, QUIET: 1}, self.clusters()
 
-    def tell_everybody_what_is_in_the_stream(self):
+    def send_the_alerts_of_the_stream(self):
         event = self.stream()
         sinks = sorted(one["dynamodb"]["Keys"]["pk"]["S"].split("#")[1] for one in event["Records"])
         assert sinks == sorted(2 * ["eventbridge", "guance", "sns"]), sinks
@@ -92,7 +92,7 @@ class Roles(Onlooker):
         assert mail["Subject"].isascii() and len(mail["Subject"]) < 100, mail["Subject"]
         told = self.await_message("bus", NEW, "new")
         assert told["detail"]["cluster"]["count"] == 2, told
-        assert self.says_of_key(told, self.key), "it is not told when the access key was last used"
+        assert self.check_key(told, self.key), "it is not told when the access key was last used"
         (line,) = self.await_lines("/v1/write/keyevent", NEW)
         assert f'df_event_id=event-{told["detail"]["alert_id"]}' in line, line
 
@@ -106,12 +106,12 @@ class Roles(Onlooker):
         waiting = [one for one in found if one["eventName"] == "INSERT" and one["dynamodb"]["Keys"]["pk"]["S"].startswith("O#")]
         return {"Records": [one | {"eventSourceARN": arn} for one in waiting]}
 
-    def take_stock_without_metrics(self):
+    def inspect_without_metrics(self):
         self.subscribe()
         for _ in range(2):
             self.invoke(INSPECT, {})
             self.invoke(DELIVER, {})
-        self.hears_once_that_it_recovered(QUIET, lambda: self.invoke(DELIVER, {}))
+        self.check_one_recovery_alert(QUIET, lambda: self.invoke(DELIVER, {}))
         first, second = self.inspections()
         assert (first["settled"], second["settled"]) == (1, 0), (first, second)
         # moto does not speak CBOR, so nothing can be found out about what was lost: that is said, and no more than that.
@@ -133,7 +133,7 @@ class Roles(Onlooker):
         logs.create_log_stream(logGroupName=GROUP, logStreamName="trail")
         logs.put_subscription_filter(logGroupName=GROUP, filterName=INGEST, filterPattern="", destinationArn=made["FunctionArn"])
 
-    def read_what_nobody_was_subscribed_to(self):
+    def read_events_without_a_subscription(self):
         lost = records.failure(LOST)
         logs = self.client("logs")
         logs.delete_subscription_filter(logGroupName=GROUP, filterName=INGEST)
@@ -147,11 +147,11 @@ class Roles(Onlooker):
             assert self.clusters() == {NEW: 2, QUIET: 1, LOST: 1}, self.clusters()
         assert self.inspections()[-1]["backfilled_hours"] > 0, self.inspections()[-1]
 
-    def show_clusters_and_take_decisions(self):
+    def show_clusters_and_make_decisions(self):
         opened = self.dashboard.page(self.dashboard.page({}).click(NEW))
         for told in (self.key, "mia", "with sts in"):
             assert told in opened.text, f"{told} is not told: {opened.text}"
-        self.mutes(self.dashboard, opened)
+        self.mute(self.dashboard, opened)
         version = self.dashboard.page({"cluster": self.id(NEW)}).click("Resolve")
         done = self.dashboard.page(version, reason="repaired", who="ann")
         assert "Done: resolved" in done.text, done.text
@@ -162,7 +162,7 @@ class Roles(Onlooker):
         (found,) = [one["cluster_id"] for one in self.listed() if one["event_name"] == about]
         return found
 
-    def have_the_clusters_of_a_scan(self):
+    def match_the_clusters_of_a_scan(self):
         file = self.emulator.folder / "same.jsonl"
         file.write_text("".join(f"{json.dumps(event)}\n" for event in self.put), encoding="utf-8")
         offline = json.loads(self.command("scan", "--format", "json", file))["clusters"]
@@ -183,7 +183,7 @@ def main(arguments):
     moto, inspector = arguments
     with running(moto) as emulator, workspace.serving(emulator.folder) as guance:
         with functions.serving(pathlib.Path(inspector).with_name("bootstrap"), emulator.url, emulator.folder) as called:
-            return 0 if told_step_by_step(named(Roles(emulator, inspector, guance, called).steps()), emulator) else 1
+            return 0 if run_steps(named(Roles(emulator, inspector, guance, called).steps()), emulator) else 1
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # The last one whose filters each depend on a permission of their own, which AWS refuses and the emulator does not.
 OLDER = "0dd6816"
 STACK, GROUPS, SECONDS = "older", ["/org/trail-1", "trail_of.payments"], 60
-UNKNOWN = {"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"}
+UNSUPPORTED = {"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"}
 
 
 class Reader(yaml.SafeLoader):
@@ -49,7 +49,7 @@ def deployable(text):
     for name, made in list(template["Resources"].items()):
         # A loop is a list, whose last part is what it makes.
         kinds = {one["Type"] for one in (made[2].values() if isinstance(made, list) else [made])}
-        if kinds & UNKNOWN:
+        if kinds & UNSUPPORTED:
             template["Resources"].pop(name)
         if kinds == {"AWS::Serverless::Function"}:
             made["Properties"]["CodeUri"] = "s3://code/code.zip"
