@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs a command beside an emulator of AWS; where none can be had, without it, and says so.
+"""Runs a command with an emulator of AWS; if no emulator can be installed, prints that and runs the command without.
 
-Usage: beside.py VENVS COMMAND…    VENVS is the folder of the environments
-Exit codes: the command's; 2 wrong usage.
+Usage: beside.py VENVS COMMAND…    VENVS is the folder with the Python environments
+Exit codes: those of the command; 2 wrong usage.
 """
 
 import pathlib
@@ -22,7 +22,7 @@ def main(arguments):
     try:
         emulator = environment.commands("emulator", venvs)
     except environment.CannotBeMade as reason:
-        print(f"no emulator of AWS, tests that need one are skipped: {reason}")
+        print(f"no emulator of AWS; tests that need it are skipped: {reason}")
     else:
         command = [emulator / "python", "-B", HERE / "command.py", emulator / "ministack", *command]
     return subprocess.run(command, check=False).returncode

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs a command beside an emulator, which it finds in AWS_ENDPOINT_URL.
+"""Starts an emulator and runs a command with AWS_ENDPOINT_URL set to its address.
 
-Usage: command.py MINISTACK COMMAND…    beside.py knows where the emulator is
-Exit codes: the command's.
+Usage: command.py MINISTACK COMMAND…    beside.py finds MINISTACK
+Exit codes: those of the command.
 """
 
 import os

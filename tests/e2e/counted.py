@@ -1,4 +1,4 @@
-"""What is asked of an emulator, counted on its way there."""
+"""A proxy before an emulator that counts the calls to DynamoDB."""
 
 import contextlib
 import http.client
@@ -6,8 +6,8 @@ import http.server
 import threading
 import urllib.parse
 
-# What a proxy makes anew.
-OF_THE_WAY = {"connection", "content-length", "transfer-encoding", "date", "server"}
+# Headers that the proxy does not pass on, because it sets its own.
+NOT_FORWARDED = {"connection", "content-length", "transfer-encoding", "date", "server"}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -21,16 +21,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         connection = http.client.HTTPConnection(self.server.behind, timeout=60)
         connection.request(self.command, self.path, body, dict(self.headers))
         answer = connection.getresponse()
-        said = answer.read()
+        content = answer.read()
         connection.close()
         self.send_response_only(answer.status)
         for name, value in answer.getheaders():
-            if name.lower() not in OF_THE_WAY:
+            if name.lower() not in NOT_FORWARDED:
                 self.send_header(name, value)
-        self.send_header("Content-Length", str(len(said)))
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(said)
+            self.wfile.write(content)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = forward
 
@@ -40,7 +40,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def counting(url):
-    """Gives the address of a proxy, and a list of the operations of DynamoDB that it was asked for, which grows."""
+    """Yields the address of a proxy and the list of DynamoDB operations that pass it; the list grows with each call."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads, server.behind, server.calls = True, urllib.parse.urlsplit(url).netloc, []
     threading.Thread(target=server.serve_forever, daemon=True).start()

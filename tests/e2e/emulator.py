@@ -1,7 +1,7 @@
-"""An emulator of AWS as a thing with a beginning and an end: a process, a port and a folder that go when it goes.
+"""Starts and stops an emulator of AWS: a process, a port and a temporary folder, all removed at the end.
 
-ministack runs the function's real binary with the credentials of its role, and enforces the role's policy. moto and
-dynalite are independent of it and of each other. What they do otherwise than AWS stands in CONTRIBUTING.md.
+ministack runs the real binary of a function with the credentials of its role, and enforces the role's policy. moto and
+dynalite are independent of it and of each other. CONTRIBUTING.md lists where they differ from AWS.
 """
 
 import contextlib
@@ -21,8 +21,8 @@ from botocore.config import Config
 REGION = "eu-central-1"
 START_SECONDS, STOP_SECONDS = 60, 10
 
-# Of nobody: an account of documentation, and no look at what this machine has.
-NOBODY = {
+# Credentials of no real account; nothing from this machine's configuration of AWS is used.
+NO_ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_DEFAULT_REGION": REGION,
@@ -35,8 +35,8 @@ NOBODY = {
 
 
 def without_aws():
-    """Returns this process's environment without anything that leads to AWS; a build needs no more than that."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | NOBODY
+    """Returns the environment of this process without real credentials and settings of AWS; enough for a build."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | NO_ACCOUNT
 
 
 def without_proxies(environment):
@@ -44,7 +44,7 @@ def without_proxies(environment):
 
 
 class Emulator:
-    """A running emulator; `environment` is for what shall talk to it. Each kind says how it is started."""
+    """A running emulator. Its clients are started with `environment`. Each subclass defines how to start the process."""
 
     health = "/"
 
@@ -56,7 +56,7 @@ class Emulator:
         self.environment = without_proxies(without_aws()) | {"AWS_ENDPOINT_URL": self.url}
         self.log_path = self.folder / f"{self.name}.log"
         with self.log_path.open("wb") as log:
-            # A session of its own, so that the functions that it starts end with it.
+            # In a session of its own, so that `stop` also ends the functions that the emulator starts.
             self.process = subprocess.Popen(
                 [command, *self.arguments()], env=self.environment | self.variables(), cwd=self.folder, stdout=log, stderr=log,
                 start_new_session=True,
@@ -69,7 +69,7 @@ class Emulator:
         return {}
 
     def wait_until_it_answers(self):
-        """Returns when it answers; raises when it ends or takes too long."""
+        """Waits until the emulator answers; raises RuntimeError if it ends before or needs more than START_SECONDS."""
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             if self.process.poll() is not None:
@@ -81,27 +81,27 @@ class Emulator:
         raise RuntimeError(f"the emulator does not answer at {self.url}:\n{self.log()}")
 
     def client(self, service):
-        """Returns a client of a service, as the account's owner; to make one takes longer than most calls."""
+        """Returns a client of a service with the rights of the account's owner. Cached: creating a client is slow."""
         if service not in self.clients:
             self.clients[service] = self.client_of(service, "test", "test")
         return self.clients[service]
 
     def client_of(self, service, key, secret):
-        """Returns a client of a service with a key of its own."""
+        """Returns a client of a service with this access key and secret."""
         session = boto3.Session(key, secret, region_name=REGION)
         config = Config(connect_timeout=5, read_timeout=120, retries={"total_max_attempts": 2}, proxies={})
         return session.client(service, endpoint_url=self.url, config=config)
 
     def log(self, lines=60):
-        """Returns the end of what it logged."""
+        """Returns the last lines of the emulator's log."""
         text = self.log_path.read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
     def stop(self):
-        """Ends it and all that it started, which are the processes of its session and no others."""
-        for how in (signal.SIGTERM, signal.SIGKILL):
+        """Ends the emulator and all processes of its session, and no others."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, how)
+                os.killpg(self.process.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(STOP_SECONDS)
 
@@ -137,7 +137,7 @@ class Dynalite(Emulator):
         return ["--host", "127.0.0.1", "--port", str(self.port), "--createTableMs", "0"]
 
 
-# By the names of their commands.
+# The classes by the names of their commands.
 KINDS = {"ministack": Ministack, "moto_server": Moto, "dynalite": Dynalite}
 
 
@@ -149,7 +149,7 @@ def free_port():
 
 @contextlib.contextmanager
 def running(command):
-    """Gives the emulator of a command, and stops it whatever happens: who is asked to stop goes through all that is to be closed."""
+    """Yields the emulator of a command and stops it at the end, also after an error, SIGTERM or Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="inspector-e2e-") as folder:
@@ -158,7 +158,7 @@ def running(command):
             emulator.wait_until_it_answers()
             yield emulator
         finally:
-            # Who asks twice to stop would else stop the stopping.
+            # A second signal must not interrupt the cleanup.
             for again in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(again, signal.SIG_IGN)
             emulator.stop()

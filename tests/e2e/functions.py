@@ -1,6 +1,6 @@
-"""The functions on this machine, each the real `bootstrap` at a runtime API as AWS Lambda has one, beside an emulator.
+"""Runs the functions on this machine: the real `bootstrap` with a runtime API like that of AWS Lambda, and an emulator.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html says what a function asks and answers there.
+The runtime API is documented at https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 import contextlib
@@ -14,14 +14,14 @@ import time
 
 from emulator import REGION, STOP_SECONDS
 
-# That of moto.
+# The account id of moto.
 ACCOUNT = "123456789012"
-# How long an invocation may take, and how long one waits for its end.
-DEADLINE_SECONDS, PATIENCE_SECONDS = 60, 90
+# The deadline of an invocation, and how long the test waits for an answer.
+DEADLINE_SECONDS, WAIT_SECONDS = 60, 90
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """One function's runtime API."""
+    """The runtime API of one function."""
 
     protocol_version = "HTTP/1.1"
 
@@ -38,9 +38,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.reply(200, event, headers)
 
     def do_POST(self):
-        said = self.rfile.read(int(self.headers["Content-Length"]))
-        # A response, the error of an invocation, or that of a start.
-        self.server.function.answers.put((self.path.rsplit("/", 1)[-1], said))
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        # The response of an invocation, its error, or an error at the start of the function.
+        self.server.function.answers.put((self.path.rsplit("/", 1)[-1], content))
         self.reply(202, b"{}")
 
     def reply(self, status, body, headers=None):
@@ -55,11 +55,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Function:
-    """One of them, from its start on."""
+    """A running function."""
 
     def __init__(self, binary, name, url, settings, folder):
         self.arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
-        self.invocations, self.answers, self.given = queue.Queue(), queue.Queue(), 0
+        self.invocations, self.answers, self.count = queue.Queue(), queue.Queue(), 0
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads, self.server.function = True, self
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -79,11 +79,11 @@ class Function:
             self.process = subprocess.Popen([binary], env=environment | settings, stdout=log, stderr=log)
 
     def invoke(self, event):
-        """Returns how an invocation ended, "response" or "error", and what was said."""
-        self.given += 1
-        self.invocations.put((self.given, event))
+        """Returns how an invocation ended, "response" or "error", and the body of the answer."""
+        self.count += 1
+        self.invocations.put((self.count, event))
         try:
-            return self.answers.get(timeout=PATIENCE_SECONDS)
+            return self.answers.get(timeout=WAIT_SECONDS)
         except queue.Empty:
             raise AssertionError(f"{self.arn} does not answer:\n{self.log_path.read_text(encoding='utf-8')}") from None
 
@@ -96,7 +96,7 @@ class Function:
 
 
 class Functions:
-    """All that were invoked so far. It is asked as a client of AWS Lambda is."""
+    """The functions that were invoked so far; has the `invoke` of a boto3 client of AWS Lambda."""
 
     def __init__(self, binary, url, folder):
         self.binary, self.url, self.folder = binary, url, folder
@@ -106,17 +106,17 @@ class Functions:
         if FunctionName not in self.running:
             settings = self.settings[FunctionName]
             self.running[FunctionName] = Function(self.binary, FunctionName, self.url, settings, self.folder)
-        how, said = self.running[FunctionName].invoke(Payload)
-        return {"Payload": io.BytesIO(said)} | ({"FunctionError": "Unhandled"} if how == "error" else {})
+        how, content = self.running[FunctionName].invoke(Payload)
+        return {"Payload": io.BytesIO(content)} | ({"FunctionError": "Unhandled"} if how == "error" else {})
 
     def lines(self, name):
-        """Returns what a function has logged."""
+        """Returns the log records of a function."""
         return [json.loads(line) for line in self.running[name].log_path.read_text(encoding="utf-8").splitlines()]
 
 
 @contextlib.contextmanager
 def serving(binary, url, folder):
-    """Gives the functions, whose settings are to be set, and stops them whatever happens."""
+    """Yields the functions and stops them at the end, also after an error. The caller fills `settings` before the first call."""
     functions = Functions(binary, url, folder)
     try:
         yield functions

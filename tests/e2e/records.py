@@ -1,4 +1,4 @@
-"""CloudTrail records made by hand, as CloudWatch Logs would hand them over."""
+"""CloudTrail records for the tests, in the form in which CloudWatch Logs sends them."""
 
 import base64
 import gzip
@@ -7,7 +7,7 @@ import json
 import time
 import uuid
 
-# Each name once, so that each trial is a new cluster.
+# Each name is used once, so that each event is a new cluster.
 NUMBERS = itertools.count(1)
 
 RULES = """
@@ -28,7 +28,7 @@ def new_name():
 
 
 def success(name, source="ec2", hours_ago=0):
-    """Returns a record of a call that went well."""
+    """Returns the record of a successful call."""
     called_at = time.gmtime(time.time() - 3600 * hours_ago)
     return {
         "eventVersion": "1.11",
@@ -53,7 +53,7 @@ def success(name, source="ec2", hours_ago=0):
 
 
 def failure(name, source="ec2", hours_ago=0):
-    """Returns a record of a call that was refused."""
+    """Returns the record of a call that failed with AccessDenied."""
     action = f"{source}:{name}"
     message = (
         f"User: arn:aws:iam::111122223333:user/mia is not authorized to perform: {action} on resource: * "
@@ -63,25 +63,25 @@ def failure(name, source="ec2", hours_ago=0):
 
 
 def throttled(name, source="ec2", hours_ago=0):
-    """Returns a record of a call that came too often; such errors are over after six quiet hours."""
+    """Returns the record of a throttled call; clusters of such errors recover after six quiet hours."""
     refused = {"errorCode": "ThrottlingException", "errorMessage": "Rate exceeded"}
     return success(name, source, hours_ago) | refused
 
 
 def of_account(event, account, key="AKIAIOSFODNN7EXAMPLE"):
-    """Returns the record of a call in another account, with one of its keys."""
+    """Returns the record of the same call in another account, with an access key of that account."""
     user = {"accountId": account, "arn": f"arn:aws:iam::{account}:user/mia", "accessKeyId": key}
     return event | {"recipientAccountId": account, "userIdentity": event["userIdentity"] | user}
 
 
 def copy_of_call(event, account):
-    """Gives a record the id that it shares with another one of the same call, and returns that one, of another account."""
+    """Returns the copy of a record that another account logs of the same call; sets the shared event id of both."""
     event["sharedEventID"] = new_id()
     return event | {"recipientAccountId": account, "eventID": new_id()}
 
 
 def by_role(event, account, role):
-    """Returns the record of a call that a session of a role made."""
+    """Returns the record of the same call made by a session of a role."""
     return event | {
         "recipientAccountId": account,
         "userIdentity": {"type": "AssumedRole", "accountId": account, "arn": f"arn:aws:sts::{account}:assumed-role/{role}/session"},
@@ -89,7 +89,7 @@ def by_role(event, account, role):
 
 
 def payload(messages):
-    """Returns the event that the function gets for these records, or texts that are none."""
+    """Returns the event that CloudWatch Logs sends to the function for these messages: records, or texts as they are."""
     now = int(time.time() * 1000)
     texts = [one if isinstance(one, str) else json.dumps(one) for one in messages]
     data = {
@@ -104,7 +104,7 @@ def payload(messages):
 
 
 def failed_invocation(function_arn, event):
-    """Returns what AWS Lambda keeps of an event whose last attempt failed, and under which key."""
+    """Returns the key and the content of the object that AWS Lambda writes after the last failed attempt of an event."""
     moment = time.gmtime()
     key = time.strftime(f"aws/lambda/async/{function_arn.rsplit(':', 1)[-1]}/%Y/%m/%d/%Y-%m-%dT%H.%M.%S-{new_id()}", moment)
     return key, {

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What happens to a few failures, from the event of a subscription to a decision in the dashboard, told against moto.
+"""Follows a few errors from the event of a subscription to a decision in the dashboard, on moto.
 
-moto starts no function, so this starts the real program for each role. It does not ask what a role may do.
+moto starts no functions, so this script starts the real program for each role. Permissions are not checked.
 
-Usage: roles.py MOTO INSPECTOR    the two commands; run.py knows where they are
-Exit codes: 0 all as it should be, 1 not.
+Usage: roles.py MOTO INSPECTOR    the two commands; run.py finds them
+Exit codes: 0 all steps passed, 1 a step failed.
 """
 
 import io
@@ -28,7 +28,7 @@ NEW, QUIET, LOST = "StopInstances", "AllocateAddress", "RebootInstances"
 
 
 class Roles(Onlooker):
-    """The steps, in their order; each is a method and tells by an AssertionError what is not as it should be."""
+    """The steps, in order. Each step is a method; a failed step raises an AssertionError that states the problem."""
 
     def __init__(self, emulator, inspector, guance, called):
         super().__init__(emulator, inspector, guance)
@@ -55,7 +55,7 @@ class Roles(Onlooker):
         secret = self.client("secretsmanager").create_secret(Name="guance", SecretString=workspace.TOKEN)["ARN"]
         self.key = self.use_an_access_key()
         where = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET}
-        taking = where | {"LEARN_HOURS": "0", "RETENTION_DAYS": "8", "SINKS": "guance,sns,eventbridge"}
+        common = where | {"LEARN_HOURS": "0", "RETENTION_DAYS": "8", "SINKS": "guance,sns,eventbridge"}
         account = {"OWN_ACCOUNT_ID": functions.ACCOUNT}
         groups = {"LOG_GROUP_NAMES": GROUP, "FILTER_NAME": INGEST}
         of_guance = {
@@ -63,14 +63,14 @@ class Roles(Onlooker):
             "GUANCE_ALLOW_PRIVATE": "true", "GUANCE_CA_FILE": str(self.guance.ca_file),
         }
         self.functions.settings |= {
-            INGEST: taking,
-            INSPECT: taking | account | groups | {"INGEST_FUNCTION_NAME": INGEST},
-            DELIVER: taking | account | of_guance | {"TOPIC_ARN": topic, "EVENT_BUS_NAME": "default"},
+            INGEST: common,
+            INSPECT: common | account | groups | {"INGEST_FUNCTION_NAME": INGEST},
+            DELIVER: common | account | of_guance | {"TOPIC_ARN": topic, "EVENT_BUS_NAME": "default"},
             WIDGET: where | account | groups | {"DECISIONS": "true"},
         }
 
     def use_an_access_key(self):
-        """Returns the id of a key that moto has seen in use, and so says when that was."""
+        """Returns the id of an access key that was used once, so that moto knows the time of its last use."""
         self.client("iam").create_user(UserName="mia")
         key = self.client("iam").create_access_key(UserName="mia")["AccessKey"]
         self.emulator.client_of("sts", key["AccessKeyId"], key["SecretAccessKey"]).get_caller_identity()
@@ -90,14 +90,14 @@ class Roles(Onlooker):
         self.invoke(DELIVER, event)
         mail = self.await_message("topic", NEW, "new")
         assert mail["Subject"].isascii() and len(mail["Subject"]) < 100, mail["Subject"]
-        told = self.await_message("bus", NEW, "new")
-        assert told["detail"]["cluster"]["count"] == 2, told
-        assert self.check_key(told, self.key), "it is not told when the access key was last used"
+        alert = self.await_message("bus", NEW, "new")
+        assert alert["detail"]["cluster"]["count"] == 2, alert
+        assert self.check_key(alert, self.key), "the alert does not contain when the access key was last used"
         (line,) = self.await_lines("/v1/write/keyevent", NEW)
-        assert f'df_event_id=event-{told["detail"]["alert_id"]}' in line, line
+        assert f'df_event_id=event-{alert["detail"]["alert_id"]}' in line, line
 
     def stream(self):
-        """Returns what the stream of the table has for the function, as its mapping filters and hands it over."""
+        """Returns the new outbox rows of the table's stream as the event that the deliver function receives."""
         streams = self.client("dynamodbstreams")
         arn = self.client("dynamodb").describe_table(TableName=TABLE)["Table"]["LatestStreamArn"]
         (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
@@ -114,14 +114,14 @@ class Roles(Onlooker):
         self.check_one_recovery_alert(QUIET, lambda: self.invoke(DELIVER, {}))
         first, second = self.inspections()
         assert (first["settled"], second["settled"]) == (1, 0), (first, second)
-        # moto does not speak CBOR, so nothing can be found out about what was lost: that is said, and no more than that.
+        # moto does not support CBOR, so the delivery metrics cannot be read; the program only logs that.
         unknown = [line for line in self.functions.lines(INSPECT) if line["message"] == "cannot look for lost events"]
         assert len(unknown) == 2 and "the delivery metrics of CloudWatch cannot be read" in unknown[0]["detail"], unknown
         for line in (first, second):
             assert (line["failed"], line["damaged"], line["behind_hours"], line["backfill_left"]) == (0, 0, 0, 0), line
 
     def subscribe(self):
-        """Makes the log group, with a filter that hands over to the function; moto wants to know that one, and calls no such."""
+        """Creates the log group with a filter to the function. moto requires that the function exists, but never calls it."""
         role = self.client("iam").create_role(RoleName=INGEST, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         code = io.BytesIO()
         zipfile.ZipFile(code, "w").close()
@@ -140,7 +140,7 @@ class Roles(Onlooker):
         entry = {"timestamp": int(time.time() * 1000), "message": json.dumps(lost)}
         logs.put_log_events(logGroupName=GROUP, logStreamName="trail", logEvents=[entry])
         self.put.append(lost)
-        # It is there for the next second on.
+        # An event can be read from the next second on.
         time.sleep(1)
         for _ in range(2):
             self.invoke(INSPECT, {})
@@ -149,8 +149,8 @@ class Roles(Onlooker):
 
     def show_clusters_and_make_decisions(self):
         opened = self.dashboard.page(self.dashboard.page({}).click(NEW))
-        for told in (self.key, "mia", "with sts in"):
-            assert told in opened.text, f"{told} is not told: {opened.text}"
+        for shown in (self.key, "mia", "with sts in"):
+            assert shown in opened.text, f"the page does not show {shown}: {opened.text}"
         self.mute(self.dashboard, opened)
         version = self.dashboard.page({"cluster": self.id(NEW)}).click("Resolve")
         done = self.dashboard.page(version, reason="repaired", who="ann")
@@ -166,10 +166,10 @@ class Roles(Onlooker):
         file = self.emulator.folder / "same.jsonl"
         file.write_text("".join(f"{json.dumps(event)}\n" for event in self.put), encoding="utf-8")
         offline = json.loads(self.command("scan", "--format", "json", file))["clusters"]
-        # What was decided, and when, is in the table alone.
+        # Only the table has triage decisions and their times.
         same = ("cluster_id", "count", "first_seen", "last_seen", "facets", "severity")
-        here, there = ({tuple(json.dumps(one[part]) for part in same) for one in clusters} for clusters in (self.listed(), offline))
-        assert here == there, here ^ there
+        stored, scanned = ({tuple(json.dumps(one[part]) for part in same) for one in clusters} for clusters in (self.listed(), offline))
+        assert stored == scanned, stored ^ scanned
 
     def inspections(self):
         return [line for line in self.functions.lines(INSPECT) if line["message"] == "inspected"]

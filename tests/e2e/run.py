@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Runs the command line and the functions beside emulators on this machine, and looks whether they do what they are for.
+"""Runs the end-to-end tests: the command line and the functions with emulators of AWS on this machine.
 
-Makes the environments of the SAM CLI and of the emulators, which do not go together, and runs what is asked for with
-that of the first emulator: "story" deploys the stack, "large" takes large batches in, "roles" leads a failure through
-all functions. Nothing leaves this machine but what pip and npm fetch.
+Creates the Python environments of the SAM CLI and of the emulators, separately because their packages conflict, and runs
+the named tests in that of the first emulator. "story" deploys the stack. "large" processes large batches. "roles" follows
+a few errors through all functions. Only pip and npm use the network, to download packages.
 
-Usage: run.py VENVS BINARY [NAME…]    VENVS is the folder of the environments, BINARY the command line
-       NAME is what to run, "story" if nothing is given
-Exit codes: 0 all went well, or skipped with the reason; 1 something did not; 2 wrong usage.
+Usage: run.py VENVS BINARY [NAME…]    VENVS is the folder of the environments, BINARY the command line program
+       NAME is the test to run; the default is "story"
+Exit codes: 0 all passed or were skipped, with the reason printed; 1 a test failed; 2 wrong usage.
 """
 
 import os
@@ -20,17 +20,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "infra" / "tools"))
 import environment  # infra/tools/environment.py
 
-# For the build, which may be the first, and for what is run, which takes one or two minutes.
+# For the build, which may be the first one, and for the test, which needs one or two minutes.
 TIMEOUT_SECONDS = 3600
-# After being asked to stop, how long one may take to stop its emulator.
+# How long a test may need to stop its emulator after SIGTERM.
 GRACE_SECONDS = 30
 
 
-# In which environment a command is.
+# The environment of each command.
 ENVIRONMENTS = {"sam": "sam", "ministack": "emulator", "moto_server": "moto", "dynalite": "dynalite"}
-# Which commands each needs, in the order in which it takes them; and which of them it can do without.
+# The commands that each test needs, in the order of its arguments, and those of them that are optional.
 NEEDS = {"story": ["sam", "ministack"], "large": ["moto_server", "ministack", "dynalite"], "roles": ["moto_server"]}
-CAN_DO_WITHOUT = {"large": ["moto_server", "dynalite"]}
+OPTIONAL = {"large": ["moto_server", "dynalite"]}
 
 
 def main(arguments):
@@ -44,7 +44,7 @@ def main(arguments):
 
 
 def run(name, venvs, binary):
-    """Runs one of them, and returns whether all went well, as far as this machine can have what it takes."""
+    """Runs one test, and returns whether it passed; a test whose commands cannot be installed here is skipped and passes."""
     commands = []
     try:
         python = environment.commands("emulator", venvs) / "python"
@@ -52,7 +52,7 @@ def run(name, venvs, binary):
             try:
                 commands.append(environment.commands(ENVIRONMENTS[command], venvs) / command)
             except environment.CannotBeMade as reason:
-                if command not in CAN_DO_WITHOUT.get(name, []):
+                if command not in OPTIONAL.get(name, []):
                     raise
                 print(f"{name}: {command} skipped: {reason}")
     except environment.CannotBeMade as reason:
@@ -62,19 +62,19 @@ def run(name, venvs, binary):
     return bounded(subprocess.Popen(command, env=os.environ | {"PYTHONUNBUFFERED": "1"})) == 0
 
 
-def bounded(story):
-    """Waits for what runs, and has it clean up when time is over or somebody asks to stop."""
+def bounded(process):
+    """Returns the exit code of a process; after the time limit or a signal, asks the process to clean up and end."""
     stop = lambda *_: sys.exit(1)
     signal.signal(signal.SIGTERM, stop)
     try:
-        return story.wait(TIMEOUT_SECONDS)
+        return process.wait(TIMEOUT_SECONDS)
     finally:
-        if story.poll() is None:
-            story.terminate()
+        if process.poll() is None:
+            process.terminate()
             try:
-                story.wait(GRACE_SECONDS)
+                process.wait(GRACE_SECONDS)
             except subprocess.TimeoutExpired:
-                story.kill()
+                process.kill()
 
 
 if __name__ == "__main__":

@@ -184,7 +184,7 @@ class Story(Onlooker):
         for alarm in alarms.values():
             watched.put(self.client, alarm, is_beyond=False)
         assert not states(), f"alarms go into ALARM at their thresholds: {states()}"
-        on, left = set(), {name for name, alarm in alarms.items() if not watched.silent(alarm)}
+        on, left = set(), {name for name, alarm in alarms.items() if not watched.is_for_missing_data(alarm)}
         while left:
             metric = alarms[min(left)]["MetricName"]
             # The emulator ignores dimensions: all alarms of one metric go into ALARM together.
@@ -532,10 +532,10 @@ class Story(Onlooker):
                 statements = list(whole["Statement"])
                 statements[place : place + 1] = [statement | {"Action": rest}] if rest else []
                 self.set_policy({**whole, "Statement": statements})
-                broken = self.breaks()
+                broken = self.ingest_error()
                 self.set_policy(whole)
                 assert broken, f"nothing needs {action}; remove it from the template"
-                assert not self.breaks(), f"still broken after {action} was allowed again"
+                assert not self.ingest_error(), f"still broken after {action} was allowed again"
                 print(f"    without {action}: {broken}")
 
     def need_each_permission_on_the_table_to_deliver(self):
@@ -550,20 +550,20 @@ class Story(Onlooker):
         # A failure needs an inspection of all hours, which takes seconds; success is checked with one hour.
         state = self.client("s3").get_object(Bucket=self.bucket, Key=STATE_KEY)["Body"].read()
 
-        def still_breaks():
+        def shorter_inspection_error():
             self.client("s3").put_object(Bucket=self.bucket, Key=STATE_KEY, Body=state)
             return self.inspection_error()
 
-        self.need_each_action_on_the_table(self.role(INSPECT), "inspect", self.full_inspection_error, still_breaks)
+        self.need_each_action_on_the_table(self.role(INSPECT), "inspect", self.full_inspection_error, shorter_inspection_error)
         broken = self.full_inspection_error()
         assert not broken, f"still broken after all was allowed again: {broken}"
 
     def need_each_permission_on_the_table_to_show(self):
         dashboard = Dashboard(self.client("lambda"), STACK)
         cluster = dashboard.page({}, status="all").click("TerminateInstances")["cluster"]
-        self.need_each_action_on_the_table(self.role(WIDGET), "widget", lambda: dashboard.breaks(cluster))
+        self.need_each_action_on_the_table(self.role(WIDGET), "widget", lambda: dashboard.error(cluster))
 
-    def need_each_action_on_the_table(self, role, name, breaks, still_breaks=None):
+    def need_each_action_on_the_table(self, role, name, error, error_after=None):
         """Removes each action on the table from a role's policy, one after the other, and allows it again."""
         whole = self.policy(role, name)
         on_table = [one for one in whole["Statement"] if one["Sid"] in ON_TABLE]
@@ -574,10 +574,10 @@ class Story(Onlooker):
             ]
             self.set_policy({**whole, "Statement": [one for one in rest if one["Action"]]}, role, name)
             # The schedule or the stream may call the function first and use up the event of this attempt.
-            broken = next(filter(None, (breaks() for _ in range(5))), None)
+            broken = next(filter(None, (error() for _ in range(5))), None)
             self.set_policy(whole, role, name)
             assert broken, f"nothing needs {action} in {name}; remove it from the template"
-            still = (still_breaks or breaks)()
+            still = (error_after or error)()
             assert not still, f"still broken after {action} was allowed again: {still}"
             print(f"    without {action}: {broken}")
 
@@ -746,7 +746,7 @@ class Story(Onlooker):
         failed = self.error_of(self.call(messages))
         assert not failed, f"the function fails: {failed}\n{self.emulator.log()}"
 
-    def breaks(self):
+    def ingest_error(self):
         """Invokes the function so that it uses each of its permissions; returns the first error, if any."""
         new = records.failure(records.new_name())
         # An earlier event of a known cluster updates its item; a new cluster adds an item.

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""An older stack with data in its table becomes the present one: table, bucket, filters and data stay.
+"""Updates an older stack with data in its table to the present template: table, bucket, filters and data must stay.
 
-The functions need no code for this; the test is of what the template makes of resources that are there.
+The functions have no code here: only the changes of existing resources by the template are tested.
 
-Usage: upgrade.py MINISTACK [COMMIT]    the command of the emulator, and whose template is deployed first
-Exit codes: 0 all stays, or skipped with the reason; 1 something does not.
+Usage: upgrade.py MINISTACK [COMMIT]    the command of the emulator, and the commit of the older template
+Exit codes: 0 all stays, or skipped with the reason printed; 1 something does not stay.
 """
 
 import io
@@ -19,14 +19,14 @@ import yaml
 from emulator import running
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-# The last one whose filters each depend on a permission of their own, which AWS refuses and the emulator does not.
+# The last template in which each filter depends on its own permission; AWS refuses that, the emulator accepts it.
 OLDER = "0dd6816"
 STACK, GROUPS, SECONDS = "older", ["/org/trail-1", "trail_of.payments"], 60
 UNSUPPORTED = {"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"}
 
 
 class Reader(yaml.SafeLoader):
-    """Reads the short forms of functions as the long ones."""
+    """Reads the short forms of CloudFormation functions (!Ref) as the long forms."""
 
 
 def long_form(loader, suffix, node):
@@ -44,10 +44,10 @@ Reader.add_multi_constructor("!", long_form)
 
 
 def deployable(text):
-    """Returns a template with code for its functions, without what the emulator does not know."""
+    """Returns a template with code for its functions, without resource types that the emulator does not support."""
     template = yaml.load(text, Reader)
     for name, made in list(template["Resources"].items()):
-        # A loop is a list, whose last part is what it makes.
+        # A loop is a list; its last element contains the resources.
         kinds = {one["Type"] for one in (made[2].values() if isinstance(made, list) else [made])}
         if kinds & UNSUPPORTED:
             template["Resources"].pop(name)
@@ -70,17 +70,17 @@ class Upgrade:
             self.client("logs").create_log_group(logGroupName=group)
 
     def change(self, template, **parameters):
-        """Creates or updates the stack by a change set, and waits for it."""
+        """Creates or updates the stack by a change set, waits for the end, and returns the outputs."""
         stacks = self.client("cloudformation")
         is_there = any(one["StackName"] == STACK for one in stacks.describe_stacks()["Stacks"])
         change = "update" if is_there else "create"
-        asked = {"LogGroupNames": ",".join(GROUPS), "Topic": "create", "AlarmTopic": "create"} | parameters
+        given = {"LogGroupNames": ",".join(GROUPS), "Topic": "create", "AlarmTopic": "create"} | parameters
         self.client("s3").put_object(Bucket="code", Key="template.yaml", Body=template.encode())
         stacks.create_change_set(
             StackName=STACK, ChangeSetName=change, ChangeSetType=change.upper(),
             TemplateURL=f"{self.url}/code/template.yaml",
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in asked.items()],
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
         )
         stacks.execute_change_set(StackName=STACK, ChangeSetName=change)
         end = time.monotonic() + SECONDS
@@ -88,40 +88,40 @@ class Upgrade:
             (stack,) = stacks.describe_stacks(StackName=STACK)["Stacks"]
             if not stack["StackStatus"].endswith("_IN_PROGRESS"):
                 break
-            assert time.monotonic() < end, f"the stack stays {stack['StackStatus']}"
+            assert time.monotonic() < end, f"the stack is still {stack['StackStatus']}"
             time.sleep(0.2)
         assert stack["StackStatus"] == f"{change.upper()}_COMPLETE", f"{stack['StackStatus']}: {stack.get('StackStatusReason')}"
         return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
 
     def filters(self):
-        """Returns the filters of all log groups, by group."""
+        """Returns the subscription filter of each log group, by group: name, pattern and destination."""
         found = {}
         for group in GROUPS:
             (one,) = self.client("logs").describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
             found[group] = (one["filterName"], one["filterPattern"], one["destinationArn"])
         return found
 
-    def stays(self, older):
-        """Deploys the older template, fills it, deploys the present one, and looks what is left."""
+    def check_update(self, older):
+        """Deploys the older template, writes data, deploys the present template, and checks that the data is still there."""
         outputs = self.change(deployable(older))
         table, bucket = outputs["TableName"], outputs["BucketName"]
         items = [{"pk": {"S": f"C#{n}"}, "sk": {"S": "HEAD"}, "n": {"N": str(n)}} for n in range(50)]
         for item in items:
             self.client("dynamodb").put_item(TableName=table, Item=item)
         self.client("s3").delete_bucket_policy(Bucket=bucket)  # the emulator speaks plain HTTP, which the policy refuses
-        self.client("s3").put_object(Bucket=bucket, Key="inspection/chronicle", Body=b"what was found out")
+        self.client("s3").put_object(Bucket=bucket, Key="inspection/chronicle", Body=b"inspection state")
         filters = self.filters()
         started = time.monotonic()
         present = (ROOT / "template.yaml").read_text(encoding="utf-8")
         after = self.change(deployable(present), DeletionProtection="true")
         print(f"    updated after {time.monotonic() - started:.1f} s")
         assert (after["TableName"], after["BucketName"]) == (table, bucket), after
-        kept = self.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
+        left = self.client("dynamodb").scan(TableName=table, ConsistentRead=True)["Items"]
         by_key = lambda one: one["pk"]["S"]
-        assert sorted(kept, key=by_key) == sorted(items, key=by_key), f"{len(kept)} items of {len(items)} are left"
+        assert sorted(left, key=by_key) == sorted(items, key=by_key), f"{len(left)} items of {len(items)} are left"
         assert self.client("dynamodb").describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"), "not protected"
         self.client("s3").delete_bucket_policy(Bucket=bucket)
-        assert self.client("s3").get_object(Bucket=bucket, Key="inspection/chronicle")["Body"].read() == b"what was found out"
+        assert self.client("s3").get_object(Bucket=bucket, Key="inspection/chronicle")["Body"].read() == b"inspection state"
         assert self.filters() == filters, f"{filters} became {self.filters()}"
 
 
@@ -135,9 +135,9 @@ def main(arguments):
         upgrade = Upgrade(emulator)
         try:
             upgrade.prepare()
-            upgrade.stays(shown.stdout)
-        except Exception as wrong:
-            print(f"upgrade from {commit}: FAILED\n{wrong!r}\n--- the emulator's log\n{emulator.log()}")
+            upgrade.check_update(shown.stdout)
+        except Exception as error:
+            print(f"upgrade from {commit}: FAILED\n{error!r}\n--- the emulator's log\n{emulator.log()}")
             return 1
     print(f"upgrade from {commit}: ok")
     return 0

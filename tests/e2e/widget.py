@@ -1,4 +1,4 @@
-"""What a dashboard does with a custom widget: it calls the function, and calls it again for what is clicked on."""
+"""Acts like a CloudWatch dashboard with a custom widget: calls the function, and calls it again for each click."""
 
 import html.parser
 import json
@@ -6,7 +6,7 @@ import re
 
 
 class Page(html.parser.HTMLParser):
-    """A piece of HTML: its text, and what can be clicked on, each with the parameters of the call."""
+    """A piece of HTML: its text and its links, each with the parameters of the call that a click makes."""
 
     def __init__(self, text):
         super().__init__()
@@ -37,35 +37,35 @@ class Page(html.parser.HTMLParser):
             self.link += data
 
     def click(self, words):
-        """Returns the parameters of the first call whose link has these words."""
+        """Returns the call parameters of the first link with these words."""
         found = [params for link, params in self.clicks if words in link]
-        assert found, f"nothing to click on says {words}: {[link for link, _ in self.clicks]}"
+        assert found, f"no link has the words {words}: {[link for link, _ in self.clicks]}"
         return found[0]
 
 
 class Dashboard:
-    """Somebody who looks at the dashboard of a stack."""
+    """The dashboard of a stack, as a user opens it."""
 
     def __init__(self, functions, name):
         self.functions, self.name = functions, name
 
     def ask(self, params, **typed):
-        """Returns what the function answers to a click, with what was typed into the form."""
+        """Returns the function's answer to a click; `typed` has the fields of the form."""
         context = {
             "dashboardName": self.name, "widgetId": "widget-1", "accountId": "000000000000", "locale": "en", "theme": "dark",
             "forms": {"all": typed}, "params": {}, "width": 600, "height": 400,
         }
         event = json.dumps(params | {"widgetContext": context})
         answer = self.functions.invoke(FunctionName=f"{self.name}-widget", Payload=event.encode())
-        told = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, told
-        return told
+        content = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, content
+        return content
 
     def page(self, params, **typed):
         return Page(self.ask(params, **typed))
 
-    def breaks(self, cluster):
-        """Looks for clusters, at one, and decides about it both ways; returns what does not work, if anything."""
+    def error(self, cluster):
+        """Lists clusters, opens one, resolves it and takes that back; returns the text of the first page with an error, if any."""
         for params in ({}, {"cluster": cluster}):
             page = self.page(params)
             if "cannot be read now" in page.text:

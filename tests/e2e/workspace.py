@@ -1,4 +1,4 @@
-"""A workspace of Guance on this machine: HTTPS with a certificate made on the spot, and what was written there."""
+"""A Guance workspace on this machine: an HTTPS server with a new certificate, which records all writes."""
 
 import contextlib
 import gzip
@@ -13,12 +13,12 @@ import trustme
 
 TOKEN = "tkn_5e2e5e2e5e2e5e2e5e2e5e2e5e2e5e2e"
 
-# One point of line protocol: a newline ends it, but not within a quoted text.
+# One point of line protocol: ends at a newline that is not within a quoted text.
 POINT = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^"\n])+', re.DOTALL)
 
 
 class Workspace:
-    """A running server; `written` has the path, the token and the body of each request that it took."""
+    """A running server; `written` has the path and the body of each accepted request."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -26,7 +26,7 @@ class Workspace:
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(self.ca_file))
         self.written = []
-        # How many requests fail from now on.
+        # The number of next requests that fail.
         self.failing = 0
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -44,8 +44,8 @@ class Workspace:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                is_known = token == TOKEN and self.headers["User-Agent"].startswith("cloudtrail-inspector/")
-                self.send_response(workspace.take(url.path, body.decode()) if is_known else 403)
+                is_allowed = token == TOKEN and self.headers["User-Agent"].startswith("cloudtrail-inspector/")
+                self.send_response(workspace.accept(url.path, body.decode()) if is_allowed else 403)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -54,8 +54,8 @@ class Workspace:
 
         return Handler
 
-    def take(self, path, body):
-        """Takes what is written, unless it is to fail, and returns the status."""
+    def accept(self, path, body):
+        """Records a write, unless it is to fail; returns the HTTP status."""
         if self.failing > 0:
             self.failing -= 1
             return 503
@@ -63,13 +63,13 @@ class Workspace:
         return 200
 
     def lines(self, path):
-        """Returns the points that were written to a path."""
+        """Returns the points of line protocol that were written to a path."""
         return [point for where, body in list(self.written) if where == path for point in POINT.findall(body)]
 
 
 @contextlib.contextmanager
 def serving(folder):
-    """Gives a workspace, and stops it whatever happens."""
+    """Yields a workspace and stops it at the end, also after an error."""
     workspace = Workspace(folder)
     thread = threading.Thread(target=workspace.server.serve_forever, daemon=True)
     thread.start()
