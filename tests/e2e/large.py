@@ -72,7 +72,7 @@ def incompressible(count):
     dice = random.Random(17)
     for _, failure in failures(count):
         texts = {"userAgent": noise(dice, 250), "requestParameters": {"bucketName": noise(dice, 200)}}
-        # The message of S3; a longer message would name the resource, which would replace the bucket name.
+        # The message of S3. A longer message would name the resource itself.
         yield failure | texts | {"errorMessage": "Access Denied"}
 
 
@@ -117,6 +117,8 @@ class Large(Onlooker):
     def check_input(self, process, name, file, offline):
         self.table = f"{name}-{process.__name__}"
         make_table(self.client, self.table)
+        self.calls.clear()
+        process(file)
         items = self.items()
         self.check_table(offline, items)
         self.check_calls(process.__name__, items)
