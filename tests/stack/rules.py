@@ -1,6 +1,6 @@
-"""What must hold of the deployed stack: each rule looks at it and yields complaints, none where all is well.
+"""Rules that every deployed stack must satisfy. Each rule checks a stack and yields a complaint for each violation.
 
-The rules are functions, so that the tests can show of each that it complains about a broken template.
+test_template.py also checks each rule with a broken template, about which the rule must complain.
 """
 
 import itertools
@@ -15,34 +15,34 @@ from stack import PLACES, ROOT, listed
 FUNCTION, ROLE, TABLE, BUCKET = "IngestFunction", "IngestRole", "Table", "Bucket"
 ASYNC_FOLDER = "aws/lambda/async/watch-ingest/"
 INSPECT, DELIVER, WIDGET = "InspectFunction", "DeliverFunction", "WidgetFunction"
-# What is there only if somebody is told.
+# Resources that exist only if alerts are sent.
 OF_DELIVER = {
     DELIVER, "DeliverMapping", "DeliverRole", "DeliverLogGroup", "Schedule", "ScheduleGroup", "ScheduleRole", "ScheduleQueue",
 }
-# What Lambda calls the folder of an event source mapping; docs/stack.md says where that is documented.
+# Lambda names the folder of an event source mapping by a UUID; docs/stack.md links the documentation.
 ANY_UUID = "????????-????-????-????-????????????"
 ROLES = {"ingest": ROLE, "inspect": "InspectRole", "deliver": "DeliverRole", "widget": "WidgetRole"}
-# Each schedule with the role that it takes; only the first is always there.
+# The role of each schedule; the first schedule always exists.
 SCHEDULES = {"inspect": "InspectScheduleRole", "deliver": "ScheduleRole"}
 
 
-def told(stack):
-    """Returns the sinks that are told."""
-    asked = {
+def active_sinks(stack):
+    """Returns the sinks that alerts are sent to."""
+    enabled = {
         "guance": stack.values["GuanceRoute"] != "none",
         "sns": stack.values["Topic"] != "",
         "eventbridge": stack.values["EventBusName"] != "",
     }
-    return [sink for sink, is_told in asked.items() if is_told and stack.values["Notify"] == "true"]
+    return [sink for sink, is_on in enabled.items() if is_on and stack.values["Notify"] == "true"]
 
 
-def called(stack):
-    """Returns the functions that a schedule calls."""
-    return ["inspect", "deliver"] if told(stack) else ["inspect"]
+def scheduled_roles(stack):
+    """Returns the names of the functions that a schedule invokes."""
+    return ["inspect", "deliver"] if active_sinks(stack) else ["inspect"]
 
 
-def shown(stack):
-    """Tells whether there is a dashboard."""
+def has_dashboard(stack):
+    """Returns whether the stack has a dashboard."""
     return stack.values["Dashboard"] == "true"
 
 
@@ -52,7 +52,7 @@ def groups(stack):
 
 
 def group_arns(stack, group):
-    """Returns both names that IAM has for a log group."""
+    """Returns the two ARNs that IAM uses for a log group."""
     partition, region, _ = stack.place
     arn = f"arn:{partition}:logs:{region}:111122223333:log-group:{group}"
     return [arn, f"{arn}:*"]
@@ -62,8 +62,8 @@ def topic(stack):
     return "<AlertTopic>" if stack.values["Topic"] == "create" else stack.values["Topic"]
 
 
-def may(stack, role):
-    """Returns the statements of one role by their names."""
+def role_statements(stack, role):
+    """Returns the statements of a role by their Sid."""
     (policy,) = stack.properties(role)["Policies"]
     return {one["Sid"]: listed(one) for one in policy["PolicyDocument"]["Statement"]}
 
@@ -74,8 +74,8 @@ def no_action_has_a_wildcard(stack):
         yield from (f"{key} allows the rest" for key in ("NotAction", "NotResource") if key in statement)
 
 
-def resources_are_ours(stack):
-    # What is the account's and named by a parameter, or has no name that could be known.
+def resources_belong_to_the_stack(stack):
+    # Resources of the account that a parameter names, and actions without resources.
     partition, region, _ = stack.place
     others = {
         "Secret": [stack.values["GuanceSecretArn"]],
@@ -84,7 +84,7 @@ def resources_are_ours(stack):
         "AccessKeys": [f"arn:{partition}:iam::111122223333:user/*"],
         "AccessKeysOfOthers": [f"arn:{partition}:iam::*:role/{stack.values['AccountRoleName']}"],
         "LogGroup": [arn for group in groups(stack) for arn in group_arns(stack, group)],
-        # IAM knows no resources of it, neither for one metric nor for one namespace.
+        # IAM has no resource for a metric or a namespace.
         "Metrics": ["*"],
         "Streams": ["*"],
         "NetworkInterfaces": ["*"],
@@ -96,26 +96,26 @@ def resources_are_ours(stack):
                 continue
             # <Name.Arn>, or a folder in the bucket.
             if not resource.startswith("<") or resource.rstrip("*").count("*") or "?" in resource.replace(ANY_UUID, ""):
-                yield f"resource {resource} is none of the stack's"
+                yield f"resource {resource} does not belong to the stack"
             if resource.endswith("*") and not resource.endswith("/*"):
                 yield f"resource {resource} is more than a folder"
 
 
-def policies_are_written_here(stack):
+def no_other_policies_exist(stack):
     for name, role in stack.of_type("AWS::IAM::Role").items():
         if role["Properties"].get("ManagedPolicyArns"):
             yield f"{name} has managed policies"
         if not role["Properties"].get("Policies"):
             yield f"{name} has no policy"
     roles = set(stack.of_type("AWS::IAM::Role"))
-    expected = {ROLE} | {of[name] for name in called(stack) for of in (ROLES, SCHEDULES)}
-    if roles != expected | ({ROLES["widget"]} if shown(stack) else set()):
+    expected = {ROLE} | {of[name] for name in scheduled_roles(stack) for of in (ROLES, SCHEDULES)}
+    if roles != expected | ({ROLES["widget"]} if has_dashboard(stack) else set()):
         yield f"roles {roles}"
     if stack.of_type("AWS::IAM::ManagedPolicy") or stack.of_type("AWS::IAM::RolePolicy"):
-        yield "there are policies that no rule looks at"
+        yield "there are policies that no rule checks"
 
 
-def roles_are_taken_by_who_they_are_for(stack):
+def roles_trust_only_their_service(stack):
     partition, region, _ = stack.place
     for name, role in stack.of_type("AWS::IAM::Role").items():
         (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
@@ -129,12 +129,12 @@ def roles_are_taken_by_who_they_are_for(stack):
                 "aws:SourceArn": f"arn:{partition}:scheduler:{region}:111122223333:schedule-group/watch-{function}",
             }
         }:
-            yield f"{name} may be taken for the schedules of others"
+            yield f"{name} may be assumed for schedules of other stacks"
         if role["Properties"].get("PermissionsBoundary") != (stack.values["PermissionsBoundary"] or None):
-            yield f"{name} is not bounded as asked for"
+            yield f"{name} does not have the requested permissions boundary"
 
 
-def settings_are_for_the_functions(stack):
+def only_functions_read_the_settings(stack):
     roles = [role for role in ("IngestRole", "InspectRole", "DeliverRole", "WidgetRole") if role in stack.resources]
     (policy,) = stack.of_type("AWS::S3::BucketPolicy").values()
     denials = {one["Sid"]: listed(one) for one in policy["Properties"]["PolicyDocument"]["Statement"]}
@@ -150,78 +150,78 @@ def settings_are_for_the_functions(stack):
         yield f"others may read the settings: {denials}"
     for name in ("CanaryKeys", "SelfPrincipals"):
         if name in stack.source["Parameters"]:
-            yield f"everybody who may look at the stack reads {name}"
+            yield f"the parameter {name} shows settings to all who may describe the stack"
 
 
-def roles_may_do_this_and_no_more(stack):
-    for role, agreed in allowed(stack).items():
-        found = tersely(may(stack, role))
-        for sid in sorted(found.keys() | agreed.keys()):
-            if found.get(sid) != agreed.get(sid):
-                yield f"{role} may, as {sid}, {found.get(sid)} where {agreed.get(sid)} is agreed"
+def roles_have_exact_permissions(stack):
+    for role, expected in expected_permissions(stack).items():
+        found = summaries(role_statements(stack, role))
+        for sid in sorted(found.keys() | expected.keys()):
+            if found.get(sid) != expected.get(sid):
+                yield f"{role} may, as {sid}, {found.get(sid)} instead of {expected.get(sid)}"
 
 
-def tersely(statements):
-    """Returns of each statement its actions, what they are for, and under which condition, if there is one."""
-    terse = {sid: (sorted(one["Action"]), ", ".join(one["Resource"]), one.get("Condition")) for sid, one in statements.items()}
-    return {sid: of if of[2] else of[:2] for sid, of in terse.items()}
+def summaries(statements):
+    """Returns actions and resources of each statement by its Sid, and the condition if there is one."""
+    short = {sid: (sorted(one["Action"]), ", ".join(one["Resource"]), one.get("Condition")) for sid, one in statements.items()}
+    return {sid: of if of[2] else of[:2] for sid, of in short.items()}
 
 
-def keys(*names):
+def leading_keys(*names):
     return {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(names)}}
 
 
-def allowed(stack):
-    """Returns what each role may do and no more, by the names of its statements."""
-    sinks, values = told(stack), stack.values
+def expected_permissions(stack):
+    """Returns the exact permissions that each role must have, by the Sid of its statements."""
+    sinks, values = active_sinks(stack), stack.values
     partition, region, _ = stack.place
     table = lambda *actions: [f"dynamodb:{action}" for action in actions]
     roles = {
-        ROLE: of_function(stack, "ingest") | {
-            "Clusters": (table("BatchGetItem", "PutItem", "UpdateItem"), "<Table.Arn>", keys("C#*", "D#", "K#*", "M#*", "O#*", "Q#*")),
+        ROLE: common_permissions(stack, "ingest") | {
+            "Clusters": (table("BatchGetItem", "PutItem", "UpdateItem"), "<Table.Arn>", leading_keys("C#*", "D#", "K#*", "M#*", "O#*", "Q#*")),
             "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),
             "FailedInvocations": (["s3:PutObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
         },
-        "InspectRole": of_function(stack, "inspect") | of_asking(stack) | {
+        "InspectRole": common_permissions(stack, "inspect") | key_lookup_permissions(stack) | {
             "Clusters": (
                 table("BatchGetItem", "PutItem", "Query", "UpdateItem"), "<Table.Arn>",
-                keys("A#*", "C#*", "D#", "K#*", "M#*", "O#*", "Q#*", "STACK"),
+                leading_keys("A#*", "C#*", "D#", "K#*", "M#*", "O#*", "Q#*", "STACK"),
             ),
-            "LateHours": (table("DeleteItem"), "<Table.Arn>", keys("D#")),
+            "LateHours": (table("DeleteItem"), "<Table.Arn>", leading_keys("D#")),
             "Chronicle": (["s3:GetObject", "s3:PutObject"], "<Bucket.Arn>/inspection/*"),
             "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),
             "FailedInvocationsOfIngest": (["s3:DeleteObject", "s3:GetObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
             "FailedInvocations": (["s3:PutObject"], "<Bucket.Arn>/aws/lambda/async/watch-inspect/*"),
         } | ({"Metrics": (["cloudwatch:GetMetricData"], "*")} if groups(stack) else {}),
     }
-    for function in called(stack):
+    for function in scheduled_roles(stack):
         role = SCHEDULES[function]
         roles[role] = {
             "Call": (["lambda:InvokeFunction"], f"<{function.capitalize()}Function.Arn>"),
             "FailedCalls": (["sqs:SendMessage"], f"<{role.removesuffix('Role')}Queue.Arn>"),
         }
-    if shown(stack):
-        roles["WidgetRole"] = of_function(stack, "widget") | {
-            "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", keys("C#*", "K#*", "M#*")),
+    if has_dashboard(stack):
+        roles["WidgetRole"] = common_permissions(stack, "widget") | {
+            "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", leading_keys("C#*", "K#*", "M#*")),
             "Listing": (["s3:GetObject"], "<Bucket.Arn>/inspection/listing"),
         }
         if values["DashboardDecisions"] == "true":
-            roles["WidgetRole"]["Decisions"] = (table("PutItem", "UpdateItem"), "<Table.Arn>", keys("C#*"))
+            roles["WidgetRole"]["Decisions"] = (table("PutItem", "UpdateItem"), "<Table.Arn>", leading_keys("C#*"))
     if sinks:
-        roles["DeliverRole"] = of_function(stack, "deliver") | of_asking(stack) | {
+        roles["DeliverRole"] = common_permissions(stack, "deliver") | key_lookup_permissions(stack) | {
             "Messages": (
                 table("BatchGetItem", "PutItem", "Query", "UpdateItem"), "<Table.Arn>",
-                keys("A#*", "C#*", "K#*", "O#*", "SINK#*", "Z#*"),
+                leading_keys("A#*", "C#*", "K#*", "O#*", "SINK#*", "Z#*"),
             ),
-            "SentMessages": (table("DeleteItem"), "<Table.Arn>", keys("O#*")),
-            "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", keys("C#*", "M#*", "Q#*")),
+            "SentMessages": (table("DeleteItem"), "<Table.Arn>", leading_keys("O#*")),
+            "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", leading_keys("C#*", "M#*", "Q#*")),
             "Stream": (table("DescribeStream", "GetRecords", "GetShardIterator"), "<Table.Arn>/stream/*"),
             "Streams": (table("ListStreams"), "*"),
             "FailedInvocations": (
                 ["s3:PutObject"], f"<Bucket.Arn>/aws/lambda/async/watch-deliver/*, <Bucket.Arn>/aws/lambda/{ANY_UUID}/*"
             ),
         }
-        asked = {
+        optional = {
             "Secret": (["secretsmanager:GetSecretValue"], values["GuanceSecretArn"]) if "guance" in sinks else None,
             "Topic": (["sns:Publish"], topic(stack)) if "sns" in sinks else None,
             "Bus": (
@@ -233,12 +233,12 @@ def allowed(stack):
                 "lambda:SourceFunctionArn": f"arn:{partition}:lambda:{region}:111122223333:function:watch-deliver"
             }}) if values["VpcSubnetIds"] else None,
         }
-        roles["DeliverRole"] |= {sid: of for sid, of in asked.items() if of and of[1]}
+        roles["DeliverRole"] |= {sid: of for sid, of in optional.items() if of and of[1]}
     return roles
 
 
-def of_function(stack, name):
-    """Returns what every function takes: its log, the settings object and its last good version, and the rules that it goes by."""
+def common_permissions(stack, name):
+    """Returns the permissions that every function has: its log, the settings object with its versions, and the rules object."""
     bucket, rules = "Bucket" if name == "widget" else "FailedInvocationsBucket", stack.values["RulesObject"]
     return {
         "Log": (["logs:CreateLogStream", "logs:PutLogEvents"], f"<{name.capitalize()}LogGroup.Arn>"),
@@ -248,26 +248,26 @@ def of_function(stack, name):
     } | ({"Rules": (["s3:GetObject"], f"<Bucket.Arn>/{rules}")} if rules and name != "widget" else {})
 
 
-def of_asking(stack):
-    """Returns what it takes to ask IAM about access keys."""
+def key_lookup_permissions(stack):
+    """Returns the permissions to look up access keys in IAM."""
     partition, role = stack.place[0], stack.values["AccountRoleName"]
     expected = {"AccessKeys": (["iam:GetAccessKeyLastUsed"], f"arn:{partition}:iam::111122223333:user/*")}
     if role:
-        ours = {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
-        expected["AccessKeysOfOthers"] = (["sts:AssumeRole"], f"arn:{partition}:iam::*:role/{role}", ours)
+        same_organization = {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
+        expected["AccessKeysOfOthers"] = (["sts:AssumeRole"], f"arn:{partition}:iam::*:role/{role}", same_organization)
     return expected
 
 
-def roles_that_ask_others_are_told(stack):
+def outputs_name_the_lookup_roles(stack):
     has_role = stack.values["AccountRoleName"] != ""
     roles = {"InspectRoleArn": "InspectRole", "DeliverRoleArn": "DeliverRole"}
     for output, role in roles.items():
-        is_there = has_role and (role == "InspectRole" or told(stack) != [])
+        is_there = has_role and (role == "InspectRole" or active_sinks(stack) != [])
         if stack.outputs.get(output) != (f"<{role}.Arn>" if is_there else None):
             yield f"the output {output} is {stack.outputs.get(output)}"
 
 
-def inspect_may_read_again_what_is_read(stack):
+def inspect_may_read_all_log_groups(stack):
     policies = stack.of_type("AWS::IAM::Policy").values()
     actions = ["logs:DescribeSubscriptionFilters", "logs:FilterLogEvents"]
     expected = sorted((actions, group_arns(stack, group)) for group in groups(stack))
@@ -278,12 +278,12 @@ def inspect_may_read_again_what_is_read(stack):
     names = [policy["Properties"]["PolicyName"] for policy in policies]
     for name in names:
         if names.count(name) > 1 or not re.fullmatch(r"[\w+=,.@-]{1,128}", name):
-            yield f"{name} is no name for a policy of its own"
+            yield f"{name} is not a valid unique policy name"
     if any(policy["Properties"]["Roles"] != ["<InspectRole>"] for policy in policies):
         yield "another role may read log groups"
 
 
-# What Lambda does to connect a function to a VPC.
+# The actions of Lambda when it connects a function to a VPC.
 NETWORK_INTERFACES = [
     f"ec2:{action}"
     for action in (
@@ -293,20 +293,20 @@ NETWORK_INTERFACES = [
 ]
 
 
-def a_vpc_is_for_the_function_that_sends(stack):
+def only_deliver_is_in_the_vpc(stack):
     subnets, security_groups = (stack.values[name].split(",") for name in ("VpcSubnetIds", "VpcSecurityGroupIds"))
     wanted = {"SubnetIds": subnets, "SecurityGroupIds": security_groups} if subnets != [""] else None
     for name, made in stack.of_type("AWS::Lambda::Function").items():
         if made["Properties"].get("VpcConfig") != (wanted if name == DELIVER else None):
             yield f"{name} is in the VPC {made['Properties'].get('VpcConfig')}"
-    if wanted is None or not told(stack):
+    if wanted is None or not active_sinks(stack):
         return
-    if may(stack, "DeliverRole")["NoNetworkInterfacesForCode"]["Effect"] != "Deny":
+    if role_statements(stack, "DeliverRole")["NoNetworkInterfacesForCode"]["Effect"] != "Deny":
         yield "the code of the function may change network interfaces"
 
 
 def every_log_group(stack):
-    """Returns the ARN that stands for all log groups of the account."""
+    """Returns the ARN for all log groups of the account."""
     partition, region, _ = stack.place
     return f"arn:{partition}:logs:{region}:111122223333:log-group:*"
 
@@ -316,10 +316,10 @@ def permissions_name_their_source(stack):
     permissions = [one["Properties"] for one in stack.of_type("AWS::Lambda::Permission").values()]
     expected = [every_log_group(stack)]
     if [one.get("SourceArn") for one in permissions] != expected:
-        yield f"permissions are not for exactly {expected}"
+        yield f"the permissions are not exactly for {expected}"
     for properties in permissions:
         if properties.get("SourceAccount") != "111122223333":
-            yield "a permission without the account that may use it"
+            yield "a permission without the source account"
         if properties["Principal"] != f"logs.{region}.{suffix}":
             yield f"a permission for {properties['Principal']}"
         if properties["Action"] != "lambda:InvokeFunction":
@@ -331,23 +331,23 @@ def filters_wait_for_their_permission(stack):
     if not filters:
         yield "no filters"
     for name, made in filters.items():
-        waited_for = [stack.resources.get(other, {}).get("Properties", {}) for other in waits(made)]
+        waited_for = [stack.resources.get(other, {}).get("Properties", {}) for other in dependencies(made)]
         if not any(one.get("SourceArn") == every_log_group(stack) for one in waited_for):
-            yield f"{name} does not wait for the permission to call"
+            yield f"{name} does not wait for the permission to invoke the function"
 
 
-def waits(made):
-    """Returns the names of the resources that a resource waits for."""
+def dependencies(made):
+    """Returns the names of the resources that a resource depends on."""
     others = made.get("DependsOn", [])
     return [others] if isinstance(others, str) else others
 
 
-def every_name_is_the_name_of_something(stack):
+def every_reference_resolves(stack):
     yield from references.complaints(stack.unrolled())
     yield from references.complaints(stack.plain)
 
 
-def loops_have_nothing_but_what_was_measured(stack):
+def loops_use_only_known_constructs(stack):
     yield from loops.complaints(stack.source)
     for name, made in stack.resources.items():
         text = json.dumps(made)
@@ -355,7 +355,7 @@ def loops_have_nothing_but_what_was_measured(stack):
             yield from (f"{name} has {left}" for left in (f"${{{item}}}", f"&{{{item}}}", f"<{item}>") if left in text)
 
 
-def filters_read_what_is_asked_for(stack):
+def filters_match_the_parameters(stack):
     filters = stack.of_type("AWS::Logs::SubscriptionFilter").values()
     groups = sorted(one["Properties"]["LogGroupName"] for one in filters)
     if groups != sorted(stack.values["LogGroupNames"].split(",")):
@@ -365,37 +365,37 @@ def filters_read_what_is_asked_for(stack):
         if properties["FilterPattern"] != stack.values["FilterPattern"]:
             yield f"pattern {properties['FilterPattern']}"
         if "EmitSystemFields" in properties:
-            yield "fields are handed over that nobody reads, and that the fast way of reading does not know"
+            yield "system fields are sent that the fast reader does not support"
         if properties["DestinationArn"] != "<IngestFunction.Arn>":
             yield f"destination {properties['DestinationArn']}"
 
 
-def failures_are_kept(stack):
+def failures_are_stored(stack):
     configs = {one["Properties"]["FunctionName"].strip("<>"): one["Properties"] for one in stack.of_type("AWS::Lambda::EventInvokeConfig").values()}
-    # How often and how long Lambda tries again: as much as it can, and not at all what comes every hour or minute.
-    agreed = {FUNCTION: (2, 21600), INSPECT: (0, 3600)} | ({DELIVER: (0, 60)} if told(stack) else {})
+    # The retries of Lambda: as many and as long as possible, but none for functions that are invoked every hour or minute.
+    expected = {FUNCTION: (2, 21600), INSPECT: (0, 3600)} | ({DELIVER: (0, 60)} if active_sinks(stack) else {})
     found = {name: (one.get("MaximumRetryAttempts"), one.get("MaximumEventAgeInSeconds")) for name, one in configs.items()}
-    if found != agreed:
-        yield f"failed invocations are tried again as often as {found}"
+    if found != expected:
+        yield f"the retries of failed invocations are {found}"
     for one in [*configs.values(), *(made["Properties"] for made in stack.of_type("AWS::Lambda::EventSourceMapping").values())]:
         if one.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination") != "<Bucket.Arn>":
-            yield "failed invocations go nowhere"
+            yield "failed invocations are not stored"
 
 
-def what_waits_is_sent_at_once_and_looked_for_every_minute(stack):
+def alerts_are_sent_by_stream_and_schedule(stack):
     mappings = list(stack.of_type("AWS::Lambda::EventSourceMapping").values())
     schedules = [made for name, made in stack.of_type("AWS::Scheduler::Schedule").items() if name != "InspectSchedule"]
-    if not told(stack):
+    if not active_sinks(stack):
         if OF_DELIVER & set(stack.resources):
-            yield "nobody is told, and yet there is something that would tell"
+            yield "no alerts are sent, but the stack has resources to send alerts"
         return
     if not set(stack.resources) >= OF_DELIVER or len(mappings) != 1 or len(schedules) != 1:
-        yield "somebody is told, and there is not all that it takes"
+        yield "alerts are sent, but resources to send them are missing"
         return
     mapping, schedule = mappings[0]["Properties"], schedules[0]["Properties"]
     (pattern,) = mapping["FilterCriteria"]["Filters"]
     wanted = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"pk": {"S": [{"prefix": "O#"}]}}}}
-    agreed = [
+    expected = [
         (json.loads(pattern["Pattern"]), wanted),
         (mapping["EventSourceArn"], "<Table.StreamArn>"),
         (mapping["FunctionName"], f"<{DELIVER}>"),
@@ -407,12 +407,12 @@ def what_waits_is_sent_at_once_and_looked_for_every_minute(stack):
         (schedule["Target"]["RoleArn"], "<ScheduleRole.Arn>"),
         (schedule["Target"]["DeadLetterConfig"], {"Arn": "<ScheduleQueue.Arn>"}),
     ]
-    yield from (f"{found} where {wanted} is agreed" for found, wanted in agreed if found != wanted)
+    yield from (f"{found} instead of {wanted}" for found, wanted in expected if found != wanted)
 
 
-def stock_is_taken_when_it_is_asked_for(stack):
+def inspections_follow_the_schedule(stack):
     schedule = stack.properties("InspectSchedule")
-    agreed = [
+    expected = [
         (schedule["ScheduleExpression"], stack.values["InspectionSchedule"]),
         (schedule["FlexibleTimeWindow"], {"Mode": "OFF"}),
         (schedule["GroupName"], "<InspectScheduleGroup>"),
@@ -422,16 +422,16 @@ def stock_is_taken_when_it_is_asked_for(stack):
         (schedule["Target"]["RoleArn"], "<InspectScheduleRole.Arn>"),
         (schedule["Target"]["DeadLetterConfig"], {"Arn": "<InspectScheduleQueue.Arn>"}),
     ]
-    yield from (f"{found} where {wanted} is agreed" for found, wanted in agreed if found != wanted)
+    yield from (f"{found} instead of {wanted}" for found, wanted in expected if found != wanted)
 
 
-def the_topic_is_closed(stack):
+def topics_and_queues_are_closed(stack):
     topics = stack.of_type("AWS::SNS::Topic")
-    asked = {"AlertTopic": "Topic", "TopicOfAlarms": "AlarmTopic"}
-    made = {name for name, parameter in asked.items() if stack.values[parameter] == "create"}
+    parameters = {"AlertTopic": "Topic", "TopicOfAlarms": "AlarmTopic"}
+    made = {name for name, parameter in parameters.items() if stack.values[parameter] == "create"}
     if set(topics) != made:
         yield f"topics {set(topics)}"
-    # Alarms may not use the account's key for SNS, and a key of one's own is another thing to pay for.
+    # Alarms cannot use the AWS managed key for SNS, and a customer managed key has a monthly price.
     for name, key in [("AlertTopic", "alias/aws/sns"), ("TopicOfAlarms", None)]:
         if name in topics and topics[name]["Properties"].get("KmsMasterKeyId") != key:
             yield f"{name} is encrypted with {topics[name]['Properties'].get('KmsMasterKeyId')}"
@@ -447,14 +447,14 @@ def the_topic_is_closed(stack):
         if (one["Effect"], one["Principal"], one.get("Condition")) == ("Deny", "*", {"Bool": {"aws:SecureTransport": "false"}})
     }
     if denied != {f"<{name}>" for name in made}:
-        yield "a topic may be used without encryption on the way"
-    allowed = [(one["Principal"], one["Action"], one["Resource"], one.get("Condition")) for one in policies if one["Effect"] == "Allow"]
-    of_alarms = (
+        yield "a topic may be used without encryption in transit"
+    granted = [(one["Principal"], one["Action"], one["Resource"], one.get("Condition")) for one in policies if one["Effect"] == "Allow"]
+    of_cloudwatch = (
         {"Service": "cloudwatch.amazonaws.com"}, ["sns:Publish"], ["<TopicOfAlarms>"],
         {"StringEquals": {"aws:SourceAccount": "111122223333"}},
     )
-    if allowed != ([of_alarms] if "TopicOfAlarms" in made else []):
-        yield f"topics may be used by {allowed}"
+    if granted != ([of_cloudwatch] if "TopicOfAlarms" in made else []):
+        yield f"topics may be used by {granted}"
     for name, made in stack.of_type("AWS::SQS::Queue").items():
         if made["Properties"].get("SqsManagedSseEnabled") is not True:
             yield f"{name} is not encrypted"
@@ -464,7 +464,7 @@ def the_topic_is_closed(stack):
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
         if (policy.get("Queues"), policy.get("PolicyDocument", {}).get("Statement")) != ([f"<{name}>"], [denial]):
-            yield f"{name} may be used without encryption on the way"
+            yield f"{name} may be used without encryption in transit"
 
 
 def log_groups_expire(stack):
@@ -478,39 +478,39 @@ def log_groups_expire(stack):
     for name, function in functions.items():
         group = function["Properties"].get("LoggingConfig", {}).get("LogGroup", "")
         if group.strip("<>") not in groups:
-            yield f"{name} writes to a log group that Lambda makes, without an end"
+            yield f"{name} writes to a log group of Lambda without retention time"
 
 
-def the_function_is_as_agreed(stack):
-    roles = [("ingest", FUNCTION, 120), ("inspect", INSPECT, 900)] + ([("deliver", DELIVER, 90)] if told(stack) else [])
+def functions_are_as_expected(stack):
+    roles = [("ingest", FUNCTION, 120), ("inspect", INSPECT, 900)] + ([("deliver", DELIVER, 90)] if active_sinks(stack) else [])
     for role, name, seconds in roles:
         properties = stack.properties(name)
-        agreed = {"Handler": role, "Runtime": "provided.al2023", "Timeout": seconds, "Role": f"<{ROLES[role]}.Arn>"}
-        found = {name: properties.get(name) for name in agreed}
-        if found != agreed:
+        expected = {"Handler": role, "Runtime": "provided.al2023", "Timeout": seconds, "Role": f"<{ROLES[role]}.Arn>"}
+        found = {name: properties.get(name) for name in expected}
+        if found != expected:
             yield f"the function is {found}"
         if properties["Architectures"] != [stack.values["Architecture"]]:
             yield f"the function runs on {properties['Architectures']}"
         if stack.of_type("AWS::Lambda::Url"):
-            yield "the function can be reached"
+            yield "the function has a URL"
     properties = stack.properties(FUNCTION)
     reserved = stack.values["ReservedConcurrency"] or None
     if properties.get("ReservedConcurrentExecutions") != reserved:
-        yield "the function does not reserve what was asked for"
+        yield "the function does not have the requested reserved concurrency"
 
 
-def environments_are_as_the_readme_has_them(stack):
+def environments_match_the_docs(stack):
     tables = {FUNCTION: ["variable"], INSPECT: ["variable", "further variable"]}
-    tables |= {DELIVER: ["setting"]} if told(stack) else {}
-    tables |= {WIDGET: ["variable of the widget"]} if shown(stack) else {}
+    tables |= {DELIVER: ["setting"]} if active_sinks(stack) else {}
+    tables |= {WIDGET: ["variable of the widget"]} if has_dashboard(stack) else {}
     if set(stack.of_type("AWS::Lambda::Function")) != set(tables):
         yield f"functions {set(stack.of_type('AWS::Lambda::Function'))}"
-    ours = [f"<{ROLES[name]}.Arn>" for name in ("ingest", *called(stack), *(["widget"] if shown(stack) else []))]
+    own_roles = [f"<{ROLES[name]}.Arn>" for name in ("ingest", *scheduled_roles(stack), *(["widget"] if has_dashboard(stack) else []))]
     computed = {
         "TABLE_NAME": "<Table>",
         "BUCKET_NAME": "<Bucket>",
-        "SELF_PRINCIPALS": ",".join(ours),
-        "SINKS": "".join(f"{sink}," for sink in told(stack)),
+        "SELF_PRINCIPALS": ",".join(own_roles),
+        "SINKS": "".join(f"{sink}," for sink in active_sinks(stack)),
         "STACK_NAME": "watch",
         "LOG_LEVEL": "info",
         "OWN_ACCOUNT_ID": "111122223333",
@@ -521,11 +521,11 @@ def environments_are_as_the_readme_has_them(stack):
     }
     for function, names in tables.items():
         rows = {row[0].strip("`"): row[1].strip("`") for name in names for row in table(name)}
-        agreed = {name: stack.values[parameter] if parameter else computed.get(name) for name, parameter in rows.items()}
-        agreed |= {"TOPIC_ARN": topic(stack)} if "TOPIC_ARN" in agreed else {}
-        # What is written has a rule of its own.
-        found = stack.properties(function)["Environment"]["Variables"] | ({"METRICS": None} if "METRICS" in agreed else {})
-        if found != agreed:
+        expected = {name: stack.values[parameter] if parameter else computed.get(name) for name, parameter in rows.items()}
+        expected |= {"TOPIC_ARN": topic(stack)} if "TOPIC_ARN" in expected else {}
+        # METRICS has its own rule, written_metrics_are_read.
+        found = stack.properties(function)["Environment"]["Variables"] | ({"METRICS": None} if "METRICS" in expected else {})
+        if found != expected:
             yield f"the environment of {function} is {found}"
 
 
@@ -535,13 +535,13 @@ def table(first_column):
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in itertools.takewhile(lambda row: row.startswith("|"), rows)]
 
 
-def the_table_is_as_agreed(stack):
+def the_table_is_as_expected(stack):
     properties = stack.properties(TABLE)
     key = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
     most = {"MaxWriteRequestUnits": stack.values["MaxWriteRequestUnits"]}
-    for what, found, agreed in [
+    for what, found, expected in [
         ("key", properties["KeySchema"], key),
-        # Each write of an indexed attribute is billed once more.
+        # An index is not wanted: each write of an indexed attribute is billed twice.
         ("index", properties.get("GlobalSecondaryIndexes"), None),
         ("end of items", properties.get("TimeToLiveSpecification"), {"AttributeName": "ttl", "Enabled": True}),
         ("stream", properties.get("StreamSpecification"), {"StreamViewType": "KEYS_ONLY"}),
@@ -549,18 +549,18 @@ def the_table_is_as_agreed(stack):
         ("ceiling", properties.get("OnDemandThroughput"), most),
         ("copies", properties.get("PointInTimeRecoverySpecification"), {"PointInTimeRecoveryEnabled": True}),
     ]:
-        if found != agreed:
+        if found != expected:
             yield f"{what} of the table: {found}"
 
 
-def what_is_kept_outlives_the_stack(stack):
+def stored_data_outlives_the_stack(stack):
     for name in (TABLE, BUCKET, "BucketPolicy"):
         made = stack.resources[name]
-        # A first deployment that fails takes them back, and could not if the table were protected from the beginning.
+        # A failed first deployment deletes these resources; with deletion protection from the start it could not.
         if (made.get("DeletionPolicy"), made.get("UpdateReplacePolicy")) != ("RetainExceptOnCreate", "Retain"):
-            yield f"{name} goes with the stack, or stays after a first deployment that failed"
+            yield f"{name} is deleted with the stack, or stays after a failed first deployment"
     if stack.properties(TABLE).get("DeletionProtectionEnabled") != stack.values["DeletionProtection"]:
-        yield "the table is not protected as asked for"
+        yield "the deletion protection of the table is not as requested"
 
 
 def the_bucket_is_closed(stack):
@@ -569,11 +569,11 @@ def the_bucket_is_closed(stack):
     if len(closed) != 4 or not all(value is True for value in closed.values()):
         yield "the bucket can be made public"
     if properties.get("OwnershipControls") != {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}:
-        yield "objects may belong to others"
+        yield "objects may belong to other accounts"
     if not properties.get("BucketEncryption"):
         yield "the bucket is not encrypted"
     if properties.get("VersioningConfiguration") != {"Status": "Enabled"}:
-        yield "what is deleted in the bucket is gone"
+        yield "the bucket has no versions of deleted objects"
     denials = [
         listed(statement)
         for policy in stack.of_type("AWS::S3::BucketPolicy").values()
@@ -587,7 +587,7 @@ def the_bucket_is_closed(stack):
         and one.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
         for one in denials
     ):
-        yield "the bucket may be used without encryption on the way"
+        yield "the bucket may be used without encryption in transit"
     yield from (f"the bucket's policy allows {one}" for one in denials if one["Effect"] != "Deny")
 
 
@@ -598,7 +598,7 @@ def failed_records_expire(stack):
         for rule in rules
         if rule["Status"] == "Enabled" and "Prefix" in rule
     }
-    # What the inspection goes on from stays; of what it was an hour ago there is a day.
+    # The inspection state does not expire; its older versions expire after one day.
     if ends != {"quarantine/": (30, 30), "aws/lambda/": (30, 30), "inspection/": (None, 1), "config/": (None, 365)}:
         yield f"objects expire after {ends}"
 
@@ -609,14 +609,14 @@ def every_partition_is_spelled_right(stack):
     for other in (f"arn:{one}:" for one, _, _ in PLACES):
         if other != f"arn:{partition}:" and other in text:
             yield f"{other} in {partition}"
-    # These principals are spelled alike everywhere.
+    # These principals are the same in all partitions.
     rest = text
     for service in ("lambda", "scheduler", "cloudwatch"):
         rest = rest.replace(f"{service}.amazonaws.com", "")
     if suffix != "amazonaws.com" and "amazonaws.com" in rest.replace(suffix, ""):
         yield f"amazonaws.com in {partition}"
     host = stack.source["Mappings"]["Console"].get(partition, {}).get("Host")
-    links = {"TableConsole", "LogConsole"} | ({"DashboardConsole"} if shown(stack) else set())
+    links = {"TableConsole", "LogConsole"} | ({"DashboardConsole"} if has_dashboard(stack) else set())
     if {name for name in stack.outputs if name.endswith("Console")} != (links if host else set()):
         yield f"the outputs are {set(stack.outputs)}"
     for name in links & set(stack.outputs):
@@ -624,61 +624,61 @@ def every_partition_is_spelled_right(stack):
             yield f"{name} leads to {stack.outputs[name]}"
 
 
-def maps_have_something_for_every_partition(stack):
-    # The transform works a map out whatever the condition says, and fails where there is nothing:
+def mappings_cover_every_partition(stack):
+    # The transform resolves a lookup even if the condition is false, and fails if the key is missing:
     # https://github.com/aws-cloudformation/cfn-language-discussion/issues/113
-    for of in maps_asked(stack.unrolled()):
+    for of in map_lookups(stack.unrolled()):
         if of[1] == {"Ref": "AWS::Partition"} and (len(of) != 4 or "DefaultValue" not in of[3]):
-            yield f"{of[0]} has nothing for a partition that it does not name"
+            yield f"the lookup in {of[0]} has no default for other partitions"
         stack.worked_out("Fn::FindInMap", of)
 
 
-def maps_asked(value):
-    """Returns what is asked of the mappings."""
+def map_lookups(value):
+    """Returns the arguments of each Fn::FindInMap in a value."""
     if isinstance(value, list):
-        return [one for part in value for one in maps_asked(part)]
+        return [one for part in value for one in map_lookups(part)]
     if not isinstance(value, dict):
         return []
     own = [value["Fn::FindInMap"]] if value.keys() == {"Fn::FindInMap"} else []
-    return own + [one for part in value.values() for one in maps_asked(part)]
+    return own + [one for part in value.values() for one in map_lookups(part)]
 
 
-def parameters_explain_themselves(stack):
+def parameters_are_described(stack):
     form = stack.source["Metadata"]["AWS::CloudFormation::Interface"]
     labels = form["ParameterLabels"]
     grouped = [name for group in form["ParameterGroups"] for name in group["Parameters"]]
     parameters = stack.source["Parameters"]
     if sorted(grouped) != sorted(parameters):
-        yield "the groups of the form are not the parameters"
+        yield "the parameter groups of the form do not match the parameters"
     for name, how in parameters.items():
         for key in ("Description", "ConstraintDescription", "Default"):
             if key not in how or (key != "Default" and not how[key].rstrip().endswith((".", "._-"))):
-                yield f"{name} has no {key}, or one that is no sentence"
+                yield f"{name} has no {key}, or one without a period at the end"
         if not how.get("ConstraintDescription", "").startswith("must be"):
-            yield f"{name} does not say what it must be"
+            yield f"the ConstraintDescription of {name} does not start with 'must be'"
         if not labels.get(name, {}).get("default"):
             yield f"{name} has no label"
         bounded = "AllowedPattern" in how or "AllowedValues" in how or {"MinValue", "MaxValue"} <= set(how)
         if not bounded:
-            yield f"{name} takes anything"
+            yield f"{name} accepts every value"
 
 
-def the_outputs_say_what_to_try(stack):
+def outputs_are_complete(stack):
     if stack.outputs.get("TryClusters") != "cloudtrail-inspector clusters list --stack watch":
-        yield "no command to try"
+        yield "the output TryClusters is missing or wrong"
     if (stack.outputs.get("TableName"), stack.outputs.get("BucketName")) != ("<Table>", "<Bucket>"):
-        yield "table or bucket is not told"
+        yield "the output of the table or the bucket is wrong"
     if stack.outputs.get("TopicArn") != ("<AlertTopic>" if stack.values["Topic"] == "create" else None):
-        yield "the topic is not told"
+        yield "the output of the alert topic is wrong"
     if stack.outputs.get("AlarmTopicArn") != ("<TopicOfAlarms>" if stack.values["AlarmTopic"] == "create" else None):
-        yield "the topic of alarms is not told"
+        yield "the output of the alarm topic is wrong"
     dashboard = stack.outputs.get("DashboardConsole", "")
-    is_told = shown(stack) and stack.place[0] in stack.source["Mappings"]["Console"]
-    if dashboard.endswith("#dashboards/dashboard/<DashboardOfStack>") != is_told:
-        yield "the dashboard is not told"
+    has_link = has_dashboard(stack) and stack.place[0] in stack.source["Mappings"]["Console"]
+    if dashboard.endswith("#dashboards/dashboard/<DashboardOfStack>") != has_link:
+        yield "the output of the dashboard is wrong"
 
 
-def alarms_watch_what_is_there(stack):
+def alarms_are_as_expected(stack):
     found = {}
     for made in stack.of_type("AWS::CloudWatch::Alarm").values():
         properties = made["Properties"]
@@ -686,22 +686,22 @@ def alarms_watch_what_is_there(stack):
         found[properties["AlarmName"].removeprefix("watch-")] = (
             properties["MetricName"],
             f"{properties['Statistic']} {sign} {properties['Threshold']}",
-            # 3 * 300: in each of three times 300 seconds.
+            # 3 * 300: in each of three periods of 300 seconds.
             f"{properties['EvaluationPeriods']} * {properties['Period']}",
             properties.get("TreatMissingData"),
         )
-    agreed = of_alarms(stack)
-    for name in sorted(found.keys() | agreed.keys()):
-        if found.get(name) != agreed.get(name):
-            yield f"{name} watches {found.get(name)} where {agreed.get(name)} is agreed"
+    expected = expected_alarms(stack)
+    for name in sorted(found.keys() | expected.keys()):
+        if found.get(name) != expected.get(name):
+            yield f"{name} watches {found.get(name)} instead of {expected.get(name)}"
 
 
-def of_alarms(stack):
-    """Returns what is watched: the metric, what it may not be, in how many times how many seconds, and what no data means."""
+def expected_alarms(stack):
+    """Returns the expected alarms by name: metric, alarm condition, periods * seconds, and the treatment of missing data."""
     if stack.values["Alarms"] != "true":
         return {}
     hours = stack.values["InspectionAlarmHours"]
-    agreed = {
+    expected = {
         "event-age": ("AsyncEventAge", "Maximum > 900000", "1 * 300", "notBreaching"),
         "events-dropped": ("AsyncEventsDropped", "Sum > 0", "1 * 300", "notBreaching"),
         "failures-not-kept": ("DestinationDeliveryFailures", "Sum > 0", "1 * 300", "notBreaching"),
@@ -719,75 +719,75 @@ def of_alarms(stack):
     if stack.values["ErrorAlarmCount"] != "0":
         for name in CLASSES:
             more = f"Sum > {stack.values['ErrorAlarmCount']}"
-            agreed[f"many-errors-{name}"] = (f"Errors{name}", more, "1 * 3600", "notBreaching")
-    if told(stack):
-        agreed["errors-deliver"] = ("Errors", "Sum > 0", "3 * 300", "notBreaching")
-    for sink in told(stack):
-        agreed |= {
+            expected[f"many-errors-{name}"] = (f"Errors{name}", more, "1 * 3600", "notBreaching")
+    if active_sinks(stack):
+        expected["errors-deliver"] = ("Errors", "Sum > 0", "3 * 300", "notBreaching")
+    for sink in active_sinks(stack):
+        expected |= {
             f"oldest-alert-{sink}": ("OldestAlertSeconds", "Maximum > 900", "2 * 300", "breaching"),
             f"misconfigured-{sink}": ("SinkMisconfigured", "Maximum > 0", "1 * 300", "notBreaching"),
             f"alerts-dead-{sink}": ("AlertsDead", "Sum > 0", "1 * 3600", "notBreaching"),
         }
     for group in groups(stack):
-        agreed |= {
+        expected |= {
             f"delivery-errors-{group}": ("DeliveryErrors", "Sum > 0", "1 * 300", "notBreaching"),
             f"delivery-throttling-{group}": ("DeliveryThrottling", "Sum > 0", "3 * 300", "notBreaching"),
         }
-    return agreed
+    return expected
 
 
-def alarms_go_off_at_what_they_are_for(stack):
+def alarms_trigger_as_expected(stack):
     for name, made in stack.of_type("AWS::CloudWatch::Alarm").items():
-        called = made["Properties"]["AlarmName"].removeprefix("watch-")
-        yield from (f"{name}: {complaint}" for complaint in alarms.complaints(made["Properties"], called))
+        alarm = made["Properties"]["AlarmName"].removeprefix("watch-")
+        yield from (f"{name}: {complaint}" for complaint in alarms.complaints(made["Properties"], alarm))
 
 
-def alarms_are_told_once_when_they_begin_and_end(stack):
-    asked = stack.values["AlarmTopic"]
-    topic = [{"create": "<TopicOfAlarms>"}.get(asked, asked)] if asked else None
+def alarms_notify_about_start_and_end(stack):
+    setting = stack.values["AlarmTopic"]
+    topic = [{"create": "<TopicOfAlarms>"}.get(setting, setting)] if setting else None
     for name, made in stack.of_type("AWS::CloudWatch::Alarm").items():
         actions = [made["Properties"].get(key) for key in ("AlarmActions", "OKActions")]
         if actions != [topic] * 2:
-            yield f"{name} tells {actions}"
+            yield f"{name} has the actions {actions}"
 
 
-def alarms_say_what_to_do_first(stack):
+def alarms_name_the_first_action(stack):
     headings = set(re.findall(r"(?m)^### (\S+)$", RUNBOOK))
     for name, made in stack.of_type("AWS::CloudWatch::Alarm").items():
-        says = made["Properties"].get("AlarmDescription", "")
-        # What is wrong, what to do first, and no more.
-        if not re.fullmatch(r"[A-Z][^.;]{20,}; [^.;]{10,}\.", says.replace("redrive --dry-run", "")):
-            yield f"{name} says {says!r}"
+        text = made["Properties"].get("AlarmDescription", "")
+        # Two parts: the problem and the first action.
+        if not re.fullmatch(r"[A-Z][^.;]{20,}; [^.;]{10,}\.", text.replace("redrive --dry-run", "")):
+            yield f"{name} has the description {text!r}"
         alarm = made["Properties"]["AlarmName"]
         if not any(re.fullmatch(rf"watch-{heading}(-.*)?", alarm) for heading in headings):
             yield f"{alarm} has no heading in docs/runbook.md"
 
 
-def metrics_are_written_by_somebody(stack):
+def alarm_metrics_are_written(stack):
     for name, made in stack.of_type("AWS::CloudWatch::Alarm").items():
         properties = made["Properties"]
         dimensions = {one["Name"]: one["Value"] for one in properties["Dimensions"]}
-        for complaint in of_metric(stack, properties["Namespace"], properties["MetricName"], dimensions):
+        for complaint in metric_complaints(stack, properties["Namespace"], properties["MetricName"], dimensions):
             yield f"{name}: {complaint}"
 
 
-def what_is_written_is_what_is_read(stack):
+def written_metrics_are_read(stack):
     read = {metric for namespace, metric in read_metrics(stack) if namespace == OURS}
-    writers = {"IngestReport": FUNCTION, "InspectionReport": INSPECT} | ({"SinkReport": DELIVER} if told(stack) else {})
+    writers = {"Ingest": FUNCTION, "Inspection": INSPECT} | ({"Sink": DELIVER} if active_sinks(stack) else {})
     for writer, function in writers.items():
         named = stack.properties(function)["Environment"]["Variables"]["METRICS"].split(",")
         written, wanted = {name for name in named if name}, read & WRITTEN[writer]
         if written - wanted:
-            yield f"{function} writes {sorted(written - wanted)}, which nobody reads"
+            yield f"{function} writes {sorted(written - wanted)}, which no alarm or widget reads"
         if wanted - written:
             yield f"{function} does not write {sorted(wanted - written)}, which is read"
-    unwritten = read - {name for writer in writers for name in WRITTEN[writer]} - (set() if told(stack) else WRITTEN["SinkReport"])
+    unwritten = read - {name for writer in writers for name in WRITTEN[writer]} - (set() if active_sinks(stack) else WRITTEN["Sink"])
     if unwritten:
-        yield f"nobody writes {sorted(unwritten)}"
+        yield f"nothing writes {sorted(unwritten)}"
 
 
 def read_metrics(stack):
-    """Yields the metrics that alarms and widgets read, by their namespaces."""
+    """Yields namespace and name of each metric that alarms and widgets read."""
     for made in stack.of_type("AWS::CloudWatch::Alarm").values():
         yield made["Properties"]["Namespace"], made["Properties"]["MetricName"]
     for made in stack.of_type("AWS::CloudWatch::Dashboard").values():
@@ -799,7 +799,7 @@ def read_metrics(stack):
                     yield re.search(r"""\{([\w/]+),[^}]*\} MetricName="(\w+)\"""", metric[0]["expression"]).groups()
 
 
-def queries_ask_the_log_groups_that_are_read(stack):
+def queries_read_the_log_groups(stack):
     found = stack.of_type("AWS::Logs::QueryDefinition")
     if set(found) != ({f"{name}Query" for name in QUERIES} if stack.values["Dashboard"] == "true" else set()):
         yield f"queries {set(found)}"
@@ -808,10 +808,10 @@ def queries_ask_the_log_groups_that_are_read(stack):
         if properties["Name"] != f"watch/{QUERIES.get(name.removesuffix('Query'))}":
             yield f"{name} is called {properties['Name']}"
         if properties["LogGroupNames"] != stack.values["LogGroupNames"].split(","):
-            yield f"{name} asks {properties['LogGroupNames']}"
+            yield f"{name} reads {properties['LogGroupNames']}"
 
 
-def athena_is_asked_where_the_trail_is(stack):
+def athena_reads_the_trail(stack):
     place, table = stack.values["AthenaTrailLocation"], "cloudtrail_watch"
     found = stack.of_type("AWS::Athena::NamedQuery")
     titles = QUERIES | {"Table": "Table of the trail"}
@@ -821,24 +821,24 @@ def athena_is_asked_where_the_trail_is(stack):
         properties = made["Properties"]
         if properties["Name"] != f"watch/{titles.get(name.removesuffix('InAthena'))}":
             yield f"{name} is called {properties['Name']}"
-        # The database and the workgroup that every account has.
+        # The default database and the default workgroup, which every account has.
         if (properties["Database"], properties.get("WorkGroup")) != ("default", None):
             yield f"{name} is in {properties['Database']}"
-        asked = re.findall(r"^(?:CREATE EXTERNAL TABLE|FROM) (\S+)", properties["QueryString"], re.MULTILINE)
-        if asked != [table]:
-            yield f"{name} asks {asked}"
+        tables = re.findall(r"^(?:CREATE EXTERNAL TABLE|FROM) (\S+)", properties["QueryString"], re.MULTILINE)
+        if tables != [table]:
+            yield f"{name} reads {tables}"
         if name != "TableInAthena" and "\nWHERE day >= " not in properties["QueryString"]:
             yield f"{name} reads all days"
-    yield from of_table(stack, found["TableInAthena"]["Properties"]["QueryString"]) if place else ()
+    yield from athena_table_complaints(stack, found["TableInAthena"]["Properties"]["QueryString"]) if place else ()
 
 
-def of_table(stack, definition):
-    """Yields what is wrong with where the table of Athena looks for rows."""
+def athena_table_complaints(stack, definition):
+    """Yields complaints about the location and the partition projection of the Athena table."""
     place = stack.values["AthenaTrailLocation"]
     (location,) = re.findall(r"\nLOCATION '(.*)'\n", definition)
-    told = dict(re.findall(r"'([\w.]+)' = '([^']*)'", definition))
-    # As CloudTrail names its files.
-    agreed = {
+    projection = dict(re.findall(r"'([\w.]+)' = '([^']*)'", definition))
+    # The path of CloudTrail's files.
+    expected = {
         "projection.enabled": "true",
         "projection.account.type": "enum",
         "projection.account.values": stack.values["AthenaAccounts"] or "111122223333",
@@ -846,16 +846,16 @@ def of_table(stack, definition):
         "projection.region.values": stack.source["Mappings"]["Regions"].get(stack.place[0], {"Names": stack.place[1]})["Names"],
         "projection.day.type": "date",
         "projection.day.format": "yyyy/MM/dd",
-        # Since there is CloudTrail.
+        # From the start of CloudTrail.
         "projection.day.range": "2013/11/01,NOW",
         "projection.day.interval": "1",
         "projection.day.interval.unit": "DAYS",
         "storage.location.template": f"{place}${{account}}/CloudTrail/${{region}}/${{day}}/",
     }
-    if (location, told) != (place, agreed):
-        yield f"the table looks into {location} by {told}"
+    if (location, projection) != (place, expected):
+        yield f"the table reads {location} by {projection}"
     if "\nPARTITIONED BY (account STRING, region STRING, day STRING)\n" not in definition:
-        yield "the table has other parts"
+        yield "the table has other partition columns"
 
 
 QUERIES = {
@@ -863,42 +863,42 @@ QUERIES = {
 }
 
 
-def the_dashboard_shows_what_there_is(stack):
+def the_dashboard_is_correct(stack):
     dashboards = list(stack.of_type("AWS::CloudWatch::Dashboard").values())
     if len(dashboards) != (stack.values["Dashboard"] == "true"):
         yield f"{len(dashboards)} dashboards"
     for made in dashboards:
-        # Dashboards are the account's in all regions.
+        # Names of dashboards are unique in an account over all regions.
         if made["Properties"]["DashboardName"] != f"watch-{stack.place[1]}":
-            yield f"it is called {made['Properties']['DashboardName']}"
+            yield f"the name of the dashboard is {made['Properties']['DashboardName']}"
         try:
             widgets = json.loads(made["Properties"]["DashboardBody"])["widgets"]
-        except ValueError as wrong:
-            yield f"its body is no JSON: {wrong}"
+        except ValueError as error:
+            yield f"the body of the dashboard is not JSON: {error}"
             return
-        taken = set()
+        occupied = set()
         for widget in widgets:
             spots = {
                 (column, row)
                 for column in range(widget["x"], widget["x"] + widget["width"])
                 for row in range(widget["y"], widget["y"] + widget["height"])
             }
-            if taken & spots or max(spots)[0] > 23:
-                yield f"there is no place at {min(spots)}"
-            taken |= spots
-            yield from of_widget(stack, widget["type"], widget["properties"])
+            if occupied & spots or max(spots)[0] > 23:
+                yield f"widgets overlap or are too wide at {min(spots)}"
+            occupied |= spots
+            yield from widget_complaints(stack, widget["type"], widget["properties"])
         if not any(widget["type"] == "custom" for widget in widgets):
-            yield "no clusters are in it"
-        said = " ".join(widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text")
+            yield "the dashboard has no widget with clusters"
+        text = " ".join(widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text")
         for title in QUERIES.values():
-            if title not in said:
-                yield f"it does not say that there is the query {title}"
+            if title not in text:
+                yield f"no text widget names the query {title}"
 
 
-def of_widget(stack, kind, properties):
-    """Yields what a widget of the dashboard names that is not there."""
+def widget_complaints(stack, kind, properties):
+    """Yields complaints about a widget of the dashboard that names missing things."""
     if kind == "log":
-        yield "a query runs whenever somebody looks, and is billed by what it reads"
+        yield "a log widget runs a query at each view, which is billed by the data read"
         return
     if kind == "text":
         for heading in re.findall(r"`#([^`]*)`", properties["markdown"]):
@@ -922,38 +922,38 @@ def of_widget(stack, kind, properties):
             if expression == [f"units / 1000000 * {stack.values['WriteUnitPrice']}"]:
                 costs.append(expression)
                 continue
-            yield from of_search(stack, *expression) if expression else of_metric(
+            yield from search_complaints(stack, *expression) if expression else metric_complaints(
                 stack, named[0], named[1], dict(zip(named[2::2], named[3::2]))
             )
         ids = [one.get("id") for metric in properties["metrics"] for one in metric if isinstance(one, dict)]
         if len(costs) != ("units" in ids and stack.values["WriteUnitPrice"] != ""):
-            yield f"{properties['title']} says what {len(costs)} things cost"
+            yield f"{properties['title']} has {len(costs)} cost expressions"
 
 
-def of_search(stack, expression):
-    """Yields what is wrong with a search: it finds the metrics of the sinks and of the filters, whichever there are."""
+def search_complaints(stack, expression):
+    """Yields complaints about a search expression, which has to find the metrics of all sinks or all filters."""
     form = r"""SEARCH\('\{([\w/,]+)\} MetricName="(\w+)" (?:FilterName|Stack)="([\w-]+)"', '(?:Sum|Maximum)', \d+\)"""
     schema, metric, name = re.fullmatch(form, expression).groups()
     namespace, *dimensions = schema.split(",")
     if namespace == OURS:
-        if (dimensions, name) != (["Sink", "Stack"], "watch") or metric not in WRITTEN["SinkReport"]:
-            yield f"nobody writes {metric} of {dimensions} and {name}"
+        if (dimensions, name) != (["Sink", "Stack"], "watch") or metric not in WRITTEN["Sink"]:
+            yield f"nothing writes {metric} of {dimensions} and {name}"
         return
-    known, names = OF_AWS.get(namespace, ((), ()))
-    if metric not in known or set(dimensions) != set(names) or name != "watch-ingest":
+    metrics, names = OF_AWS.get(namespace, ((), ()))
+    if metric not in metrics or set(dimensions) != set(names) or name != "watch-ingest":
         yield f"there is no {metric} of {name} in {namespace}"
 
 
-def of_metric(stack, namespace, metric, dimensions):
-    """Yields what is wrong with a metric: that nobody writes it, or not with these dimensions."""
+def metric_complaints(stack, namespace, metric, dimensions):
+    """Yields complaints about a metric that nothing writes, or not with these dimensions."""
     if namespace == OURS:
-        of_sinks = metric in WRITTEN["SinkReport"]
-        there = [{"Stack": "watch", "Sink": sink} for sink in told(stack)] if of_sinks else [{"Stack": "watch"}]
-        if dimensions not in there or not (of_sinks or metric in WRITTEN["IngestReport"] | WRITTEN["InspectionReport"]):
-            yield f"nobody writes {metric} of {dimensions}"
+        of_sinks = metric in WRITTEN["Sink"]
+        there = [{"Stack": "watch", "Sink": sink} for sink in active_sinks(stack)] if of_sinks else [{"Stack": "watch"}]
+        if dimensions not in there or not (of_sinks or metric in WRITTEN["Ingest"] | WRITTEN["Inspection"]):
+            yield f"nothing writes {metric} of {dimensions}"
         return
-    known, names = OF_AWS.get(namespace, ((), ()))
-    if metric not in known or set(dimensions) != set(names):
+    metrics, names = OF_AWS.get(namespace, ((), ()))
+    if metric not in metrics or set(dimensions) != set(names):
         yield f"AWS has no {metric} of {sorted(dimensions)} in {namespace}"
     values = {
         "FunctionName": [f"<{name}>" for name in stack.of_type("AWS::Lambda::Function")],
@@ -967,7 +967,7 @@ def of_metric(stack, namespace, metric, dimensions):
             yield f"there is no {name} {value}"
 
 
-# What AWS counts, and by which dimensions.
+# The metrics of AWS by namespace, with their dimensions.
 OF_AWS = {
     "AWS/DynamoDB": (["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"], ["TableName"]),
     "AWS/Lambda": (["AsyncEventAge", "AsyncEventsDropped", "DestinationDeliveryFailures", "Errors"], ["FunctionName"]),
@@ -979,16 +979,16 @@ OURS = "CloudTrailInspector"
 
 
 def _written():
-    """Returns the metrics that the source has, by the report that writes them: of an ingest, of a sink, of an inspection."""
+    """Returns the metrics in the source by report: of ingest, of a sink, of an inspection; and the classes of errors."""
     source = (ROOT / "src" / "clusters" / "report.rs").read_text(encoding="utf-8")
     constants = dict(re.findall(r'const (\w+): &str = "(\w+)"', source))
     body = lambda of: re.findall(rf"(?ms)^{of} .*?{{$(.*?)^}}$", source)[0]
     written = {}
-    for of in ("IngestReport", "SinkReport", "InspectionReport"):
-        named = re.findall(r'(?:count|gauge)\(\s*(?:"(\w+)"|([A-Z_]+))', body(f"impl {of}"))
+    for of in ("Ingest", "Sink", "Inspection"):
+        named = re.findall(r'(?:count|gauge)\(\s*(?:"(\w+)"|([A-Z_]+))', body(f"impl {of}Report"))
         written[of] = {name or constants[constant] for name, constant in named}
     classes = re.findall(r'"Errors(\w+)"', body(r"fn errors_of\(class: Class\)"))
-    written["IngestReport"] |= {f"Errors{name}" for name in classes}
+    written["Ingest"] |= {f"Errors{name}" for name in classes}
     return written, classes
 
 
@@ -997,12 +997,12 @@ PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 
 
-def what_does_not_go_together_is_refused(stack):
+def invalid_combinations_are_refused(stack):
     yield from stack.refusals()
-    for wrong, says in REFUSED:
-        refusals = type(stack)(stack.text, stack.place, **wrong).refusals()
-        if not any(says in one for one in refusals):
-            yield f"{wrong} is not refused"
+    for parameters, message in REFUSED:
+        refusals = type(stack)(stack.text, stack.place, **parameters).refusals()
+        if not any(message in one for one in refusals):
+            yield f"{parameters} is not refused"
 
 
 SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:guance-AbCdEf"
@@ -1023,10 +1023,11 @@ REFUSED = [
 ]
 
 
-# What rules are made of.
+# Helpers of the rules.
 PARTS = (
-    told, called, shown, groups, group_arns, every_log_group, waits, topic, may, allowed, of_function, of_asking, tersely, keys, table, of_alarms,
-    read_metrics, of_metric, of_widget, of_search, of_table, maps_asked,
+    active_sinks, scheduled_roles, has_dashboard, groups, group_arns, every_log_group, dependencies, topic, role_statements,
+    expected_permissions, common_permissions, key_lookup_permissions, summaries, leading_keys, table, expected_alarms,
+    read_metrics, metric_complaints, widget_complaints, search_complaints, athena_table_complaints, map_lookups,
 )
 RULES = [
     rule
