@@ -73,7 +73,7 @@ def main():
     if not given.count_only:
         sets = [corpora.own(binary, cache), corpora.larger(cache, given.corpus)]
         sets = [corpus for corpus in sets if corpus]
-        report = [told(given.rounds), "", *floor_table(dist, scan, sets, given.rounds)]
+        report = [measured_on(given.rounds), "", *floor_table(dist, scan, sets, given.rounds)]
         report += jobs_lines(binary, sets, given.rounds)
         report += ["", *readers_table(dist / "examples" / "members", sets, given.rounds)]
         if given.peers and (python := peers.installed(cache)):
@@ -159,9 +159,9 @@ def readers_table(members, sets, rounds):
         "|---|---|---|---|",
     ]
     for corpus in sets:
-        told = json.loads(measure.run([members, rounds, corpus.folder / "trail"]).output)
+        result = json.loads(measure.run([members, rounds, corpus.folder / "trail"]).output)
         for work, title in READ.items():
-            took = told["nanoseconds_each"][work]
+            took = result["nanoseconds_each"][work]
             ours = took[READERS[0]]
             cells = [f"{took[reader]:.0f} ns ({took[reader] / ours:.2f}×)" for reader in READERS]
             lines.append(f"| {corpus.name}: {title} | {' | '.join(cells)} |")
@@ -178,10 +178,10 @@ def peers_table(corpus, rows):
     ]
 
 
-def told(rounds):
+def measured_on(rounds):
     """Returns a sentence about the machine and the date of the measurement."""
     return (f"Measured {datetime.date.today()} on {processor()}, {os.cpu_count()} cores: medians "
-            f"of {rounds} rounds, with the least and the greatest.")
+            f"of {rounds} rounds, with minimum and maximum.")
 
 
 def processor():

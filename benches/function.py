@@ -35,8 +35,8 @@ CLUSTERS_IN_BATCH = 8
 EVENTS_IN_FULL = 8000
 BOMB_BYTES = 770 << 20
 MB = 1_000_000
-# Time limit of one invocation; the function gets the same deadline.
-PATIENCE = 120
+# Time limit of one invocation in seconds; the function gets the same deadline.
+TIMEOUT_SECONDS = 120
 
 
 class Aws(http.server.ThreadingHTTPServer):
@@ -47,10 +47,10 @@ class Aws(http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.invocations = queue.Queue()
-        self.asked = queue.Queue()
+        self.requests = queue.Queue()
         self.answers = queue.Queue()
         self.calls = collections.Counter()
-        self.given = 0
+        self.count = 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -75,16 +75,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         aws = self.server
         if not self.path.endswith("/invocation/next"):
             return self.answer(b"")
-        aws.asked.put(True)
+        aws.requests.put(True)
         body = aws.invocations.get()
         if body is None:
             self.close_connection = True
             return None
-        aws.given += 1
+        aws.count += 1
         return self.answer(
             body,
-            Lambda_Runtime_Aws_Request_Id=f"request-{aws.given}",
-            Lambda_Runtime_Deadline_Ms=str(int((time.time() + PATIENCE) * 1000)),
+            Lambda_Runtime_Aws_Request_Id=f"request-{aws.count}",
+            Lambda_Runtime_Deadline_Ms=str(int((time.time() + TIMEOUT_SECONDS) * 1000)),
             Lambda_Runtime_Invoked_Function_Arn="arn:aws:lambda:eu-central-1:111122223333:function:i",
         )
 
@@ -130,7 +130,7 @@ class Function:
         }
         self.child = subprocess.Popen([binary], env=environment, stdout=subprocess.DEVNULL,
                                       stderr=subprocess.DEVNULL)
-        self.aws.asked.get(timeout=PATIENCE)
+        self.aws.requests.get(timeout=TIMEOUT_SECONDS)
 
     def __enter__(self):
         return self
@@ -145,10 +145,10 @@ class Function:
     def invoke(self, event):
         """Invokes the function, and returns when it requests the next invocation; an error ends the benchmark."""
         self.aws.invocations.put(event)
-        kind, body = self.aws.answers.get(timeout=PATIENCE)
+        kind, body = self.aws.answers.get(timeout=TIMEOUT_SECONDS)
         if kind != "response":
             sys.exit(f"bench-lambda: an invocation failed: {body.decode()[:500]}")
-        self.aws.asked.get(timeout=PATIENCE)
+        self.aws.requests.get(timeout=TIMEOUT_SECONDS)
 
     def cpu(self):
         """Returns the CPU time of all threads of the program, in seconds."""
@@ -250,22 +250,22 @@ def start(binary):
 def batches(binary):
     """Measures many batches, one after another in one process."""
     with Function(binary) as function:
-        taken = []
+        times = []
         for number in range(BATCHES):
             before = function.cpu()
             function.invoke(batch(number))
-            taken.append((function.cpu() - before) * 1e3)
+            times.append((function.cpu() - before) * 1e3)
         calls = function.aws.calls
         memory = function.memory("VmRSS") / MB
-    warm = taken[WARM_UP:]
+    warm = times[WARM_UP:]
     rows = [
         row(f"a batch of {EVENTS_IN_BATCH} events, CPU (median)", statistics.median(warm), "ms",
             0.5),
         row(f"memory after {BATCHES} batches", memory, "MB", 16),
-        row("the first batch, CPU", taken[0], "ms", None),
+        row("the first batch, CPU", times[0], "ms", None),
     ]
-    told = ", ".join(f"{name} {count / BATCHES:.2f}" for name, count in sorted(calls.items()))
-    return rows, f"Calls for each batch: {told or 'none'}."
+    calls_each = ", ".join(f"{name} {count / BATCHES:.2f}" for name, count in sorted(calls.items()))
+    return rows, f"Calls for each batch: {calls_each or 'none'}."
 
 
 def full(binary):
@@ -292,12 +292,12 @@ def bomb(binary):
         function.invoke(batch(0))
         base, before = function.memory("VmHWM"), function.cpu()
         function.invoke(packed(data.getvalue()))
-        kept = function.aws.calls["PutObject"]
+        stored = function.aws.calls["PutObject"]
         return [
             row(f"a bomb of {BOMB_BYTES >> 20} MiB, memory above the base",
                 (function.memory("VmHWM") - base) / MB, "MB", 16 * 1024 * 1024 / MB),
             row("a bomb, CPU", (function.cpu() - before) * 1e3, "ms", None),
-        ], f"The bomb was kept aside: {'yes' if kept == 1 else 'no'}."
+        ], f"The bomb was stored in quarantine: {'yes' if stored == 1 else 'no'}."
 
 
 def size(binary):
@@ -318,7 +318,7 @@ def main():
     parser.add_argument("--target", type=pathlib.Path, required=True, help="Cargo's target folder")
     binary = parser.parse_args().target / "lambda" / "bootstrap"
     if not os.access(binary, os.X_OK):
-        sys.exit(f"bench-lambda: {binary} is not there; run `make bench-lambda`")
+        sys.exit(f"bench-lambda: {binary} does not exist; run `make bench-lambda`")
     rows, notes = [], []
     rows += start(binary)
     batch_rows, note = batches(binary)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-# The peak memory of a child starts at that of its parent, so a small program starts it.
+# The peak memory of a child process starts at that of its parent, so a small program starts it.
 LAUNCHER = """
 import json, os, sys, time
 start = time.perf_counter()

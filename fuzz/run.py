@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Feeds the fuzzer's targets made-up input for some time; what is found fails, and stays found.
+"""Runs the fuzz targets for some time each; fails if a target finds a failing input, and saves the input.
 
 Usage: run.py --time SECONDS [--target NAME] [--sanitizer NAME]
-Each target begins with the seeds in `fuzz/corpus` and with what earlier runs found interesting,
-which is kept in `fuzz/target/found`. Exit codes: 0 nothing found, 1 a finding; how to repeat it is
+Each target starts with the seeds in `fuzz/corpus` and with the inputs of earlier runs in
+`fuzz/target/found`. Exit codes: 0 nothing found, 1 a failing input; the command to repeat it is
 printed.
 """
 
@@ -16,9 +16,9 @@ import subprocess
 import sys
 
 FUZZ = pathlib.Path("fuzz")
-# The longest inputs; what is beyond is more of the same, and slower.
+# The longest inputs in bytes of each target; longer inputs are slower and find nothing more.
 TARGETS = {"reader": 8192, "splitter": 4096, "templater": 2560, "redactor": 1024, "explain": 8192}
-# Inputs that take longer than a second or more memory than the engine ever should are findings.
+# An input that needs more than one second, or more memory than the program may use, is a failing input.
 LIMITS = ["-timeout=1", "-rss_limit_mb=256"]
 FIXTURES = pathlib.Path("tests/fixtures/records")
 
@@ -26,8 +26,8 @@ FIXTURES = pathlib.Path("tests/fixtures/records")
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--time", type=int, default=60, help="seconds for each target")
-    parser.add_argument("--target", choices=TARGETS, help="this one only")
-    parser.add_argument("--sanitizer", default="none", help="address, for code that is unsafe")
+    parser.add_argument("--target", choices=TARGETS, help="run only this target")
+    parser.add_argument("--sanitizer", default="none", help="sanitizer: none, or address for unsafe code")
     given = parser.parse_args()
     if shutil.which("cargo-fuzz") is None:
         sys.exit("fuzz: cargo-fuzz is not installed; cargo install cargo-fuzz")
@@ -37,12 +37,12 @@ def main():
 
 
 def fuzz(target, seconds, sanitizer):
-    """Runs one target; `False` says that it found something."""
-    kept = FUZZ / "target" / "found" / target
-    kept.mkdir(parents=True, exist_ok=True)
-    log = kept.with_suffix(".log")
-    # The first folder takes what is interesting, the others are only read.
-    folders = [kept, FUZZ / "corpus" / target, FIXTURES]
+    """Runs one target; returns whether it found nothing."""
+    corpus = FUZZ / "target" / "found" / target
+    corpus.mkdir(parents=True, exist_ok=True)
+    log = corpus.with_suffix(".log")
+    # The fuzzer writes new inputs to the first folder, and only reads the others.
+    folders = [corpus, FUZZ / "corpus" / target, FIXTURES]
     command = [*cargo(), "fuzz", "run", "--sanitizer", sanitizer, target, *folders, "--",
                *LIMITS, f"-max_len={TARGETS[target]}", f"-max_total_time={seconds}",
                f"-dict={FUZZ / 'cloudtrail.dict'}", "-print_final_stats=1"]
@@ -58,15 +58,15 @@ def fuzz(target, seconds, sanitizer):
     if not crash:
         print(f"fuzz: {target}: did not run, see {log}\n{text[-2000:]}")
         return False
-    tell(target, sanitizer, crash[1], text)
+    report(target, sanitizer, crash[1], text)
     return False
 
 
-def tell(target, sanitizer, crash, text):
-    """Says what was found and how to repeat it."""
-    said = re.search(r"panicked at .*(?:\n.*){0,4}", text)
+def report(target, sanitizer, crash, text):
+    """Prints the failing input and the commands to repeat, shorten and keep it."""
+    message = re.search(r"panicked at .*(?:\n.*){0,4}", text)
     print(f"fuzz: {target}: found {crash}")
-    print(said[0] if said else "\n".join(re.findall(r"==\d+== ?ERROR.*", text)))
+    print(message[0] if message else "\n".join(re.findall(r"==\d+== ?ERROR.*", text)))
     shown = " ".join(cargo() if has_nightly() else ["RUSTC_BOOTSTRAP=1", *cargo()])
     print(f"  repeat:  {shown} fuzz run --sanitizer {sanitizer} {target} {crash}")
     print(f"  shorten: {shown} fuzz tmin --sanitizer {sanitizer} {target} {crash}")
@@ -81,15 +81,15 @@ def has_nightly():
 
 
 def cargo():
-    """Returns how to call Cargo; cargo-fuzz needs what only a nightly toolchain may do."""
+    """Returns the Cargo command; cargo-fuzz needs features of a nightly toolchain."""
     return ["cargo", "+nightly"] if has_nightly() else ["cargo"]
 
 
 def environment():
-    """Returns the environment; without a nightly toolchain the stable one is let do the same."""
-    # Freed memory that the address sanitizer holds back must not count as the engine's.
+    """Returns the environment; without a nightly toolchain, nightly features are allowed in the stable one."""
+    # Freed memory that the address sanitizer retains must not count for the memory limit.
     environment = {**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=8"}
-    # The fuzzer's own target folder keeps what it builds apart from the product.
+    # The fuzzer uses its own target folder, so that its builds do not replace those of the program.
     environment.pop("CARGO_TARGET_DIR", None)
     if not has_nightly():
         environment["RUSTC_BOOTSTRAP"] = "1"

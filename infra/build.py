@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Builds the function's binary for the processor and the C library of Lambda, and puts it where SAM wants it.
+"""Builds the binary of the functions for the processor and the C library of Lambda, and copies it to SAM's folder.
 
-For this machine's own processor cargo is enough, unless its C library is newer than Lambda's. Otherwise
-cargo-lambda builds with zig's linker; both come from PyPI into an environment of their own.
+Cargo alone builds for the processor of this machine, unless its C library is newer than Lambda's. Otherwise cargo-lambda
+builds with the linker of zig. Both come from PyPI into their own environment.
 
-SAM does not tell for which processor. So it is what the third argument says, or else what the last guided
-deployment left in samconfig.toml, or else the template's default.
+SAM does not pass the processor. It is the third argument, else the value of the last guided deployment in samconfig.toml,
+else the default of the template.
 
 Usage: build.py TARGET ARTIFACTS [ARCHITECTURE]
-       TARGET is the folder of cargo, ARTIFACTS the folder of SAM, ARCHITECTURE arm64 or x86_64
-Takes the profile of cargo from PROFILE, which is "lambda" unless tests say otherwise.
+       TARGET is Cargo's target folder, ARTIFACTS the output folder of SAM, ARCHITECTURE arm64 or x86_64
+The environment variable PROFILE is Cargo's profile; the default is "lambda".
 Exit codes: 0 built, 1 failed, 2 wrong usage.
 """
 
@@ -24,23 +24,23 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 BINARY = "bootstrap"
-# Of cargo. "dev" is what the tests have built already, which saves minutes.
+# Cargo's profile. The tests use "dev", which they have built already; that saves minutes.
 PROFILE = os.environ.get("PROFILE") or "lambda"
 FOLDER = {"dev": "debug"}.get(PROFILE, PROFILE)
-# What to build, and how. The tests need more features of some dependencies than the program does, and "cargo build" would
-# build those dependencies, and all above them, once more; "cargo test --no-run" takes them as they are.
+# The tests enable more features of some dependencies than the program. For "dev", "cargo build" would compile these and all
+# crates that depend on them once more; "cargo test --no-run" uses them as the tests have built them.
 OPTIONS = ["--locked", "--profile", PROFILE, "--bin", BINARY, "--no-default-features", "--features", "function"]
 BUILD = ["test", "--locked", "--no-run", "--test", "it"] if PROFILE == "dev" else ["build", *OPTIONS]
 
-# The name of a processor for Rust and its number in the head of an ELF file.
+# The processors: name for Rust, and e_machine in the ELF header.
 PROCESSORS = {"arm64": ("aarch64", 183), "x86_64": ("x86_64", 62)}
 
-# Amazon Linux 2023 has glibc 2.34; a binary that asks for a newer one does not start.
+# Amazon Linux 2023 has glibc 2.34; a binary that requires a newer version does not start.
 GLIBC_MINOR_MAX = 34
 
 
 def build(architecture, target):
-    """Returns the path of the binary, built."""
+    """Builds the binary and returns its path."""
     rust, _ = PROCESSORS[architecture]
     if platform.system() == "Linux" and platform.machine() == rust:
         cargo(BUILD, target)
@@ -49,7 +49,7 @@ def build(architecture, target):
             return built
         print("the C library of this machine is newer than Lambda's; building again against an older one")
     triple = f"{rust}-unknown-linux-gnu"
-    # Its own choice of a folder would be that of the profile.
+    # By default cargo-lambda would use the folder of the profile.
     folder = target / "cargo-lambda" / architecture
     command = ["lambda", "build", "--target", f"{triple}.2.{GLIBC_MINOR_MAX}", "--lambda-dir", str(folder)]
     cargo([*command, *OPTIONS], target, tools(target))
@@ -58,44 +58,44 @@ def build(architecture, target):
 
 def cargo(command, target, tools=None):
     path = os.environ["PATH"] if tools is None else f"{tools}{os.pathsep}{os.environ['PATH']}"
-    # What make says to its own children is not meant for those of cargo.
+    # Flags of make must not reach builds that Cargo starts.
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")}
     environment |= {"CARGO_TARGET_DIR": str(target), "PATH": path}
     command = ["cargo", *command]
     if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode != 0:
-        sys.exit(f"build.py: {' '.join(command)} failed; what it says is above")
+        sys.exit(f"build.py: {' '.join(command)} failed; see its messages above")
 
 
 def tools(target):
-    """Returns the folder of the commands that build for another machine."""
+    """Creates the environment for builds for other machines, and returns the folder of its commands."""
     command = [sys.executable, HERE / "tools" / "environment.py", "cross", target / "venv"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
-        sys.exit("build.py: without cargo-lambda this machine builds for its own processor only; why is said above")
+        sys.exit("build.py: without cargo-lambda this machine can only build for its own processor; see the reason above")
     return done.stdout.strip()
 
 
 def glibc_minor(path):
-    """Returns the newest version 2.x of glibc that a binary asks for, 0 if none."""
+    """Returns x of the newest glibc version 2.x that a binary requires; 0 if none."""
     return max((int(minor) for minor in re.findall(rb"GLIBC_2\.(\d+)", path.read_bytes())), default=0)
 
 
 def complaint(path, architecture):
-    """Returns why Lambda would not start a binary, or nothing."""
+    """Returns why Lambda cannot start a binary; None if it can."""
     _, number = PROCESSORS[architecture]
     if not path.exists():
-        return f"{path} is where the binary should be, and is not"
+        return f"the binary {path} does not exist"
     with path.open("rb") as file:
-        head = file.read(20)
-    if head[:4] != b"\x7fELF" or int.from_bytes(head[18:20], "little") != number:
-        return f"{path} is no binary for {architecture}"
+        header = file.read(20)
+    if header[:4] != b"\x7fELF" or int.from_bytes(header[18:20], "little") != number:
+        return f"{path} is not a binary for {architecture}"
     if glibc_minor(path) > GLIBC_MINOR_MAX:
-        return f"{path} asks for glibc 2.{glibc_minor(path)}, Lambda has 2.{GLIBC_MINOR_MAX}"
+        return f"{path} requires glibc 2.{glibc_minor(path)}, Lambda has 2.{GLIBC_MINOR_MAX}"
     return None
 
 
-def deployed_to():
-    """Returns the processor that the parameters of the next deployment name."""
+def default_architecture():
+    """Returns the processor of the next deployment: from samconfig.toml, else the default of the template."""
     saved = re.search(r"\bArchitecture=\W*(\w+)", (ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     template = (ROOT / "template.yaml").read_text(encoding="utf-8")
     default = re.search(r"(?m)^  Architecture:\n(?:    .*\n)*?    Default: (\w+)$", template)
@@ -104,16 +104,16 @@ def deployed_to():
 
 def main(arguments):
     arguments = [argument for argument in arguments if argument]
-    architecture = arguments[2] if len(arguments) == 3 else deployed_to()
+    architecture = arguments[2] if len(arguments) == 3 else default_architecture()
     if len(arguments) not in (2, 3) or architecture not in PROCESSORS:
         print(__doc__, file=sys.stderr)
         return 2
     target, artifacts = (pathlib.Path(argument) for argument in arguments[:2])
     target = target.resolve()
     built = build(architecture, target)
-    wrong = complaint(built, architecture)
-    if wrong:
-        print(f"build.py: {wrong}", file=sys.stderr)
+    problem = complaint(built, architecture)
+    if problem:
+        print(f"build.py: {problem}", file=sys.stderr)
         return 1
     artifacts.mkdir(parents=True, exist_ok=True)
     shutil.copy2(built, artifacts / BINARY)

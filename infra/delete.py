@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Deletes a stack with the SAM CLI, and says what stays and how to remove that too.
+"""Deletes a stack with the SAM CLI, and prints which data stays and how to delete it.
 
-Usage: delete.py SAM NAME [OPTION...]    the command of the SAM CLI, the name of the stack, more options of "sam delete"
-Exit codes: 0 deleted, 1 not, 2 wrong usage.
+Usage: delete.py SAM NAME [OPTION...]    the SAM CLI, the name of the stack, more options of "sam delete"
+Exit codes: 0 deleted, 1 not deleted, 2 wrong usage.
 """
 
 import json
 import subprocess
 import sys
 
-STAYS = """
+REMAINING = """
 The stack {name} is deleted. Its data are kept, and AWS charges for their storage:
 
   table   {table}
@@ -33,7 +33,7 @@ If you used the Athena queries, their table is kept as well. To delete it, run i
   DROP TABLE cloudtrail_{table_of_athena}
 """
 
-NOT_TOLD = """
+NO_OUTPUTS = """
 The outputs of the stack could not be read, so it is not known whether it has left data. A stack whose first deployment failed keeps
 nothing; otherwise look for its table and its bucket in the AWS console.
 """
@@ -44,26 +44,26 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     sam, name, *options = arguments
-    kept = outputs(sam, name, options)
+    remaining = outputs(sam, name, options)
     done = subprocess.run([sam, "delete", "--stack-name", name, *options], check=False)
     if done.returncode != 0:
         return 1
-    if kept is None:
-        print(NOT_TOLD)
+    if remaining is None:
+        print(NO_OUTPUTS)
     else:
-        table, bucket = kept
-        print(STAYS.format(name=name, table=table, bucket=bucket, table_of_athena=name.replace("-", "_")))
+        table, bucket = remaining
+        print(REMAINING.format(name=name, table=table, bucket=bucket, table_of_athena=name.replace("-", "_")))
     return 0
 
 
 def outputs(sam, name, options):
-    """Returns the names of table and bucket, nothing where the stack has none."""
+    """Returns the names of the table and the bucket; None if the outputs do not have them."""
     region = [part for at in range(len(options)) if options[at] in ("--region", "--profile") for part in options[at : at + 2]]
     command = [sam, "list", "stack-outputs", "--stack-name", name, "--output", "json", *region]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
-        told = {one["OutputKey"]: one["OutputValue"] for one in json.loads(done.stdout)}
-        return told["TableName"], told["BucketName"]
+        found = {one["OutputKey"]: one["OutputValue"] for one in json.loads(done.stdout)}
+        return found["TableName"], found["BucketName"]
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Counts, without the engine, the events that failed: an independent check of its books.
+"""Counts failed events without the program, to check its totals independently.
 
 Reads trail files and JSON lines below the folders given and prints one line:
 records read, failing records, distinct failing events, dry runs.
@@ -30,7 +30,7 @@ for folder in sys.argv[1:]:
     for path in sorted(pathlib.Path(folder).rglob("*.gz")):
         for event in records(path):
             read += 1
-            # What has no event source called no API: an Insight, a digest.
+            # Records without event source, such as Insights and digests, are not API calls.
             if not event.get("eventSource") or not failed(event):
                 continue
             if (event.get("errorCode") or "").endswith("DryRunOperation"):

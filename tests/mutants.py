@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Breaks the program on purpose, one place at a time, and expects the property that is for it to fail.
+"""Breaks the program in one place after the other, and checks that the property test for this place fails.
 
-The properties run in their short form, as in `make test`, so this shows that the short form is enough. The
-tree is copied into TARGET/mutants and broken there; nothing is changed where it is developed.
+The property tests run in their short form, as in `make test`, so this shows that the short form is enough. The tree is
+copied into TARGET/mutants and changed there; the working tree is not changed.
 
 Usage: mutants.py TARGET [NAME…]    TARGET is Cargo's folder; without names, all mutants
-       mutants.py --check           looks only whether each place is there, once
-       mutants.py --list            prints the mutants and what has to fail
-Exit codes: 0 all were killed; 1 one survived, or the table is wrong; 2 wrong usage.
+       mutants.py --check           checks only that each place exists exactly once
+       mutants.py --list            prints the mutants and the tests that must fail
+Exit codes: 0 all mutants were killed; 1 a mutant survived, or the table is wrong; 2 wrong usage.
 """
 
 import collections
@@ -21,13 +21,13 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
-# What ran so long without an end does not go well either.
+# A test that runs longer counts as failed.
 TIMEOUT_SECONDS = 900
 BUILD_SECONDS = 7200
 
-# Shrinking is for people, and a seed that is kept would help the next mutant's test.
+# No shrinking, which only helps people, and no saved seeds, which would help the test of the next mutant.
 QUIET = {"PROPTEST_MAX_SHRINK_ITERS": "0", "PROPTEST_DISABLE_FAILURE_PERSISTENCE": "1"}
-# What is set for other tests is not meant for these, and a mutant need not please clippy.
+# Settings of other tests must not change these, and mutants are not checked with clippy.
 UNSET = ("EFFORT", "PROPTEST_CASES", "PROPTEST_RNG_SEED", "AWS_ENDPOINT_URL", "RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS")
 
 IT = ("--test", "it")
@@ -36,12 +36,12 @@ RECORDS = ("-p", "records", "--lib")
 Mutant = collections.namedtuple("Mutant", "name file text instead suite test")
 
 MUTANTS = [
-    # What arrives in any order, any number of times, counts once.
+    # Events count once, in any order and with any repetitions.
     Mutant(
         "one-id-last-one-wins",
         "src/clusters/lib.rs",
-        "if sighting < *known.get() {",
-        "if sighting != *known.get() {",
+        "if sighting < *stored.get() {",
+        "if sighting != *stored.get() {",
         IT,
         "laws::one_id_with_two_contents_counts_once_in_any_order",
     ),
@@ -89,12 +89,12 @@ MUTANTS = [
     Mutant(
         "first-seen-stays",
         "src/aws/dynamodb/commit.rs",
-        "let is_earlier = |at: &EventTime| head.first.is_none_or(|first| *at < first);",
-        "let is_earlier = |_: &EventTime| head.first.is_none();",
+        "let is_earlier = |at: &Timestamp| cluster_item.first.is_none_or(|first| *at < first);",
+        "let is_earlier = |_: &Timestamp| cluster_item.first.is_none();",
         IT,
         "pipeline::whatever_comes_too_late_counts_once_and_no_life_is_out_of_order",
     ),
-    # A record says the same however it is written.
+    # A record has the same meaning in every notation.
     Mutant(
         "repeat-in-spite-of-its-end",
         "src/records/record_template.rs",
@@ -103,12 +103,12 @@ MUTANTS = [
         IT,
         "laws::what_is_remembered_changes_nothing",
     ),
-    # Lives follow one another.
+    # The episodes of a cluster follow one another.
     Mutant(
         "opened-at-the-watermark",
         "src/aws/dynamodb/commit.rs",
-        "comes_back && Some(*at) > head.watermark;",
-        "comes_back && Some(*at) >= head.watermark;",
+        "comes_back && Some(*at) > cluster_item.watermark;",
+        "comes_back && Some(*at) >= cluster_item.watermark;",
         IT,
         "dynamodb::a_recovered_cluster_comes_back_for_a_later_event_alone_and_once",
     ),
@@ -123,8 +123,8 @@ MUTANTS = [
     Mutant(
         "the-same-life-again",
         "src/aws/dynamodb/commit.rs",
-        "writes.extend(self.regressed(*cluster, epoch + 1, at));",
-        "writes.extend(self.regressed(*cluster, epoch, at));",
+        "writes.extend(self.episode_writes(*cluster, episode + 1, at));",
+        "writes.extend(self.episode_writes(*cluster, episode, at));",
         IT,
         "pipeline::whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing",
     ),
@@ -136,7 +136,7 @@ MUTANTS = [
         IT,
         "pipeline::whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing",
     ),
-    # A row for each alert and sink.
+    # There is one outbox row for each alert and sink.
     Mutant(
         "one-id-for-all-episodes",
         "src/alerts/alert.rs",
@@ -153,7 +153,7 @@ MUTANTS = [
         IT,
         "deliver::two_runs_side_by_side_send_no_row_twice",
     ),
-    # What was missed comes in afterwards.
+    # Missed events are processed later.
     Mutant(
         "removed-before-it-is-committed",
         "src/service/ingest/redrive.rs",
@@ -170,7 +170,7 @@ MUTANTS = [
         IT,
         "redrive::whatever_redrives_and_backfills_run_in_whatever_way_each_event_counts_once",
     ),
-    # What is sent reads back as it was meant.
+    # Sent text is read back unchanged.
     Mutant(
         "backslash-in-a-field",
         "src/alerts/guance/line_protocol.rs",
@@ -187,7 +187,7 @@ MUTANTS = [
         IT,
         "wire::random_points_come_back_as_they_were_written",
     ),
-    # Secrets do not survive, and messages that differ in values alone are one.
+    # Secrets are removed, and messages that differ only in values have one template.
     Mutant(
         "a-word-for-a-secret",
         "src/records/redact.rs",
@@ -199,12 +199,12 @@ MUTANTS = [
     Mutant(
         "masked-once",
         "src/records/redact.rs",
-        "Some(masked) if masked != text => text = masked.into(),",
-        "Some(masked) => return masked.into(),",
+        "Some(changed) if changed != text => text = changed.into(),",
+        "Some(changed) => return changed.into(),",
         RECORDS,
         "redact::tests::card_numbers_in_a_row_are_all_masked",
     ),
-    # Hours are those of UTC.
+    # Hours are hours of UTC.
     Mutant(
         "hours-begin-later",
         "src/records/time.rs",
@@ -219,9 +219,9 @@ MUTANTS = [
         "let leap_days = (year + 3) / 4 + if month > 2 { leap_day } else { 0 };",
         "let leap_days = (year + 3) / 4 + if month > 3 { leap_day } else { 0 };",
         RECORDS,
-        "time::tests::the_usual_form_reads_as_any_form_does",
+        "time::tests::the_usual_form_is_read_like_any_form",
     ),
-    # No more clusters than the guard admits.
+    # The guard limits the number of new clusters.
     Mutant(
         "one-more-than-the-limit",
         "src/clusters/guard.rs",
@@ -233,25 +233,25 @@ MUTANTS = [
 ]
 
 
-def wrong_places():
-    """Returns what is wrong with the table."""
-    wrong = []
+def table_problems():
+    """Returns the problems of the table."""
+    problems = []
     for name, count in collections.Counter(mutant.name for mutant in MUTANTS).items():
         if count > 1:
-            wrong.append(f"{name}: {count} mutants have this name")
+            problems.append(f"{name}: {count} mutants have this name")
     for mutant in MUTANTS:
         path = ROOT / mutant.file
         count = path.read_text(encoding="utf-8").count(mutant.text) if path.exists() else 0
         if count != 1:
-            wrong.append(f"{mutant.name}: {mutant.file} has its text {count} times, not once: {mutant.text!r}")
+            problems.append(f"{mutant.name}: {mutant.file} has its text {count} times, not once: {mutant.text!r}")
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     rows = [f"| `{mutant.name}` | `{mutant.file}` | `{mutant.test}` |" for mutant in MUTANTS]
-    wrong.extend(f"CONTRIBUTING.md lacks the row {row}" for row in rows if row not in page)
-    return wrong
+    problems.extend(f"CONTRIBUTING.md lacks the row {row}" for row in rows if row not in page)
+    return problems
 
 
-def copied(folder):
-    """Copies the tree as it is being developed; what is the same already keeps its time."""
+def copy_tree(folder):
+    """Copies the working tree to a folder; unchanged files keep their modification time."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
     )
@@ -262,27 +262,27 @@ def copied(folder):
     for name in sorted(names):
         path, to = ROOT / name, folder / name
         if path.is_file():
-            put(to, path.read_bytes())
+            write_if_changed(to, path.read_bytes())
             to.chmod(path.stat().st_mode)
 
 
-def put(path, content):
+def write_if_changed(path, content):
     if not path.exists() or path.read_bytes() != content:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
 
 class Tests:
-    """The tests of the copied tree, with builds of their own."""
+    """The tests of the copied tree, with their own build folder."""
 
     def __init__(self, target):
         self.tree = target / "mutants" / "tree"
         self.environment = {name: value for name, value in os.environ.items() if name not in UNSET}
         self.environment |= QUIET | {"CARGO_TARGET_DIR": str(target / "mutants" / "target")}
-        copied(self.tree)
+        copy_tree(self.tree)
 
     def cargo(self, arguments, seconds):
-        """Runs cargo test; returns its exit code, None where it did not end, and what it said."""
+        """Runs cargo test; returns its exit code, or None after the time limit, and its output."""
         command = ["cargo", "test", "--locked", *arguments]
         with subprocess.Popen(
             command,
@@ -294,51 +294,51 @@ class Tests:
             start_new_session=True,
         ) as process:
             try:
-                said, _ = process.communicate(timeout=seconds)
+                output, _ = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
                 return None, ""
-            return process.returncode, said
+            return process.returncode, output
 
     def build(self, suite):
-        """Builds a suite; returns why that cannot be done."""
-        code, said = self.cargo([*suite, "--no-run"], BUILD_SECONDS)
+        """Builds a suite; returns the error, or None."""
+        code, output = self.cargo([*suite, "--no-run"], BUILD_SECONDS)
         if code == 0:
             return None
-        errors = [line for line in said.splitlines() if line.startswith("error")]
-        return errors[0] if errors else f"cargo says {said.strip()[-300:]!r}"
+        errors = [line for line in output.splitlines() if line.startswith("error")]
+        return errors[0] if errors else f"cargo printed {output.strip()[-300:]!r}"
 
     def run(self, mutants):
-        """Returns how many tests passed and which failed; of one without an end, that."""
+        """Returns the number of passed tests and the names of failed ones, or a message if the tests did not end."""
         [suite] = {mutant.suite for mutant in mutants}
-        code, said = self.cargo([*suite, "--", *{mutant.test for mutant in mutants}], TIMEOUT_SECONDS)
-        failed = re.findall(r"^test (\S+)(?: - .*)? \.\.\. FAILED$", said, re.MULTILINE)
+        code, output = self.cargo([*suite, "--", *{mutant.test for mutant in mutants}], TIMEOUT_SECONDS)
+        failed = re.findall(r"^test (\S+)(?: - .*)? \.\.\. FAILED$", output, re.MULTILINE)
         if code is None:
-            failed = [f"no end within {TIMEOUT_SECONDS} s"]
-        passed = sum(int(count) for count in re.findall(r"(\d+) passed", said))
+            failed = [f"not finished within {TIMEOUT_SECONDS} s"]
+        passed = sum(int(count) for count in re.findall(r"(\d+) passed", output))
         if code not in (None, 0) and not failed:
-            failed = ["the tests broke off"]
+            failed = ["the tests were aborted"]
         return passed, failed
 
 
 def check_unbroken(tests, mutants):
-    """Returns what is wrong before anything is broken."""
-    wrong = []
+    """Runs the tests without a mutant; returns the problems."""
+    problems = []
     for suite in {mutant.suite for mutant in mutants}:
         of_suite = [mutant for mutant in mutants if mutant.suite == suite]
         reason = tests.build(suite)
         if reason:
             return [reason]
         passed, failed = tests.run(of_suite)
-        wrong += [f"{name} fails though nothing is broken" for name in failed]
+        problems += [f"{name} fails without a mutant" for name in failed]
         if passed < len({mutant.test for mutant in of_suite}):
-            wrong.append(f"only {passed} tests are found of those that have to fail")
-    return wrong
+            problems.append(f"only {passed} of the tests for the mutants exist")
+    return problems
 
 
 def outcome(tests, mutant):
-    """Breaks one place, and says what became of it; and whether that is well."""
+    """Applies a mutant and runs its test; returns the result as text, and whether the mutant was killed."""
     path = tests.tree / mutant.file
     whole = path.read_text(encoding="utf-8")
     path.write_text(whole.replace(mutant.text, mutant.instead), encoding="utf-8")
@@ -359,11 +359,11 @@ def main(arguments):
         for mutant in MUTANTS:
             print(f"{mutant.name}\t{mutant.file}\t{mutant.test}")
         return 0
-    wrong = wrong_places()
-    for line in wrong:
+    problems = table_problems()
+    for line in problems:
         print(line)
-    if wrong or arguments == ["--check"]:
-        return 1 if wrong else 0
+    if problems or arguments == ["--check"]:
+        return 1 if problems else 0
     if not arguments or arguments[0].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
@@ -374,18 +374,18 @@ def main(arguments):
         return 2
     mutants = [mutant for mutant in MUTANTS if not names or mutant.name in names]
     tests = Tests(target)
-    wrong = check_unbroken(tests, mutants)
-    for line in wrong:
+    problems = check_unbroken(tests, mutants)
+    for line in problems:
         print(line)
-    if wrong:
+    if problems:
         return 1
-    all_well = True
+    all_killed = True
     for mutant in mutants:
         started = time.monotonic()
-        said, is_well = outcome(tests, mutant)
-        all_well &= is_well
-        print(f"{mutant.name}: {said} ({time.monotonic() - started:.0f} s)", flush=True)
-    return 0 if all_well else 1
+        output, is_killed = outcome(tests, mutant)
+        all_killed &= is_killed
+        print(f"{mutant.name}: {output} ({time.monotonic() - started:.0f} s)", flush=True)
+    return 0 if all_killed else 1
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Scores the identity against labelled errors, and says why where it disagrees.
+"""Scores the clustering against labelled errors, and prints the reasons for differences.
 
-A template is whole when all its rows share one cluster, and a (source, name, code) that holds
-several templates comes apart when no two of them share a cluster. What is scored is what
-`explain` prints, so that nothing but the product itself is measured.
+A template is whole if all its rows are in one cluster. A (source, name, code) with several templates is apart if no two of
+them share a cluster. The cluster ids come from `explain`, so only the program itself is scored.
 
 Usage: quality.py BINARY [LABELLED.jsonl.gz]
-Skipped, saying so, where the labelled set is absent. Exit codes: 0 good or skipped, 1 not good.
+Without the labelled set the test is skipped with a message. Exit codes: 0 good or skipped, 1 not good.
 """
 
 import collections
@@ -21,7 +20,7 @@ WHOLE_MIN, APART_MIN, CLUSTERS_OFF_MAX = 37, 5, 0.01
 
 
 def labelled(path):
-    """Yields the labelled rows, explicit denies of one call merged into its plain denial."""
+    """Returns the labelled rows. Explicit denials of a call get the label of its denial without a reason."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     rows = [row for row in rows if row["sources"] != HISTORY]
@@ -44,7 +43,7 @@ def triple(row):
 
 
 def explained(binary, rows):
-    """Returns what `explain` says of each row, in their order."""
+    """Returns the output of `explain` for each row, in order."""
     fields = ("eventSource", "eventName", "errorCode", "errorMessage")
     events = "".join(json.dumps({f: row[f] for f in fields}) + "\n" for row in rows)
     done = subprocess.run(
@@ -52,12 +51,12 @@ def explained(binary, rows):
         text=True, check=True, encoding="utf-8",
     )
     explanations = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(explanations) == len(rows), "one explanation a row"
+    assert len(explanations) == len(rows), "explain must print one line for each row"
     return explanations
 
 
 def groups(pairs):
-    """Returns the members of each group, in a stable order."""
+    """Returns the members of each group, in the order of the pairs."""
     found = collections.defaultdict(list)
     for key, member in pairs:
         found[key].append(member)
@@ -73,7 +72,7 @@ def reason(explanation):
 def score(binary, path):
     rows = labelled(path)
     for row, explanation in zip(rows, explained(binary, rows)):
-        # A row that is not an error by our rules (a dry run) stands for itself.
+        # A row that the program does not count as an error (a dry run) is a cluster of its own.
         row["cluster"] = explanation["cluster_id"] or "ignored:" + row["label"]
         row["why"] = reason(explanation)
 

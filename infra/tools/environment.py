@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Makes one of the environments that building, checking and testing the stack need.
+"""Creates the environments that are needed to build, check and test the stack.
 
-Their packages are pinned in the files beside this one: NAME.txt is a virtual environment with packages from PyPI,
-NAME.npm a folder with packages from npm. An environment is made once, and again when its file changes.
+Files in this folder pin their packages: NAME.txt defines a virtual environment with packages from PyPI, NAME.npm a folder with
+packages from npm. An environment is created once, and again when its file changes.
 
-Usage: environment.py NAME FOLDER    makes FOLDER/NAME and prints the folder of its commands
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot be made on this machine, with the reason.
+Usage: environment.py NAME FOLDER    creates FOLDER/NAME and prints the folder of its commands
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not possible on this machine, with the reason printed.
 """
 
 import pathlib
@@ -16,17 +16,17 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-# The machines for which PyPI has wheels of what is pinned, but for what is named below.
+# The machines for which PyPI has wheels of the pinned packages, with exceptions.
 MACHINES = {"Linux": ("x86_64", "aarch64", "arm64"), "Darwin": ("x86_64", "arm64")}
-WITHOUT = {("emulator", "Darwin", "x86_64"): "cbor2 has no wheel for macOS on x86_64"}
+EXCEPTIONS = {("emulator", "Darwin", "x86_64"): "cbor2 has no wheel for macOS on x86_64"}
 
-# What runs packages from npm.
+# The oldest supported Node.js for packages from npm.
 NODE_MIN = 20
 
 TIMEOUT_SECONDS = 900
 
-# What pip and npm say when nobody answers, in contrast to a package that is not there.
-OUT_OF_REACH = (
+# Parts of messages of pip and npm when the registry cannot be reached, unlike those for a missing package.
+NETWORK_ERRORS = (
     "EAI_AGAIN",
     "ECONNREFUSED",
     "ENOTFOUND",
@@ -42,34 +42,34 @@ OUT_OF_REACH = (
 
 
 class CannotBeMade(Exception):
-    """This machine cannot have the environment; the text says why."""
+    """The environment cannot be created on this machine; the text is the reason."""
 
 
 def commands(name, folder):
-    """Makes the environment if need be, and returns the folder of its commands."""
+    """Creates the environment if it is missing or outdated, and returns the folder of its commands."""
     system, machine = platform.system(), platform.machine()
     if machine not in MACHINES.get(system, ()):
         raise CannotBeMade(
             f"the tools of the stack are for Linux and macOS on x86_64 or arm64, this is {system} on {machine}"
         )
-    if (name, system, machine) in WITHOUT:
-        raise CannotBeMade(WITHOUT[name, system, machine])
+    if (name, system, machine) in EXCEPTIONS:
+        raise CannotBeMade(EXCEPTIONS[name, system, machine])
     packages = HERE / f"{name}.npm"
     is_npm = packages.exists()
     requirements = packages if is_npm else HERE / f"{name}.txt"
     wanted = requirements.read_text(encoding="utf-8")
     venv = pathlib.Path(folder).resolve() / name
-    # Written last, so what was interrupted is made again.
+    # Written last, so that an interrupted environment is created again.
     made = venv / "made-from.txt"
     if not made.exists() or made.read_text(encoding="utf-8") != wanted:
         print(f"installing {requirements.name} into {venv}", file=sys.stderr)
         shutil.rmtree(venv, ignore_errors=True)
-        (make_of_npm if is_npm else make)(venv, requirements)
+        (make_npm_folder if is_npm else make)(venv, requirements)
         made.write_text(wanted, encoding="utf-8")
     return venv / "node_modules" / ".bin" if is_npm else venv / "bin"
 
 
-def make_of_npm(folder, packages):
+def make_npm_folder(folder, packages):
     version = run(["node", "--version"]) if shutil.which("node") and shutil.which("npm") else None
     if version is None or int(version.stdout.strip("v\n").split(".")[0]) < NODE_MIN:
         raise CannotBeMade(f"node {NODE_MIN} or newer and npm are not installed")
@@ -84,7 +84,7 @@ def make(venv, requirements):
     if done.returncode != 0:
         raise CannotBeMade(f"python3 -m venv failed, install python3-venv: {last_line(done)}")
     pip = [str(venv / "bin" / "pip"), "--disable-pip-version-check", "--retries", "2", "--timeout", "20"]
-    # Python compiles a module when it is first used, and most never are.
+    # Without compilation: Python compiles a module at its first use, and most modules are never used.
     install([*pip, "install", "--quiet", "--no-compile", "--requirement"], [str(requirements)], requirements)
 
 
@@ -92,9 +92,9 @@ def install(command, what, named_in):
     done = run([*command, *what])
     if done.returncode == 0:
         return
-    if any(word in done.stdout for word in OUT_OF_REACH):
-        raise CannotBeMade(f"what {named_in.name} names is out of reach")
-    sys.exit(f"environment.py: what {named_in} names cannot be installed:\n{done.stdout}")
+    if any(word in done.stdout for word in NETWORK_ERRORS):
+        raise CannotBeMade(f"the packages of {named_in.name} cannot be downloaded: no network")
+    sys.exit(f"environment.py: the packages of {named_in} cannot be installed:\n{done.stdout}")
 
 
 def run(command):
@@ -104,13 +104,13 @@ def run(command):
 
 
 def last_line(done):
-    return (done.stdout.strip().splitlines() or ["it says nothing"])[-1]
+    return (done.stdout.strip().splitlines() or ["no message"])[-1]
 
 
 def main(arguments):
-    known = sorted(path.stem for kind in ("txt", "npm") for path in HERE.glob(f"*.{kind}"))
-    if len(arguments) != 2 or arguments[0] not in known:
-        print(f"{__doc__}\nNAME is one of: {', '.join(known)}", file=sys.stderr)
+    names = sorted(path.stem for kind in ("txt", "npm") for path in HERE.glob(f"*.{kind}"))
+    if len(arguments) != 2 or arguments[0] not in names:
+        print(f"{__doc__}\nNAME is one of: {', '.join(names)}", file=sys.stderr)
         return 2
     try:
         print(commands(*arguments))

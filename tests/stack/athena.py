@@ -1,7 +1,7 @@
-"""The queries of Athena, asked of records by DuckDB: a table as the template defines it, with rows as Athena makes them.
+"""Runs the Athena queries of the template on records, with DuckDB and the table that the template defines.
 
-Its SQL is not Trino's, of which Athena's is made. The queries keep to what both understand, but for two functions that
-DuckDB has under another name.
+Athena's SQL is based on Trino. The queries use only SQL that both understand, except for two functions that have other
+names in DuckDB.
 """
 
 import json
@@ -11,7 +11,7 @@ import tempfile
 
 import duckdb
 
-# Trino's names. It takes the same letters for a date, and has null where there is nothing at a path.
+# Functions by Trino's names. Both use the same letters in date formats, and return null for a missing path.
 TRINO = """
 CREATE MACRO json_extract_scalar(text, path) AS json_extract_string(text, path);
 CREATE MACRO date_format(moment, form) AS strftime(moment, form);
@@ -25,29 +25,29 @@ def statement(stack, name):
 
 
 def columns(table):
-    """Returns the columns of a table's definition by their names, with their types as DuckDB writes them."""
+    """Returns the DuckDB types of a table definition's columns, by column name."""
     (inner,) = re.findall(r"(?s)^CREATE EXTERNAL TABLE \w+ \((.*)\)\nPARTITIONED BY", table)
     return dict(fields(re.findall(r"\w+|[<>:,]", inner)))
 
 
-def parts(table):
-    """Returns the columns that say where the rows are kept."""
+def partition_columns(table):
+    """Returns the names of the partition columns of a table definition."""
     (inner,) = re.findall(r"\nPARTITIONED BY \((.*)\)", table)
     return [name for name, _ in fields(re.findall(r"\w+|[<>:,]", inner))]
 
 
 def fields(tokens):
-    """Yields names with their types, as far as a list of them goes."""
+    """Yields names and types from the front of the tokens, up to the end of their list; removes the tokens."""
     while tokens and tokens[0] != ">":
         name = tokens.pop(0)
         if tokens[0] == ":":
             tokens.pop(0)
-        yield name, of_type(tokens)
+        yield name, parsed_type(tokens)
         if tokens[:1] == [","]:
             tokens.pop(0)
 
 
-def of_type(tokens):
+def parsed_type(tokens):
     kind = tokens.pop(0)
     if kind == "STRING":
         return "VARCHAR"
@@ -55,9 +55,9 @@ def of_type(tokens):
     if kind == "STRUCT":
         made = f"STRUCT({', '.join(' '.join(field) for field in fields(tokens))})"
     elif kind == "ARRAY":
-        made = f"{of_type(tokens)}[]"
+        made = f"{parsed_type(tokens)}[]"
     else:
-        key, _, value = of_type(tokens), tokens.pop(0), of_type(tokens)
+        key, _, value = parsed_type(tokens), tokens.pop(0), parsed_type(tokens)
         assert kind == "MAP", kind
         made = f"MAP({key}, {value})"
     assert tokens.pop(0) == ">", kind
@@ -65,48 +65,48 @@ def of_type(tokens):
 
 
 def row(record, kinds):
-    """Returns a record as Athena reads it: names in small letters, and JSON where a text is wanted of an object."""
+    """Returns a record as Athena reads it: names in lower case, and objects as JSON in columns of text."""
     found = {name.lower(): value for name, value in record.items()}
     return {name: cell(found.get(name), kind) for name, kind in kinds.items()}
 
 
 def cell(value, kind):
     if kind != "VARCHAR":
-        return small(value)
+        return lower_case(value)
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
-def small(value):
+def lower_case(value):
     if isinstance(value, dict):
-        return {name.lower(): small(inner) for name, inner in value.items()}
-    return [small(inner) for inner in value] if isinstance(value, list) else value
+        return {name.lower(): lower_case(inner) for name, inner in value.items()}
+    return [lower_case(inner) for inner in value] if isinstance(value, list) else value
 
 
 class Trail:
-    """Records that were put into the trail so many days ago, to be asked by the queries of a stack."""
+    """A DuckDB table with the records of one day, for the queries of a stack."""
 
     def __init__(self, stack, records, days_ago=0):
         self.stack, self.database = stack, duckdb.connect()
         self.database.execute(TRINO)
         table = statement(stack, "Table")
         kinds = columns(table)
-        (called,) = re.findall(r"^CREATE EXTERNAL TABLE (\w+)", table)
+        (table_name,) = re.findall(r"^CREATE EXTERNAL TABLE (\w+)", table)
         day = f"strftime(current_date - interval '{days_ago}' day, '%Y/%m/%d') AS day"
         read = "read_json($path, format = 'newline_delimited', columns = $kinds)"
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "rows.json"
             path.write_text("".join(json.dumps(row(record, kinds)) + "\n" for record in records), encoding="utf-8")
             self.database.execute(
-                f"CREATE TABLE {called} AS SELECT *, '' AS account, '' AS region, {day} FROM {read}",
+                f"CREATE TABLE {table_name} AS SELECT *, '' AS account, '' AS region, {day} FROM {read}",
                 {"path": str(path), "kinds": kinds},
             )
 
     def rows(self, name):
-        """Returns what a query finds."""
+        """Returns the rows that a query finds."""
         return self.database.execute(statement(self.stack, name)).fetchall()
 
     def answer(self, name):
-        """Returns what the rows of a query are told apart by, each with how often it occurs."""
+        """Returns the number of occurrences of each key in the rows of a query; KEYS defines the key columns."""
         begin, end = KEYS[name]
         found = {}
         for one in self.rows(name):
@@ -115,5 +115,5 @@ class Trail:
         return found
 
 
-# Which columns tell the rows of a query apart; the one after them counts, where they are counted.
+# The range of key columns of each query; the column after them has the number of events, if the query counts.
 KEYS = {"FailedSignIns": (0, 5), "NewUsers": (1, 6), "TopErrors": (0, 4), "Refusals": (0, 2)}

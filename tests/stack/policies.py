@@ -1,7 +1,7 @@
-"""What the policy linter finds in the policies of a stack, whose names are filled in as AWS would give them.
+"""Runs the policy linter on the policies of a stack, with example names in place of the names that AWS generates.
 
-parliament knows which actions exist, which resources and conditions each takes. Its data is of its release; an action that
-it does not know is looked up in policy_sentry, whose data is newer.
+parliament knows all actions with their resources and conditions, as of its release. Actions that it does not know are
+looked up in policy_sentry, whose data is newer.
 """
 
 import json
@@ -10,7 +10,7 @@ import re
 from parliament import analyze_policy_string
 from policy_sentry.querying.actions import get_action_data
 
-# What comes in the place of a name that only AWS can tell, by the type of the resource; {name} is the name in the template.
+# Examples of generated names by resource type and attribute; {name} is the name in the template.
 NAMES = {
     "AWS::DynamoDB::Table": {"Arn": "arn:{partition}:dynamodb:{region}:111122223333:table/watch-{name}-1A2B3C4D"},
     "AWS::IAM::Role": {"Arn": "arn:{partition}:iam::111122223333:role/watch-{name}-1A2B3C4D"},
@@ -23,7 +23,7 @@ NAMES = {
 
 
 def documents(stack):
-    """Yields the name of each resource that has policies, and the policies; who may take a role is for cfn-lint."""
+    """Yields resource name and policy of each policy. Trust policies of roles are left out; cfn-lint checks them."""
     for name, made in stack.resources.items():
         properties = made["Properties"]
         found = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
@@ -33,25 +33,25 @@ def documents(stack):
 
 
 def filled_in(stack, document):
-    """Returns a policy with names of the form that AWS gives; one that is not known here is an error."""
+    """Returns a policy with example names; KeyError for a resource type that is not in NAMES."""
 
-    def told(found):
+    def example(found):
         name, _, attribute = found.group(1).partition(".")
         form = NAMES[stack.resources[name]["Type"]][attribute]
         partition, region, _ = stack.place
         return form.format(partition=partition, region=region, name=name)
 
-    return json.loads(re.sub(r"<([A-Za-z0-9.]+)>", told, json.dumps(document)))
+    return json.loads(re.sub(r"<([A-Za-z0-9.]+)>", example, json.dumps(document)))
 
 
 def findings(document):
-    """Yields the rule and the text of each finding."""
+    """Yields rule and text of each finding of the linter."""
     for found in analyze_policy_string(json.dumps(document)).findings:
-        if found.issue == "UNKNOWN_ACTION" and _is_known_elsewhere(found.location["string"]):
+        if found.issue == "UNKNOWN_ACTION" and _is_known_to_policy_sentry(found.location["string"]):
             continue
         yield found.issue, f"{found.detail} {found.location}"
 
 
-def _is_known_elsewhere(action):
+def _is_known_to_policy_sentry(action):
     service, _, name = action.partition(":")
     return bool(get_action_data(service, name))

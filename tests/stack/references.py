@@ -1,6 +1,6 @@
-"""What a template without loops names: each name has to be one of a parameter, a resource, a condition or a mapping.
+"""Checks the references in a template without loops: each must name a parameter, a resource, a condition or a mapping.
 
-AWS refuses the whole template for one that is none ("Unresolved resource dependencies"), whatever the conditions say.
+AWS refuses a template with one missing name ("Unresolved resource dependencies"), even if a condition is false.
 """
 
 import re
@@ -9,31 +9,31 @@ PSEUDO = {f"AWS::{name}" for name in ("AccountId", "NoValue", "NotificationARNs"
 
 
 def complaints(template):
-    """Yields a sentence for each name in a template without loops that is the name of nothing."""
+    """Yields a complaint for each reference to a missing name in a template without loops."""
     resources, parameters = template["Resources"], template.get("Parameters", {})
     known = Known(resources, set(parameters) | PSEUDO, template.get("Conditions", {}), template.get("Mappings", {}))
     for name, made in resources.items():
         if not re.fullmatch("[A-Za-z0-9]{1,255}", name):
-            yield f"{name} is no name for a resource: letters and digits alone"
-        waits = made.get("DependsOn", [])
-        for other in [waits] if isinstance(waits, str) else waits:
+            yield f"{name} is not a valid resource name: only letters and digits are allowed"
+        dependencies = made.get("DependsOn", [])
+        for other in [dependencies] if isinstance(dependencies, str) else dependencies:
             if other not in resources:
-                yield f"{name} has DependsOn {other}, which is no resource"
+                yield f"{name} has DependsOn {other}, which is not a resource"
     for section in ("Conditions", "Resources", "Outputs"):
         for name, made in template.get(section, {}).items():
             yield from (f"{name}: {complaint}" for complaint in known.complaints(made))
             if section != "Conditions" and made.get("Condition", "") not in {"", *known.conditions}:
-                yield f"{name} has the condition {made['Condition']}, which there is not"
+                yield f"{name} has the condition {made['Condition']}, which does not exist"
 
 
 class Known:
-    """What can be named."""
+    """The names that a template defines."""
 
     def __init__(self, resources, parameters, conditions, mappings):
         self.resources, self.parameters, self.conditions, self.mappings = resources, parameters, conditions, mappings
 
     def complaints(self, value):
-        """Yields what is named in a value and is nowhere."""
+        """Yields a complaint for each missing name in a value."""
         if isinstance(value, list):
             for one in value:
                 yield from self.complaints(one)
@@ -48,13 +48,13 @@ class Known:
         if how == "Ref" and of not in self.resources and of not in self.parameters:
             yield f"Ref {of} is neither a resource nor a parameter"
         if how == "Condition" and isinstance(of, str) and of not in self.conditions:
-            yield f"Condition {of} is not there"
+            yield f"Condition {of} does not exist"
         if how == "Fn::If" and of[0] not in self.conditions:
-            yield f"Fn::If asks for the condition {of[0]}, which is not there"
+            yield f"Fn::If uses the condition {of[0]}, which does not exist"
         if how == "Fn::GetAtt":
             yield from self.of_attribute(of if isinstance(of, str) else ".".join(of), how)
         if how == "Fn::FindInMap" and isinstance(of[0], str) and of[0] not in self.mappings:
-            yield f"Fn::FindInMap looks into {of[0]}, which there is not"
+            yield f"Fn::FindInMap uses {of[0]}, which does not exist"
         if how == "Fn::Sub":
             text, names = of if isinstance(of, list) else (of, {})
             for name in re.findall(r"\$\{([^!}][^}]*)\}", text):
@@ -65,4 +65,4 @@ class Known:
     def of_attribute(self, name, how):
         resource, dot, _ = name.partition(".")
         if not dot or resource not in self.resources:
-            yield f"{how} of {name} names nothing"
+            yield f"{how} of {name} refers to nothing"

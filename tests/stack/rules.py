@@ -630,7 +630,7 @@ def mappings_cover_every_partition(stack):
     for of in map_lookups(stack.unrolled()):
         if of[1] == {"Ref": "AWS::Partition"} and (len(of) != 4 or "DefaultValue" not in of[3]):
             yield f"the lookup in {of[0]} has no default for other partitions"
-        stack.worked_out("Fn::FindInMap", of)
+        stack.function_result("Fn::FindInMap", of)
 
 
 def map_lookups(value):

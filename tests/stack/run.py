@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Checks the template: makes the environment with the SAM CLI and runs the tests beside this file in it.
+"""Checks the template: creates the environment with the SAM CLI and runs the tests of this folder in it.
 
-Usage: run.py VENVS [BINARY]    VENVS is the folder of the environments, BINARY the command line
-Exit codes: 0 all hold, or skipped with the reason; 1 something does not hold; 2 wrong usage.
+Usage: run.py VENVS [BINARY]    VENVS is the folder of the environments, BINARY the command line program
+Exit codes: 0 all passed, or skipped with the reason printed; 1 a test failed; 2 wrong usage.
 """
 
 import os

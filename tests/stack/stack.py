@@ -1,9 +1,8 @@
-"""The template as CloudFormation would have it before it creates anything.
+"""Resolves the template as CloudFormation does before it creates resources.
 
-The loops are unrolled by loops.py, and only where CloudFormation does it: the SAM CLI replaces the name of an
-item in more places. SAM's own translator makes plain resources of the function, and what refers to
-parameters, conditions and names is worked out here. So the tests see what is deployed, and not what the
-template seems to say.
+loops.py unrolls the loops, but only where CloudFormation does: the SAM CLI replaces the item of a loop in more places.
+SAM's own translator expands the functions. References to parameters, conditions and names are resolved here. So the tests
+check the deployed resources, not only the text of the template.
 """
 
 import copy
@@ -23,7 +22,7 @@ from samtranslator.translator.translator import Translator
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TEMPLATE = (ROOT / "template.yaml").read_text(encoding="utf-8")
 
-# Where a stack may be: partition, region and the suffix of its services.
+# Examples of places for a stack: partition, region and domain suffix of its services.
 PLACES = [
     ("aws", "eu-central-1", "amazonaws.com"),
     ("aws-cn", "cn-north-1", "amazonaws.com.cn"),
@@ -33,12 +32,12 @@ PLACES = [
 ]
 NOTHING = {"Ref": "AWS::NoValue"}
 
-# It warns for each template that nobody collects its statistics.
+# The translator warns for each template that its metrics are not collected.
 logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
 
 
 class Stack:
-    """What is made of a template's text with these parameters in one place."""
+    """The resources and outputs of a template with these parameters in one place."""
 
     def __init__(self, text=TEMPLATE, place=PLACES[0], **parameters):
         self.text = text
@@ -46,7 +45,7 @@ class Stack:
         self.place = place
         partition, region, suffix = place
         values = {name: str(how.get("Default", "")) for name, how in self.source["Parameters"].items()}
-        # The default is refused; all else is what somebody deploys who presses Return.
+        # The default of LogGroupNames is refused by a rule; the other parameters keep their defaults.
         values |= {"LogGroupNames": "trail"} if "LogGroupNames" in values else {}
         self.values = values | {
             "AWS::AccountId": "111122223333",
@@ -91,11 +90,11 @@ class Stack:
         return copy.deepcopy({**self.source, "Resources": resources})
 
     def items(self):
-        """Returns the names that the loops have for what they go over."""
+        """Returns the item names of the loops."""
         return [made[0] for name, made in self.source["Resources"].items() if name.startswith(loops.LOOP)]
 
     def of_type(self, kind):
-        """Returns the resources of a type by their names."""
+        """Returns the resources of a type, by name."""
         return {name: made for name, made in self.resources.items() if made["Type"] == kind}
 
     def properties(self, name):
@@ -110,7 +109,7 @@ class Stack:
         return [listed(statement) for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
     def refusals(self):
-        """Returns why CloudFormation would not begin: the sentences of the template's rules that do not hold."""
+        """Returns the messages of the template's rules that are violated; CloudFormation would refuse to deploy."""
         return [
             assertion["AssertDescription"]
             for rule in self.source.get("Rules", {}).values()
@@ -134,10 +133,10 @@ class Stack:
             return not self.truth(of[0])
         if how in ("Fn::And", "Fn::Or"):
             return (all if how == "Fn::And" else any)(self.truth(one) for one in of)
-        raise ValueError(f"the tests do not know the condition {how}; teach it to Stack.truth")
+        raise ValueError(f"the tests do not support the condition {how}; add it to Stack.truth")
 
     def resolved(self, value):
-        """Returns a value with its functions worked out; what only AWS can tell stands in pointed brackets."""
+        """Returns a value with its functions resolved; names that only AWS knows are written as <Name> or <Name.Attribute>."""
         if isinstance(value, list):
             return [self.resolved(one) for one in value if not self.is_nothing(one)]
         if not isinstance(value, dict):
@@ -145,17 +144,17 @@ class Stack:
         if len(value) == 1:
             ((how, of),) = value.items()
             if how in ("Ref", "Condition") or how.startswith("Fn::"):
-                return self.worked_out(how, of)
+                return self.function_result(how, of)
         return {name: self.resolved(one) for name, one in value.items() if not self.is_nothing(one)}
 
     def is_nothing(self, value):
-        """Tells whether a value comes to AWS::NoValue, which takes its place away."""
+        """Returns whether a value resolves to AWS::NoValue, which removes its key or list item."""
         if isinstance(value, dict) and list(value) == ["Fn::If"]:
             condition, yes, no = value["Fn::If"]
             return self.is_nothing(yes if self.holds(condition) else no)
         return value == NOTHING
 
-    def worked_out(self, how, of):
+    def function_result(self, how, of):
         if how == "Ref":
             is_list = self.source["Parameters"].get(of, {}).get("Type") == "CommaDelimitedList"
             return self.values[of].split(",") if is_list else self.values.get(of, f"<{of}>")
@@ -179,14 +178,14 @@ class Stack:
         if how == "Fn::Sub":
             text, names = (of, {}) if isinstance(of, str) else of
             names = self.resolved(names)
-            # With an exclamation mark it is what CloudWatch works out.
-            known = lambda name: f"${{{name[1:]}}}" if name[0] == "!" else names.get(name, self.values.get(name, f"<{name}>"))
-            return re.sub(r"\$\{([^}]+)\}", lambda found: str(known(found.group(1))), text)
-        raise ValueError(f"the tests do not know {how}; teach it to Stack.worked_out")
+            # ${!Name} becomes the literal ${Name}, which CloudWatch replaces.
+            replaced = lambda name: f"${{{name[1:]}}}" if name[0] == "!" else names.get(name, self.values.get(name, f"<{name}>"))
+            return re.sub(r"\$\{([^}]+)\}", lambda found: str(replaced(found.group(1))), text)
+        raise ValueError(f"the tests do not support {how}; add it to Stack.function_result")
 
 
 class Reader(yaml.CSafeLoader):
-    """Reads as the SAM CLI does, ten times as fast."""
+    """Parses YAML like the SAM CLI, but ten times faster."""
 
 
 Reader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, yamlhelper._dict_constructor)
@@ -196,7 +195,7 @@ Reader.add_multi_constructor("!", yamlhelper.intrinsics_multi_constructor)
 
 @functools.lru_cache(maxsize=1)
 def parsed(text):
-    """Returns a template as it stands; the same text mostly comes again, and nobody changes what it was read into."""
+    """Returns a parsed template. Cached, because most tests use the same text; callers must not change the result."""
     return yaml.load(text, Reader)
 
 

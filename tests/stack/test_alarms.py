@@ -1,11 +1,11 @@
-"""How the tests read CloudWatch's documentation of alarms: by the tables that stand in it."""
+"""Checks the evaluation of alarms in alarms.py against the tables in CloudWatch's documentation."""
 
 import unittest
 
-from alarms import judged, state
+from alarms import state, state_by_periods
 
-# "Configuring how CloudWatch alarms treat missing data", of five periods, the oldest first: a breaching one is X. What
-# becomes of it where what is missing is ignored, breaching, and not breaching.
+# From "Configuring how CloudWatch alarms treat missing data": five periods, oldest first, X is breaching, - is missing. Then
+# the states if missing data is ignored, breaching, and not breaching.
 THREE_OF_THREE = [
     ("0-X-X", "OK", "OK", "OK"),
     ("0----", "OK", "OK", "OK"),
@@ -24,14 +24,14 @@ TWO_OF_THREE = [
 
 
 class Alarms(unittest.TestCase):
-    def test_what_is_missing_is_treated_as_the_documentation_has_it(self):
+    def test_missing_data_is_treated_as_documented(self):
         for enough, table in [(3, THREE_OF_THREE), (2, TWO_OF_THREE)]:
             for periods, *wanted in table:
                 for treated, state_wanted in zip(("ignore", "breaching", "notBreaching"), wanted):
                     alarm = {"EvaluationPeriods": 3, "DatapointsToAlarm": enough, "TreatMissingData": treated}
                     newest_first = [{"0": False, "X": True, "-": None}[one] for one in reversed(periods)]
                     with self.subTest(periods, enough=enough, treated=treated):
-                        self.assertEqual(judged(alarm, newest_first, "before"), state_wanted)
+                        self.assertEqual(state_by_periods(alarm, newest_first, "before"), state_wanted)
 
     def test_samples_count_in_their_period_by_the_statistic(self):
         alarm = {
@@ -43,9 +43,9 @@ class Alarms(unittest.TestCase):
             with self.subTest(statistic):
                 self.assertEqual(state(alarm | {"Statistic": statistic}, samples, 1), wanted)
         self.assertEqual(state(alarm | {"Statistic": "Sum"}, samples[:1], 1), "OK")
-        self.assertEqual(state(alarm | {"Statistic": "Sum"}, samples[:1], 2), "ALARM", "what is old counts where nothing is newer")
+        self.assertEqual(state(alarm | {"Statistic": "Sum"}, samples[:1], 2), "ALARM", "older periods count if newer ones have no data")
 
-    def test_what_the_reading_does_not_know_fails(self):
+    def test_unsupported_properties_raise_an_error(self):
         alarm = {
             "Period": 300, "EvaluationPeriods": 1, "Threshold": 10, "ComparisonOperator": "LessThanThreshold",
             "TreatMissingData": "missing", "Statistic": "Average",

@@ -1,4 +1,4 @@
-"""The page of costs is what is computed, and computed of what the template has."""
+"""Checks that docs/cost.md has the computed tables, and that the computation matches the template."""
 
 import json
 import pathlib
@@ -22,7 +22,7 @@ def run(*arguments):
 
 
 class Cost(unittest.TestCase):
-    def test_the_page_is_what_is_computed_and_meets_its_goals(self):
+    def test_the_page_has_the_computed_tables_and_meets_the_goals(self):
         done = run("--check")
         self.assertEqual(done.returncode, 0, done.stderr)
 
@@ -35,15 +35,15 @@ class Cost(unittest.TestCase):
             done = run("--prices", str(other))
         self.assertIn("| dashboard | 77.00 | 77.00 | 77.00 |", done.stdout)
 
-    def test_it_counts_the_alarms_of_the_template(self):
+    def test_the_number_of_alarms_is_that_of_the_template(self):
         for names, sinks in [("a", {}), ("a,b", {"Topic": "create"}), ("a", ALL_SINKS)]:
             stack = Stack(LogGroupNames=names, **sinks)
             alarms = stack.of_type("AWS::CloudWatch::Alarm")
             self.assertEqual(len(alarms), cost.alarms(len(names.split(",")), len(sinks)))
             self.assertEqual(stack.of_type("AWS::CloudWatch::CompositeAlarm"), {})
 
-    def test_it_counts_the_metrics_that_the_template_has_written(self):
-        # What happens now and then counts for nothing, if it is not named.
+    def test_the_metrics_are_those_of_the_template(self):
+        # Metrics of rare events cost almost nothing and are not counted.
         rare = {
             "AlertsDead", "AlertsFailed", "AlertsSuppressed", "BlindAccounts", "InvariantViolated", "PayloadsQuarantined",
             "RecordsQuarantined", "SelfDenied", "SinkMisconfigured",

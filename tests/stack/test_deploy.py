@@ -1,4 +1,4 @@
-"""The page for who deploys names only what is there: parameters, outputs, resources, commands, files, headings and log lines."""
+"""Checks that the deployment pages name only existing parameters, outputs, resources, commands, files, headings and log lines."""
 
 import os
 import pathlib
@@ -9,20 +9,20 @@ import unittest
 from stack import ROOT, Stack
 
 PAGES = {name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("deploy.md", "settings.md")}
-# Words of AWS that are written like a parameter, and words that stand for what somebody fills in.
+# Words of AWS that are written like a parameter.
 OTHERS = {"FAILED", "CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "ReadOnlyAccess"}
-# What belongs to other programs.
+# The programs whose commands the pages may contain.
 PROGRAMS = {"aws", "sam", "git", "make", "export", "install", "cloudtrail-inspector"}
 
 
 def anchors(path):
-    """Returns the headings of a page as links name them."""
+    """Returns the anchors of a page's headings."""
     titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M)
     return {re.sub(r"[^\w\- ]", "", title).strip().lower().replace(" ", "-") for title in titles}
 
 
 def commands(text):
-    """Returns the command lines of a page, from blocks and from the text."""
+    """Returns the command lines of a page, from code blocks and inline code."""
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     inline = re.findall(r"`((?:aws|sam|git|make|export|install|cloudtrail-inspector) [^`]+)`", re.sub(r"^```sh\n.*?^```", "", text, flags=re.M | re.S))
@@ -31,7 +31,7 @@ def commands(text):
 
 
 class Deploy(unittest.TestCase):
-    def test_what_is_written_like_a_parameter_or_an_output_is_one(self):
+    def test_words_in_code_are_parameters_or_outputs(self):
         stack = Stack(Topic="create", AlarmTopic="create")
         known = set(stack.source["Parameters"]) | set(stack.source["Outputs"]) | OTHERS
         source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.rs"))
@@ -43,7 +43,7 @@ class Deploy(unittest.TestCase):
             self.assertIn(name, stack.source["Outputs"])
         self.assertTrue(any(name.startswith("Subscribe") for name in stack.of_type("AWS::Logs::SubscriptionFilter")))
 
-    def test_what_the_log_is_said_to_say_it_says(self):
+    def test_log_words_exist_in_the_source(self):
         source = "".join((ROOT / "src" / "function" / name).read_text(encoding="utf-8") for name in ("ingest.rs", "deliver.rs", "inspect.rs"))
         for word in ("committed", "delivered"):
             self.assertIn(f"`{word}`", PAGES["deploy.md"])
@@ -52,11 +52,11 @@ class Deploy(unittest.TestCase):
             self.assertIn(f"`{field}`", PAGES["deploy.md"])
             self.assertRegex(source, rf"\b{field} = ")
 
-    def test_every_sentence_of_the_template_that_is_quoted_is_there(self):
+    def test_quoted_messages_are_in_the_template(self):
         (sentence,) = re.findall(r"such as `(must [^`]+)`", PAGES["deploy.md"])
         self.assertIn(sentence, Stack().source["Parameters"]["LogGroupNames"]["ConstraintDescription"])
 
-    def test_every_file_and_heading_that_is_linked_is_there(self):
+    def test_linked_files_and_headings_exist(self):
         for page, text in PAGES.items():
             for link in re.findall(r"\]\(([^)\s]+)\)", text):
                 if link.startswith("http"):
@@ -68,7 +68,7 @@ class Deploy(unittest.TestCase):
                     if heading:
                         self.assertIn(heading, anchors(target))
 
-    def test_every_command_is_one(self):
+    def test_commands_exist(self):
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         for page, text in PAGES.items():
             for line in commands(text):
@@ -80,13 +80,13 @@ class Deploy(unittest.TestCase):
                     if words[0] == "aws" and words[1] != "--version":
                         self.assertRegex(words[1], r"^(cloudtrail|cloudformation|iam|logs|sns|sts)$")
                     if words[0] == "cloudtrail-inspector":
-                        self.assertTrue(self.takes(words[1:]), "the command line does not take it")
+                        self.assertTrue(self.is_command(words[1:]), "the command line does not have this command or option")
 
-    def takes(self, words):
-        """Tells whether the command line has a command with these options, without running it."""
+    def is_command(self, words):
+        """Returns whether the command line has a command with these options; asks its help, does not run it."""
         program = os.environ.get("INSPECTOR")
         if not program or not pathlib.Path(program).exists():
-            self.skipTest("there is no command line to ask")
+            self.skipTest("no command line program was given")
         names = []
         for word in words:
             if not re.fullmatch(r"[a-z][a-z-]*", word):

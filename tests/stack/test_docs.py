@@ -1,4 +1,4 @@
-"""README.md and docs: links that resolve, commands that exist, and figures that agree with the page they come from."""
+"""Checks README.md and docs: links resolve, commands exist, and figures agree with the page that they come from."""
 
 import os
 import re
@@ -70,7 +70,7 @@ class Docs(unittest.TestCase):
             with self.subTest(page.name):
                 self.assertIn(page.resolve(), linked)
 
-    def test_the_version_of_rust_stands_in_one_place_and_is_that_of_cargo(self):
+    def test_the_rust_version_is_in_one_place_and_is_that_of_cargo(self):
         version = re.search(r'^rust-version = "(.+)"', read(ROOT / "Cargo.toml"), re.MULTILINE)[1]
         self.assertIn(f"Rust {version} or later", read(README))
         for page in PAGES:
@@ -88,9 +88,9 @@ class Docs(unittest.TestCase):
                 with self.subTest(page=page.name, target=target):
                     self.assertIn(target, targets)
 
-    @unittest.skipUnless(INSPECTOR, "no command line was given")
+    @unittest.skipUnless(INSPECTOR, "no command line program was given")
     def test_commands_and_their_options_exist(self):
-        known = {}
+        helps = {}
         for page in [README, *(ROOT / "docs").glob("*.md")]:
             for line in commands(page):
                 words = line.split()
@@ -98,19 +98,19 @@ class Docs(unittest.TestCase):
                     continue
                 with self.subTest(page=page.name, command=line):
                     key = tuple(words[:2])
-                    if key not in known:
-                        known[key] = help_of(words)
-                    self.assertIsNotNone(known[key], "there is no such command")
+                    if key not in helps:
+                        helps[key] = help_of(words)
+                    self.assertIsNotNone(helps[key], "there is no such command")
                     for option in re.findall(r"(?<=\s)--[a-z-]+", line):
-                        self.assertRegex(known[key], rf"{option}\b")
+                        self.assertRegex(helps[key], rf"{option}\b")
 
-    def test_the_costs_in_the_readme_are_those_of_the_page_on_costs(self):
+    def test_the_costs_in_the_readme_agree_with_the_cost_page(self):
         page = read(ROOT / "docs" / "cost.md")
         rows = [re.search(rf"\| \**{name}\** \| (.*) \|", page)[1].split(" | ") for name in ("sum with dashboard and alarms", "sum without both")]
         table = read(README).split("| dollars a month |", 1)[1].splitlines()[2:5]
         self.assertEqual([row.strip("| ").split(" | ")[1:] for row in table], [list(pair) for pair in zip(*rows, strict=True)])
 
-    def test_the_figures_about_speed_are_those_that_were_measured(self):
+    def test_the_speeds_in_the_readme_agree_with_the_benchmark_page(self):
         page, readme = read(ROOT / "docs" / "benchmarks.md"), " ".join(read(README).split())
         gain, measured = page.split("<!-- bench -->")
         for tool, in_readme in (("ClickHouse", "ClickHouse's engine"), ("Polars", "Polars"), ("Python", "Python")):

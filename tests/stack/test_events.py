@@ -1,4 +1,4 @@
-"""The schemas in docs/events are schemas, and hold the samples to what they promise."""
+"""Checks that the schemas in docs/events are valid, and that the samples match them exactly."""
 
 import json
 import unittest
@@ -14,7 +14,7 @@ def read(path):
 
 
 def closed(schema):
-    """Returns a schema that refuses fields which it does not name."""
+    """Returns a schema that refuses additional fields."""
     if isinstance(schema, list):
         return [closed(item) for item in schema]
     if not isinstance(schema, dict):
@@ -33,27 +33,27 @@ def objects(value):
 
 
 def each():
-    """Returns each kind of event, its schema without room for more, and its sample."""
+    """Yields each kind of event, its schema without additional fields, and its sample."""
     for path in sorted(EVENTS.glob("*.json")):
         yield path.stem, Draft202012Validator(closed(read(path))), read(EVENTS / "samples" / path.name)
 
 
 class Events(unittest.TestCase):
-    def test_each_kind_has_a_schema_that_is_one(self):
+    def test_each_schema_is_valid(self):
         kinds = sorted(EVENTS.glob("*.json"))
         self.assertEqual(len(kinds), 9)
         for path in kinds:
             with self.subTest(path.stem):
                 Draft202012Validator.check_schema(read(path))
 
-    def test_each_sample_is_of_its_shape(self):
+    def test_each_sample_matches_its_schema(self):
         for kind, validator, sample in each():
             with self.subTest(kind):
                 self.assertEqual([error.message for error in validator.iter_errors(sample)], [])
 
     def test_no_field_can_be_left_out_or_added(self):
         for kind, validator, sample in each():
-            # What belongs to a kind besides is of several shapes, and some of its fields may be left out.
+            # untrusted_detail has several forms, and some of its fields are optional.
             promised = [value for name, value in sample.items() if name != "untrusted_detail"]
             for found in [sample, *objects(promised)]:
                 with self.subTest(kind, found=found):

@@ -1,4 +1,4 @@
-"""Linters of templates and of policies find nothing but what accepted_findings.json lists, and all that it lists."""
+"""Checks that the linters of templates and policies report exactly the findings in accepted_findings.json."""
 
 import json
 import os
@@ -9,25 +9,25 @@ import unittest
 
 import policies
 from stack import ROOT, TEMPLATE, Stack, parsed
-from test_template import ASKED
+from test_template import PARAMETER_SETS
 
 ACCEPTED = json.loads((pathlib.Path(__file__).parent / "accepted_findings.json").read_text(encoding="utf-8"))
 MEMBER = (ROOT / "infra" / "member-role.yaml").read_text(encoding="utf-8")
 TEMPLATES = ["template.yaml", "infra/member-role.yaml"]
-# One of each partition that cfn-lint knows: a type of resource that one of them lacks is a finding.
+# One region of each partition that cfn-lint knows: it reports resource types that a region does not have.
 REGIONS = ["us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1"]
 SECONDS = 240
 
 TRUSTED = "arn:aws:iam::111122223333:role/watch-InspectRole-1A2B,arn:aws:iam::111122223333:role/watch-DeliverRole-3C4D"
-# What between them has every statement that there can be.
+# Parameter sets that together create every policy statement.
 WHOLE = [
-    asked | {"PermissionsBoundary": "arn:aws:iam::111122223333:policy/boundary"}
-    for asked in (ASKED[1], ASKED[2], ASKED[2] | {"VpcSubnetIds": "subnet-0a1b2c3d", "VpcSecurityGroupIds": "sg-0a1b2c3d"})
+    parameters | {"PermissionsBoundary": "arn:aws:iam::111122223333:policy/boundary"}
+    for parameters in (PARAMETER_SETS[1], PARAMETER_SETS[2], PARAMETER_SETS[2] | {"VpcSubnetIds": "subnet-0a1b2c3d", "VpcSecurityGroupIds": "sg-0a1b2c3d"})
 ]
 
 
-# What the tools are asked; they work side by side.
-ASK = {
+# The commands of the linters; they run in parallel.
+LINTERS = {
     "cfn-lint": ["cfn-lint", "--format", "json", "--regions", *REGIONS, "--template", *TEMPLATES],
     "validate": ["sam", "validate"],
     "lint": ["sam", "validate", "--lint"],
@@ -42,41 +42,41 @@ class Lint(unittest.TestCase):
         start = lambda command: subprocess.Popen(
             [tools / command[0], *command[1:]], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
-        running = {name: start(command) for name, command in ASK.items()}
-        cls.said = {name: (one.communicate(timeout=SECONDS)[0], one.returncode) for name, one in running.items()}
+        running = {name: start(command) for name, command in LINTERS.items()}
+        cls.outputs = {name: (one.communicate(timeout=SECONDS)[0], one.returncode) for name, one in running.items()}
 
     def accepted(self, linter):
         return {(one["rule"], one["resource"]) for one in ACCEPTED if one["linter"] == linter}
 
-    def test_cfn_lint_finds_what_is_accepted_and_nothing_else(self):
-        found = json.loads(self.said["cfn-lint"][0])
+    def test_cfn_lint_reports_exactly_the_accepted_findings(self):
+        found = json.loads(self.outputs["cfn-lint"][0])
         texts = [f"{one['Filename']}: {one['Rule']['Id']} {one['Message']} at {one['Location']['Path']}" for one in found]
         named = {(one["Rule"]["Id"], one["Location"]["Path"][1]) for one in found}
         self.assertEqual(named, self.accepted("cfn-lint"), "\n".join(texts))
 
     def test_sam_validates_the_template(self):
-        said, code = self.said["validate"]
+        said, code = self.outputs["validate"]
         self.assertEqual(code, 0, said)
 
-    def test_the_lint_of_sam_finds_what_is_accepted_and_nothing_else(self):
-        said, code = self.said["lint"]
+    def test_sam_reports_exactly_the_accepted_findings(self):
+        said, code = self.outputs["lint"]
         found = re.findall(r"\[([A-Z][0-9]{4}): .*?\) matched ([0-9]+)", said)
         self.assertEqual(len(found), said.count(") matched "), said)
         self.assertEqual(code != 0, bool(found), said)
-        self.assertEqual({(rule, above(int(line))) for rule, line in found}, self.accepted("cfn-lint"), said)
+        self.assertEqual({(rule, owner(int(line))) for rule, line in found}, self.accepted("cfn-lint"), said)
 
-    def test_the_policy_linter_finds_what_is_accepted_and_nothing_else(self):
-        found, looked_at = {}, set()
-        stacks = [Stack(**asked) for asked in WHOLE] + [Stack(MEMBER, TrustedRoleArns=TRUSTED)]
+    def test_the_policy_linter_reports_exactly_the_accepted_findings(self):
+        found, checked = {}, set()
+        stacks = [Stack(**parameters) for parameters in WHOLE] + [Stack(MEMBER, TrustedRoleArns=TRUSTED)]
         for stack in stacks:
             for name, document in policies.documents(stack):
-                looked_at.add(name)
+                checked.add(name)
                 found |= {(rule, name): text for rule, text in policies.findings(document)}
         self.assertEqual(set(found), self.accepted("parliament"), found)
         roles = {"IngestRole", "InspectRole", "InspectScheduleRole", "DeliverRole", "ScheduleRole", "WidgetRole", "Role"}
-        self.assertTrue(roles | {"BucketPolicy", "AlertTopicPolicy", "ScheduleQueuePolicy"} <= looked_at, looked_at)
+        self.assertTrue(roles | {"BucketPolicy", "AlertTopicPolicy", "ScheduleQueuePolicy"} <= checked, checked)
 
-    def test_the_policy_linter_can_find_something(self):
+    def test_the_policy_linter_reports_bad_policies(self):
         for wrong, rule in [
             ({"Action": "s3:PutObjects", "Resource": "*"}, "UNKNOWN_ACTION"),
             ({"Action": "dynamodb:ListStreams", "Resource": "arn:aws:dynamodb:eu-central-1:111122223333:table/t/stream/*"}, "RESOURCE_MISMATCH"),
@@ -86,14 +86,14 @@ class Lint(unittest.TestCase):
             with self.subTest(rule):
                 self.assertIn(rule, [one for one, _ in policies.findings(document)])
 
-    def test_no_lint_is_switched_off_anywhere_else(self):
+    def test_no_lint_is_disabled_elsewhere(self):
         for name in [*TEMPLATES, "samconfig.toml"]:
             text = (ROOT / name).read_text(encoding="utf-8")
             self.assertNotRegex(text, r"cfn-lint|ignore_checks|checkov:skip", name)
         for name in (".cfnlintrc", ".cfnlintrc.yaml", ".cfnlintrc.yml"):
             self.assertFalse((ROOT / name).exists(), name)
 
-    def test_each_accepted_finding_says_why_and_who_says_so(self):
+    def test_each_accepted_finding_has_a_reason_and_a_source(self):
         for one in ACCEPTED:
             with self.subTest(one):
                 self.assertEqual(set(one), {"linter", "rule", "resource", "why", "source"})
@@ -101,33 +101,33 @@ class Lint(unittest.TestCase):
                 self.assertGreater(len(one["why"]), 40)
 
 
-def above(line):
-    """Returns the name of the parameter or resource that a line of the template belongs to."""
+def owner(line):
+    """Returns the name of the parameter or resource that contains a line of the template."""
     lines = TEMPLATE.splitlines()[:line]
     return next(found.group(1) for found in map(re.compile(r"  (\w+):").match, reversed(lines)) if found)
 
 
 class Member(unittest.TestCase):
-    """The role in other accounts."""
+    """The role for other accounts."""
 
     def setUp(self):
         self.stack = Stack(MEMBER, TrustedRoleArns=TRUSTED)
         self.role = self.stack.properties("Role")
 
-    def test_it_may_ask_about_access_keys_and_nothing_else(self):
+    def test_the_role_may_only_look_up_access_keys(self):
         (policy,) = self.role["Policies"]
         (statement,) = policy["PolicyDocument"]["Statement"]
         self.assertEqual(statement["Action"], "iam:GetAccessKeyLastUsed")
         self.assertEqual(statement["Resource"], "arn:aws:iam::111122223333:user/*")
         self.assertNotIn("ManagedPolicyArns", self.role)
 
-    def test_the_named_roles_may_use_it_and_nobody_else(self):
+    def test_only_the_trusted_roles_may_assume_it(self):
         (statement,) = self.role["AssumeRolePolicyDocument"]["Statement"]
         self.assertEqual(statement["Principal"], {"AWS": "arn:aws:iam::111122223333:root"})
         self.assertEqual(statement["Condition"], {"ArnEquals": {"aws:PrincipalArn": TRUSTED.split(",")}})
         self.assertEqual(statement["Action"], "sts:AssumeRole")
 
-    def test_its_name_is_what_the_stack_asks_for(self):
+    def test_its_name_is_the_one_that_the_stack_assumes(self):
         name = parsed(MEMBER)["Parameters"]["RoleName"]["Default"]
         resource = Stack(AccountRoleName=name, AccountNames="444455556666=shop").resources["InspectRole"]
         self.assertIn(f"arn:aws:iam::*:role/{name}", json.dumps(resource))

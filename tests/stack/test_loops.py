@@ -1,4 +1,4 @@
-"""The template by the rules of AWS alone: each construct in a loop is known, and each name is the name of something."""
+"""Checks that loops use only constructs that CloudFormation supports, and that each reference resolves."""
 
 import copy
 import unittest
@@ -12,7 +12,7 @@ ONE = [SIGNS]
 TWO = [SIGNS, "aws-controltower/CloudTrailLogs"]
 TWENTY = [f"/org/{name}-{n}/cloud_trail.logs#{n}" for n, name in enumerate("abcdefghijklmnopqrst")]
 
-# A construct in a loop over Item that is in no line of the table, and what the sentence about it names.
+# Constructs in a loop over Item that are not in the table of loops.py, with a part of the complaint.
 REFUSED = [
     ({"DependsOn": "A&{Item}"}, "'A&{Item}' is plain"),
     ({"DependsOn": ["A${Item}"]}, "'A${Item}' is plain"),
@@ -20,8 +20,8 @@ REFUSED = [
     ({"Properties": {"Name": "x-${Item}"}}, "'x-${Item}' is plain"),
     ({"Properties": {"Name": {"Fn::Join": ["-", ["x", "&{Item}"]]}}}, "'&{Item}' is plain"),
     ({"Properties": {"Name": {"Fn::GetAtt": ["A${Item}", "Arn"]}}}, "'A${Item}' is plain"),
-    ({"Properties": {"Name": {"Fn::Sub": "x-&{Item}"}}}, "which AWS leaves as it is"),
-    ({"Properties": {"Name": {"Fn::Sub": "${A${Item}}"}}}, "inside of another name"),
+    ({"Properties": {"Name": {"Fn::Sub": "x-&{Item}"}}}, "which AWS does not replace"),
+    ({"Properties": {"Name": {"Fn::Sub": "${A${Item}}"}}}, "within another name"),
     ({"Properties": {"Name": {"Fn::Sub": ["${Item}", {"Item": "other"}]}}}, "another meaning"),
     ({"Properties": {"Tags": {"Name${Item}": "x"}}}, "nested"),
 ]
@@ -37,10 +37,10 @@ def with_loop(made=None, item="Item", collection=("a", "b"), key="A${Item}"):
 
 
 class Loops(unittest.TestCase):
-    def test_the_template_has_nothing_in_its_loops_but_what_was_measured(self):
+    def test_the_loops_of_the_template_use_only_known_constructs(self):
         self.assertEqual(list(loops.complaints(parsed(TEMPLATE))), [])
 
-    def test_every_name_is_the_name_of_something_for_any_log_groups(self):
+    def test_every_reference_resolves_for_any_log_groups(self):
         for names in (ONE, TWO, TWENTY):
             stack = Stack(LogGroupNames=",".join(names))
             unrolled = stack.unrolled()
@@ -50,19 +50,19 @@ class Loops(unittest.TestCase):
                 filters = stack.of_type("AWS::Logs::SubscriptionFilter").values()
                 self.assertEqual([one["Properties"]["LogGroupName"] for one in filters], names)
 
-    def test_a_permission_for_each_log_group_cannot_be_waited_for(self):
-        yesterday = TEMPLATE.replace("DependsOn: PermitSubscriptions", "DependsOn: Permit&{Group}")
-        self.assertNotEqual(yesterday, TEMPLATE)
-        (complaint,) = loops.complaints(parsed(yesterday))
+    def test_filters_cannot_depend_on_permissions_of_a_loop(self):
+        older = TEMPLATE.replace("DependsOn: PermitSubscriptions", "DependsOn: Permit&{Group}")
+        self.assertNotEqual(older, TEMPLATE)
+        (complaint,) = loops.complaints(parsed(older))
         self.assertIn("use !Sub, or in DependsOn a resource outside of loops", complaint)
         for names in (ONE, TWENTY):
-            found = list(references.complaints(Stack(yesterday, LogGroupNames=",".join(names)).unrolled()))
+            found = list(references.complaints(Stack(older, LogGroupNames=",".join(names)).unrolled()))
             self.assertEqual(len(found), len(names), found)
-            self.assertIn("has DependsOn Permit&{Group}, which is no resource", found[0])
+            self.assertIn("has DependsOn Permit&{Group}, which is not a resource", found[0])
 
-    def test_each_kind_of_name_is_looked_at(self):
+    def test_each_kind_of_reference_is_checked(self):
         resource = lambda **made: {"Resources": {"A": {"Type": "AWS::SQS::Queue"} | made}, "Conditions": {"C": {"Fn::Equals": ["a", "a"]}}}
-        for made, says in [
+        for made, message in [
             ({"DependsOn": ["A", "B"]}, "DependsOn B"),
             ({"Condition": "D"}, "the condition D"),
             ({"Properties": {"Name": {"Ref": "B"}}}, "Ref B"),
@@ -70,36 +70,36 @@ class Loops(unittest.TestCase):
             ({"Properties": {"Name": {"Fn::Sub": "x-${B}"}}}, "Fn::Sub of B"),
             ({"Properties": {"Name": {"Fn::Sub": "x-${B.Arn}"}}}, "Fn::Sub of B.Arn"),
             ({"Properties": {"Name": {"Fn::If": ["D", "x", "y"]}}}, "the condition D"),
-            ({"Properties": {"Name": {"Fn::FindInMap": ["M", "x", "y"]}}}, "looks into M"),
+            ({"Properties": {"Name": {"Fn::FindInMap": ["M", "x", "y"]}}}, "uses M"),
         ]:
             with self.subTest(made):
                 (complaint,) = references.complaints(resource(**made))
-                self.assertIn(says, complaint)
+                self.assertIn(message, complaint)
         right = {"Name": {"Fn::Sub": ["${A.Arn} ${A} ${AWS::Region} ${!B} ${x}", {"x": {"Fn::If": ["C", {"Ref": "A"}, "y"]}}]}}
         self.assertEqual(list(references.complaints(resource(Condition="C", Properties=right))), [])
 
-    def test_what_nobody_has_measured_is_refused_with_a_sentence(self):
+    def test_unknown_constructs_are_refused_with_a_message(self):
         self.assertEqual(list(loops.complaints(with_loop())), [])
-        for made, says in REFUSED:
+        for made, message in REFUSED:
             with self.subTest(made):
                 (complaint,) = loops.complaints(with_loop(made))
-                self.assertIn(says, complaint)
-        for wrong, says in [
-            ({"key": "Same"}, "makes 'Same'"),
-            ({"key": "A-${Item}"}, "makes 'A-${Item}'"),
-            ({"item": "Name", "key": "A${Name}"}, "that nothing else has"),
-            ({"collection": {"Ref": "Name"}}, "goes over"),
-            ({"collection": {"Fn::Split": [",", {"Ref": "Name"}]}}, "goes over"),
-            ({"collection": "a,b"}, "goes over"),
-            ({"collection": ({"Ref": "Name"},)}, "goes over"),
+                self.assertIn(message, complaint)
+        for wrong, message in [
+            ({"key": "Same"}, "has the key 'Same'"),
+            ({"key": "A-${Item}"}, "has the key 'A-${Item}'"),
+            ({"item": "Name", "key": "A${Name}"}, "use a unique name"),
+            ({"collection": {"Ref": "Name"}}, "has the collection"),
+            ({"collection": {"Fn::Split": [",", {"Ref": "Name"}]}}, "has the collection"),
+            ({"collection": "a,b"}, "has the collection"),
+            ({"collection": ({"Ref": "Name"},)}, "has the collection"),
         ]:
             with self.subTest(wrong):
                 (complaint,) = loops.complaints(with_loop(**wrong))
-                self.assertIn(says, complaint)
+                self.assertIn(message, complaint)
         for right in ({"Ref": "Names"}, {"Fn::FindInMap": ["Lists", "A", "Names"]}):
             self.assertEqual(list(loops.complaints(with_loop(collection=right))), [])
 
-    def test_loops_are_directly_among_the_resources(self):
+    def test_loops_must_be_directly_under_resources(self):
         loop = with_loop()["Resources"]
         for section, content in [("Outputs", loop), ("Conditions", loop), ("Mappings", {"Inner": loop})]:
             with self.subTest(section):
@@ -108,8 +108,8 @@ class Loops(unittest.TestCase):
         inner["Fn::ForEach::Loop"][2]["Fn::ForEach::Inner"] = ["Other", ["x"], {"B${Other}": {}}]
         self.assertTrue(any("Inner" in one for one in loops.complaints(with_loop() | {"Resources": inner})))
 
-    def test_log_groups_that_differ_by_signs_alone_have_one_name(self):
-        with self.assertRaisesRegex(ValueError, "two resources are called Subscribeapplogs; of Group each value needs letters"):
+    def test_log_groups_must_differ_in_letters_or_digits(self):
+        with self.assertRaisesRegex(ValueError, "two resources have the name Subscribeapplogs; the letters and digits of each Group"):
             Stack(LogGroupNames="app-logs,applogs")
 
 

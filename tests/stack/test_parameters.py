@@ -1,4 +1,4 @@
-"""What somebody types into the form: what is right is taken, what is wrong is refused before any change."""
+"""Checks parameter values: valid values are accepted, invalid values are refused before any change."""
 
 import re
 import unittest
@@ -7,8 +7,8 @@ from stack import TEMPLATE, parsed
 
 PARAMETERS = parsed(TEMPLATE)["Parameters"]
 
-# For each parameter what is taken and what is refused.
-TYPED = {
+# For each parameter, values that are accepted and values that are refused.
+VALUES = {
     "LogGroupNames": (
         ["aws-cloudtrail-logs-111122223333-1a2b3c4d", "/org/trail,CloudTrail/DefaultLogGroup", "a_b#c.d"],
         ["", "a,,b", "a,", "two words", "arn:aws:logs:eu-central-1:111122223333:log-group:a", "/aws/lambda/watch-ingest", "a,/aws/lambda/x", "x" * 513],
@@ -90,8 +90,8 @@ TYPED = {
     ),
 }
 
-# What CloudFormation says of it; what does not go together stands in REFUSED of rules.py.
-SENTENCES = [
+# Refused values with a part of CloudFormation's message. REFUSED in rules.py has the invalid combinations.
+MESSAGES = [
     ("LogGroupNames", "", "must be names of log groups"),
     ("LogGroupNames", "/aws/lambda/watch-ingest", "must not read its own log"),
     ("RetentionDays", "7", "must be a number of days from 8 to 365"),
@@ -102,10 +102,10 @@ SENTENCES = [
 ]
 
 
-def taken(how, typed):
-    """Tells whether CloudFormation takes a value: whole patterns, for each item of a list."""
+def is_accepted(how, typed):
+    """Returns whether CloudFormation accepts a value. The pattern must match the whole value, or each item of a list."""
     if how["Type"] == "CommaDelimitedList":
-        return all(taken(how | {"Type": "String"}, item.strip()) for item in typed.split(","))
+        return all(is_accepted(how | {"Type": "String"}, item.strip()) for item in typed.split(","))
     if how["Type"] == "Number":
         if not re.fullmatch(r"-?[0-9]+", typed):
             return False
@@ -119,29 +119,29 @@ def taken(how, typed):
 
 
 class Parameters(unittest.TestCase):
-    def test_what_is_right_is_taken_and_what_is_wrong_is_refused(self):
-        self.assertEqual(set(TYPED), set(PARAMETERS))
-        for name, (right, wrong) in TYPED.items():
+    def test_valid_values_are_accepted_and_invalid_values_are_refused(self):
+        self.assertEqual(set(VALUES), set(PARAMETERS))
+        for name, (right, wrong) in VALUES.items():
             for typed in right:
                 with self.subTest(name, right=typed):
-                    self.assertTrue(taken(PARAMETERS[name], typed))
+                    self.assertTrue(is_accepted(PARAMETERS[name], typed))
             for typed in wrong:
                 with self.subTest(name, wrong=typed):
-                    self.assertFalse(taken(PARAMETERS[name], typed))
+                    self.assertFalse(is_accepted(PARAMETERS[name], typed))
 
-    def test_what_is_refused_is_refused_with_a_sentence(self):
-        for name, typed, says in SENTENCES:
+    def test_refused_values_have_a_message(self):
+        for name, typed, message in MESSAGES:
             with self.subTest(name, wrong=typed):
-                self.assertFalse(taken(PARAMETERS[name], typed))
-                self.assertIn(says, PARAMETERS[name]["ConstraintDescription"])
+                self.assertFalse(is_accepted(PARAMETERS[name], typed))
+                self.assertIn(message, PARAMETERS[name]["ConstraintDescription"])
 
-    def test_every_default_is_right(self):
+    def test_every_default_is_accepted(self):
         for name, how in PARAMETERS.items():
             with self.subTest(name):
-                self.assertTrue(taken(how, str(how["Default"])))
+                self.assertTrue(is_accepted(how, str(how["Default"])))
 
-    def test_where_nothing_may_stand_nothing_is_taken(self):
-        optional = {name for name, how in PARAMETERS.items() if taken(how, "")}
+    def test_only_optional_parameters_accept_an_empty_value(self):
+        optional = {name for name, how in PARAMETERS.items() if is_accepted(how, "")}
         self.assertEqual(
             optional,
             {

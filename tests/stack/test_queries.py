@@ -1,7 +1,7 @@
-"""The queries find in records by hand what they are for, and name nothing that a record of CloudTrail does not have.
+"""Checks that the queries find the right records, and use only fields that CloudTrail records have.
 
-A small reading of Logs Insights' language, of what the queries use of it and no more: what it does not know fails. The
-same query of Athena, asked by DuckDB, has to find the same.
+This module interprets the part of the Logs Insights language that the queries use, and fails on anything else. The Athena
+version of each query, run by DuckDB, must return the same result.
 """
 
 import gzip
@@ -26,20 +26,20 @@ CORPUS = pathlib.Path(os.environ.get("CLOUDTRAIL_CORPUS") or ROOT.parent / "shar
 
 
 def lines(name):
-    """Returns the commands of a saved query, as verb and rest."""
+    """Returns the commands of a saved query, each as verb and arguments."""
     text = STACK.properties(f"{name}Query")["QueryString"]
     return [line.removeprefix("| ").split(" ", 1) for line in text.split("\n")]
 
 
 def value(record, field):
-    """Returns what a record has for a field with dots, as Logs Insights finds it; null is not there."""
+    """Returns the value at a dotted path of a record; None if it is missing or null, as in Logs Insights."""
     for part in field.split("."):
         record = record.get(part) if isinstance(record, dict) else None
     return record
 
 
 class Filter:
-    """The condition of a filter, read from the left: or, and, not, parentheses, ispresent, = and like."""
+    """A parser and evaluator of filter conditions: or, and, not, parentheses, ispresent, = and like."""
 
     def __init__(self, text, record):
         self.tokens, self.record = TOKEN.findall(text), record
@@ -82,7 +82,7 @@ class Filter:
 
 
 def answer(name, records):
-    """Returns what the rows of a query are told apart by, in the order of the records, each with how often it occurs."""
+    """Returns the number of occurrences of each key in the rows of a Logs Insights query, in the order of the records."""
     found = {}
     for record in records:
         record = json.loads(json.dumps(record))
@@ -92,8 +92,8 @@ def answer(name, records):
                     break
             elif verb == "parse":
                 field, pattern = rest.split(" ", 1)
-                said = re.search(pattern.strip("/").replace("(?<", "(?P<"), value(record, field) or "")
-                record |= said.groupdict() if said else {}
+                match = re.search(pattern.strip("/").replace("(?<", "(?P<"), value(record, field) or "")
+                record |= match.groupdict() if match else {}
             elif verb == "fields":
                 fields, alias = re.fullmatch(r"coalesce\((.*)\) as (\w+)", rest).groups()
                 record[alias] = next((one for one in (value(record, field) for field in fields.split(", ")) if one is not None), None)
@@ -106,7 +106,7 @@ def answer(name, records):
 
 
 def named(name):
-    """Returns the fields that a query takes from records: all words but those of the language and what it names itself."""
+    """Returns the record fields of a query: all words that are neither keywords nor names that the query defines."""
     found, own = set(), {"@timestamp"}
     for verb, rest in lines(name):
         own |= set(re.findall(r" as (\w+)", rest)) | set(re.findall(r"\?<(\w+)>", rest))
@@ -120,11 +120,11 @@ def limit(name):
 
 
 def paths(record, before=""):
-    """Returns the names of all that is in a record, with dots."""
-    here = set()
+    """Returns the dotted paths of all fields of a record."""
+    found = set()
     for key, inner in record.items():
-        here |= {f"{before}{key}"} | (paths(inner, f"{before}{key}.") if isinstance(inner, dict) else set())
-    return here
+        found |= {f"{before}{key}"} | (paths(inner, f"{before}{key}.") if isinstance(inner, dict) else set())
+    return found
 
 
 def record(event_name, source="ec2", **fields):
@@ -167,7 +167,7 @@ class Queries(unittest.TestCase):
             ("192.0.2.7", None, "us-east-1", "HIDDEN_DUE_TO_SECURITY_REASONS", "Yes"): 1,
         })
 
-    def test_new_users_are_those_of_iam_that_were_created(self):
+    def test_new_users_are_created_users_of_iam(self):
         records = [
             record("CreateUser", "iam", responseElements=CREATED),
             record("CreateUser", "iam", responseElements=None, errorCode="EntityAlreadyExistsException"),
@@ -177,7 +177,7 @@ class Queries(unittest.TestCase):
         arn = "arn:aws:iam::111122223333:user/"
         self.find("NewUsers", records, {("eu-central-1", "omar", f"{arn}omar", f"{arn}mia", "192.0.2.7"): 1})
 
-    def test_top_errors_are_told_apart_by_event_code_and_what_the_message_says(self):
+    def test_top_errors_are_grouped_by_event_code_and_message(self):
         records = [
             record("ListUsers", "iam", errorCode="AccessDenied", errorMessage=DENIED),
             record("ListUsers", "iam", errorCode="AccessDenied", errorMessage=DENIED.replace("mia", "omar")),
@@ -193,7 +193,7 @@ class Queries(unittest.TestCase):
             ("ec2.amazonaws.com", "GetThing", "InternalFailure", None): 1,
         })
 
-    def test_refusals_of_a_role_s_sessions_are_the_role_s(self):
+    def test_refusals_of_sessions_are_grouped_by_role(self):
         records = [
             record("GetObject", "s3", errorCode="AccessDenied"),
             record("RunInstances", errorCode="Client.UnauthorizedOperation", userIdentity=ROLE),
@@ -206,7 +206,7 @@ class Queries(unittest.TestCase):
             ("arn:aws:iam::111122223333:role/app", "111122223333"): 2,
         })
 
-    def test_queries_name_only_what_records_have(self):
+    def test_queries_use_only_existing_fields(self):
         known = paths(record("CreateUser", responseElements=CREATED)) | paths(record("RunInstances", userIdentity=ROLE))
         for path in FIXTURES.glob("*.json"):
             known |= paths(json.loads(path.read_text(encoding="utf-8")))
@@ -216,31 +216,31 @@ class Queries(unittest.TestCase):
                 self.assertGreater(len(named(name)), 2)
         self.assertNotIn("sourceIpAddress", known)
 
-    def test_of_much_both_have_the_same_of_what_is_most(self):
+    def test_both_languages_return_the_same_most_frequent_rows(self):
         records = [
             record(f"Get{letter}", errorCode="InternalFailure") for place, letter in enumerate("abcdefghijklm") for _ in range(place + 1)
         ]
         self.assertEqual(limit("TopErrors"), 10)
-        self.assertEqual(len(self.find_the_most("TopErrors", records, athena.Trail(STACK, records))), 10)
+        self.assertEqual(len(self.compare_most_frequent("TopErrors", records, athena.Trail(STACK, records))), 10)
 
-    def find_the_most(self, name, records, trail):
-        """Compares the two where there may be more than the limit, among which those that are as many stand in any order."""
+    def compare_most_frequent(self, name, records, trail):
+        """Compares both languages when there are more rows than the limit. Rows with equal counts may differ."""
         found, expected = trail.answer(name), answer(name, records)
         self.assertLessEqual(found.items(), expected.items())
         self.assertEqual(sorted(found.values()), sorted(sorted(expected.values(), reverse=True)[:limit(name)]))
         return found
 
-    def test_both_find_the_same_in_all_records_by_hand(self):
+    def test_both_languages_agree_on_the_fixtures(self):
         records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(FIXTURES.glob("*.json"))]
         trail = athena.Trail(STACK, records)
-        found = {name for name in athena.KEYS if self.find_the_most(name, records, trail)}
-        # None of these creates a user; the rest is there to be found.
+        found = {name for name in athena.KEYS if self.compare_most_frequent(name, records, trail)}
+        # No fixture creates a user; all other queries find rows.
         self.assertEqual(found, set(athena.KEYS) - {"NewUsers"})
 
-    def test_both_find_the_same_in_real_records(self):
+    def test_both_languages_agree_on_real_records(self):
         files = sorted((CORPUS / "events").glob("*.jsonl.gz"))
         if not files:
-            reason = f"no real events in {CORPUS}, so no queries are asked of them"
+            reason = f"no real events in {CORPUS}, so the queries are not compared on them"
             print(f"skipped: {reason}", file=sys.stderr)
             self.skipTest(reason)
         for path in files:
@@ -249,9 +249,9 @@ class Queries(unittest.TestCase):
             trail = athena.Trail(STACK, records)
             for name in athena.KEYS:
                 with self.subTest(name, path=path.name):
-                    self.find_the_most(name, records, trail)
+                    self.compare_most_frequent(name, records, trail)
 
-    def test_athena_counts_events_and_calls_and_says_from_when_to_when(self):
+    def test_athena_counts_events_and_calls_with_first_and_last_time(self):
         twice = [record("ListUsers", "iam", errorCode="AccessDenied", eventTime=f"2026-11-2{day}T08:00:00Z") for day in (2, 1)]
         twice.append(twice[0] | {"eventName": "GetUser", "eventTime": "2026-11-20T08:00:00Z"})
         trail = athena.Trail(STACK, twice)
@@ -259,19 +259,19 @@ class Queries(unittest.TestCase):
         self.assertEqual(refusals, ("arn:aws:iam::111122223333:user/mia", "111122223333", 3, 2, "2026-11-22T08:00:00Z"))
         self.assertEqual(trail.rows("TopErrors")[0][4:], (2, "2026-11-21T08:00:00Z", "2026-11-22T08:00:00Z"))
 
-    def test_athena_reads_a_week(self):
+    def test_athena_reads_the_last_week(self):
         records = [record("ListUsers", "iam", errorCode="AccessDenied")]
         for days, there in [(0, 1), (7, 1), (8, 0)]:
             with self.subTest(days=days):
                 self.assertEqual(len(athena.Trail(STACK, records, days_ago=days).answer("Refusals")), there)
 
-    def test_the_table_is_called_after_the_stack(self):
+    def test_the_table_has_the_name_of_the_stack(self):
         stack = Stack(AthenaTrailLocation="s3://bucket/AWSLogs/", **{"AWS::StackName": "Our-errors-2"})
         for name in ("Table", *athena.KEYS):
             self.assertEqual(re.findall(r"(?:TABLE|FROM) (\S+)", athena.statement(stack, name)), ["cloudtrail_Our_errors_2"])
 
-    def test_athena_looks_into_the_regions_that_there_are(self):
-        # Where no regions are named, it is the stack's own.
+    def test_athena_reads_existing_regions(self):
+        # In partitions without a list, the only region is that of the stack.
         for place in [one for one in PLACES if one[0] in STACK.source["Mappings"]["Regions"]]:
             known = boto3.Session().get_available_regions("cloudtrail", place[0])
             named = Stack(place=place).source["Mappings"]["Regions"][place[0]]["Names"].split(",")
@@ -279,7 +279,7 @@ class Queries(unittest.TestCase):
             self.assertIn(place[1], named)
             self.assertEqual(named, sorted(set(named)))
 
-    def test_what_the_reading_does_not_know_fails(self):
+    def test_unsupported_syntax_fails(self):
         for wrong in ("eventName != 'x'", "eventName = 'x' xor eventName = 'y'", "eventName in ['x']"):
             with self.subTest(wrong), self.assertRaises((AssertionError, IndexError)):
                 Filter(wrong, record("x")).holds()

@@ -1,4 +1,4 @@
-"""The rules hold of the template, wherever it is deployed and whatever is asked for; and each can fail."""
+"""Checks all rules for the template in every place and with several sets of parameters, and that each rule can fail."""
 
 import json
 import re
@@ -6,10 +6,10 @@ import unittest
 
 from rules import *
 from stack import PLACES, ROOT, TEMPLATE, Stack, parsed
-from test_parameters import taken
+from test_parameters import is_accepted
 
-# Sets of parameters that between them turn each condition on and off.
-ASKED = [
+# Sets of parameters that together turn each condition on and off.
+PARAMETER_SETS = [
     {},
     {
         "LogGroupNames": "/org/cloudtrail/a,trail-b",
@@ -54,7 +54,7 @@ ASKED = [
     {"Topic": "create", "EventBusName": "default", "Notify": "false", "AlarmTopic": "create", "Alarms": "false"},
 ]
 
-# For each rule what breaks it: the text of the template, and what stands there instead.
+# Changes of the template that each rule must complain about: rule, text, and its replacement.
 BROKEN = [
     (no_action_has_a_wildcard, "- dynamodb:PutItem", "- dynamodb:Put*"),
     (no_action_has_a_wildcard, "Action: s3:ListBucket", "NotAction: s3:ListBucket\n                Action: s3:ListBucket"),
@@ -111,7 +111,7 @@ BROKEN = [
     (permissions_name_their_source, "      SourceAccount: !Ref AWS::AccountId\n", ""),
     (permissions_name_their_source, "logs.${AWS::Region}.${AWS::URLSuffix}", "logs.amazonaws.com"),
     (filters_wait_for_their_permission, "        DependsOn: PermitSubscriptions\n", ""),
-    # What AWS does not take: it replaces nothing in a plain string.
+    # AWS does not replace the item in a plain string.
     (every_reference_resolves, "DependsOn: PermitSubscriptions", "DependsOn: Permit&{Group}"),
     (every_reference_resolves, "DependsOn: PermitSubscriptions", "DependsOn: Permit${Group}"),
     (every_reference_resolves, "Resource: !GetAtt Table.Arn", "Resource: !GetAtt Tables.Arn"),
@@ -250,18 +250,18 @@ LONGEST = {
     "GuanceWorkspaceId": "wksp_" + "w" * 64,
     "GuanceConsoleUrl": "https://" + "c" * 248,
 }
-# What is chosen from a list, and is longest so.
+# The longest values of parameters with a fixed list of values.
 CHOSEN = {
     "GuanceRoute": "custom_event", "GuanceSite": "truewatch-us1", "GuanceSampleLogs": "false", "AllowCustomEndpoint": "false",
     "AllowPrivateEndpoint": "false", "DashboardDecisions": "false", "Summaries": "always", "DormantDays": "3650",
 }
 
 
-def in_full(value):
-    """Returns a value with the longest names in the place of those that only AWS knows."""
+def with_longest_names(value):
+    """Returns a value with names of the maximum length in place of the names that AWS generates."""
     value = re.sub(r"<\w+Role\.Arn>", "arn:aws-us-gov:iam::111122223333:role/" + "r" * 64, value)
     value = value.replace("<AlertTopic>", LONGEST["Topic"])
-    # A table is called after stack and resource, a bucket and a function have at most 63 and 64 characters.
+    # The name of a table consists of stack and resource; a bucket has at most 63 characters, a function 64.
     return value.replace("<Table>", "t" * 80).replace("<Bucket>", "b" * 63).replace("<IngestFunction>", "f" * 64)
 
 
@@ -279,26 +279,26 @@ def parameters_in(value):
 class Template(unittest.TestCase):
     def test_every_rule_holds_everywhere(self):
         for place in PLACES:
-            for asked in ASKED:
-                stack = Stack(place=place, **asked)
+            for parameters in PARAMETER_SETS:
+                stack = Stack(place=place, **parameters)
                 for rule in RULES:
-                    if asked and rule is every_partition_is_spelled_right:
-                        continue  # the ARNs asked for are of one partition
-                    with self.subTest(rule.__name__, place=place[0], asked=sorted(asked)):
+                    if parameters and rule is every_partition_is_spelled_right:
+                        continue  # the ARNs in the parameters are of one partition
+                    with self.subTest(rule.__name__, place=place[0], parameters=sorted(parameters)):
                         self.assertEqual(list(rule(stack)), [])
 
-    def test_every_rule_complains_about_what_breaks_it(self):
+    def test_every_rule_complains_about_a_broken_template(self):
         self.assertEqual({rule for rule, _, _ in BROKEN}, set(RULES))
-        for rule, text, instead in BROKEN:
-            with self.subTest(rule.__name__, instead=instead):
+        for rule, text, replacement in BROKEN:
+            with self.subTest(rule.__name__, replacement=replacement):
                 self.assertTrue(text in TEMPLATE, f"the template has no {text!r}")
-                broken = TEMPLATE.replace(text, instead, 1)
-                # What is written is decided by what is on, so it takes a stack of which something is off.
-                sets = [ASKED[0], *ASKED[4:]] if rule is written_metrics_are_read else ASKED[:4]
-                complained = any(list(rule(Stack(broken, place, **asked))) for place in PLACES for asked in sets)
-                self.assertTrue(complained, "nothing is complained about")
+                broken = TEMPLATE.replace(text, replacement, 1)
+                # The written metrics depend on the enabled parts, so this rule needs stacks with disabled parts.
+                sets = [PARAMETER_SETS[0], *PARAMETER_SETS[4:]] if rule is written_metrics_are_read else PARAMETER_SETS[:4]
+                has_complaint = any(list(rule(Stack(broken, place, **parameters))) for place in PLACES for parameters in sets)
+                self.assertTrue(has_complaint, "the rule does not complain")
 
-    def test_when_it_is_not_enabled_nothing_is_read(self):
+    def test_a_disabled_stack_reads_nothing(self):
         stack = Stack(Enabled="false")
         self.assertEqual(stack.of_type("AWS::Logs::SubscriptionFilter"), {})
         self.assertEqual(stack.of_type("AWS::Lambda::Permission"), {})
@@ -309,52 +309,52 @@ class Template(unittest.TestCase):
 
     def test_the_order_of_log_groups_changes_nothing(self):
         names = "/org/trail,other,aws-controltower/CloudTrailLogs"
-        forth = Stack(LogGroupNames=names)
-        back = Stack(LogGroupNames=",".join(reversed(names.split(","))))
-        for stack in (forth, back):
-            # Who asks all log groups is told the names as they are given; nothing else knows of an order.
+        forward = Stack(LogGroupNames=names)
+        backward = Stack(LogGroupNames=",".join(reversed(names.split(","))))
+        for stack in (forward, backward):
+            # Only functions and queries that read all log groups have the names in the given order.
             for function in (INSPECT, WIDGET):
                 variables = stack.properties(function)["Environment"]["Variables"]
                 variables["LOG_GROUP_NAMES"] = sorted(variables["LOG_GROUP_NAMES"].split(","))
             for query in stack.of_type("AWS::Logs::QueryDefinition").values():
                 query["Properties"]["LogGroupNames"].sort()
             stack.resources.pop("DashboardOfStack")
-        self.assertEqual(forth.resources, back.resources)
+        self.assertEqual(forward.resources, backward.resources)
 
-    def test_the_policies_of_a_role_fit_for_twenty_log_groups(self):
-        # IAM counts the characters of all that are written into a role, but for white space.
+    def test_the_policies_of_a_role_fit_with_twenty_log_groups(self):
+        # IAM limits the characters of all inline policies of a role together, without white space.
         names = ",".join(f"/aws/controltower/an-account-of-ours-{n}/CloudTrailLogs" for n in range(20))
         stack = Stack(LogGroupNames=names, RulesObject="rules/" + "r" * 250)
         policies = [policy["Properties"] for policy in stack.of_type("AWS::IAM::Policy").values()]
         policies += stack.properties("InspectRole")["Policies"]
         text = json.dumps([policy["PolicyDocument"] for policy in policies], separators=(",", ":"))
-        # What stands in pointed brackets here are ARNs there, with a table and a bucket named after the stack.
+        # In AWS these placeholders are ARNs with a table and a bucket named after the stack.
         text = text.replace("<Table.Arn>", "t" * 110).replace("<Bucket.Arn>", "b" * 80)
         self.assertEqual(len(policies), 21)
         self.assertLess(len(text), 10_240)
 
-    def test_the_environment_of_each_function_fits_with_all_parameters_at_their_longest(self):
-        # A function's name has at most 64 characters, -inspect included. Lambda counts names, values and the JSON around them:
+    def test_environments_fit_with_the_longest_parameters(self):
+        # The name of a function has at most 64 characters, including -inspect. Lambda counts names, values and the JSON around them:
         # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
         stack = Stack(**LONGEST, **CHOSEN, **{"AWS::StackName": "s" * 56})
         left = {}
         for name, function in stack.of_type("AWS::Lambda::Function").items():
             variables = function["Properties"]["Environment"]["Variables"]
-            whole = {key: in_full(str(value)) for key, value in variables.items()}
+            whole = {key: with_longest_names(str(value)) for key, value in variables.items()}
             self.assertNotIn("<", json.dumps(whole))
             left[name] = 4096 - len(json.dumps(whole, separators=(",", ":")).encode())
         self.assertEqual(len(left), 4)
-        # One log group of the longest name is counted already; docs/settings.md says how much more there may be.
+        # One log group with the longest name is already counted; docs/settings.md documents the remaining space.
         self.assertGreaterEqual(min(left.values()), 0, left)
         self.assertGreaterEqual(left[INSPECT], 290, left)
 
-    def test_each_parameter_that_an_environment_has_is_bounded(self):
+    def test_each_parameter_in_an_environment_is_bounded(self):
         source = parsed(TEMPLATE)
         parameters = source["Parameters"]
         for name, longest in LONGEST.items():
             with self.subTest(name):
-                self.assertTrue(taken(parameters[name], longest), "it is refused")
-                self.assertFalse(taken(parameters[name], longest + longest[-1]), "there is a longer one")
+                self.assertTrue(is_accepted(parameters[name], longest), "the longest value is refused")
+                self.assertFalse(is_accepted(parameters[name], longest + longest[-1]), "a longer value is accepted")
         environments = [made["Properties"]["Environment"] for made in source["Resources"].values() if isinstance(made, dict) and "Environment" in made["Properties"]]
         environments.append(source["Globals"]["Function"]["Environment"])
         bounded = {name for name, how in parameters.items() if how["Type"] == "Number" or how.get("AllowedValues")}

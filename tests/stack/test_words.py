@@ -8,8 +8,8 @@ import unittest
 
 from stack import ROOT, parsed
 
-# Words that a reader has to guess at, each with the usual one.
-INSTEAD = {
+# Unclear words, each with the usual word.
+USUAL_WORDS = {
     r"(is|are|was|were|be|been) told|tells?": "alert, notify, report",
     r"loud(er|est)?": "severe",
     r"books": "totals",
@@ -31,12 +31,12 @@ INSTEAD = {
 }
 TEMPLATES = ("template.yaml", "infra/member-role.yaml")
 DOCUMENTS = ("*.md", "docs/*.md", "docs/*/*.md")
-# Where a template has texts for people.
+# The keys of a template whose values are texts for people.
 KEYS = {"Description", "ConstraintDescription", "AssertDescription", "AlarmDescription", "Says", "default"}
 
 
 def texts(value, key=None):
-    """Yields the texts for people in a part of a template."""
+    """Yields the user-visible texts in a part of a template."""
     if isinstance(value, dict):
         for name, one in value.items():
             yield from texts(one, name if name in KEYS or not name.startswith("Fn::") else key)
@@ -48,25 +48,25 @@ def texts(value, key=None):
 
 
 def prose(document):
-    """Returns a Markdown document without code blocks, code spans and targets of links: names in code stay as they are."""
+    """Returns a Markdown document without code blocks, code spans and link targets, whose names are not checked."""
     return re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", " ", document, flags=re.S)
 
 
 def unusual(text):
-    """Returns the words of a text that should be others, with these and with what is around them."""
-    found = [(usual, one) for words, usual in INSTEAD.items() for one in re.finditer(rf"\b({words})\b", text, re.I)]
+    """Returns a message for each unclear word of a text, with its context and the usual word."""
+    found = [(usual, one) for words, usual in USUAL_WORDS.items() for one in re.finditer(rf"\b({words})\b", text, re.I)]
     return [f"…{text[max(0, one.start() - 40) : one.end() + 40]}… has {one.group()!r}, not {usual}" for usual, one in found]
 
 
 class Words(unittest.TestCase):
-    def test_templates_have_the_usual_words(self):
+    def test_templates_use_the_usual_words(self):
         for name in TEMPLATES:
             with self.subTest(name):
                 found = list(texts(parsed((ROOT / name).read_text(encoding="utf-8"))))
                 self.assertGreater(len(found), 5)
                 self.assertEqual([wrong for text in found for wrong in unusual(text)], [])
 
-    def test_documents_have_the_usual_words(self):
+    def test_documents_use_the_usual_words(self):
         found = [path for pattern in DOCUMENTS for path in sorted(ROOT.glob(pattern))]
         self.assertGreater(len(found), 20)
         for path in found:
@@ -74,16 +74,16 @@ class Words(unittest.TestCase):
                 text = prose(path.read_text(encoding="utf-8"))
                 self.assertEqual(unusual(" ".join(text.split())), [])
 
-    def test_the_help_of_each_command_has_the_usual_words(self):
+    def test_the_help_of_each_command_uses_the_usual_words(self):
         program = os.environ.get("INSPECTOR")
         if not program or not pathlib.Path(program).exists():
-            self.skipTest("there is no command line to ask")
+            self.skipTest("no command line program was given")
         waiting, seen = [()], 0
         while waiting:
             command = waiting.pop()
             help_of = subprocess.run([program, *command, "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
             seen += 1
-            # Examples have texts that a user gives.
+            # Examples contain texts of users.
             described = help_of.split("\nExample")[0]
             with self.subTest(" ".join(command)):
                 self.assertEqual(unusual(" ".join(described.split())), [])
@@ -92,7 +92,7 @@ class Words(unittest.TestCase):
             waiting.extend((*command, name) for name in names if name != "help")
         self.assertGreater(seen, 20)
 
-    def test_a_word_that_is_not_usual_is_found(self):
+    def test_unclear_words_are_found(self):
         self.assertEqual(len(unusual("Tells nobody how loud it is")), 3)
         self.assertEqual(len(unusual(prose("`clusters told` is ```code nobody``` and [odd](loud.md)"))), 1)
         self.assertEqual(unusual("Details: which alerts are sent, and how severe they are"), [])
