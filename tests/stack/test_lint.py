@@ -55,15 +55,15 @@ class Lint(unittest.TestCase):
         self.assertEqual(named, self.accepted("cfn-lint"), "\n".join(texts))
 
     def test_sam_validates_the_template(self):
-        said, code = self.outputs["validate"]
-        self.assertEqual(code, 0, said)
+        output, code = self.outputs["validate"]
+        self.assertEqual(code, 0, output)
 
     def test_sam_reports_exactly_the_accepted_findings(self):
-        said, code = self.outputs["lint"]
-        found = re.findall(r"\[([A-Z][0-9]{4}): .*?\) matched ([0-9]+)", said)
-        self.assertEqual(len(found), said.count(") matched "), said)
-        self.assertEqual(code != 0, bool(found), said)
-        self.assertEqual({(rule, owner(int(line))) for rule, line in found}, self.accepted("cfn-lint"), said)
+        output, code = self.outputs["lint"]
+        found = re.findall(r"\[([A-Z][0-9]{4}): .*?\) matched ([0-9]+)", output)
+        self.assertEqual(len(found), output.count(") matched "), output)
+        self.assertEqual(code != 0, bool(found), output)
+        self.assertEqual({(rule, owner(int(line))) for rule, line in found}, self.accepted("cfn-lint"), output)
 
     def test_the_policy_linter_reports_exactly_the_accepted_findings(self):
         found, checked = {}, set()
