@@ -25,10 +25,10 @@ const PAGE_MAX: usize = 1000;
 /// The longest part of an S3 error message that is repeated, in characters.
 const DETAIL_CHARS_MAX: usize = 256;
 
-/// A bucket in S3.
+/// A client that reads, writes, lists and deletes the objects of one S3 bucket.
 ///
-/// The client is created at the first call, because it reads all certificates of the system and most invocations
-/// never use the bucket.
+/// The SDK client is created at the first call, because creating it loads all certificates of the system, and most
+/// invocations never use the bucket.
 #[derive(Debug)]
 pub struct S3Bucket {
     config: SdkConfig,
@@ -37,7 +37,8 @@ pub struct S3Bucket {
 }
 
 impl S3Bucket {
-    /// Creates the bucket from its name. Connects at the first call.
+    /// Creates the client for the bucket `name`, with the region and the credentials of `config`. Nothing connects
+    /// before the first call.
     pub fn new(config: &SdkConfig, name: &str) -> Self {
         Self {
             config: config.clone(),
@@ -51,7 +52,8 @@ impl S3Bucket {
     }
 }
 
-/// Creates an S3 client.
+/// Creates an SDK client for S3. With a custom endpoint, such as an emulator, the bucket name is put into the path of
+/// the URL instead of the host name.
 pub(crate) fn client(config: &SdkConfig) -> Client {
     // A custom endpoint, such as an emulator, has no host name for each bucket.
     let config = aws_sdk_s3::config::Builder::from(config)
@@ -220,7 +222,8 @@ fn read(object: &Object) -> Option<ListedObject> {
     })
 }
 
-/// Converts an SDK error to [`BucketError::Unavailable`] with the answer of S3, or the reason why there is no answer.
+/// Converts the error of an S3 call to [`BucketError::Unavailable`]. The detail is the error code and message of S3,
+/// or the reason why S3 gave no answer.
 pub(crate) fn unavailable<E, R>(error: &SdkError<E, R>) -> BucketError
 where
     E: Error + ProvideErrorMetadata + 'static,

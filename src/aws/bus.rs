@@ -17,7 +17,7 @@ use service::ports::Sink;
 
 use crate::refusal::{self, Cause};
 
-/// The largest number of events in one call. Source: EventBridge API Reference, `PutEvents`.
+/// The largest number of events in one `PutEvents` call. Source: EventBridge API Reference, `PutEvents`.
 pub const EVENTS_MAX: usize = 10;
 
 /// The largest total size of the events of one call, in bytes: below the limit of every Region.
@@ -30,18 +30,19 @@ const TIME_BYTES: usize = 14;
 /// The longest part of an EventBridge error message that is repeated, in characters.
 const WHY_CHARS_MAX: usize = 256;
 
-/// An event for the bus: one entry of a `PutEvents` call.
+/// An event to put on an EventBridge bus: one entry of a `PutEvents` call. Each event reports one alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusEvent {
-    /// The field `detail-type`, such as `Cluster New`.
+    /// The field `detail-type` of the event, by which rules of EventBridge can filter, such as `Cluster New`.
     pub detail_type: &'static str,
-    /// The field `detail`: a JSON object as text.
+    /// The field `detail` of the event: a JSON object as text, which describes the alert.
     pub detail: String,
-    /// When the event happened. `None`: EventBridge sets the time of the call.
+    /// The field `time` of the event: when the change that is alerted happened. `None`: EventBridge sets the time of
+    /// the call.
     pub at: Option<Timestamp>,
 }
 
-/// An event bus of EventBridge, as a sink for alerts.
+/// A sink that sends each alert as an event to one EventBridge event bus.
 #[derive(Debug)]
 pub struct Bus {
     config: SdkConfig,
@@ -51,7 +52,7 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Creates the sink from the name or the ARN of a bus. Connects at the first call.
+    /// Creates the sink for the event bus `name`, a name or an ARN. Nothing connects before the first call.
     pub fn new(config: &SdkConfig, name: &str) -> Self {
         Self {
             config: config.clone(),
@@ -60,7 +61,8 @@ impl Bus {
         }
     }
 
-    /// Sends events in calls of at most [`EVENTS_MAX`] events, and returns one answer per event, in their order.
+    /// Puts events on the bus, at most [`EVENTS_MAX`] in a call. Returns the answer of EventBridge for each event, in
+    /// the order of `events`.
     ///
     /// An event of more than 200,000 bytes is not sent; its answer is [`SinkAnswer::TooLong`]. If a call fails as a
     /// whole, each of its events gets the same answer.

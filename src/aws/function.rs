@@ -33,10 +33,10 @@ const PAGE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time limit for a page with all its attempts.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(100);
 
-/// Returns the timeouts for reading one page of a log group.
+/// Returns the timeouts of a call that reads one page of log events from a log group. `left` is the remaining time of
+/// the invocation.
 ///
-/// One attempt may take 30 seconds. All attempts together may take 100 seconds, or `left` if that is less. `left` is
-/// the remaining time of the invocation.
+/// One attempt may take 30 seconds. All attempts together may take 100 seconds, or `left` if that is less.
 pub fn page_timeouts(left: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -45,19 +45,21 @@ pub fn page_timeouts(left: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// Region and endpoint of AWS services, from the environment variables of a Lambda function.
+/// The region and the endpoint of AWS services, from the environment variables of a Lambda function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FunctionEnv {
-    /// The variable `AWS_REGION`; `None` if unset.
+    /// The variable `AWS_REGION`: the region of the function; `None` if unset.
     pub region: Option<String>,
-    /// The variable `AWS_ENDPOINT_URL`, which only tests set; `None` if unset or empty.
+    /// The variable `AWS_ENDPOINT_URL`: replaces the endpoints of all AWS services; only tests set it. `None` if
+    /// unset or empty.
     pub endpoint_url: Option<String>,
-    /// Whether the variable `AWS_USE_FIPS_ENDPOINT` is `true`, in any case of letters.
+    /// Whether FIPS endpoints are used: the variable `AWS_USE_FIPS_ENDPOINT` is `true`, in upper or lower case.
     pub use_fips: bool,
 }
 
 impl FunctionEnv {
-    /// Reads the variables from an environment, given as pairs of name and value. Other variables are ignored.
+    /// Selects the three variables of this type from `environment`, all environment variables as pairs of name and
+    /// value.
     pub fn of<'a>(environment: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut env = Self::default();
         for (name, value) in environment {
@@ -75,7 +77,7 @@ impl FunctionEnv {
         env
     }
 
-    /// Returns the configuration of the AWS SDK.
+    /// Returns the configuration of the AWS SDK for a Lambda function.
     ///
     /// Credentials come from the environment at the first call. Nothing connects, and no certificate is read, before
     /// that call. A call makes up to 5 attempts in up to 15 seconds.

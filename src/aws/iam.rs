@@ -25,16 +25,17 @@ const ATTEMPTS_MAX: u32 = 2;
 /// The role session name in other accounts.
 const SESSION: &str = "cloudtrail-inspector";
 
-/// The role that is assumed in another account to ask about its keys.
+/// The IAM role that is assumed in another account, to ask IAM about access keys of that account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roles {
     /// The AWS partition of all accounts, such as `aws` or `aws-cn`.
     pub partition: String,
-    /// The name of the role, the same in each account.
+    /// The name of the role, which is the same in every account.
     pub name: String,
 }
 
-/// IAM of the stack's own account, and of other accounts through a role.
+/// A client that asks IAM when access keys were last used: in the stack's own account and, through a role, in other
+/// accounts.
 #[derive(Debug)]
 pub struct Iam {
     config: SdkConfig,
@@ -45,10 +46,10 @@ pub struct Iam {
 }
 
 impl Iam {
-    /// Creates the client. Connects at the first call.
+    /// Creates the client. Nothing connects before the first call.
     ///
-    /// `account_id` is the account that the credentials of `config` belong to. Without `roles`, questions about keys of
-    /// other accounts fail.
+    /// `account_id` is the account that the credentials of `config` belong to. Without `roles`, questions about keys
+    /// of other accounts fail.
     pub fn new(config: &SdkConfig, account_id: &str, roles: Option<Roles>) -> Self {
         Self {
             config: config.clone(),

@@ -14,7 +14,8 @@ const DETAIL_CHARS_MAX: usize = 100;
 /// The longest chain of profiles that is followed by `source_profile`.
 const PROFILES_MAX: usize = 16;
 
-/// Why there are no credentials. Each variant needs another action of the person; the text names the action.
+/// Why the AWS SDK has no usable credentials on a person's machine. The error text names the command or the file that
+/// helps.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// The profile uses `aws sso login` or `aws login`, and its login session is missing, expired or unusable.
@@ -62,7 +63,8 @@ pub enum LoginError {
 }
 
 impl LoginError {
-    /// Finds the reason of an SDK error about credentials by reading the profile files.
+    /// Finds out why the SDK could not get credentials, from its error and from the profile files, which are read
+    /// here.
     pub(crate) async fn of(error: &dyn Error) -> Self {
         let default = (
             &Default::default(),

@@ -13,7 +13,7 @@ use service::ports::{LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Subs
 
 use crate::{function, refusal};
 
-/// The log groups of one account and region.
+/// A client that reads log events and subscription filters from CloudWatch Logs, in one account and region.
 #[derive(Debug)]
 pub struct CloudWatchLogs {
     config: SdkConfig,
@@ -24,7 +24,7 @@ pub struct CloudWatchLogs {
 }
 
 impl CloudWatchLogs {
-    /// Creates the reader for the account and region of `config`. Connects at the first call.
+    /// Creates the client for the account and region of `config`. Nothing connects before the first call.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             config: config.clone(),
@@ -33,10 +33,10 @@ impl CloudWatchLogs {
         }
     }
 
-    /// Sets the end of the invocation, inside a Lambda function.
+    /// Sets the time at which the invocation of the Lambda function ends; only for use inside a function.
     ///
-    /// From now on, reading a page uses the longer timeouts of [`function::page_timeouts`], and ends by `deadline` at
-    /// the latest. Other calls use the timeouts of the configuration.
+    /// From now on, reading a page of log events uses the longer timeouts of [`function::page_timeouts`], and ends by
+    /// `deadline` at the latest. Other calls use the timeouts of the configuration.
     pub fn set_deadline(&self, deadline: Instant) {
         self.deadline.set(Some(deadline));
     }

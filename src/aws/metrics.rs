@@ -22,7 +22,7 @@ const PAGES_MAX: usize = 100;
 
 const HOUR_SECONDS: i32 = 3600;
 
-/// The CloudWatch metrics of one account and region.
+/// A client that reads the numbers of failed deliveries from the CloudWatch metrics of one account and region.
 #[derive(Debug)]
 pub struct CloudWatch {
     config: SdkConfig,
@@ -31,7 +31,7 @@ pub struct CloudWatch {
 }
 
 impl CloudWatch {
-    /// Creates the reader for the account and region of `config`. Connects at the first call.
+    /// Creates the client for the account and region of `config`. Nothing connects before the first call.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             config: config.clone(),

@@ -11,24 +11,25 @@ use service::ports::with_causes;
 /// The longest part of a service's error message that is repeated, in characters.
 const DETAIL_CHARS_MAX: usize = 256;
 
-/// The cause of an error.
+/// The cause of an error of an AWS service. Each cause leads to another answer for the alert that was to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// There are too many requests.
+    /// The service throttles, because there are too many requests; a later call may succeed.
     Throttled,
     /// The request is invalid; a different request may succeed.
     Request,
     /// The target or the permissions are wrong; a person has to correct the settings. Also any unknown code.
     Settings,
-    /// The service fails or cannot be reached.
+    /// The service fails or cannot be reached; a later call may succeed.
     Service,
 }
 
 impl Cause {
-    /// Returns the cause of an error code. A code with and without the suffix `Exception` is the same.
+    /// Returns the cause that an error code of an AWS service means. A suffix `Exception` of the code is ignored.
+    /// Unknown codes are [`Cause::Settings`].
     ///
-    /// The services name the same error differently. Source: API References of SNS and EventBridge, "Errors" and
-    /// "Common Errors".
+    /// The services have different codes for the same error. Source: API References of SNS and EventBridge, "Errors"
+    /// and "Common Errors".
     pub fn of(code: &str) -> Self {
         let code = code.strip_suffix("Exception").unwrap_or(code);
         match code {
@@ -61,7 +62,8 @@ impl Cause {
         }
     }
 
-    /// Returns the answer to an alert that failed with this cause; `why` is the text of the error.
+    /// Returns the answer of a sink for an alert that could not be sent because of this cause. `why` is the text of
+    /// the error.
     pub fn answer(self, why: String) -> SinkAnswer {
         match self {
             Self::Throttled => SinkAnswer::Busy { after: None, why },
@@ -72,7 +74,8 @@ impl Cause {
     }
 }
 
-/// Returns the cause of an error. An error without a code is [`Cause::Service`]: the service did not answer.
+/// Returns the cause of the error of an SDK call. An error without a code is [`Cause::Service`]: the service did not
+/// answer.
 pub fn cause<E, R>(error: &SdkError<E, R>) -> Cause
 where
     SdkError<E, R>: ProvideErrorMetadata,
@@ -80,7 +83,8 @@ where
     error.code().map_or(Cause::Service, Cause::of)
 }
 
-/// Returns an error as text: the code and message of the service, or the reason why there is no answer.
+/// Returns the error of an SDK call as text: the code and message of the service, or the reason why there is no
+/// answer. At most 256 characters.
 pub fn describe<E, R>(error: &SdkError<E, R>) -> String
 where
     E: Error + ProvideErrorMetadata + 'static,

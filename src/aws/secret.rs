@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::refusal::{self, Cause};
 
-/// A secret in Secrets Manager. Each request fetches it; nothing is cached.
+/// A client that fetches one secret from AWS Secrets Manager. Each request fetches it again; nothing is cached.
 #[derive(Debug)]
 pub struct ManagedSecret {
     config: SdkConfig,
@@ -21,7 +21,7 @@ pub struct ManagedSecret {
 }
 
 impl ManagedSecret {
-    /// Creates the reader from the ARN of the secret. Connects at the first call.
+    /// Creates the client for the secret with this ARN. Nothing connects before the first request.
     pub fn new(config: &SdkConfig, arn: &str) -> Self {
         Self {
             config: config.clone(),

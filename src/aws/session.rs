@@ -13,7 +13,7 @@ use crate::dynamodb::table::TableError;
 use crate::login::LoginError;
 use crate::{bucket, http_client};
 
-/// Loads the configuration of the AWS SDK, and checks that credentials can be obtained.
+/// Loads the configuration of the AWS SDK on a person's machine, and checks that credentials can be obtained.
 ///
 /// # Errors
 /// [`LoginError`] if there are no usable credentials; its text names the command that the person has to run.
@@ -32,7 +32,7 @@ pub async fn config() -> Result<SdkConfig, LoginError> {
     Ok(config)
 }
 
-/// Returns the names of a stack's tables in the region: those that start with `<stack>-Table-`.
+/// Returns the names of a stack's DynamoDB tables, in the region of `config`: those that start with `<stack>-Table-`.
 ///
 /// CloudFormation builds a table's name from the stack and the resource name in the template. The list includes
 /// tables that were retained when an earlier stack of the same name was deleted.
@@ -50,7 +50,8 @@ pub async fn tables_of(config: &SdkConfig, stack: &str) -> Result<Vec<String>, T
     Ok(found)
 }
 
-/// Returns the names of a stack's buckets in the region: those that start with `<stack>-bucket-`, in lower case.
+/// Returns the names of a stack's S3 buckets, in the region of `config`: those that start with the name of the stack
+/// in lower case and `-bucket-`.
 ///
 /// CloudFormation builds a bucket's name from the stack and the resource name in the template. The list includes
 /// buckets that were retained when an earlier stack of the same name was deleted.

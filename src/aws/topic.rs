@@ -19,24 +19,24 @@ const MESSAGE_BYTES_MAX: usize = 262_144;
 /// If more alerts than this wait, one digest is sent instead, because people read the messages.
 const DIGEST_BEYOND: usize = 500;
 
-/// A message to the subscribers of a topic.
+/// A message to publish on an SNS topic. Each message reports one alert to the subscribers of the topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
-    /// The subject line of an email: one line of fewer than 100 characters.
+    /// The subject line for subscribers by email: one line of fewer than 100 characters.
     pub subject: String,
-    /// The text of the message.
+    /// The text of the message, for people to read.
     pub body: String,
-    /// Message attributes, as name and value; subscribers can filter by them.
+    /// SNS message attributes, as pairs of name and value; a subscriber can filter messages by them.
     pub attributes: Vec<(&'static str, String)>,
-    /// The deduplication id, the same for the same alert. A FIFO topic drops a repeated message; other topics ignore
-    /// the id.
+    /// The deduplication id, which is the id of the alert. A FIFO topic drops a message with the id of an earlier
+    /// message; other topics ignore the id.
     pub id: String,
-    /// The message group, a cluster id or `account-<id>`. A FIFO topic keeps the order within a group; other topics
-    /// ignore the group.
+    /// The message group: the id of the cluster, or `account-<id>` for an alert about no cluster. A FIFO topic keeps
+    /// the order within a group; other topics ignore the group.
     pub group: String,
 }
 
-/// An SNS topic, as a sink for alerts.
+/// A sink that publishes each alert as a message on one SNS topic.
 #[derive(Debug)]
 pub struct Topic {
     config: SdkConfig,
@@ -47,7 +47,7 @@ pub struct Topic {
 }
 
 impl Topic {
-    /// Creates the sink from the ARN of a topic. Connects at the first call.
+    /// Creates the sink for the SNS topic with this ARN. Nothing connects before the first call.
     ///
     /// `texts` sets the language of the messages and the links in them.
     pub fn new(config: &SdkConfig, arn: &str, texts: Texts) -> Self {
@@ -74,10 +74,10 @@ impl Topic {
         }
     }
 
-    /// Sends a message, and returns the answer of SNS.
+    /// Publishes a message on the topic, and returns the answer of SNS for the alert in the message.
     ///
-    /// The body is always sent as text. A body that looks like a JSON message structure is not interpreted.
-    /// A message over 262,144 bytes is not sent; the answer is [`SinkAnswer::TooLong`].
+    /// The body is always sent as text. A body that looks like a JSON message structure is not interpreted. A message
+    /// over 262,144 bytes is not sent; the answer is [`SinkAnswer::TooLong`].
     pub async fn publish(&self, publication: Publication) -> SinkAnswer {
         let bytes = publication.bytes();
         if bytes > MESSAGE_BYTES_MAX {

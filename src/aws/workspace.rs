@@ -42,7 +42,7 @@ pub use crate::workspace::sink::GuanceSink;
 /// The time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The time limit for a request, its answer included: 10 seconds.
+/// The time limit for one request to a workspace, from its start until the answer is complete: 10 seconds.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest part of an answer that is read, in bytes.
@@ -69,33 +69,35 @@ const USER_AGENT: &str = concat!("cloudtrail-inspector/", env!("CARGO_PKG_VERSIO
 /// The header with the API key of the Open API.
 const API_KEY: HeaderName = HeaderName::from_static("df-api-key");
 
-/// The address of a workspace and the limits for connecting to it.
+/// The address of a Guance workspace, and the limits for connecting to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkspaceConfig {
-    /// The API that receives the alerts.
+    /// The API that receives the alerts. It decides their format and the kind of secret.
     pub route: Route,
-    /// Scheme, host and port of that API.
+    /// The scheme, host and port of the API, to which requests are sent.
     pub endpoint: Endpoint,
-    /// Which addresses are allowed beyond the vendor's own hosts.
+    /// Which hosts may get requests besides those of Guance and TrueWatch: none, other public hosts, or private hosts
+    /// too.
     pub allowed: AllowedHosts,
-    /// A PEM file with certificates to trust in addition to those of the system.
+    /// A PEM file with CA certificates to trust in addition to those of the system; `None` for no others.
     pub ca_file: Option<PathBuf>,
-    /// The time limit for a request, its answer included: [`PATIENCE`], except in tests.
+    /// The time limit for one request, from its start until the answer is complete: [`PATIENCE`], except in tests.
     pub patience: Duration,
 }
 
-/// The content of a request.
+/// The body of a request to a workspace, by kind and format of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkspaceRequest<'r> {
-    /// Events in line protocol, one per line.
+    /// Guance events in line protocol, one per line. Each event reports one alert.
     Events(&'r str),
     /// Log entries in line protocol, one per line.
     Logs(&'r str),
-    /// One event as JSON, in the format of the route.
+    /// One Guance event as JSON, in the format of the route.
     Event(&'r str),
 }
 
-/// A client for one Guance workspace, with its cached secret.
+/// A client that sends requests to one Guance workspace and caches the secret for them. `V` is the source of the
+/// secret.
 #[derive(Debug)]
 pub struct Workspace<V> {
     config: WorkspaceConfig,
@@ -114,7 +116,8 @@ struct CachedSecret {
 }
 
 impl<V: SecretStore> Workspace<V> {
-    /// Creates the client. Connects at the first request. `secret_store` supplies the token or key of the route.
+    /// Creates the client. Nothing connects before the first request. `secret_store` supplies the secret of the
+    /// route: a token or an API key.
     pub fn new(config: WorkspaceConfig, secret_store: V) -> Self {
         Self {
             config,
@@ -125,19 +128,20 @@ impl<V: SecretStore> Workspace<V> {
         }
     }
 
-    /// Returns the route of the configuration.
+    /// Returns the route of the configuration, which is the API that receives the alerts.
     pub fn route(&self) -> Route {
         self.config.route
     }
 
-    /// Marks the cached secret as refused, so that the next request fetches it again.
+    /// Marks the cached secret as refused by the workspace, so that the next request fetches the secret again.
     ///
-    /// A secret that was fetched within the last minute is not fetched again.
+    /// A secret is not fetched again within one minute after its last fetch.
     pub fn refresh_secret(&mut self) {
         self.is_doubted = true;
     }
 
-    /// Sends a request, and converts the response to the answer for its alerts.
+    /// Sends a request to the workspace, and converts the response to one answer, which holds for all alerts in the
+    /// request.
     ///
     /// The secret is masked in the text of the answer.
     ///

@@ -78,7 +78,7 @@ struct History {
     format: Format,
 }
 
-/// Runs a subcommand of `clusters`.
+/// Runs the given subcommand of `clusters`, such as `list` or `mute`.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::List(arguments) => list(arguments),

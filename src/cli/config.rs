@@ -39,7 +39,7 @@ enum Command {
     Example,
 }
 
-/// Runs a subcommand of `config`.
+/// Runs the given subcommand of `config`: `check`, `set` or `example`.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Check { file } => {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use clusters::report::RecordCounts;
 
-/// Returns the totals of records by outcome, in two lines. `inputs` names what was read, such as `3 files`.
+/// Returns the number of records by outcome (not selected, clustered, duplicate, ignored, quarantined), as text in
+/// two lines.
+///
+/// `inputs` describes what was read, such as `3 files`.
 pub fn outcomes(record_counts: &RecordCounts, inputs: &str) -> String {
     format!(
         "{} in {inputs}: {} not selected{}, {} selected\n\
@@ -23,7 +26,7 @@ pub fn outcomes(record_counts: &RecordCounts, inputs: &str) -> String {
     )
 }
 
-/// Returns a number with its noun, which gets an `s` unless the number is 1.
+/// Returns a number and its noun as text, such as `3 files`. The noun gets an `s` unless the number is 1.
 pub fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")

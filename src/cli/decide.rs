@@ -15,7 +15,7 @@ use crate::machine::now;
 use crate::open_store::StoreArguments;
 use crate::output;
 
-/// Arguments that all decisions have: cluster, reason and actor.
+/// Arguments that all subcommands for decisions about a cluster have: cluster, store, reason and actor.
 #[derive(Debug, Args)]
 pub struct DecisionArguments {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
@@ -30,7 +30,7 @@ pub struct DecisionArguments {
     actor: Option<String>,
 }
 
-/// Subcommands that save or undo a decision about a cluster.
+/// Subcommands of `clusters` that save or undo a triage decision about a cluster.
 #[derive(Debug, Subcommand)]
 pub enum Decide {
     /// Mark a cluster as being worked on. Alerts continue; the mark ends when the cluster recovers
@@ -78,14 +78,14 @@ pub enum Decide {
     Unmark(DecisionArguments),
 }
 
-/// A duration in seconds, parsed from text such as `30m`, `4h`, `7d` or `2w`.
+/// The value of `--for`: a duration in seconds, parsed from a text such as `30m`, `4h`, `7d` or `2w`.
 #[derive(Debug, Clone, Copy)]
 pub struct Length(i64);
 
-/// The condition that ends an archive, as given on the command line.
+/// The condition that ends an archive decision, as given by `--until`.
 #[derive(Debug, Clone, Copy)]
 pub enum Ending {
-    /// A number of seconds from now.
+    /// A number of seconds after the decision.
     After(i64),
     /// A moment, a number of events or callers, an escalation, or never.
     At(Until),
@@ -142,7 +142,7 @@ impl Decide {
         }))
     }
 
-    /// Saves the decision and the journal entry in the store, and prints the decision.
+    /// Saves the decision and its journal entry in the store that the arguments name, and prints the decision.
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         let deciding = self.deciding();
         let (actor, reason) = (deciding.actor()?, &deciding.reason);

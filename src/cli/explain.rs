@@ -45,7 +45,7 @@ enum Format {
     Jsonl,
 }
 
-/// Runs `explain`. Exit code 1 if an input could not be read or has no event.
+/// Runs `explain`. Returns exit code 1 if an input could not be read to its end or has no CloudTrail event.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let rules = arguments.rules.load()?;
     let inputs = Inputs::find(&arguments.paths)?;

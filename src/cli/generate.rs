@@ -40,7 +40,7 @@ pub struct Arguments {
     sound: bool,
 }
 
-/// Runs `generate`. Files that exist are never overwritten.
+/// Runs `generate`: writes demo files into a folder. Existing files are never overwritten.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let plan = Plan {
         seed: arguments.seed,

@@ -5,7 +5,8 @@ use records::time::{Timestamp, duration};
 
 use crate::open_store::ClusterJournal;
 
-/// Returns a history as text: the failing and quiet periods, then the journal entries, oldest first.
+/// Returns the history of a cluster as text: its failing and quiet periods, then its journal entries; both oldest
+/// first.
 pub fn text(history: &ClusterJournal) -> String {
     let mut lines = faults(&history.faults);
     if !lines.is_empty() && !history.entries.is_empty() {
@@ -15,7 +16,7 @@ pub fn text(history: &ClusterJournal) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// Returns a line for each failing period, and for each quiet period between two of them.
+/// Returns one line of text for each failing period of a cluster, and for each quiet period between two of them.
 pub fn faults(faults: &[Fault]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut ended_at = None;
@@ -42,7 +43,8 @@ fn between(from: Timestamp, until: Timestamp, words: &str) -> String {
     format!("{} to {}  {words}", minute(from), minute(until))
 }
 
-/// Returns a journal entry as one line: time, event, detail, actor (unless it is the product itself) and reason.
+/// Returns an entry of a cluster's journal as one line: time, event, detail, actor (unless it is this product itself)
+/// and reason.
 pub fn entry(entry: &JournalEntry) -> String {
     let name = entry.what.name();
     let mut line = format!("{}  ", minute(entry.at));

@@ -16,10 +16,11 @@ use crate::output;
 use crate::source::{Scanned, StoreAnswer};
 use crate::used_files::destination;
 
-/// Writes the report of a scan to `path`, and prints the path to stderr.
+/// Writes the HTML report of a scan to the file `path`, and prints the path to stderr. `inputs` are the paths that
+/// the user gave.
 ///
 /// # Errors
-/// Fails if the file cannot be written; an old page stays unchanged.
+/// Fails if the file cannot be written; a report that exists there stays unchanged.
 pub fn write(
     path: &Path,
     inputs: &[PathBuf],

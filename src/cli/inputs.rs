@@ -29,7 +29,7 @@ const ENDINGS: [&str; 6] = [
     ".ndjson.gz",
 ];
 
-/// A file or standard input.
+/// Where a command reads records from: a file, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// A file.
@@ -38,21 +38,21 @@ pub enum Input {
     Stdin,
 }
 
-/// Inputs found under the given paths, and paths that could not be read.
+/// The inputs found under the paths that the user gave, and the paths that could not be read.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// Inputs to read, in this order.
+    /// The inputs that were found, in the order in which they are read.
     pub found: Vec<Input>,
-    /// Paths that cannot be opened or searched, with the reason.
+    /// The paths that cannot be opened or searched for inputs, with the reason.
     pub failed: Vec<InputError>,
 }
 
-/// An input that could not be read.
+/// An input or a path that could not be read, with the reason.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct InputError {
-    /// Path of the input, safe to print; `-` for standard input.
+    /// The path of the input, safe to print; `-` for standard input.
     pub file: String,
-    /// Description of the problem and, where known, of the remedy.
+    /// Why the input could not be read and, where known, what the user can do.
     pub error: String,
 }
 
@@ -74,7 +74,7 @@ impl InputError {
     }
 }
 
-/// A rules or settings file that is not valid, with its problems.
+/// The error for a rules or settings file that is not valid. It has a line of text for each problem in the file.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} file is not valid")]
 pub struct Unusable {
@@ -86,7 +86,7 @@ pub struct Unusable {
 const PROBLEMS_MAX: usize = 50;
 
 impl Unusable {
-    /// Creates the error from the problems of a file. `what` names the kind of file, such as `the rules`.
+    /// Creates the error from all problems of the file at `file`. `what` names the kind of file, such as `the rules`.
     pub fn new(what: &'static str, file: &Path, problems: &[FileProblem]) -> Self {
         let line = |problem: &FileProblem| {
             format!("{}:{}", shown(file), sanitize(&problem.to_string(), 500))
@@ -98,14 +98,15 @@ impl Unusable {
         Self { what, lines }
     }
 
-    /// Returns one line for each problem, with file name, line and column, at most 50, and a line with the number of
-    /// the others.
+    /// Returns one line for each of the first 50 problems, with file name, line and column. If there are more, a last
+    /// line has their number.
     pub fn lines(&self) -> &[String] {
         &self.lines
     }
 }
 
-/// Returns the error text for an input without any CloudTrail event. `likeness` describes what the input looks like.
+/// Returns the error text for an input without any CloudTrail event. `likeness` describes what the content of the
+/// input looks like.
 pub fn without_events(likeness: &str) -> String {
     format!(
         "contains no CloudTrail event; it looks like {likeness}. Expected CloudTrail records, as a CloudTrail file or \
@@ -113,16 +114,18 @@ pub fn without_events(likeness: &str) -> String {
     )
 }
 
-/// Returns a path that is safe to print: control characters are removed, because a file name can hold escape sequences.
+/// Returns a path as text that is safe to print, at most 512 characters. Control characters are removed, because a
+/// file name can hold escape sequences.
 pub fn shown(path: &Path) -> String {
     sanitize(&path.to_string_lossy(), 512)
 }
 
 impl Inputs {
-    /// Finds the trail files under the paths given.
+    /// Finds the inputs under the paths that the user gave: files, all trail files below folders, and standard input
+    /// for `-`.
     ///
     /// # Errors
-    /// Fails if no input is found at all. Paths that fail beside others are in `failed`.
+    /// Fails if no input is found at all. If some are found, paths that fail are in [`Inputs::failed`].
     pub fn find(paths: &[PathBuf]) -> anyhow::Result<Self> {
         let mut inputs = Self::default();
         for path in paths {
@@ -165,7 +168,7 @@ impl Inputs {
         }
     }
 
-    /// Returns the size of all files, in bytes.
+    /// Returns the total size of the files to read, in bytes. Standard input counts 0.
     pub fn bytes(&self) -> u64 {
         let size = |input: &Input| match input {
             Input::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
@@ -185,7 +188,7 @@ fn is_trail(path: &Path) -> bool {
 }
 
 impl Input {
-    /// Returns the path, safe to print; `-` for standard input.
+    /// Returns the path of the input, safe to print; `-` for standard input.
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => shown(path),
@@ -193,8 +196,10 @@ impl Input {
         }
     }
 
-    /// Opens the input and returns a reader and the layout of the records: lines for `.jsonl` and `.ndjson`, else
-    /// unknown.
+    /// Opens the input. Returns a reader of its bytes, and the layout of its records: lines for `.jsonl` and
+    /// `.ndjson`, else unknown.
+    ///
+    /// Reading a file advances `progress` by the number of bytes read.
     pub fn open(&self, progress: &ProgressBar) -> io::Result<(Box<dyn Read>, Layout)> {
         let input: Box<dyn Read> = match self {
             Self::File(path) => Box::new(progress.wrap_read(File::open(path)?)),
@@ -206,8 +211,8 @@ impl Input {
         Ok((input, if lines { Layout::Lines } else { Layout::Guess }))
     }
 
-    /// Returns the account ID in the file name; `None` unless the name is in CloudTrail's form,
-    /// `<account>_CloudTrail_<region>_<time>_<random>.json.gz`.
+    /// Returns the account ID in the name of the file. `None` for standard input, and unless the name is in
+    /// CloudTrail's form, `<account>_CloudTrail_<region>_<time>_<random>.json.gz`.
     pub fn account_id(&self) -> Option<String> {
         let Self::File(path) = self else { return None };
         let name = path.file_name()?.to_str()?;
@@ -215,7 +220,8 @@ impl Input {
         is_account_id(account).then(|| account.to_owned())
     }
 
-    /// Reads the input to its end and groups its records into clusters.
+    /// Reads the input to its end and groups its records by cluster, using `folding`; nothing is stored. Fails if the
+    /// input cannot be opened or read.
     pub fn fold(
         &self,
         folding: &mut Folding<'_>,
@@ -232,7 +238,8 @@ impl Input {
     }
 }
 
-/// Returns a progress bar on stderr; hidden if stderr is no terminal or the files have less than 4 MiB.
+/// Returns a progress bar on stderr for the bytes of `inputs`. It is hidden if stderr is no terminal or the files
+/// have less than 4 MiB in total.
 pub fn progress(inputs: &Inputs) -> ProgressBar {
     const WORTH_SHOWING_BYTES: u64 = 4 << 20;
     let bytes = inputs.bytes();

@@ -12,13 +12,14 @@ use service::ingest::{Folded, Folding};
 
 use crate::inputs::{Input, InputError};
 
-/// Result of reading one input.
+/// The result of reading one input: its records grouped by cluster, or the reason why it could not be read.
 pub type Outcome = Result<Folded, InputError>;
 
 /// Maximum number of inputs for each thread that may be read before all earlier inputs are processed.
 const AHEAD: usize = 4;
 
-/// Reads inputs, one thread for each folding, and calls `process` with each outcome in the order of the inputs.
+/// Reads all inputs, with one thread for each element of `foldings`, and calls `process` with each result in the
+/// order of `inputs`.
 ///
 /// # Errors
 /// Returns the first error of `process`; the remaining inputs are not processed.

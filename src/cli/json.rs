@@ -120,7 +120,10 @@ struct RuleShape<'a> {
     ended: u64,
 }
 
-/// Writes the result of a scan as one JSON document, with the transitions if `with_story` is set.
+/// Writes the result of a scan to `out` as one JSON document: counts of records and files, unreadable records, rules
+/// and clusters.
+///
+/// With `with_story`, the document also has the transitions of clusters (new, recovered and so on).
 pub fn scan(
     scanned: &Scanned,
     answer: &StoreAnswer,
@@ -158,7 +161,8 @@ struct Listed<'a> {
     clusters: Clusters<'a>,
 }
 
-/// Writes clusters as one JSON document, in the form of [`scan`] without the totals of files and records.
+/// Writes all clusters of `answer` to `out` as one JSON document. Its only key is `clusters`, with the same content
+/// as in [`scan`].
 pub fn clusters(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result<()> {
     let shape = Listed {
         clusters: Clusters(answer),
@@ -168,12 +172,13 @@ pub fn clusters(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result
     Ok(out.flush()?)
 }
 
-/// Returns one cluster as JSON, with the keys that it has in the list of clusters.
+/// Returns one cluster as a JSON object, with the same keys as each cluster in the output of [`scan`] and
+/// [`clusters`].
 pub fn cluster(cluster: &Cluster, standing: &ClusterStanding<'_>) -> anyhow::Result<String> {
     pretty(&shape(cluster, standing))
 }
 
-/// Returns the history of a cluster as JSON.
+/// Returns the history of a cluster as a JSON object: its failing periods and its journal entries.
 pub fn history(cluster: ClusterId, history: &ClusterJournal) -> anyhow::Result<String> {
     pretty(&HistoryShape::of(
         cluster,
@@ -242,7 +247,7 @@ struct PlaceShape {
     last_seen: Option<String>,
 }
 
-/// Returns a ranking as a JSON array.
+/// Returns a ranking by number of events as a JSON array with one object for each entry, in the order of `entries`.
 pub fn top(entries: &[ranking::RankingEntry]) -> anyhow::Result<String> {
     let shapes: Vec<PlaceShape> = entries
         .iter()
@@ -258,8 +263,9 @@ pub fn top(entries: &[ranking::RankingEntry]) -> anyhow::Result<String> {
     pretty(&shapes)
 }
 
-/// Explanation of how one event is classified. Fields of later steps are empty for an event that ends at an earlier
-/// one.
+/// The output of `explain` for one record: how the event is classified, step by step.
+///
+/// Classification ends early for some events, for example ignored ones. The fields of the later steps are then empty.
 #[derive(Serialize, Default)]
 pub struct Explanation {
     /// Whether the record is a CloudTrail event at all.
@@ -267,34 +273,37 @@ pub struct Explanation {
     pub is_event: bool,
     /// ID of the event; `None` if the record has none.
     pub event_id: Option<String>,
-    /// Whether the event is a failed or sensitive call, so that it is selected for clustering.
+    /// Whether the event is selected for clustering, because it is a failed call or a sensitive call.
     pub selected: bool,
     /// The reason why the event is in no cluster: not selected, ignored or quarantined. `None` if it is in a cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Name of the rule that applies to the event.
+    /// The name of the rule in the user's rules file that applies to the event; `None` if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// Class of the failure, such as `denied`.
+    /// The class of the failure, such as `denied`; `None` if the event is not selected.
     pub class: Option<&'static str>,
-    /// ID of the cluster that gets the event, after merging by a rule.
+    /// The ID of the cluster that the event is counted in; if a rule merges clusters, of the merged cluster. `None`
+    /// if it is in no cluster.
     pub cluster_id: Option<String>,
-    /// Components of the identity from which the cluster ID is computed.
+    /// The components of the identity of the event's own cluster, whose ID is their hash. A rule may count the event
+    /// in another cluster.
     pub identity: Option<IdentityShape>,
-    /// Error message with its variable parts masked.
+    /// The error message of the event with its variable parts masked; `None` if the event is in no cluster.
     pub template: Option<String>,
-    /// Facets by name: caller, region, access key and others.
+    /// The facets of the event by name: caller, region, access key and others. Empty if the event is in no cluster.
     pub facets: BTreeMap<&'static str, String>,
-    /// Severity of a cluster that has only this event.
+    /// The severity that a cluster with only this event would have; `None` if the event is in no cluster.
     pub severity: Option<&'static str>,
-    /// The reasons for the severity, in words.
+    /// The reasons for `severity`, in words for people. Empty if the event is in no cluster.
     pub severity_reasons: Vec<String>,
-    /// Advice for the investigation.
+    /// Advice on how to investigate the event; `None` if the event is in no cluster.
     pub hint: Option<String>,
 }
 
 impl Explanation {
-    /// Adds class, cluster, facets, severity and hint of an event that belongs to a cluster.
+    /// Fills the fields from `class` to `hint` for an event that belongs to a cluster. `conclusion` is the analysis
+    /// of its record.
     pub fn conclude(&mut self, conclusion: &Conclusion<'_>) {
         let understanding = &conclusion.understanding;
         let identity = &understanding.identity;
@@ -312,13 +321,13 @@ impl Explanation {
         self.hint = Some(hint(identity, &conclusion.facets));
     }
 
-    /// Returns name and value of each component of the cluster's identity; empty for an event without a cluster.
+    /// Returns the name and the value of each component in `identity`; empty for an event without a cluster.
     pub fn components(&self) -> Vec<(&'static str, &str)> {
         let identity = self.identity.as_ref();
         identity.map(IdentityShape::components).unwrap_or_default()
     }
 
-    /// Returns the explanation as one line of JSON.
+    /// Returns the explanation as one line of JSON, with a line end.
     pub fn line(&self) -> anyhow::Result<String> {
         Ok(serde_json::to_string(self)? + "\n")
     }

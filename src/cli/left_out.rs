@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use crate::stack::TableArguments;
 
 impl TableArguments {
-    /// Always fails, because this program has no AWS support.
+    /// Always fails, because this program was built without AWS support and cannot open a table.
     pub fn open<T>(&self) -> anyhow::Result<T> {
         Err(without_aws())
     }
@@ -37,7 +37,7 @@ macro_rules! left_out {
                 given: Vec<OsString>,
             }
 
-            /// Fails, because this program has no AWS support.
+            /// Always fails, because this program was built without AWS support.
             pub fn run(_: &Arguments) -> anyhow::Result<ExitCode> {
                 Err(super::without_aws())
             }

@@ -132,7 +132,7 @@ fn console(name: &str) -> Result<String, String> {
     })
 }
 
-/// Runs `notify`. Without `--dry-run` the process ends with exit code 2.
+/// Runs `notify --dry-run`: prints alerts and sends nothing. Without `--dry-run` the process ends with exit code 2.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !arguments.dry_run {
         let mut command = crate::Arguments::command();

@@ -19,7 +19,7 @@ use crate::since::Since;
 use crate::source::{StoreAnswer, StoreQuery, answer};
 use crate::stack::TableArguments;
 
-/// Options that name the store.
+/// Options that name the store of clusters to open: a SQLite file, a DynamoDB table or a stack.
 #[derive(Debug, Args)]
 pub struct StoreArguments {
     /// Use this SQLite file, written by scan --db
@@ -29,15 +29,15 @@ pub struct StoreArguments {
     table: TableArguments,
 }
 
-/// An open store. Each method blocks until the store has answered.
+/// A store of clusters that a command has opened. Each method blocks until the store has answered.
 pub struct OpenStore {
-    /// Name of the file, table or stack, for error messages.
+    /// The name of the SQLite file, table or stack, for error messages.
     pub name: String,
-    /// The file or the table that is open.
+    /// The open SQLite file or table.
     pub place: StoreKind,
 }
 
-/// Where the clusters are stored.
+/// The kind of an open store: where its clusters are stored.
 pub enum StoreKind {
     /// In a SQLite file.
     File(Box<SqliteStore>),
@@ -63,20 +63,20 @@ macro_rules! ask {
     };
 }
 
-/// History of a cluster.
+/// The history of a cluster: when it failed, and what was noted in its journal.
 #[derive(Debug, Default)]
 pub struct ClusterJournal {
     /// Periods in which the cluster was failing, oldest first.
     pub faults: Vec<Fault>,
-    /// Journal entries: status changes and decisions, oldest first.
+    /// The entries of the cluster's journal: status changes, and decisions of people; oldest first.
     pub entries: Vec<JournalEntry>,
 }
 
 impl StoreArguments {
-    /// Opens the file or the table that the options name.
+    /// Opens the SQLite file or the table that the options name.
     ///
     /// # Errors
-    /// Fails if a file does not exist (none is created), or if a table or stack is not found.
+    /// Fails if the file does not exist (none is created), or if the table or stack is not found.
     pub fn open(&self) -> anyhow::Result<OpenStore> {
         let Some(path) = &self.db else {
             #[cfg(feature = "aws")]
@@ -98,7 +98,10 @@ impl StoreArguments {
 }
 
 impl OpenStore {
-    /// Returns totals of the events since `since` (`None`: of all events), and the status of each cluster.
+    /// Reads the whole store. Returns totals of the events since `since` (`None`: of all events), and the status of
+    /// each cluster.
+    ///
+    /// With `samples`, the answer also has sample events.
     pub fn answer(&self, since: Option<Since>, samples: bool) -> anyhow::Result<StoreAnswer> {
         self.ask(StoreQuery {
             since,
@@ -113,9 +116,9 @@ impl OpenStore {
         answer.with_context(|| self.name.clone())
     }
 
-    /// Returns the cluster whose ID begins with a text, and the answer of the store from which it was found.
+    /// Returns the only cluster whose ID begins with `start`, and the answer of the store for [`Self::history`].
     ///
-    /// A table needs one key lookup for a complete ID. For the beginning of an ID, all of the table is read.
+    /// For a complete ID, a table needs one key lookup, and the answer is empty. Otherwise the whole store is read.
     ///
     /// # Errors
     /// Fails if no cluster or several clusters match.
@@ -142,16 +145,18 @@ impl OpenStore {
         Ok((cluster, answer))
     }
 
-    /// Returns the current decision about a cluster, with the version that [`Self::set_triage`] needs to replace it.
+    /// Returns the current triage decision about a cluster, with the version that [`Self::set_triage`] needs to
+    /// replace it.
     pub fn versioned(&self, cluster: ClusterId) -> anyhow::Result<VersionedTriage> {
         let versioned = ask!(self, store => block_on(store.triage(cluster)));
         versioned.with_context(|| self.name.clone())
     }
 
-    /// Saves a decision about a cluster, or removes it with `None`, and adds the journal entry.
+    /// Saves a triage decision about a cluster, or removes it if `triage` is `None`, and adds `entry` to the journal
+    /// of the cluster.
     ///
     /// # Errors
-    /// Fails if the decision has changed since `before` was read.
+    /// Fails if the decision has changed since `before` was read by [`Self::versioned`].
     pub fn set_triage(
         &self,
         cluster: ClusterId,
@@ -176,10 +181,11 @@ impl OpenStore {
         }
     }
 
-    /// Returns the history of a cluster.
+    /// Returns the history of a cluster: when it failed, and its journal entries. `answer` comes from
+    /// [`Self::answer`] or [`Self::find`].
     ///
-    /// The journal of a file has only decisions, because no inspection writes to it. So the transitions in `answer`,
-    /// which were computed from the events, are added.
+    /// The journal of a SQLite file has only decisions, because no inspection writes to it. So for a file, the
+    /// transitions in `answer`, which were computed from the events, are added.
     pub fn history(
         &self,
         cluster: ClusterId,
@@ -205,7 +211,7 @@ impl OpenStore {
     }
 }
 
-/// Returns the only cluster whose ID begins with a text.
+/// Returns the only cluster of a snapshot whose ID begins with `start`, in upper or lower case.
 ///
 /// # Errors
 /// Fails if no cluster or several clusters match.

@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anstream::ColorChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Prints a result to stdout, without adding a line end.
+/// Prints the result of a command to stdout, without adding a line end.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
@@ -33,17 +33,18 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Checks whether output to stdout should have colours.
+/// Checks whether text on stdout should have colours: by `NO_COLOR`, `CLICOLOR`, and whether stdout is a terminal.
 pub fn colours() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != ColorChoice::Never
 }
 
-/// Checks whether stderr is a terminal.
+/// Checks whether stderr is a terminal, so that a progress bar makes sense.
 pub fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Returns a progress bar on stderr; hidden if stderr is no terminal.
+/// Returns a progress bar on stderr; hidden if stderr is no terminal. `length` is its number of steps, `template` its
+/// form in the syntax of `indicatif`.
 pub fn progress(length: u64, template: &str) -> ProgressBar {
     if !is_watched() {
         return ProgressBar::hidden();

@@ -41,7 +41,7 @@ enum Command {
     },
 }
 
-/// Runs a subcommand of `rules`.
+/// Runs the given subcommand of `rules`: `check` or `try`.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Check { file } => {

@@ -41,7 +41,7 @@ pub struct Arguments {
     limit: usize,
 }
 
-/// Output format of most commands.
+/// The output format of a command that prints a table or JSON, as given by `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people
@@ -50,7 +50,7 @@ pub enum Format {
     Json,
 }
 
-/// Runs `scan`. Exit code 1 if an input could not be read.
+/// Runs `scan`. Returns exit code 1 if an input could not be read or has no CloudTrail event.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let query = StoreQuery {
         by_hour: arguments.html.is_some(),

@@ -62,7 +62,7 @@ pub struct Arguments {
     port: u16,
 }
 
-/// Runs `serve`, until Ctrl-C or SIGTERM.
+/// Runs `serve`: prints the address of the page and answers requests until Ctrl-C or SIGTERM.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let function = LocalWidget::open(&arguments.store)?;
     let function = Arc::new(Mutex::new(function));

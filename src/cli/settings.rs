@@ -9,19 +9,19 @@ use service::config::lists::{Lists, SETTINGS_BYTES_MAX};
 
 use crate::inputs::{Unusable, shown};
 
-/// A valid settings file.
+/// A settings file of a stack that was read and is valid.
 #[cfg_attr(
     not(feature = "aws"),
     expect(dead_code, reason = "only `config set` uses the bytes")
 )]
 pub struct Loaded {
-    /// The unchanged content of the file.
+    /// The content of the settings file, unchanged.
     pub bytes: Vec<u8>,
-    /// The parsed lists.
+    /// The lists in the settings file, such as account names and canary keys.
     pub lists: Lists,
 }
 
-/// Loads a settings file.
+/// Reads and checks a settings file of a stack.
 ///
 /// # Errors
 /// Fails if the file cannot be read, is too long or is not valid.
@@ -36,7 +36,10 @@ pub fn load(file: &Path) -> anyhow::Result<Loaded> {
     Ok(Loaded { bytes, lists })
 }
 
-/// Loads the lists of a settings file; `None` returns empty lists.
+/// Returns the lists of a settings file; empty lists if `file` is `None`.
+///
+/// # Errors
+/// Fails like [`load`].
 pub fn load_lists(file: Option<&Path>) -> anyhow::Result<Lists> {
     Ok(file
         .map(load)

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use records::time::{Timestamp, seconds};
 
-/// The time from which events count.
+/// The start of the time range whose events are counted, as given by `--since`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
     /// A fixed moment.
@@ -17,7 +17,7 @@ pub enum Since {
 }
 
 impl Since {
-    /// Returns the moment from which events count, given the time of the newest event.
+    /// Returns the moment since which events are counted. `newest` is the time of the newest event in the store.
     pub fn moment(self, newest: Timestamp) -> Timestamp {
         match self {
             Self::At(moment) => moment,

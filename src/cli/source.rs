@@ -81,12 +81,13 @@ pub struct RulesArguments {
     pub settings: Option<PathBuf>,
 }
 
-/// Result of reading the inputs of one command.
+/// The result of reading the inputs of one command: record counts, unreadable inputs and records, and the rules
+/// applied.
 #[derive(Debug, Default)]
 pub struct Scanned {
-    /// Number of records by outcome, over all inputs.
+    /// The number of records by outcome (clustered, duplicate, ignored and so on), over all inputs.
     pub record_counts: RecordCounts,
-    /// Number of inputs that were read completely and committed.
+    /// The number of inputs that were read completely and committed to the store.
     pub files: usize,
     /// Inputs that could not be read, and inputs without any CloudTrail event, with the reason.
     pub failed: Vec<InputError>,
@@ -94,33 +95,35 @@ pub struct Scanned {
     pub quarantined: Vec<(String, Quarantined)>,
     /// The rules that were applied, in the order of the rules file.
     pub rules: Rules,
-    /// How often each rule matched, in the order of `rules`.
+    /// How many records each rule matched, before and after the rule ended, in the order of `rules`.
     pub hits: Vec<Hits>,
 }
 
-/// What a command needs from a store, beside the totals of each cluster.
+/// What a command needs from a store besides the number of events of each cluster.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StoreQuery {
-    /// Restricts the totals to events since this time; `None` counts all events.
+    /// Counts only the events since this time; `None` counts all events.
     pub since: Option<Since>,
     /// Whether to count the events of each cluster by hour.
     pub by_hour: bool,
-    /// Whether to return sample events.
+    /// Whether to return sample events of each cluster.
     pub samples: bool,
     /// Whether to compute the status of each cluster and the transitions, from all stored events.
     pub replay: bool,
 }
 
-/// Answer to a [`StoreQuery`].
+/// The answer of a store to a [`StoreQuery`].
 #[derive(Debug)]
 pub struct StoreAnswer {
-    /// Totals of each cluster, with samples if they were requested.
+    /// The clusters with their number of events, times and facets, and with samples if they were requested.
     pub snapshot: ClusterSnapshot,
-    /// Number of events by cluster and hour; empty unless [`StoreQuery::by_hour`] was set.
+    /// The number of events of each cluster in each hour; empty unless [`StoreQuery::by_hour`] was set.
     pub timeline: Timeline,
-    /// Status and severity of each cluster, from all of its events; empty unless [`StoreQuery::replay`] was set.
+    /// The list of clusters with status and severity, from all of their events; empty unless [`StoreQuery::replay`]
+    /// was set.
     pub listing: Listing,
-    /// Transitions (new, recovered and so on) in event time; empty unless [`StoreQuery::replay`] was set.
+    /// The transitions of clusters (new, recovered and so on), in event time; empty unless [`StoreQuery::replay`] was
+    /// set.
     pub story: Vec<Transition>,
     /// Triage decisions by cluster; empty unless [`StoreQuery::replay`] was set.
     triages: BTreeMap<ClusterId, Triage>,
@@ -128,17 +131,18 @@ pub struct StoreAnswer {
     now: Timestamp,
 }
 
-/// Status of a cluster, computed from all of its events, with the triage decision about it.
+/// The status of a cluster, computed from all of its events, with the triage decision about it.
 #[derive(Clone, Copy)]
 pub struct ClusterStanding<'a> {
-    /// The cluster's entry in the list: status, severity and times.
+    /// The row of the cluster in the list of clusters: status, severity and times.
     pub listed: &'a ListedCluster,
-    /// The triage decision and whether it is still in effect; `None` if there is no decision.
+    /// The triage decision about the cluster, and whether it is still in effect; `None` if there is no decision.
     pub triage_status: Option<TriageStatus<'a>>,
 }
 
 impl StoreAnswer {
-    /// Returns an answer with totals only, without timeline, status, transitions and decisions.
+    /// Returns an answer that has only the totals in `snapshot`: its timeline, status, transitions and decisions are
+    /// empty.
     pub fn of(snapshot: ClusterSnapshot) -> Self {
         Self {
             snapshot,
@@ -150,7 +154,8 @@ impl StoreAnswer {
         }
     }
 
-    /// Returns the status of a cluster; `None` if the store has no event of the cluster.
+    /// Returns the status of a cluster. `None` if the cluster has no event in the store, or if [`StoreQuery::replay`]
+    /// was not set.
     pub fn standing(&self, cluster: ClusterId) -> Option<ClusterStanding<'_>> {
         let listed = self.listing.clusters.get(&cluster)?;
         let seen = listed.observation(self.now);
@@ -166,7 +171,8 @@ impl StoreAnswer {
 }
 
 impl ClusterStanding<'_> {
-    /// Returns the status in one word and, on a second line, the decision if one is in effect.
+    /// Returns the status of the cluster in one word. If a triage decision is in effect, a second line has its name,
+    /// such as `muted`.
     pub fn words(&self) -> String {
         let status = self.listed.status().name();
         match self
@@ -179,7 +185,7 @@ impl ClusterStanding<'_> {
     }
 }
 
-/// Decisions about clusters that are stored in a store.
+/// The decisions of people about clusters, as read from a store: triage decisions, and when clusters were resolved.
 #[derive(Debug, Default)]
 pub struct Decisions {
     triages: BTreeMap<ClusterId, VersionedTriage>,
@@ -190,7 +196,7 @@ pub struct Decisions {
 
 /// A store from which a command can compute the status of clusters.
 pub trait QueryableStore: Store {
-    /// Returns the triage decisions about the given clusters, and when clusters were resolved.
+    /// Returns the triage decisions about the given clusters, and when any clusters were resolved or reopened.
     async fn decided(&self, clusters: &[ClusterId]) -> Result<Decisions, StoreError>;
 }
 
@@ -223,7 +229,7 @@ impl<T: Table> QueryableStore for DynamoStore<T> {
 }
 
 impl SourceArguments {
-    /// Returns arguments that scan into memory, with the rules of the given file or without rules.
+    /// Returns arguments for a scan into memory, with the rules file at `rules`; with `None`, without rules.
     pub fn in_memory(rules: Option<PathBuf>) -> Self {
         Self {
             db: None,
@@ -253,9 +259,9 @@ impl SourceArguments {
         }
     }
 
-    /// Reads the files at `paths` into the store named by the arguments, then queries the store.
+    /// Reads the trail files at `paths` into the store that the arguments name, then runs `query` on the store.
     ///
-    /// With no paths, only the store is queried.
+    /// With no paths, only the query is run.
     pub fn scan(
         &self,
         paths: &[PathBuf],
@@ -264,8 +270,10 @@ impl SourceArguments {
         self.scan_beside(None, paths, query)
     }
 
-    /// Does the same as [`Self::scan`], and first checks that `page`, a file to be written later, overwrites no other
-    /// file.
+    /// Does the same as [`Self::scan`], but first checks that a report written to `page` later overwrites no file
+    /// that the command uses.
+    ///
+    /// With `page` as `None`, no report is written.
     pub fn scan_beside(
         &self,
         page: Option<&Path>,
@@ -342,7 +350,13 @@ fn processors() -> usize {
 }
 
 impl RulesArguments {
-    /// Loads the rules file and the settings file and returns the rules with the exclusions of both.
+    /// Loads the rules file and the settings file that the options name. Returns the rules with their exclusions:
+    /// trail accounts and roles.
+    ///
+    /// Errors of these roles are ignored. So are copies of calls of a trail account that other accounts log.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read or is not valid.
     pub fn load(&self) -> anyhow::Result<Rules> {
         let lists = load_lists(self.settings.as_deref())?;
         let trails = self.trail_account.iter().cloned();
@@ -362,7 +376,10 @@ fn account_id(text: &str) -> Result<String, String> {
     }
 }
 
-/// Loads a rules file; `None` returns an empty set of rules.
+/// Reads and checks a rules file; `None` returns an empty set of rules.
+///
+/// # Errors
+/// Fails if the file cannot be read or is not valid.
 pub fn load_rules(file: Option<&Path>) -> anyhow::Result<Rules> {
     let Some(file) = file else {
         return Ok(Rules::default());
@@ -437,7 +454,7 @@ fn no_event_error(input: &Input, folded: &Folded) -> Option<InputError> {
     })
 }
 
-/// Answers a query from a store.
+/// Runs a query on a store and returns the answer.
 pub fn answer(store: &impl QueryableStore, query: StoreQuery) -> anyhow::Result<StoreAnswer> {
     // Each read may read the whole store, so samples and events are read together with the totals.
     let mut answer = if query.replay {
@@ -492,7 +509,7 @@ fn replay(
 }
 
 impl Scanned {
-    /// Returns the empty result of a scan that will use these rules.
+    /// Returns the result of a scan that has read nothing yet and will apply `rules`.
     pub fn with(rules: Rules) -> Self {
         let hits = vec![Hits::default(); rules.all().len()];
         Self {
@@ -526,7 +543,8 @@ impl Scanned {
         Ok(())
     }
 
-    /// Prints to stderr the inputs and records that could not be read, and the rules that matched no record.
+    /// Prints to stderr which inputs and records could not be read, and which rules changed no record: they matched
+    /// none, or had ended.
     pub fn complain(&self) {
         for (rule, hits) in self.rules.all().iter().zip(&self.hits) {
             if let Some(complaint) = idle(rule, *hits) {
@@ -552,7 +570,7 @@ impl Scanned {
         }
     }
 
-    /// Returns exit code 1 if an input could not be read, else 0.
+    /// Returns exit code 1 if an input could not be read or has no CloudTrail event, else 0.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(u8::from(!self.failed.is_empty()))
     }

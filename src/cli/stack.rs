@@ -14,7 +14,7 @@ pub struct TableArguments {
 }
 
 impl TableArguments {
-    /// Checks whether a table or a stack was named.
+    /// Checks whether `--table` or `--stack` was given.
     pub fn is_given(&self) -> bool {
         self.table.is_some() || self.stack.is_some()
     }

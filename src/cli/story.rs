@@ -17,7 +17,9 @@ use crate::counts::counted;
 /// Maximum length of a caller's name in characters.
 const NAME_CHARS_MAX: usize = 128;
 
-/// Returns transitions as text, one a line. Transitions covered by a campaign are only counted.
+/// Returns transitions of clusters (new, recovered and so on) as text: one a line, then their number.
+///
+/// Transitions that a campaign covers are only counted. `facts` has the identities of the clusters, which are shown.
 pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
     let mut text = String::new();
     for transition in transitions.iter().filter(|of| !of.is_covered) {

@@ -28,12 +28,16 @@ const COLUMNS_WITHOUT_TERMINAL: u16 = 160;
 /// Width of a cluster ID in columns, with a space on either side.
 const ID_COLUMNS: u16 = 28;
 
-/// Returns the result of a scan: the table of clusters and the totals. At most `limit` clusters; 0 is no limit.
+/// Returns the result of a scan as text for a terminal: a table of clusters, then the number of records by outcome.
+///
+/// The table has at most `limit` clusters; 0 is no limit.
 pub fn scan(scanned: &Scanned, answer: &StoreAnswer, limit: usize) -> String {
     scan_within(scanned, answer, limit, None)
 }
 
-/// Returns the table of clusters with status and decisions, and their number. At most `limit` clusters; 0 is no limit.
+/// Returns a table of clusters with status and decisions as text, and the number of all clusters.
+///
+/// The table has at most `limit` clusters; 0 is no limit.
 pub fn clusters(answer: &StoreAnswer, limit: usize) -> String {
     let (mut text, count) = clusters_within(answer, limit, None);
     text.push_str(&format!("{}\n", counted(count as u64, "cluster")));
@@ -97,7 +101,8 @@ const SAMPLES_SHOWN: usize = 3;
 /// Number of the latest failing periods, and of the latest journal entries, that are shown for a cluster.
 const HISTORY_SHOWN: usize = 5;
 
-/// Returns the details of one cluster, one fact a line: error, counts, decision, history, severity, facets and samples.
+/// Returns the details of one cluster as text, one fact a line: error, counts, decision, history, severity, facets
+/// and samples.
 pub fn cluster(
     cluster: &Cluster,
     standing: &ClusterStanding<'_>,
@@ -151,7 +156,8 @@ pub fn cluster(
     lines.join("\n") + "\n"
 }
 
-/// Returns a ranking as a table.
+/// Returns a ranking by number of events as a table, one row for each entry. If clusters are ranked, `answer`
+/// supplies their calls and error codes.
 pub fn top(entries: &[RankingEntry], answer: &StoreAnswer) -> String {
     if entries.is_empty() {
         return "nothing failed\n".to_owned();

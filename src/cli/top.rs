@@ -66,7 +66,7 @@ impl From<By> for ranking::RankBy {
     }
 }
 
-/// Runs `top`. Exit code 1 if an input could not be read.
+/// Runs `top`. Returns exit code 1 if an input could not be read or has no CloudTrail event.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let (Some(db), true) = (&arguments.source.db, arguments.paths.is_empty())
         && !db.exists()

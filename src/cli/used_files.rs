@@ -28,7 +28,7 @@ enum FileIdentity {
     Path(PathBuf),
 }
 
-/// Files that a command reads and writes.
+/// The files that one command reads and writes, to check that it overwrites none of them by mistake.
 #[derive(Debug, Clone, Copy)]
 pub struct UsedFiles<'a> {
     /// Trail files, which are read.
@@ -44,7 +44,7 @@ pub struct UsedFiles<'a> {
 }
 
 impl UsedFiles<'_> {
-    /// Checks that neither store nor page would overwrite another file of the command.
+    /// Checks that neither the SQLite file nor the HTML report would overwrite another file of the command.
     ///
     /// # Errors
     /// [`WrongUsage`] if a file would be overwritten; nothing has been read or written then.
@@ -136,7 +136,8 @@ fn stdin() -> Option<FileIdentity> {
     None
 }
 
-/// Returns the path of a file after all symbolic links are followed. The file may be missing, its folder must exist.
+/// Returns the path to which a file is really written: all symbolic links are followed. The file may be missing; its
+/// folder must exist.
 ///
 /// # Errors
 /// Fails if the links form a loop or the folder does not exist.

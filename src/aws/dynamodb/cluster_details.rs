@@ -22,7 +22,8 @@ use crate::dynamodb::item::{ClusterItem, cluster_key};
 use crate::dynamodb::read;
 use crate::dynamodb::table::{Key, Table};
 
-/// Data of the table that was read for alerts.
+/// A cache of the table data that the texts of alerts need: cluster items, segments of whole hours, and the snapshots
+/// and campaigns computed from the segments.
 #[derive(Debug, Default)]
 pub struct ReadCache {
     /// Cluster items; `None` for a cluster without one.
@@ -38,7 +39,7 @@ pub struct ReadCache {
 /// The campaigns of one account.
 type FoundCampaigns = Arc<Vec<Campaign>>;
 
-/// A cache that concurrent readers share.
+/// A [`ReadCache`] behind a lock, shared by calls that run at the same time.
 pub type SharedReadCache = Arc<Mutex<ReadCache>>;
 
 impl<T: Table> ClusterReader for DynamoStore<T> {
@@ -96,12 +97,14 @@ impl<T: Table> ClusterReader for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
-    /// Returns the current cache.
+    /// Returns the read cache that is in use now. The caller can use it to the end of its call, even if
+    /// [`Self::forget_read`] puts another cache in its place.
     pub(super) fn read_cache(&self) -> SharedReadCache {
         Arc::clone(&self.read_cache.borrow())
     }
 
-    /// Returns a cluster item from the cache or the table; `None` if there is none.
+    /// Returns the cluster item of `cluster` from `read_cache`, or reads it from the table and adds it to the cache.
+    /// `None` if the cluster has no item.
     pub(super) async fn cluster_item(
         &self,
         read_cache: &Mutex<ReadCache>,
@@ -116,7 +119,11 @@ impl<T: Table> DynamoStore<T> {
             .flatten())
     }
 
-    /// Returns the segments of a range of hours, and the cluster items of their clusters.
+    /// Returns all segments of a range of hours of event time, and the cluster items of the clusters that have events
+    /// in these segments.
+    ///
+    /// Segments and items are taken from `read_cache`, or read from the table and added to the cache. A cluster
+    /// without an item is missing in the map. Fails if a segment is damaged.
     pub(super) async fn hours(
         &self,
         read_cache: &Mutex<ReadCache>,
@@ -137,7 +144,7 @@ impl<T: Table> DynamoStore<T> {
         Ok((segments, cluster_items))
     }
 
-    /// Replaces the cache by an empty one.
+    /// Replaces the read cache of the store by an empty one, so that later calls read the table again.
     pub(super) fn forget_read(&self) {
         self.read_cache.replace(SharedReadCache::default());
     }
@@ -212,7 +219,8 @@ impl<T: Table> DynamoStore<T> {
 }
 
 impl ReadCache {
-    /// Returns the cached campaigns of an account in a range of hours; `None` if they were not computed yet.
+    /// Returns the cached campaigns that were found in the events of an account in a range of hours; `None` if this
+    /// account and range are not in the cache.
     pub fn campaigns(
         &self,
         account_id: &str,
@@ -222,7 +230,8 @@ impl ReadCache {
         found.get(account_id).cloned()
     }
 
-    /// Caches the campaigns of an account in a range of hours.
+    /// Adds to the cache the campaigns `found` in the events of an account in a range of hours; the list may be
+    /// empty.
     pub fn store_campaigns(
         &mut self,
         account_id: &str,
@@ -235,7 +244,8 @@ impl ReadCache {
     }
 }
 
-/// Locks the cache. A panic of another reader does not matter, because every entry is complete when it is inserted.
+/// Locks a read cache. The cache is used even if another reader panicked while it held the lock, because every entry
+/// is complete when it is inserted.
 pub fn lock(read_cache: &Mutex<ReadCache>) -> MutexGuard<'_, ReadCache> {
     read_cache.lock().unwrap_or_else(PoisonError::into_inner)
 }

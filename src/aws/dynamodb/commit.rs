@@ -548,7 +548,8 @@ impl<T: Table> DynamoStore<T> {
         Ok(())
     }
 
-    /// Whether alerts are written: not without sinks, and not during the learning period.
+    /// Whether this store writes alerts now. `false` without sinks, during the learning period, and until
+    /// [`Self::update_learning`] has read the time of the first commit.
     pub(super) fn is_alerting(&self) -> bool {
         let learning = self.settings.learn_hours * 3600;
         // Without a learning period, a difference between the clocks of two functions does not matter.
@@ -563,9 +564,10 @@ impl<T: Table> DynamoStore<T> {
         self.is_alerting() && self.renewal.is_none_or(is_over)
     }
 
-    /// Reads when the first event was committed, and writes the alert about the end of the learning period, once.
+    /// Reads when the first event was committed to the table, or stores `now` as that time. Writes the alert about
+    /// the end of the learning period, once, when that period is over.
     ///
-    /// After that alert, this method makes no calls to the table.
+    /// Makes no calls to the table if there are no sinks, or after that alert was written.
     pub(super) async fn update_learning(&mut self) -> Result<(), StoreError> {
         if self.settings.sinks.is_empty() || self.learned {
             return Ok(());

@@ -46,39 +46,44 @@ use sha2::{Digest as _, Sha256};
 
 use crate::dynamodb::table::{Item, Key};
 
-/// The first 8 bytes of the SHA-256 hash of a caller's name.
+/// The first 8 bytes of the SHA-256 hash of a caller's name. It identifies the caller in keys and in cluster items.
 pub type CallerHash = [u8; 8];
 
-/// The cluster item: identity and state of a cluster, without its events.
+/// The decoded cluster item, the main item of a cluster in the table: its identity and its state, without its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterItem {
-    /// The identity of the cluster and the message template that is shown.
+    /// The identity of the cluster, and the message template that is shown to people.
     pub facts: ClusterFacts,
     /// Whether the cluster is new, ongoing, recovered or regressed.
     pub state: State,
-    /// The number of the current or last episode, from 1.
+    /// The number of the current episode, or of the last episode if the cluster has recovered; from 1.
     pub episode: i64,
-    /// The version of the item. It starts at 1, and every change except added circumstances adds 1.
+    /// The version of the item, for conditional writes. It starts at 1, and every change of the item adds 1, except
+    /// adding circumstances.
     pub version: i64,
-    /// The time of the first event; `None` if no event has a time.
+    /// The time of the first event of the cluster; `None` if no event of the cluster has a time.
     pub first: Option<Timestamp>,
-    /// Only an event later than this time starts another episode. `None` before the first recovery.
+    /// The watermark of the last recovery: only an event later than this time starts another episode. `None` before
+    /// the first recovery.
     pub watermark: Option<Timestamp>,
-    /// The hour whose budget for new clusters the cluster used. `None`: its events have no time, or it is an overflow
-    /// cluster.
+    /// The hour of event time whose budget for new clusters this cluster used. `None`: the events of the cluster have
+    /// no time, or it is an overflow cluster.
     pub admitted: Option<Window>,
-    /// The callers in the batch that created the item, at most [`CALLERS_MAX`]. Each later caller has its own item.
+    /// The hashes of the callers in the batch that created the item, at most [`CALLERS_MAX`]. A caller that came
+    /// later has an item of its own, see [`principal_key`].
     pub callers: BTreeSet<CallerHash>,
-    /// The circumstances of all events of the cluster; the severity is computed from them.
+    /// The circumstances of all events of the cluster: the facts about the calls from which the severity of the
+    /// cluster is computed.
     pub circumstances: Circumstances,
-    /// A redacted record of the batch that created the item.
+    /// A redacted example record from the batch that created the item; `None` if the item has none.
     pub sample: Option<Sample>,
 }
 
-/// The number of partitions for the segments of an hour, and for the outbox rows of a sink.
+/// The number of partitions into which the segments of one hour are spread. The outbox rows of one sink are spread
+/// into the same number.
 pub const SHARDS: u8 = 4;
 
-/// The largest number of callers in a cluster item.
+/// The largest number of caller hashes that one cluster item holds, in [`ClusterItem::callers`].
 pub const CALLERS_MAX: usize = 32;
 
 /// The lifetime of a caller's item, in seconds. A caller that comes back later counts as new.
@@ -87,42 +92,46 @@ const CALLER_SECONDS: i64 = 400 * 86_400;
 /// The largest sample, in bytes before compression.
 const SAMPLE_BYTES_MAX: u64 = 64 << 10;
 
-/// Returns the key of the cluster item.
+/// Returns the key of the cluster item, the main item of a cluster.
 pub fn cluster_key(cluster: ClusterId) -> Key {
     Key::new(format!("C#{cluster}"), "HEAD")
 }
 
-/// Returns the key of the item for a caller that came after the cluster item was created.
+/// Returns the key of the item of one caller of a cluster. Only callers that came after the cluster item was created
+/// have such an item.
 pub fn principal_key(cluster: ClusterId, caller: CallerHash) -> Key {
     let hash = HEXLOWER.encode(&caller);
     Key::new(format!("C#{cluster}"), format!("F#principal#{hash}"))
 }
 
-/// Returns the key of an account's budget for new clusters and callers in an hour of event time.
+/// Returns the key of the item that counts the new clusters and new callers of an account in one hour of event time.
 ///
 /// `window` is `None` for events without a time.
 pub fn budget_key(account_id: &str, window: Option<Window>) -> Key {
     Key::new(format!("Q#{account_id}"), window_name(window))
 }
 
-/// Returns the key of the item with the time of the first commit, which starts the learning period.
+/// Returns the key of the item with the time of the first commit to the table, at which the learning period starts.
 pub fn beginning_key() -> Key {
     Key::new("Q#beginning", "-")
 }
 
-/// Returns the key of the item that exists once the alert about the end of the learning period was written.
+/// Returns the key of the marker for the alert about the end of the learning period. The item exists if that alert
+/// was written.
 pub fn learned_key() -> Key {
     Key::new("Q#beginning", "learned")
 }
 
-/// Returns the key of the item with the time of the first commit with an identity version such as `fp2`.
+/// Returns the key of the item with the time at which this version of the cluster identity, such as `fp2`, was first
+/// used in a commit.
 ///
 /// The version that the table began with has no such item.
 pub fn renewal_key(version: &str) -> Key {
     Key::new("Q#beginning", format!("identity#{version}"))
 }
 
-/// Returns the partition keys of an hour's segments; `None` for events without a time.
+/// Returns the keys of all partitions with segments of one hour of event time. With `None`, those with segments of
+/// events without a time.
 pub fn segment_partitions(window: Option<Window>) -> impl Iterator<Item = String> {
     (0..SHARDS).map(move |shard| segment_partition(window, shard))
 }
@@ -135,7 +144,7 @@ fn window_name(window: Option<Window>) -> String {
     window.map_or_else(|| "undated".to_owned(), |window| window.hours().to_string())
 }
 
-/// Returns the hash of a caller's name, as used in keys and cluster items.
+/// Returns the hash of a caller's name that keys and cluster items contain.
 pub fn caller(name: &str) -> CallerHash {
     let mut caller = CallerHash::default();
     caller.copy_from_slice(&Sha256::digest(name)[..8]);
@@ -143,7 +152,8 @@ pub fn caller(name: &str) -> CallerHash {
 }
 
 impl ClusterItem {
-    /// Encodes the cluster as an item. `last` is the time of the last event; it is stored for people and never read.
+    /// Encodes the cluster item of `cluster` for the table. `last` is the time of the last event of the cluster; it
+    /// is stored for people who look at the table, and never read.
     pub fn item(&self, cluster: ClusterId, last: Option<Timestamp>) -> Item {
         let identity = &self.facts.identity;
         let item = Item::new(cluster_key(cluster))
@@ -178,7 +188,8 @@ impl ClusterItem {
         }
     }
 
-    /// Decodes a cluster item. `None` for other items, and for an item without a known class, state or hour.
+    /// Decodes a cluster item to the id and the content of the cluster. `None` for other items, and for an item whose
+    /// class, state or hour (`ah`) is missing or unknown.
     pub fn read(item: &Item) -> Option<(ClusterId, Self)> {
         let cluster = ClusterId::parse(item.key.pk.strip_prefix("C#")?)?;
         let text = |name| item.text_of(name).unwrap_or_default().to_owned();
@@ -218,20 +229,22 @@ impl ClusterItem {
     }
 }
 
-/// Encodes circumstances as the table stores them: each as JSON.
+/// Encodes circumstances of events as the table stores them: each as one JSON text.
 pub fn circumstance_texts<'c>(all: impl IntoIterator<Item = &'c Circumstance>) -> BTreeSet<String> {
     // Circumstances consist of names and texts, so encoding never fails.
     let text = |of| serde_json::to_string(of).unwrap_or_default();
     all.into_iter().map(text).collect()
 }
 
-/// Decodes circumstances from JSON. Those with unknown names, written by a newer version, are skipped.
+/// Decodes circumstances of events from the JSON texts in the table. Texts with names that this version does not
+/// know, written by a newer version, are skipped.
 pub fn circumstances(texts: &BTreeSet<String>) -> Circumstances {
     let read = |text: &String| serde_json::from_str(text).ok();
     texts.iter().filter_map(read).collect()
 }
 
-/// The hour that the events of a segment's partition belong to.
+/// The hour of event time that is named in the partition key of a segment, or in the attribute `ah` of a cluster
+/// item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HourPartition {
     /// Events without a time.
@@ -251,7 +264,7 @@ impl HourPartition {
         Some(Self::Hour(start.window()))
     }
 
-    /// Returns the hour; `None` for [`HourPartition::Undated`].
+    /// Returns the hour of event time; `None` for [`HourPartition::Undated`].
     pub fn window(self) -> Option<Window> {
         match self {
             Self::Undated => None,
@@ -260,9 +273,10 @@ impl HourPartition {
     }
 }
 
-/// Returns the item of a new caller, which expires after 400 days.
+/// Encodes the caller `name` of a cluster as an item, so that the caller no longer counts as new. The item expires
+/// 400 days after `now`.
 ///
-/// `at` is the time of the caller's first event; `None` if the event has no time.
+/// `at` is the time of the caller's first event in the cluster; `None` if the event has no time.
 pub fn principal_item(
     cluster: ClusterId,
     name: &str,
@@ -275,18 +289,18 @@ pub fn principal_item(
         .time("ttl", now.plus(CALLER_SECONDS))
 }
 
-/// Returns a caller's item with a new expiry, 400 days from `now`.
+/// Returns the given item of a caller with a new expiry: 400 days after `now`.
 ///
-/// `None` if the item does not expire within 200 days, to save writes.
+/// `None` if the item stays valid for 200 days or more, so that no write is needed.
 pub fn renewed(caller: &Item, now: Timestamp) -> Option<Item> {
     let until = caller.number_of("ttl").unwrap_or_default();
     let is_soon = until < now.seconds() + CALLER_SECONDS / 2;
     is_soon.then(|| caller.clone().number("ttl", now.seconds() + CALLER_SECONDS))
 }
 
-/// Returns the item of a segment.
+/// Encodes a segment as an item of the table.
 ///
-/// The item expires `retention_days` after the segment's hour, or after `now` if that is later.
+/// The item expires `retention_days` days after the start of the segment's hour, or after `now` if that is later.
 pub fn segment_item(encoded: &EncodedSegment, retention_days: i64, now: Timestamp) -> Item {
     let EncodedSegment {
         segment,
@@ -306,24 +320,28 @@ pub fn segment_item(encoded: &EncodedSegment, retention_days: i64, now: Timestam
     item.number("ttl", hour.max(now.seconds()) + retention_days * 86_400)
 }
 
-/// Parses a segment's partition key `M#<hour>#<shard>`. `None`: it is not the key of a segment.
+/// Returns the hour of event time in the partition key of a segment, `M#<hour>#<shard>`; `None` if `pk` is no such
+/// key.
+///
+/// `<hour>` is the number of hours since 1970, or `undated` for events without a time.
 pub fn segment_hour(pk: &str) -> Option<HourPartition> {
     let (name, _) = pk.strip_prefix("M#")?.rsplit_once('#')?;
     HourPartition::parse(name)
 }
 
-/// Returns the partition key of the notes about late hours.
+/// Returns the partition key of all late hours: notes that an hour got events after the inspection may have processed
+/// it.
 pub fn late_partition() -> &'static str {
     "D#"
 }
 
-/// Returns the note that events came late for an hour.
+/// Encodes a late hour: the note that an hour got events after the inspection may have processed it.
 pub fn late_item(late: &LateHour) -> Item {
     let key = Key::new(late_partition(), late.window.hours().to_string());
     Item::new(key).text("lo", &late.token)
 }
 
-/// Decodes an item of [`late_item`]; `None` for other items.
+/// Decodes a late hour from its item, as encoded by [`late_item`]; `None` for other items.
 pub fn read_late(item: &Item) -> Option<LateHour> {
     Some(LateHour {
         window: Window::from_hours(item.key.sk.parse().ok()?),

@@ -12,7 +12,7 @@ use crate::dynamodb::DynamoStore;
 use crate::dynamodb::item::budget_key;
 use crate::dynamodb::table::{Table, TableError, Write};
 
-/// The use of a reserved place.
+/// What the places of a budget are for. Each place allows one new cluster or one new caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// A new cluster.
@@ -21,9 +21,9 @@ pub enum Purpose {
     Principal,
 }
 
-/// The largest number of new callers per account and hour of event time that are stored and announced.
+/// The largest number of new callers per account and hour of event time that get an item and an alert.
 ///
-/// Events of further callers are stored and counted as usual; only the caller's item and alert are missing.
+/// Events of further callers are stored and counted as usual; only the item and the alert of the caller are missing.
 pub const NEW_CALLERS_MAX: u32 = 50;
 
 /// The number of places that one write reserves.
@@ -38,7 +38,8 @@ const BUDGETS_MAX: usize = 10_000;
 /// The account, the hour of event time, and the purpose of a budget.
 type Budget = (String, Option<Window>, Purpose);
 
-/// The reserved places that are not used yet, by budget.
+/// The places that this store has reserved in the table and not used yet, by budget. Each place allows one new
+/// cluster or one new caller.
 #[derive(Debug, Default)]
 pub struct Leases(HashMap<Budget, Lease>);
 
@@ -66,8 +67,11 @@ impl Purpose {
 }
 
 impl<T: Table> DynamoStore<T> {
-    /// Reserves places until `wanted` are available. Returns the number of available places: less than `wanted` if the
-    /// budget is used up.
+    /// Reserves places of a budget in the table until `wanted` unused places are reserved. Returns that number, or
+    /// less than `wanted` if the budget is used up.
+    ///
+    /// The budget is that of an account, an hour of event time (`None`: events without a time) and a purpose. Places
+    /// that were reserved before and not used count too. [`Self::use_places`] marks places as used.
     pub(super) async fn lease(
         &mut self,
         account_id: &str,
@@ -98,7 +102,7 @@ impl<T: Table> DynamoStore<T> {
         Ok(lease.left.min(wanted))
     }
 
-    /// Marks reserved places as used.
+    /// Marks `count` places of a budget, which [`Self::lease`] reserved, as used.
     pub(super) fn use_places(
         &mut self,
         account_id: &str,

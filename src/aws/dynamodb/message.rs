@@ -1,7 +1,7 @@
 //! Encodes and decodes the items that belong to alerts.
 //!
-//! These items are outbox rows, the log of sent alerts, silences and breakers of sinks, campaigns, and answers of IAM about
-//! access keys. `item.rs` lists the keys.
+//! These items are outbox rows, the log of sent alerts, sending pauses of sinks (item kind `silence`), circuit breakers
+//! of sinks, campaigns, and answers of IAM about access keys. `item.rs` lists the keys.
 
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{DIGEST, DigestFacts, Facts, LEARNED};
@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use crate::dynamodb::item::SHARDS;
 use crate::dynamodb::table::{Item, Key, Write};
 
-/// The lifetime of the sent log, dead rows, silences (after their end) and campaigns, in seconds.
+/// The lifetime of the sent log, dead rows, sending pauses (after their end) and campaigns, in seconds.
 const LOG_SECONDS: i64 = 90 * 86_400;
 
 /// The lifetime of an access key's usage since the last question to IAM, in seconds.
@@ -28,15 +28,15 @@ const KEY_USAGE_SECONDS: i64 = 180 * 86_400;
 /// The lifetime of a marker, in seconds: longer than the time in which an event may arrive again.
 const MARKER_SECONDS: i64 = 400 * 86_400;
 
-/// The prefix of the sort keys in the sent log.
+/// The beginning of the sort keys in the sent log, which has the outcome of each alert: sent, digested or suppressed.
 pub const LOG: &str = "T#";
 
-/// Returns the partition keys of a sink's outbox rows.
+/// Returns the keys of all partitions with outbox rows of a sink: the alerts that the sink still has to be sent.
 pub fn row_partitions(sink: &str) -> impl Iterator<Item = String> {
     (0..SHARDS).map(move |shard| format!("O#{sink}#{shard}"))
 }
 
-/// Returns the key of an outbox row.
+/// Returns the key of the item of an outbox row.
 ///
 /// All rows of a sink about the same cluster are in one partition, sorted by creation time. The same holds for rows
 /// about the same account that are about no cluster.
@@ -49,7 +49,7 @@ pub fn row_key(row: &OutboxRow) -> Key {
     Key::new(format!("O#{sink}#{shard}"), format!("P#{created:010}#{id}"))
 }
 
-/// Encodes an outbox row as an item.
+/// Encodes an outbox row, an alert that one sink has to be sent, as an item of the table.
 pub fn encode_row(row: &OutboxRow) -> Item {
     with_row(Item::new(row_key(row)), row)
         .time("due", row.due)
@@ -80,10 +80,11 @@ fn with_alert(item: Item, alert: &Alert) -> Item {
         .text("de", &facts)
 }
 
-/// Decodes an outbox row.
+/// Decodes an outbox row from its item.
 ///
 /// # Errors
-/// A text that names the wrong attribute, for an item that is not a valid row.
+/// If the item is not a valid outbox row: a text that states the invalid part, such as the key, the cluster id or the
+/// kind of alert.
 pub fn decode_row(item: &Item) -> Result<OutboxRow, String> {
     let keys = || {
         let (sink, _) = item.key.pk.strip_prefix("O#")?.rsplit_once('#')?;
@@ -163,9 +164,11 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
     serde_json::from_str(json).map_err(|error| format!("its facts cannot be read: {error}"))
 }
 
-/// Returns the write that logs the outcome of a row in the sent log of its cluster or, without a cluster, its account.
+/// Returns the write that adds the outcome of an alert to the sent log of its cluster. An alert about no cluster is
+/// logged for its account.
 ///
-/// `answer` is the answer of the sink, or `suppressed` or `digested`.
+/// `row` is the outbox row of the alert. `answer` is the text that the sink answered, `suppressed` for an alert that
+/// was held back, or `digested` for an alert that was counted in a digest.
 pub fn log(row: &OutboxRow, now: Timestamp, answer: &str) -> Write {
     let pk = match row.ordering_key() {
         OrderingKey::Cluster(cluster) => format!("C#{cluster}"),
@@ -185,7 +188,8 @@ pub fn log(row: &OutboxRow, now: Timestamp, answer: &str) -> Write {
     Write::Put(item)
 }
 
-/// Decodes an item that [`log`] wrote; `None` for other items and for expired ones.
+/// Decodes an entry of the sent log, as written by [`log`]; `None` for other items, and for an entry that has expired
+/// at `now`.
 pub fn read_log(item: &Item, now: Timestamp) -> Option<MessageLogEntry> {
     let (at, _) = item.key.sk.strip_prefix(LOG)?.split_once('#')?;
     // DynamoDB may need days to delete expired items.
@@ -200,7 +204,8 @@ pub fn read_log(item: &Item, now: Timestamp) -> Option<MessageLogEntry> {
     })
 }
 
-/// Returns the write that stores a row that cannot be sent, with the last reason `why`.
+/// Returns the write that stores an outbox row as dead, because its alert cannot be sent. `why` is the reason. The
+/// item expires 90 days after `now`.
 pub fn dead_row(row: &OutboxRow, now: Timestamp, why: &str) -> Write {
     let key = Key::new(
         format!("Z#{}", row.sink),
@@ -213,7 +218,8 @@ pub fn dead_row(row: &OutboxRow, now: Timestamp, why: &str) -> Write {
     Write::Put(item)
 }
 
-/// Returns the item that prevents a second alert about the same change of an account.
+/// Returns the marker that an alert about an account was written. Creating it again fails, so the same alert is not
+/// written twice. It expires 400 days after `now`.
 pub fn announced_item(alert: &Alert, now: Timestamp) -> Item {
     let at = alert.at.map_or(0, Timestamp::seconds);
     let sk = format!("J#{at:010}#{}", alert.id());
@@ -221,15 +227,19 @@ pub fn announced_item(alert: &Alert, now: Timestamp) -> Item {
     with_alert(item, alert).time("ttl", now.plus(MARKER_SECONDS))
 }
 
-/// Returns the key of the item with an actor's campaign.
+/// Returns the key of the item with the last campaign of an actor in an account. `actor` is the name of a caller, the
+/// id of a cluster, or a network.
 ///
-/// The key has a hash of the actor's name, because the actor chooses the name.
+/// The key has a hash of `actor`, because callers choose their names.
 pub fn campaign_key(account_id: &str, actor: &str) -> Key {
     let hash = HEXLOWER.encode(&Sha256::digest(actor)[..16]);
     Key::new(format!("A#{account_id}"), format!("G#{hash}"))
 }
 
-/// Returns the item with the span of a campaign whose alert was written.
+/// Encodes the first and the last event time of a campaign whose alert was written. The item expires 90 days after
+/// `now`.
+///
+/// `key` comes from [`campaign_key`]; `version` is the version that the item gets.
 pub fn campaign_item(key: Key, span: CampaignSpan, version: i64, now: Timestamp) -> Item {
     Item::new(key)
         .time("be", span.began)
@@ -238,7 +248,7 @@ pub fn campaign_item(key: Key, span: CampaignSpan, version: i64, now: Timestamp)
         .time("ttl", now.plus(LOG_SECONDS))
 }
 
-/// Decodes the span of a campaign and the version of its item; `None` for other items.
+/// Decodes the first and the last event time of a campaign, and the version of its item; `None` for other items.
 pub fn read_campaign(item: &Item) -> Option<(CampaignSpan, i64)> {
     let span = CampaignSpan {
         began: item.time_of("be")?,
@@ -247,14 +257,16 @@ pub fn read_campaign(item: &Item) -> Option<(CampaignSpan, i64)> {
     Some((span, item.number_of("vr")?))
 }
 
-/// Returns the key of a cluster's silence for a sink.
+/// Returns the key of the sending pause of a sink for a cluster. During the pause, the sink gets no further alerts
+/// about the cluster.
 pub fn silence_key(sink: &str, cluster: ClusterId) -> Key {
     Key::new(format!("C#{cluster}"), format!("H#{sink}"))
 }
 
-/// Returns the item of a silence that begins now, with no alert held back.
+/// Returns the item of a sending pause of a sink for a cluster, from now to `until`. Its number of held-back alerts
+/// starts at 0.
 ///
-/// With `until` as `None`, no alert is held back; the item only resets the count.
+/// With `until` as `None` there is no pause, and the item only sets the number of held-back alerts to 0.
 pub fn silence_item(
     sink: &str,
     cluster: ClusterId,
@@ -267,7 +279,8 @@ pub fn silence_item(
         .time("ttl", until.unwrap_or(now).plus(LOG_SECONDS))
 }
 
-/// Decodes a silence. Without the attribute `un` no silence is active; without `hb` no alert was held back.
+/// Decodes the sending pause of a sink for a cluster. Without the attribute `un` (its end) there is no pause; without
+/// `hb` (a count) no alert was held back.
 pub fn read_silence(item: &Item) -> SendingPause {
     SendingPause {
         until: item.time_of("un"),
@@ -275,12 +288,12 @@ pub fn read_silence(item: &Item) -> SendingPause {
     }
 }
 
-/// Returns the key of a sink's breaker.
+/// Returns the key of the item with a sink's circuit breaker, which pauses requests to the sink after failures.
 pub fn breaker_key(sink: &str) -> Key {
     Key::new(format!("SINK#{sink}"), "B")
 }
 
-/// Encodes the breaker of a sink as an item.
+/// Encodes the circuit breaker of a sink as an item of the table.
 pub fn breaker_item(sink: &str, breaker: &Breaker) -> Item {
     Item::new(breaker_key(sink))
         .number("fl", breaker.failures)
@@ -290,7 +303,7 @@ pub fn breaker_item(sink: &str, breaker: &Breaker) -> Item {
         .text("why", &breaker.why)
 }
 
-/// Decodes a breaker. Missing attributes mean a sink without failures.
+/// Decodes the circuit breaker of a sink. Missing attributes mean a sink without failures.
 pub fn read_breaker(item: &Item) -> Breaker {
     let number = |name| item.number_of(name).unwrap_or_default();
     Breaker {
@@ -302,17 +315,18 @@ pub fn read_breaker(item: &Item) -> Breaker {
     }
 }
 
-/// Returns the key of the item with the usage of an access key; `key` is the id of the access key.
+/// Returns the key of the item with the last answers of IAM about an access key; `key` is the id of the access key.
 pub fn key_usage_key(key: &str) -> Key {
     Key::new(format!("K#{key}"), "L")
 }
 
-/// Returns when the usage of an access key expires if it is stored at `now`: after 180 days.
+/// Returns the time at which an item of [`key_usage_item`] expires if it is written at `now`: 180 days later.
 pub fn key_usage_expires(now: Timestamp) -> Timestamp {
     now.plus(KEY_USAGE_SECONDS)
 }
 
-/// Encodes the usage of an access key as an item that expires after 180 days.
+/// Encodes the last answers of IAM about an access key as an item that expires 180 days after `now`. `key` is the id
+/// of the access key.
 pub fn key_usage_item(key: &str, key_usage: &KeyUsage, now: Timestamp) -> Item {
     let answer =
         |answer: &Option<IamAnswer>| answer.as_ref().map(IamAnswer::encode).unwrap_or_default();
@@ -327,7 +341,8 @@ pub fn key_usage_item(key: &str, key_usage: &KeyUsage, now: Timestamp) -> Item {
     }
 }
 
-/// Decodes the usage of an access key. Missing attributes mean that IAM was never asked.
+/// Decodes the last answers of IAM about an access key. Missing attributes mean that IAM was never asked about the
+/// key.
 pub fn read_key_usage(item: &Item) -> KeyUsage {
     let answer = |name| item.text_of(name).and_then(IamAnswer::decode);
     KeyUsage {
@@ -338,9 +353,11 @@ pub fn read_key_usage(item: &Item) -> KeyUsage {
     }
 }
 
-/// Returns the item that prevents a second alert about a canary key on the same day.
+/// Returns the marker that an alert about a canary key was written for a day. Creating it again fails, so there is
+/// one alert per key and day.
 ///
-/// `day` is the number of days since 1970; `None` for events without a time.
+/// `key` is the id of the access key. `day` is the day of event time, in days since 1970; `None` for events without a
+/// time. The marker expires 400 days after `now`.
 pub fn marker_item(key: &str, day: Option<i64>, now: Timestamp) -> Item {
     Item::new(Key::new(
         format!("K#{key}"),

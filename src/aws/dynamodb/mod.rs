@@ -48,27 +48,29 @@ use crate::dynamodb::item::{CallerHash, ClusterItem};
 use crate::dynamodb::lease::Leases;
 use crate::dynamodb::table::{Table, TableError, Write};
 
-/// The settings of a stack that the store in a table needs.
+/// The settings of a deployed stack that [`DynamoStore`] needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSettings {
-    /// The names of the sinks that get alerts. Empty: no alerts are written.
+    /// The names of the sinks that get alerts. If the list is empty, no alerts are written.
     pub sinks: Vec<String>,
-    /// How long segments are stored, in days.
+    /// The number of days for which segments, which contain all events, are stored.
     pub retention_days: i64,
-    /// The largest size of a segment, in bytes. The events of an hour are split into segments of at most this size.
+    /// The largest size of an encoded segment, in bytes. A segment holds events of one batch and hour; more events
+    /// are split into several segments.
     pub segment_bytes_max: usize,
-    /// The learning period: for this many hours after the first commit, no alerts are written. 0: no learning period.
+    /// The length of the learning period: for this many hours after the first commit to the table, no alerts are
+    /// written. 0: no learning period.
     pub learn_hours: i64,
     /// Canary keys: ids of access keys that must never be used. Each use causes an alert, at most one per key and day
     /// of event time.
     pub canaries: BTreeSet<String>,
-    /// The version of the identity, such as `fp1`. It is hashed into every cluster id, so a new version gives every
-    /// cluster a new id.
+    /// The version of the cluster identity, such as `fp1`: of the rules that decide which events form one cluster. A
+    /// new version gives every cluster a new id.
     pub identity: &'static str,
 }
 
 impl TableSettings {
-    /// Selects the store's settings from those of the ingest function.
+    /// Returns the settings of the store, selected from those of the ingest function.
     pub fn of(settings: &IngestSettings) -> Self {
         let sinks = settings.sinks.iter();
         Self {
@@ -95,7 +97,7 @@ impl Default for TableSettings {
     }
 }
 
-/// The store of clusters in a table, with a cache of cluster items.
+/// A store of clusters and alerts in a DynamoDB table, with a cache of cluster items. `T` is the table.
 #[derive(Debug)]
 pub struct DynamoStore<T> {
     table: T,
@@ -146,7 +148,8 @@ const CLUSTER_ITEMS_MAX: usize = 10_000;
 const ATTEMPTS_MAX: u32 = 6;
 
 impl<T: Table> DynamoStore<T> {
-    /// Creates the store without reading the table. `now` is the current time; [`DynamoStore::set_now`] updates it.
+    /// Creates the store on `table`, without reading the table. `now` is the current time; [`DynamoStore::set_now`]
+    /// updates it.
     pub fn new(table: T, settings: TableSettings, now: Timestamp) -> Self {
         Self {
             table,
@@ -164,15 +167,16 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
-    /// Replaces the canary keys of the settings.
+    /// Replaces [`TableSettings::canaries`], the ids of access keys that must never be used.
     pub fn set_canaries(&mut self, canaries: BTreeSet<String>) {
         self.settings.canaries = canaries;
     }
 
-    /// Turns on exact counting of new events.
+    /// Turns on exact counting: a commit then reports only events as new that are not in the table.
     ///
-    /// Without exact counting, an event that comes again in another batch counts as new. With it, every affected hour
-    /// is read before a commit, with four queries per hour. Meant for the command line, not for the function.
+    /// Without exact counting, an event that was committed before in another batch counts as new again. With it, each
+    /// hour of event time in a batch is read before the commit, with four queries per hour. Meant for the command
+    /// line, not for the function.
     #[must_use]
     pub fn counting(self) -> Self {
         Self {
@@ -181,7 +185,8 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
-    /// Sets the current time, and clears the cache of data that was read for alerts.
+    /// Sets the current time. Also empties the cache of table data for the texts of alerts, so that the data is read
+    /// again.
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
         self.forget_read();

@@ -16,7 +16,7 @@ use crate::dynamodb::calls::concurrently;
 use crate::dynamodb::item::{self, ClusterItem};
 use crate::dynamodb::table::{Item, Table};
 
-/// The content of a table: all clusters, events and samples.
+/// All clusters, events and samples of a table, without expired items.
 #[derive(Debug, Default)]
 pub struct Content {
     pub facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
@@ -24,7 +24,9 @@ pub struct Content {
     pub samples: BTreeMap<ClusterId, Samples>,
 }
 
-/// Reads a whole table. Expired items are skipped, because DynamoDB may need days to delete them.
+/// Reads a whole table and returns its clusters, events and samples. Fails if a segment is damaged.
+///
+/// Items that have expired at `now` are skipped, because DynamoDB may need days to delete them.
 pub async fn content(table: &impl Table, now: Timestamp) -> Result<Content, StoreError> {
     let mut content = Content::default();
     let mut segments = Vec::new();
@@ -57,10 +59,10 @@ pub async fn content(table: &impl Table, now: Timestamp) -> Result<Content, Stor
     Ok(content)
 }
 
-/// Adds the events of segments to `sightings`.
+/// Adds the events of `segments` to `sightings`. `overflow` has the ids of the overflow clusters in these segments.
 ///
-/// An event may be in two segments, once in an overflow cluster and once in its own cluster that was admitted later.
-/// Such an event stays in the overflow cluster.
+/// An event may be in two segments: once in an overflow cluster, and once in its own cluster, which was admitted
+/// later. Such an event counts only for the overflow cluster.
 pub fn add(sightings: &mut Sightings, segments: &[Segment], overflow: &BTreeSet<ClusterId>) {
     let all = || segments.iter().flat_map(Segment::sightings);
     if overflow.is_empty() {
@@ -80,8 +82,9 @@ pub fn add(sightings: &mut Sightings, segments: &[Segment], overflow: &BTreeSet<
     sightings.add(others);
 }
 
-/// Reads the segments of an hour, or with `None` those of events without a time. Each damaged segment is an error in
-/// the list.
+/// Reads the segments of one hour of event time; with `None`, the segments of events without a time.
+///
+/// A damaged segment is an `Err` in the returned list. The call itself fails only if the table cannot be read.
 pub async fn hour(
     table: &impl Table,
     window: Option<Window>,

@@ -27,7 +27,7 @@ use service::ports::StoreUsage;
 
 use crate::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
 
-/// A table in DynamoDB, with counters of its usage.
+/// A client for one DynamoDB table that counts its calls and the write units that they use.
 #[derive(Debug)]
 pub struct SdkTable {
     config: SdkConfig,
@@ -61,7 +61,7 @@ impl Expression {
 }
 
 impl SdkTable {
-    /// Creates the table from its name. Connects at the first call.
+    /// Creates the client for the table `name`, which must exist. Nothing connects before the first call.
     pub fn new(config: &SdkConfig, name: impl Into<String>) -> Self {
         Self {
             config: config.clone(),
@@ -601,7 +601,8 @@ fn refused(place: usize, found: Option<&Attributes>) -> TableError {
     }
 }
 
-/// Classifies an SDK error: [`TableError::Invalid`] for errors that a retry cannot solve.
+/// Converts the error of a DynamoDB call: [`TableError::Invalid`] if a retry cannot help, `Conflict` for a
+/// conflicting transaction, else `Unavailable`.
 pub(crate) fn failed<E>(error: SdkError<E>) -> TableError
 where
     SdkError<E>: ProvideErrorMetadata,

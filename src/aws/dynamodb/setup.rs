@@ -6,7 +6,7 @@ use service::ports::{SetupStore, StoreError};
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::table::{Item, Key, Table, Write};
 
-/// Returns the key of the item with the functions' settings.
+/// Returns the key of the item with the settings of the stack's functions. A table has one such item.
 pub fn setup_key() -> Key {
     Key::new("STACK", "SETUP")
 }

@@ -11,16 +11,16 @@ use std::error::Error;
 use records::time::Timestamp;
 use service::ports::StoreUsage;
 
-/// The primary key of an item.
+/// The primary key of an item in the table: partition key and sort key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// Partition key.
+    /// The partition key (attribute `pk`), which selects a partition of the table.
     pub pk: String,
-    /// Sort key.
+    /// The sort key (attribute `sk`), which orders the items of a partition.
     pub sk: String,
 }
 
-/// The value of an attribute, limited to the types that the store uses.
+/// The value of an attribute of an item. Only the types of DynamoDB that the store uses are here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// A string.
@@ -36,9 +36,9 @@ pub enum Value {
 /// An item of the table. [`super::item`] lists the kinds of items and their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// The primary key.
+    /// The primary key of the item.
     pub key: Key,
-    /// All attributes except the key, by name.
+    /// All attributes of the item except those of the primary key, by name.
     pub attributes: BTreeMap<String, Value>,
 }
 
@@ -59,7 +59,7 @@ pub enum Write {
         /// The version (`vr`) that was read; 0 if there was no item.
         version: i64,
     },
-    /// Starts the next episode of a recovered cluster, if the event is later than the watermark.
+    /// Starts the next episode of a recovered cluster, if `at` is later than the watermark of the cluster.
     Regress {
         /// The key of the cluster item.
         key: Key,
@@ -157,9 +157,10 @@ pub enum Write {
     },
     /// Adds 1 to the number of alerts about a cluster that were held back from a sink.
     ///
-    /// Creates the silence if it does not exist.
+    /// The number is in the item of the sink's sending pause for the cluster. The item is created if it does not
+    /// exist.
     HoldBack {
-        /// The key of the silence.
+        /// The key of the item of the sending pause.
         key: Key,
     },
     /// Reserves the next probe of a failing sink, if the sink's breaker exists and the probe is due.
@@ -186,15 +187,15 @@ pub enum Write {
     },
 }
 
-/// Why a call to the table failed. Each variant needs another action of the caller.
+/// Why a call to the table failed. Each variant states what the caller should do.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// The condition of a write does not hold. Nothing was written; decide again by the item that was found.
     #[error("write {place} was refused: its condition does not hold")]
     Refused {
-        /// The index of the refused write, from 0.
+        /// The index of the refused write among the writes of the call, from 0.
         place: usize,
-        /// The existing item; `None` if there is none.
+        /// The item that exists under the key of the refused write; `None` if there is none.
         found: Option<Box<Item>>,
     },
     /// Another transaction writes to one of the items at the same time. Nothing was written; try again soon.
@@ -208,7 +209,7 @@ pub enum TableError {
     Invalid(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// A table of items.
+/// A DynamoDB table, or its replacement in tests: reads, conditional writes and transactions.
 ///
 /// All reads are strongly consistent. Every method that returns a `Result` can fail with any variant of
 /// [`TableError`] except `Refused`, which only writes return.
@@ -250,7 +251,7 @@ impl Key {
 }
 
 impl Write {
-    /// Returns the key of the item that is written or deleted.
+    /// Returns the key of the item that this write creates, changes or deletes.
     pub fn key(&self) -> &Key {
         match self {
             Self::Put(item) | Self::Create(item) | Self::Replace { item, .. } => &item.key,
@@ -272,13 +273,13 @@ impl Write {
 }
 
 impl Item {
-    /// Creates an item without attributes.
+    /// Creates an item that has this key and no other attributes.
     pub fn new(key: Key) -> Self {
         let attributes = BTreeMap::new();
         Self { key, attributes }
     }
 
-    /// Sets an attribute to a string. An empty string sets nothing.
+    /// Returns the item with the attribute `name` set to a string. An empty string changes nothing.
     #[must_use]
     pub fn text(mut self, name: &str, value: &str) -> Self {
         if !value.is_empty() {
@@ -288,7 +289,7 @@ impl Item {
         self
     }
 
-    /// Sets an attribute to a number.
+    /// Returns the item with the attribute `name` set to a number.
     #[must_use]
     pub fn number(mut self, name: &str, value: i64) -> Self {
         let value = Value::Number(value);
@@ -296,13 +297,14 @@ impl Item {
         self
     }
 
-    /// Sets an attribute to a time, as seconds since 1970. `None` is stored as 0.
+    /// Returns the item with the attribute `name` set to a time, a number of seconds since 1970. `None` is stored as
+    /// 0.
     #[must_use]
     pub fn time(self, name: &str, at: impl Into<Option<Timestamp>>) -> Self {
         self.number(name, at.into().map_or(0, Timestamp::seconds))
     }
 
-    /// Sets an attribute to binary data. Empty data sets nothing.
+    /// Returns the item with the attribute `name` set to binary data. Empty data changes nothing.
     #[must_use]
     pub fn bytes(mut self, name: &str, value: Vec<u8>) -> Self {
         if !value.is_empty() {
@@ -311,7 +313,8 @@ impl Item {
         self
     }
 
-    /// Adds strings to an attribute that is a set of strings. A set without strings is not stored.
+    /// Returns the item with strings added to the attribute `name`, a set of strings. A set that would be empty is
+    /// not stored.
     #[must_use]
     pub fn texts(mut self, name: &str, value: impl IntoIterator<Item = String>) -> Self {
         let mut all: BTreeSet<String> = self.texts_of(name).cloned().unwrap_or_default();
@@ -336,7 +339,7 @@ impl Item {
         attributes + "pk".len() + "sk".len() + self.key.pk.len() + self.key.sk.len()
     }
 
-    /// Returns a string attribute; `None` if it is missing or has another type.
+    /// Returns the string in the attribute `name`; `None` if the attribute is missing or has another type.
     pub fn text_of(&self, name: &str) -> Option<&str> {
         match self.attributes.get(name)? {
             Value::Text(text) => Some(text),
@@ -344,7 +347,7 @@ impl Item {
         }
     }
 
-    /// Returns a number attribute; `None` if it is missing or has another type.
+    /// Returns the number in the attribute `name`; `None` if the attribute is missing or has another type.
     pub fn number_of(&self, name: &str) -> Option<i64> {
         match self.attributes.get(name)? {
             Value::Number(number) => Some(*number),
@@ -352,13 +355,13 @@ impl Item {
         }
     }
 
-    /// Returns a number attribute as a time in seconds since 1970; `None` if it is missing, 0 or
-    /// outside the years 2006 to 2099.
+    /// Returns the time in the attribute `name`, a number of seconds since 1970. `None` if the attribute is missing,
+    /// is 0, has another type, or is outside the years 2006 to 2099.
     pub fn time_of(&self, name: &str) -> Option<Timestamp> {
         Timestamp::from_seconds(self.number_of(name)?)
     }
 
-    /// Returns an attribute that is a set of strings; `None` if it is missing or has another type.
+    /// Returns the set of strings in the attribute `name`; `None` if the attribute is missing or has another type.
     pub fn texts_of(&self, name: &str) -> Option<&BTreeSet<String>> {
         match self.attributes.get(name)? {
             Value::Texts(texts) => Some(texts),
@@ -366,7 +369,7 @@ impl Item {
         }
     }
 
-    /// Returns a binary attribute; `None` if it is missing or has another type.
+    /// Returns the binary data in the attribute `name`; `None` if the attribute is missing or has another type.
     pub fn bytes_of(&self, name: &str) -> Option<&[u8]> {
         match self.attributes.get(name)? {
             Value::Bytes(bytes) => Some(bytes),

@@ -23,15 +23,15 @@ const ENTRY_SECONDS: i64 = 400 * 86_400;
 /// The prefix of the sort keys of journal entries.
 const ENTRIES: &str = "J#";
 
-/// Returns the key of the triage item of a cluster.
+/// Returns the key of the item with the triage decision about a cluster, such as muted or resolved.
 pub fn triage_key(cluster: ClusterId) -> Key {
     Key::new(format!("C#{cluster}"), "MARK")
 }
 
 /// Returns the write that replaces the triage decision about a cluster, or removes it with `None`.
 ///
-/// `version` is the version that was read, 0 if there was no item. The write is refused if the
-/// version has changed.
+/// `version` is the version of the decision's item that was read; 0 if there was no item. The write is refused if the
+/// stored version differs.
 pub fn replace_triage(cluster: ClusterId, triage: Option<&Triage>, version: i64) -> Write {
     let text = triage.map(Triage::encode).unwrap_or_default();
     // A removed decision leaves the item, so that its version continues to increase.
@@ -41,15 +41,15 @@ pub fn replace_triage(cluster: ClusterId, triage: Option<&Triage>, version: i64)
     Write::Replace { item, version }
 }
 
-/// Decodes a triage decision. `None` if the decision was removed or cannot be decoded.
+/// Decodes the triage decision about a cluster. `None` if the decision was removed or cannot be decoded.
 pub fn read_triage(item: &Item) -> Option<Triage> {
     item.text_of("mk").and_then(Triage::decode)
 }
 
-/// Encodes an entry of a cluster's journal as an item.
+/// Encodes an entry of a cluster's journal, a status change or a decision, as an item of the table.
 ///
-/// The key has a digest of the entry, so writing the same entry again changes nothing. The item expires after 400
-/// days.
+/// The key has a digest of the entry, so writing the same entry again changes nothing. The item expires 400 days
+/// after `now`.
 pub fn journal_item(cluster: ClusterId, entry: &JournalEntry, now: Timestamp) -> Item {
     let (at, digest) = (entry.at.seconds(), entry.digest());
     let key = Key::new(
@@ -79,7 +79,8 @@ fn read_resolution(item: &Item) -> Option<(ClusterId, Timestamp, LifecycleEvent)
     Some((cluster, at, JournalEvent::from_name(parts.next()?)?.said()?))
 }
 
-/// Decodes a journal entry. `None` for other items, and for an entry that cannot be decoded.
+/// Decodes an entry of a cluster's journal, as encoded by [`journal_item`]. `None` for other items, and for an entry
+/// that cannot be decoded.
 pub fn read_entry(item: &Item) -> Option<JournalEntry> {
     item.key.sk.strip_prefix(ENTRIES)?;
     JournalEntry::decode(item.text_of("je")?)

@@ -16,7 +16,7 @@ use crate::workspace::{Workspace, WorkspaceRequest};
 /// The largest number of events in one request.
 const LINES_MAX: usize = 100;
 
-/// A Guance workspace, as a sink for alerts.
+/// A sink that sends alerts to one Guance workspace.
 #[derive(Debug)]
 pub struct GuanceSink<V> {
     workspace: Workspace<V>,
@@ -26,8 +26,10 @@ pub struct GuanceSink<V> {
 }
 
 impl<V: SecretStore> GuanceSink<V> {
-    /// Creates the sink. `texts` sets the language of the alerts and the links in them. With `sample_logs`,
-    /// routes with line protocol also send the samples of an alert as log entries.
+    /// Creates the sink. `texts` sets the language of the alerts and the links in them.
+    ///
+    /// With `sample_logs`, routes with line protocol also send the sample records of an alert's cluster, as log
+    /// entries.
     pub fn new(workspace: Workspace<V>, texts: Texts, sample_logs: bool) -> Self {
         Self {
             workspace,

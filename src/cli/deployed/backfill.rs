@@ -62,7 +62,8 @@ struct Group {
     owner: String,
 }
 
-/// Runs `backfill`. Exit code 1 if a log group was not read completely, 2 for a wrong time range.
+/// Runs `backfill`. Returns exit code 1 if a log group was not read to the end of the time range, 2 if `--from` is
+/// not before `--to`.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.from >= arguments.to {
         output::complain("error: --from must be before --to");

@@ -17,7 +17,7 @@ use crate::machine::{runtime, secret};
 use crate::output;
 use crate::settings::load;
 
-/// The settings file and its destination.
+/// Arguments of `config set`: the settings file, and the stack or bucket to upload it to.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Upload to the bucket of this deployed stack
@@ -30,7 +30,8 @@ pub struct Arguments {
     file: PathBuf,
 }
 
-/// Runs `config set`. Nothing is uploaded if the file is not valid.
+/// Runs `config set`: checks the settings file and uploads it to the stack's bucket. Nothing is uploaded if the file
+/// is not valid.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let loaded = load(&arguments.file)?;
     let mut bytes = loaded.bytes;

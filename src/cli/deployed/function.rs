@@ -27,7 +27,7 @@ use crate::deployed::table_of;
 use crate::machine::{now, runtime};
 use crate::settings::load_lists;
 
-/// Options that name the stack and, optionally, settings that replace those of its functions.
+/// Options that name a deployed stack and, optionally, settings that replace those of its functions.
 #[derive(Debug, Args)]
 pub struct FunctionArguments {
     /// Use this deployed stack, with the settings that its last inspection saved in the table
@@ -52,21 +52,22 @@ pub struct FunctionArguments {
     settings: Option<PathBuf>,
 }
 
-/// Settings and connections for doing the work of a stack's functions.
+/// The settings and connections with which `backfill` and `redrive` do the work of a stack's functions.
 pub struct FunctionContext {
-    /// Settings of the functions.
+    /// The settings of the stack's functions, as saved in the table or given by options.
     pub settings: OperatorSettings,
-    /// Region, credentials and endpoints of AWS.
+    /// The region, the credentials and the endpoints for calls to AWS.
     pub config: SdkConfig,
-    /// Runs the requests to AWS.
+    /// The asynchronous runtime on which the calls to AWS run.
     pub runtime: Runtime,
 }
 
 impl FunctionArguments {
-    /// Reads the settings of the functions from the table, or takes them from the arguments.
+    /// Reads the settings of the stack's functions from its table or, with `--bucket`, takes them from the options.
     ///
     /// # Errors
-    /// Fails if the stack or its settings are not found, or if `--settings` does not match the stack's settings object.
+    /// Fails if the stack or its settings are not found, or if `--settings` does not match the stack's settings
+    /// object.
     pub fn open(&self) -> anyhow::Result<FunctionContext> {
         let lists = load_lists(self.settings.as_deref())?;
         let runtime = runtime()?;
@@ -160,19 +161,20 @@ pub fn account_of(arn: &str) -> String {
 }
 
 impl FunctionContext {
-    /// Returns the store in the table; it counts exactly which events are new.
+    /// Returns a store on the stack's table that counts exactly which events are new; see [`DynamoStore::counting`].
     pub fn store(&self) -> DynamoStore<SdkTable> {
         let settings = &self.settings.ingest;
         let table = SdkTable::new(&self.config, &settings.table_name);
         DynamoStore::new(table, TableSettings::of(settings), now()).counting()
     }
 
-    /// Returns the bucket of the stack.
+    /// Returns a client for the stack's bucket.
     pub fn bucket(&self) -> S3Bucket {
         S3Bucket::new(&self.config, &self.settings.ingest.bucket_name)
     }
 
-    /// Returns a processor of events that applies the rules and exclusions of the functions.
+    /// Returns a processor for payloads of log events. It applies the rules and exclusions of the stack's functions,
+    /// with the rules file read from `bucket`.
     pub async fn subscription(&self, bucket: &impl Bucket) -> anyhow::Result<Subscription> {
         let settings = &self.settings.ingest;
         let mut loader = RulesLoader::new(settings.rules_object.clone());
@@ -184,10 +186,11 @@ impl FunctionContext {
         Ok(subscription)
     }
 
-    /// Checks that a time is within the retention of the table.
+    /// Checks that the table still has the IDs of all events since `from`: that `from` is within the retention time.
     ///
     /// # Errors
-    /// Fails for an older time: the table may have deleted its event IDs, so that old events would count again.
+    /// Fails for an older time: the table may have deleted the IDs of events at that time, so that they would be
+    /// counted again.
     pub fn check_age(&self, from: Timestamp) -> anyhow::Result<()> {
         let days = self.settings.ingest.retention_days;
         if now().seconds_since(from) > i64::from(days) * 86_400 {
@@ -200,9 +203,9 @@ impl FunctionContext {
     }
 }
 
-/// A store whose clock can be set, where the store has one.
+/// A store whose current time can be set. A store that uses no time ignores it.
 pub trait SetClock: Store {
-    /// Sets the time that the store uses as now.
+    /// Sets the current time of the store to `now`.
     fn set_clock(&mut self, now: Timestamp);
 }
 
@@ -216,7 +219,7 @@ impl SetClock for MemoryStore {
     fn set_clock(&mut self, _: Timestamp) {}
 }
 
-/// A bucket for dry runs: reads work, writes and deletions do nothing and succeed.
+/// A stack's bucket for `--dry-run`: reads work; writes and deletions do nothing and report success.
 pub struct ReadOnlyBucket(pub S3Bucket);
 
 impl Bucket for ReadOnlyBucket {
@@ -251,7 +254,9 @@ impl Bucket for ReadOnlyBucket {
     }
 }
 
-/// Returns the totals of processed events as text. For a dry run, the totals are those for an empty table.
+/// Returns the totals of a backfill or redrive as text: records by outcome, and clusters.
+///
+/// With `is_dry`, the text says that nothing was changed. A dry run counts as if the table were empty.
 pub fn summary(totals: &ReplayTotals, is_dry: bool) -> String {
     let mut text = outcomes(&totals.record_counts, &counted(totals.payloads, "event"));
     if totals.unopened > 0 {

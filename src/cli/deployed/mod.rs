@@ -16,16 +16,17 @@ use tokio::runtime::Runtime;
 use crate::machine::{now, runtime};
 use crate::stack::TableArguments;
 
-/// An open table of a stack.
+/// A store on the table of a deployed stack, with the runtime that its calls need.
 pub struct OpenTable {
-    /// The store in the table.
+    /// The store on the table.
     pub store: DynamoStore<SdkTable>,
-    /// Runs the requests of the store; must be entered before the store is used.
+    /// The asynchronous runtime for calls of the store. It must be entered before the store is used.
     pub runtime: Runtime,
 }
 
 impl TableArguments {
-    /// Returns the name of the table, else of the stack, for error messages.
+    /// Returns the name given by `--table`, else the name given by `--stack`, for error messages; empty if neither is
+    /// given.
     pub fn name(&self) -> String {
         let name = self.table.as_deref().or(self.stack.as_deref());
         sanitize(name.unwrap_or_default(), 256)
@@ -58,7 +59,10 @@ impl TableArguments {
     }
 }
 
-/// Returns the name of a stack's table.
+/// Returns the name of the only DynamoDB table of a stack.
+///
+/// # Errors
+/// Fails if the stack has no table, or several tables, which earlier deployments left.
 pub async fn table_of(config: &SdkConfig, stack: &str) -> anyhow::Result<String> {
     let tables = session::tables_of(config, stack).await;
     let tables = tables.with_context(|| format!("stack {stack}"))?;

@@ -49,7 +49,10 @@ struct Done {
     stopped: Option<Stopped>,
 }
 
-/// Runs `redrive`. Exit code 1 if an object stays in the bucket.
+/// Runs `redrive`. Returns exit code 1 if an object of a failed invocation could not be processed, or if the run
+/// stopped early.
+///
+/// Objects that were not processed stay in the bucket.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let context = arguments.function.open()?;
     let bucket = context.bucket();

@@ -32,7 +32,8 @@ const ENDPOINT: &str = "arn:aws:lambda:local:000000000000:function:serve";
 /// Age after which the cached list of a table is rebuilt.
 const STALE: Duration = Duration::from_secs(300);
 
-/// The widget function on this machine, with its store and the cached list of clusters.
+/// The function of the dashboard's custom widget, run on this machine: an open store, with a cached list of its
+/// clusters.
 pub struct LocalWidget {
     open_store: OpenStore,
     /// Path of the SQLite file; `None` for a table.
@@ -51,7 +52,7 @@ struct CachedList {
 type FileVersions = Vec<Option<(u64, SystemTime)>>;
 
 impl LocalWidget {
-    /// Opens a file or a table and computes the first list.
+    /// Opens the store that the options name, and computes the first list of its clusters.
     pub fn open(arguments: &StoreArguments) -> anyhow::Result<Self> {
         let mut function = Self {
             open_store: arguments.open()?,
@@ -62,7 +63,11 @@ impl LocalWidget {
         Ok(function)
     }
 
-    /// Returns name and time range of the store as JSON, with times in milliseconds since 1970.
+    /// Returns information about the store for the page, as a JSON object: its name, the time of its first event, and
+    /// the time of its state.
+    ///
+    /// Times are in milliseconds since 1970. The state of a file is as of its last hour with events, the state of a
+    /// table as of now.
     pub fn about(&mut self) -> anyhow::Result<String> {
         let is_file = self.path.is_some();
         let listing = &self.state()?.listing;
@@ -83,7 +88,9 @@ impl LocalWidget {
         Ok(about.to_string())
     }
 
-    /// Answers an event like the widget function. Returns JSON: a string with HTML, or an object with `markdown`.
+    /// Answers a request of the widget like the deployed widget function. `event` is the request, a JSON text.
+    ///
+    /// Returns JSON: a string with HTML, or an object with the key `markdown`.
     pub fn answer(&mut self, event: &str) -> anyhow::Result<String> {
         let state = self.state()?.clone();
         let now = now();

@@ -25,7 +25,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const TOKEN_MISSING: &str = "The token is missing or wrong. Open the address that serve printed when it started. \
                              Scripts send the header Authorization: token TOKEN.\n";
 
-/// Passes on a request that has the token and does not come from another site; refuses any other request.
+/// Passes a request on to `next` if it has the token and does not come from another site. Answers any other request
+/// with a refusal.
 ///
 /// A visit with the token in the address gets the token as a cookie and is redirected to the address without it.
 pub async fn check(State(server): State<Server>, request: Request, next: Next) -> Response {

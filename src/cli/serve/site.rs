@@ -32,7 +32,10 @@ const JSON: &str = "application/json";
 /// The widget, which answers one request after another.
 type Answers = Arc<Mutex<LocalWidget>>;
 
-/// Returns the routes of a server.
+/// Returns the routes of the local server: the page with its files, `/about` and `/widget`. `function` answers the
+/// last two.
+///
+/// [`guard::check`] checks every request first, with the port and the token of `server`.
 pub fn router(server: Server, function: Answers) -> Router {
     let page = || file(HTML, include_str!("dashboard.html"));
     let script = || file(SCRIPT, include_str!("dashboard.js"));

@@ -13,14 +13,14 @@ use axum::http::{HeaderMap, Uri};
 
 use crate::machine::secret;
 
-/// The token of one run. It has no `Debug`, so nothing logs it by accident.
+/// The secret token that requests to one run of `serve` must have. It has no `Debug`, so nothing logs it by accident.
 pub struct Token {
     text: String,
     cookie: String,
 }
 
 impl Token {
-    /// Creates a random token for the server on a port.
+    /// Creates a random token for the server that listens on `port`.
     ///
     /// # Errors
     /// Fails if the operating system has no random bytes.
@@ -31,19 +31,19 @@ impl Token {
         })
     }
 
-    /// Returns the query part of the printed address, `token=…`.
+    /// Returns the query part of the address that `serve` prints, `token=…`.
     pub fn query(&self) -> String {
         format!("token={}", self.text)
     }
 
-    /// Checks whether the query of an address contains the token.
+    /// Checks whether the query of the address of a request contains the token, as `token=…`.
     pub fn is_in_address(&self, address: &Uri) -> bool {
         let query = address.query().unwrap_or_default();
         let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.any(|(name, value)| name == "token" && self.is(value))
     }
 
-    /// Checks whether the headers contain the token, as a cookie or as `Authorization: token …`.
+    /// Checks whether the headers of a request contain the token, as a cookie or as `Authorization: token …`.
     pub fn is_in_headers(&self, headers: &HeaderMap) -> bool {
         let texts = |name| {
             headers
@@ -60,8 +60,9 @@ impl Token {
             })
     }
 
-    /// Returns the value of the `Set-Cookie` header. No script can read the cookie, and requests from other sites lack
-    /// it.
+    /// Returns the value of a `Set-Cookie` header that stores the token in the browser.
+    ///
+    /// No script can read the cookie, and the browser does not send it with requests from other sites.
     pub fn set_cookie(&self) -> String {
         let Self { text, cookie } = self;
         format!("{cookie}={text}; Path=/; HttpOnly; SameSite=Strict")
