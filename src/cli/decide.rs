@@ -15,7 +15,7 @@ use crate::machine::now;
 use crate::open_store::StoreArguments;
 use crate::output;
 
-/// Arguments that all subcommands for decisions about a cluster have: cluster, store, reason and actor.
+/// Arguments that all decisions have: cluster, reason and actor.
 #[derive(Debug, Args)]
 pub struct DecisionArguments {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
@@ -30,7 +30,7 @@ pub struct DecisionArguments {
     actor: Option<String>,
 }
 
-/// Subcommands of `clusters` that save or undo a triage decision about a cluster.
+/// Subcommands that save or undo a decision about a cluster.
 #[derive(Debug, Subcommand)]
 pub enum Decide {
     /// Mark a cluster as being worked on. Alerts continue; the mark ends when the cluster recovers

@@ -19,7 +19,7 @@ use crate::since::Since;
 use crate::source::{StoreAnswer, StoreQuery, answer};
 use crate::stack::TableArguments;
 
-/// Options that name the store of clusters to open: a SQLite file, a DynamoDB table or a stack.
+/// Options that name the store.
 #[derive(Debug, Args)]
 pub struct StoreArguments {
     /// Use this SQLite file, written by scan --db

@@ -41,7 +41,7 @@ pub struct Arguments {
     limit: usize,
 }
 
-/// The output format of a command that prints a table or JSON, as given by `--format`.
+/// Output format of most commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people

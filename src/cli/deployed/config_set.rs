@@ -17,7 +17,7 @@ use crate::machine::{runtime, secret};
 use crate::output;
 use crate::settings::load;
 
-/// Arguments of `config set`: the settings file, and the stack or bucket to upload it to.
+/// The settings file and its destination.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Upload to the bucket of this deployed stack

@@ -27,7 +27,7 @@ use crate::deployed::table_of;
 use crate::machine::{now, runtime};
 use crate::settings::load_lists;
 
-/// Options that name a deployed stack and, optionally, settings that replace those of its functions.
+/// Options that name the stack and, optionally, settings that replace those of its functions.
 #[derive(Debug, Args)]
 pub struct FunctionArguments {
     /// Use this deployed stack, with the settings that its last inspection saved in the table
