@@ -16,13 +16,13 @@ use strum::{IntoStaticStr, VariantArray};
 use crate::lifecycle::LifecycleEvent;
 use crate::transition::{Change, Transition};
 
-/// The [`JournalEntry::actor`] of all that this program itself observed or did.
+/// The name of this program, which is the [`JournalEntry::actor`] of all entries that no person caused.
 pub const OWN_ACTOR: &str = "cloudtrail-inspector";
 
-/// The maximum length of an actor's name, in characters.
+/// The maximum length of the name of a person who decides about a cluster, in characters.
 pub const ACTOR_CHARS_MAX: usize = 128;
 
-/// The maximum length of a reason, and of a detail, in characters.
+/// The maximum length of [`JournalEntry::reason`], and of [`JournalEntry::detail`], in characters.
 pub const REASON_CHARS_MAX: usize = 500;
 
 /// The version of [`JournalEntry::encode`]; texts of other versions are not read.
@@ -30,7 +30,7 @@ const VERSION: i64 = 1;
 
 /// A kind of journal entry: what happened to a cluster, or was decided about it.
 ///
-/// Entries of one episode with the same second are sorted in the order of this list.
+/// Entries of one episode with the same second are sorted in the order of these kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum JournalEvent {
@@ -64,22 +64,25 @@ pub enum JournalEvent {
     Reopened,
 }
 
-/// An entry of a journal, with time, episode, author and reason.
+/// One entry of a cluster's journal: what happened to the cluster or was decided about it, with time, episode, author
+/// and reason.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JournalEntry {
-    /// The time: event time for facts from events, the local clock for decisions of people.
+    /// The time, to the second: event time for facts from events, the local clock for decisions of people.
     pub at: Timestamp,
-    /// The episode of the cluster, from 1.
+    /// The number of the cluster's episode, from 1.
     pub episode: i64,
-    /// The kind of entry.
+    /// What happened or was decided.
     pub what: JournalEvent,
     /// The author: a person's name, or [`OWN_ACTOR`] where no person acted.
     ///
     /// Sanitized, at most [`ACTOR_CHARS_MAX`] characters.
     pub actor: String,
-    /// The person's reason, or empty. Sanitized, at most [`REASON_CHARS_MAX`] characters.
+    /// The reason that a person gave for a decision; empty if there is none. Sanitized, at most [`REASON_CHARS_MAX`]
+    /// characters.
     pub reason: String,
-    /// The time of the last event before [`JournalEvent::Recovered`]; `None` for all other kinds.
+    /// The time of the cluster's last event before it recovered, for [`JournalEvent::Recovered`]; `None` for all other
+    /// kinds.
     pub last: Option<Timestamp>,
     /// Details as text, such as the new caller's name or `muted until …`; often empty.
     ///
@@ -87,34 +90,38 @@ pub struct JournalEntry {
     pub detail: String,
 }
 
-/// A period in which a cluster failed.
+/// A period in which a cluster failed without interruption: from the start of an episode, or its reopening, to its last
+/// event or its resolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// The episode of the cluster, from 1. An episode that was reopened has several faults.
+    /// The number of the cluster's episode, from 1. An episode that was reopened has several faults.
     pub episode: i64,
-    /// The start of the period.
+    /// The time of the first event of the episode, or of its reopening by a person.
     pub from: Timestamp,
     /// The end of the period; `None` if the cluster still fails.
     ///
-    /// It is the time of the last event where the journal has that, and not the end of the quiet period.
+    /// After a recovery it is the time of the last event, if the journal has it, and otherwise the time of the
+    /// recovery. After a resolution it is the time of the resolution.
     pub until: Option<Timestamp>,
-    /// The kind of end: [`JournalEvent::Recovered`] or [`JournalEvent::Resolved`].
+    /// How the period ended: [`JournalEvent::Recovered`] or [`JournalEvent::Resolved`].
     ///
     /// `None` if the cluster still fails, or the journal has no entry about the end.
     pub ended: Option<JournalEvent>,
 }
 
 impl JournalEvent {
-    /// All kinds.
+    /// All kinds of journal entries, in the order in which they are sorted.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the name as it is stored and shown, such as `new_principal`. Names do not change between versions.
+    /// Returns the name of the kind as it is stored and shown, such as `new_principal`. Names do not change between
+    /// versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns the input of the state machine for [`Self::Resolved`] and [`Self::Reopened`]; `None` for all others.
+    /// Returns the input of the [state machine](crate::lifecycle::step) that a person causes by [`Self::Resolved`] or
+    /// [`Self::Reopened`]; `None` for all other kinds.
     pub fn said(self) -> Option<LifecycleEvent> {
         match self {
             Self::Resolved => Some(LifecycleEvent::Resolved),
@@ -130,7 +137,8 @@ impl JournalEvent {
 }
 
 impl JournalEntry {
-    /// Returns an entry by [`OWN_ACTOR`], without reason and detail.
+    /// Creates an entry by [`OWN_ACTOR`], without reason and detail. `episode` is the number of the cluster's episode,
+    /// from 1.
     pub fn of(what: JournalEvent, at: Timestamp, episode: i64) -> Self {
         Self {
             at,
@@ -143,8 +151,9 @@ impl JournalEntry {
         }
     }
 
-    /// Returns the entry of a transition of a cluster; `None` for campaigns and gaps in the data, which a journal does
-    /// not list.
+    /// Returns the journal entry that records a transition of a cluster.
+    ///
+    /// `None` for campaigns, and for an account whose data stops or arrives again: no journal lists them.
     pub fn of_transition(transition: &Transition) -> Option<Self> {
         let (what, detail) = match &transition.change {
             Change::New => (JournalEvent::New, String::new()),
@@ -172,7 +181,7 @@ impl JournalEntry {
         Some(Self { last, ..entry })
     }
 
-    /// Sets the author and the reason; both are sanitized and cut.
+    /// Sets the author and the reason of the entry; both are sanitized, and cut to their maximum lengths.
     #[must_use]
     pub fn by(self, actor: &str, reason: &str) -> Self {
         Self {
@@ -182,7 +191,7 @@ impl JournalEntry {
         }
     }
 
-    /// Sets the detail; it is sanitized and cut.
+    /// Sets the detail of the entry; it is sanitized, and cut to [`REASON_CHARS_MAX`] characters.
     #[must_use]
     pub fn about(self, detail: &str) -> Self {
         Self {
@@ -191,7 +200,8 @@ impl JournalEntry {
         }
     }
 
-    /// Returns 16 hexadecimal digits of a SHA-256 hash of the entry, which differ between entries of the same second.
+    /// Returns the first 16 hexadecimal digits of the SHA-256 hash of the entry. They distinguish entries of the same
+    /// second.
     pub fn digest(&self) -> String {
         HEXLOWER.encode(&Sha256::digest(self.encode())[..8])
     }
@@ -236,16 +246,16 @@ impl Fault {
     }
 }
 
-/// Returns the number of the cluster's current episode: the highest in its journal, or 1.
+/// Returns the number of a cluster's current episode: the highest number in its journal entries; 1 if there are none.
 pub fn episode(entries: &[JournalEntry]) -> i64 {
     entries.iter().map(|entry| entry.episode).max().unwrap_or(1)
 }
 
-/// Returns the periods in which a cluster failed, oldest first, from the time of its first event and its journal.
+/// Returns the periods in which a cluster failed, oldest first, computed from its first event and its journal.
 ///
-/// The entries may come in any order. A recovery has the time of the inspection that found it, so the first event of
-/// the next episode can be earlier. The fault then ends at that event. Where the journal has no end, the fault ends
-/// where the next episode begins.
+/// `first_seen` is the time of the first event, and `entries` are the journal entries in any order. A recovery has the
+/// time of the inspection that found it, so the first event of the next episode can be earlier. The fault then ends at
+/// that event. Where the journal has no end, the fault ends where the next episode begins.
 pub fn history(first_seen: Option<Timestamp>, entries: &[JournalEntry]) -> Vec<Fault> {
     let first = first_seen.map(|at| (1, at, JournalEvent::New, None));
     let recorded = entries

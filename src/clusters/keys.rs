@@ -13,18 +13,19 @@ use records::key_id::KeyKind;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 
-/// How long an answer of IAM is used before the next key lookup, in seconds.
+/// How long an answer of IAM about a key is used before the key is looked up again, in seconds.
 pub const ANSWER_SECONDS: i64 = 4 * 3600;
 
-/// The default of [`KeySettings::dormant_days`], in days.
+/// The default of [`KeySettings::dormant_days`]: a key that is unused for this number of days counts as dormant.
 pub const DORMANT_DAYS: i64 = 90;
 
-/// The settings of a stack for access keys.
+/// The settings for access keys: the accounts whose keys can be looked up, the time until a key counts as dormant, and
+/// the canary keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeySettings {
-    /// The stack's own account, where the key lookup calls IAM.
+    /// The id of the account that runs this program. Its keys are looked up in IAM directly.
     pub account_id: String,
-    /// Other accounts of the same owner, where the key lookup calls IAM through a role.
+    /// The ids of other accounts of the same owner. Their keys are looked up in IAM through a role in each account.
     pub member_accounts: BTreeSet<String>,
     /// The number of days without use after which a key counts as dormant.
     pub dormant_days: i64,
@@ -32,7 +33,7 @@ pub struct KeySettings {
     pub canaries: BTreeSet<String>,
 }
 
-/// An answer of IAM about a long-term key.
+/// The answer of IAM (`GetAccessKeyLastUsed`) to the question when a long-term key was last used.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IamAnswer {
     /// The key was used.
@@ -55,20 +56,23 @@ pub enum IamAnswer {
     Unknown,
 }
 
-/// The stored result of the key lookups for one key.
+/// The stored answers of IAM about one key, and the time of the next lookup.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyUsage {
-    /// The last answer that differs from `now`; `None` if there is none.
+    /// The last answer of IAM that differs from `now`; `None` if all answers so far were the same.
     pub before: Option<IamAnswer>,
-    /// The latest answer; `None` before the first lookup.
+    /// The latest answer of IAM; `None` before the first lookup of the key.
     pub now: Option<IamAnswer>,
-    /// The earliest time of the next lookup, by the local clock; `None` for at once.
+    /// The earliest time of the next lookup, by the local clock; `None` if the key can be looked up at once.
     pub next: Option<Timestamp>,
-    /// The last use before the awakening that was alerted; `None` if none was. It prevents a second alert.
+    /// The time of the last use before the key was dormant, if an alert about its new use exists. It prevents a second
+    /// alert.
+    ///
+    /// `None` if no such alert exists. See [`KeySettings::awakening`].
     pub told: Option<Timestamp>,
 }
 
-/// The owner of a key, as far as its id shows it.
+/// The owner of a key, compared with the accounts of [`KeySettings`], as far as the id of the key shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
     /// [`KeySettings::account_id`] or one of [`KeySettings::member_accounts`].
@@ -79,7 +83,7 @@ pub enum Owner {
     Unknown,
 }
 
-/// An anomaly of a key, the most severe first.
+/// A reason why the use of a key is suspicious. The kinds are in the order of severity, the most severe first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum KeyAnomaly {
@@ -98,26 +102,27 @@ pub enum KeyAnomaly {
     Unknown,
 }
 
-/// The facts about a key that an alert shows.
+/// The facts about an access key that an alert or the page of a cluster shows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyReport {
     /// The whole id of the key. Code that shows it must mask it with [`masked`].
     pub id: String,
     /// Whether the key is long-term, temporary or of another kind.
     pub kind: KeyKind,
-    /// The account that the id contains; `None` if it contains none, see [`account_of`].
+    /// The id of the account that the key's id contains; `None` if it contains none, see [`account_of`].
     pub account_id: Option<String>,
-    /// The latest answer of IAM; `None` if there was no lookup, or no answer.
+    /// The latest answer of IAM about the key; `None` if there was no lookup, or no answer.
     pub answer: Option<IamAnswer>,
-    /// The role session of a temporary key; `None` if it is not known.
+    /// The name of the role session that a temporary key belongs to; `None` for other keys, or if the name is not
+    /// known.
     pub session: Option<String>,
-    /// The anomalies of the key, the most severe first.
+    /// The anomalies of the key, the most severe first; mostly empty.
     pub anomalies: Vec<KeyAnomaly>,
-    /// Whether IAM should have answered about the key and did not.
+    /// Whether an answer of IAM about the key is needed but missing: IAM did not answer, or was not asked in time.
     pub is_missing: bool,
 }
 
-/// Returns the account id that a key's id contains, twelve digits; `None` if it contains none.
+/// Returns the id of the account that the key id `key` contains, twelve digits; `None` if it contains none.
 ///
 /// Ids since 2019 contain the account in 40 bits after the prefix, shifted by one bit. Older ids, which begin with
 /// `AKIAI` or `AKIAJ`, do not. Source: observed by Aidan Steele, "AWS Access Key ID formats" (2020);
@@ -135,7 +140,8 @@ pub fn account_of(key: &str) -> Option<String> {
     (account <= 999_999_999_999).then(|| format!("{account:012}"))
 }
 
-/// Returns the masked id of a key, such as `AKIA****7WML`; `****` if the text is not a key id.
+/// Returns a key id with all but its first and last four characters masked, such as `AKIA****7WML`; `****` if `key` is
+/// not a key id.
 ///
 /// The owner can find the key by it, but a reader cannot search public places for the whole id.
 pub fn masked(key: &str) -> String {
@@ -150,7 +156,8 @@ pub fn masked(key: &str) -> String {
 }
 
 impl KeySettings {
-    /// Returns the owner of a key, from the account in its id.
+    /// Returns whether the key with the id `key` belongs to the accounts of these settings, by the account that its id
+    /// contains.
     pub fn owner(&self, key: &str) -> Owner {
         match account_of(key) {
             Some(account) if account == self.account_id => Owner::Own,
@@ -160,9 +167,10 @@ impl KeySettings {
         }
     }
 
-    /// Checks whether a key is to be looked up in IAM: only long-term keys of the own account and the member accounts.
+    /// Checks whether the key with the id `key` is to be looked up in IAM: only long-term keys of the own account and
+    /// the member accounts.
     ///
-    /// If the id of the key does not contain an account, the caller's account is used instead.
+    /// If the id does not contain an account, `caller_account` is used, the account of the caller that used the key.
     pub fn needs_lookup(&self, key: &str, caller_account: Option<&str>) -> bool {
         let is_own = match self.owner(key) {
             Owner::Own => true,
@@ -174,7 +182,10 @@ impl KeySettings {
         is_own && KeyKind::of(key) == KeyKind::LongTerm
     }
 
-    /// Returns the report of a key. `seen` is the time of the failing event that used the key.
+    /// Returns the facts and the anomalies of the key with the id `key`.
+    ///
+    /// `seen` is the time of a failing event that used the key, and `key_usage` has the stored answers of IAM; `None`
+    /// if not known. The caller has to set [`KeyReport::session`] and [`KeyReport::is_missing`].
     pub fn report(
         &self,
         key: &str,
@@ -223,9 +234,8 @@ impl KeySettings {
         anomalies
     }
 
-    /// Returns the number of days without use before the key was used again, see [`Self::awakening`].
-    ///
-    /// `None` if the key was not dormant.
+    /// Returns for how many days the key was not used before its new use, see [`Self::awakening`]. `None` if the key
+    /// was not dormant.
     pub fn dormant_days_before(
         &self,
         key_usage: &KeyUsage,
@@ -235,10 +245,12 @@ impl KeySettings {
         Some(again.seconds_since(last) / 86_400)
     }
 
-    /// Returns the last use before a dormant time, and a use after it; `None` if the key was not dormant.
+    /// Returns the time of the last use before a key was dormant, and the time of a later use. `None` if the key was
+    /// not dormant.
     ///
-    /// If IAM has already recorded the new use, its two answers lie far apart. If not, its answer lies long before the
-    /// event, whose time is `seen`.
+    /// Dormant means unused for [`Self::dormant_days`] between the two times. They are the times of the two stored
+    /// answers of IAM, if IAM has already recorded the later use. Otherwise they are the time of the latest answer and
+    /// `seen`, the time of a failing event that used the key.
     pub fn awakening(
         &self,
         key_usage: &KeyUsage,
@@ -291,12 +303,13 @@ impl IamAnswer {
 }
 
 impl KeyUsage {
-    /// Checks whether the next lookup is due at a moment of the local clock.
+    /// Checks whether the key is due to be looked up again at the moment `now` of the local clock.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.next.is_none_or(|next| next <= now)
     }
 
-    /// Returns the entry with a new answer of IAM. The next lookup is due [`ANSWER_SECONDS`] after `now`.
+    /// Returns this key usage with a new answer of IAM added. The next lookup is due [`ANSWER_SECONDS`] after `now`,
+    /// the time of the answer by the local clock.
     #[must_use]
     pub fn answered(&self, answer: IamAnswer, now: Timestamp) -> Self {
         let is_change = self.now.as_ref().is_some_and(|latest| *latest != answer);
@@ -314,8 +327,10 @@ impl KeyUsage {
 }
 
 impl IamAnswer {
-    /// Returns the time of a use between an earlier answer and this answer; `None` if there was none, or no earlier
-    /// answer.
+    /// Returns the time of the last use in this answer of IAM, if it is later than the last use in an earlier answer
+    /// about the same key.
+    ///
+    /// `None` if the key was not used in between, or there is no earlier answer.
     pub fn used_since(&self, earlier: Option<&Self>) -> Option<Timestamp> {
         match (earlier?, self) {
             (Self::Used { at: earlier, .. }, Self::Used { at, .. }) if at <= earlier => None,
@@ -326,7 +341,7 @@ impl IamAnswer {
 }
 
 impl KeyAnomaly {
-    /// Returns the name as it is shown, such as `canary`. Names do not change between versions.
+    /// Returns the name of the anomaly as it is shown, such as `canary`. Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::class::Class;
 use crate::fingerprint::ClusterId;
 
-/// The state of a cluster, from its events and from what people resolved or reopened.
+/// The state of a cluster. It follows from the cluster's events and from the decisions of people to resolve or reopen
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -28,7 +29,7 @@ pub enum State {
     Recovered,
 }
 
-/// An input of the state machine: what happens to a cluster.
+/// An input of [`step`]: something that happens to a cluster and can change its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LifecycleEvent {
     /// An event of the cluster came.
@@ -58,9 +59,10 @@ pub enum Move {
     Reopen,
 }
 
-/// Returns the next state, and the change of state that this is.
+/// Returns the state of a cluster after an input, and the change of state; the change is `None` if the state stays the
+/// same.
 ///
-/// The state `None` is that of a cluster without any event so far. The change is `None` if the state stays the same.
+/// The state `None` is that of a cluster without any event so far.
 pub fn step(state: Option<State>, event: LifecycleEvent) -> (Option<State>, Option<Move>) {
     use LifecycleEvent::{DayOver, Quiet, Reopened, Resolved, Seen};
     use State::{New, Ongoing, Recovered, Regressed};
@@ -79,10 +81,10 @@ pub fn step(state: Option<State>, event: LifecycleEvent) -> (Option<State>, Opti
 }
 
 impl State {
-    /// All states.
+    /// All states of a cluster.
     pub const ALL: [Self; 4] = [Self::New, Self::Regressed, Self::Ongoing, Self::Recovered];
 
-    /// Returns the name as it is stored and shown, such as `new`. Names do not change between versions.
+    /// Returns the name of the state as it is stored and shown, such as `new`. Names do not change between versions.
     pub fn name(self) -> &'static str {
         Status::of(Some(self), false).name()
     }
@@ -92,7 +94,7 @@ impl State {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
-    /// Checks whether the cluster has not recovered.
+    /// Checks whether a cluster in this state is open: any state except [`Self::Recovered`].
     pub fn is_open(self) -> bool {
         self != Self::Recovered
     }
@@ -100,7 +102,7 @@ impl State {
 
 /// The status of a cluster as users see it: its [`State`], or that it escalates.
 ///
-/// In the order of statuses, the most urgent is the least.
+/// A more urgent status is less in the order of this type, so the most urgent status sorts first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Status {
@@ -119,8 +121,9 @@ pub enum Status {
 }
 
 impl Status {
-    /// Returns the status of a state. The state `None` is that of a cluster whose events have no time; a recovered
-    /// cluster never escalates.
+    /// Returns the status of a cluster from its state. The state `None` is that of a cluster whose events have no time.
+    ///
+    /// `is_escalating` only matters for an open cluster: a recovered cluster never escalates.
     pub fn of(state: Option<State>, is_escalating: bool) -> Self {
         match state {
             None => Self::Undated,
@@ -132,30 +135,33 @@ impl Status {
         }
     }
 
-    /// Returns the name as it is shown, such as `escalating`. Names do not change between versions.
+    /// Returns the name of the status as it is shown, such as `escalating`. Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// The times at which people resolved and reopened each cluster.
+/// The times at which people resolved and reopened each cluster, by cluster id.
 ///
-/// Each entry is a time with [`LifecycleEvent::Resolved`] or [`LifecycleEvent::Reopened`], oldest first. Equal entries
-/// count once.
+/// Each time comes with [`LifecycleEvent::Resolved`] or [`LifecycleEvent::Reopened`]. The times of a cluster are
+/// sorted, the earliest first.
 pub type Resolutions = BTreeMap<ClusterId, BTreeSet<(Timestamp, LifecycleEvent)>>;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// How long a cluster counts as new, or as regressed, in seconds of event time.
+/// How long a cluster counts as new after its first event, or as regressed after the start of a later episode: one day,
+/// in seconds of event time.
 pub const NEW_SECONDS: i64 = DAY;
 
-/// The time after the first event of a cluster in which its callers are no news, in seconds.
+/// How long after the first event of a cluster its new callers cause no alert of their own: one hour, in seconds of
+/// event time.
 ///
-/// The alert about the new cluster covers these callers; only a later new caller gets an alert.
+/// The alert about the new cluster covers these callers. A caller that first fails later gets an alert.
 pub const SETTLING_SECONDS: i64 = HOUR;
 
-/// Returns how long a cluster of a class must have no event to count as recovered, in seconds.
+/// Returns the quiet period of a class in seconds: a cluster of this class that has no event for this long counts as
+/// recovered.
 ///
 /// Wrong passwords and throttling end within hours. A call that lacks a permission may be tried again only next week.
 pub fn quiet_period_seconds(class: Class) -> i64 {

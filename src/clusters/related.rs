@@ -9,26 +9,29 @@ use crate::circumstance::shown_code;
 use crate::facet::FacetKind;
 use crate::fingerprint::{ClusterId, ClusterSubject};
 
-/// The maximum time between two related failures of one caller, in seconds.
+/// The maximum time between two failures of one caller in different clusters with which the clusters count as related,
+/// in seconds.
 pub const TOGETHER_SECONDS: i64 = 30 * 60;
 
-/// A cluster that is related to another by its callers.
+/// A cluster that is related to a given cluster: the same callers failed in both at about the same time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Related {
     /// The id of the related cluster.
     pub id: ClusterId,
-    /// The account, call, error code and class of the cluster.
+    /// The account, call, error code and class of the related cluster.
     pub subject: Arc<ClusterSubject>,
     /// The error code as the service spelled it in the related events; `None` if no event has one.
     pub code: Option<String>,
-    /// The number of its events that are related.
+    /// The number of events of the related cluster that are at most [`TOGETHER_SECONDS`] from a failure of the same
+    /// caller in the given cluster.
     pub count: u64,
 }
 
-/// Returns the other clusters in which a caller of `cluster` failed within [`TOGETHER_SECONDS`] of a failure in
-/// `cluster`. The cluster with the most related events comes first.
+/// Returns the clusters in which a caller failed at most [`TOGETHER_SECONDS`] before or after the same caller failed in
+/// `cluster`.
 ///
-/// Only the given occurrences are searched; their order does not matter.
+/// The cluster with the most such events comes first. Only the given occurrences, of all clusters, are searched; their
+/// order does not matter.
 pub fn related(cluster: ClusterId, occurrences: &[Occurrence]) -> Vec<Related> {
     let mut moments: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
     for occurrence in occurrences

@@ -15,46 +15,47 @@ use crate::campaign::{Campaign, Shape};
 use crate::class::Class;
 use crate::fingerprint::{ClusterId, ClusterSubject};
 
-/// The maximum number of clusters in each list of a summary.
+/// The maximum number of clusters in each list of changed clusters in a [`Summary`], such as [`Summary::new`].
 pub const LINES_MAX: usize = 20;
 /// The minimum number of changed clusters for which a summary is sent.
 const CHANGES_LEAST: u64 = 2;
 
 /// The maximum number of clusters in [`Summary::top`].
 pub const TOP_MAX: usize = 10;
-/// The maximum number of campaigns in a summary.
+/// The maximum number of campaigns in [`Summary::campaigns`].
 pub const CAMPAIGN_LINES_MAX: usize = 10;
-/// The maximum number of access keys in a summary.
+/// The maximum number of access keys in [`Summary::keys`].
 pub const KEYS_MAX: usize = 20;
 
-/// The errors and changes of an account in one period.
+/// The errors of one account in an hour, a day or a week, and the clusters and campaigns that changed in this period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The account, twelve digits.
+    /// The id of the account, twelve digits.
     pub account_id: String,
     /// The length of the period.
     pub period: Period,
     /// The start of the period, in event time.
     pub from: Timestamp,
-    /// The end of the period: the first second after it.
+    /// The end of the period, exclusive, in event time.
     pub until: Timestamp,
-    /// The number of errors in the period.
+    /// The number of failing events of the account in the period. Sensitive calls are not counted.
     pub errors: u64,
-    /// The number of clusters with errors in the period.
+    /// The number of clusters of the account that had errors in the period.
     pub error_clusters: u64,
-    /// The number of errors in the period that belong to new clusters.
+    /// The number of errors in the period that belong to clusters that were first seen in the period.
     pub new_errors: u64,
-    /// Clusters that were first seen in the period, with their events in the period.
+    /// The clusters that were first seen in the period, each with its number of events in the period.
     pub new: Excerpt<ClusterLine>,
-    /// Clusters that failed again in the period after they had recovered, with their events in it.
+    /// The clusters that failed again in the period after they had recovered, each with its number of events in the
+    /// period.
     pub regressed: Excerpt<ClusterLine>,
-    /// Clusters that recovered in the period, with all events of the episode that ended.
+    /// The clusters that recovered in the period, each with the number of events in the whole episode that ended.
     pub recovered: Excerpt<ClusterLine>,
-    /// Clusters that began to escalate in the period, with their events in it.
+    /// The clusters that began to escalate in the period, each with its number of events in the period.
     pub escalating: Excerpt<ClusterLine>,
-    /// Campaigns that opened, grew or ended in the period.
+    /// The campaigns that opened, grew or ended in the period.
     pub campaigns: Excerpt<CampaignLine>,
-    /// The clusters with the most events in the period, at most [`TOP_MAX`].
+    /// The clusters with the most events in the period, the largest number first; at most [`TOP_MAX`] clusters.
     pub top: Vec<ClusterLine>,
     /// The access keys of failing events in the period, the one with the latest event first.
     pub keys: Excerpt<KeyLine>,
@@ -74,67 +75,70 @@ pub enum Period {
     Week,
 }
 
-/// The first items of a list, with the length of the whole list.
+/// The first items of a list that may be too long for an alert, and the length of the whole list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excerpt<T> {
-    /// The number of items in the whole list.
+    /// The number of items in the whole list, including those that are not in `shown`.
     pub total: u64,
-    /// The first items, in the order of the list.
+    /// The first items of the whole list, in its order; all items if the list is short enough.
     pub shown: Vec<T>,
 }
 
-/// A cluster in a summary.
+/// One cluster in a list of a [`Summary`]: its call, error code and class, and a number of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterLine {
     /// The id of the cluster.
     pub cluster: ClusterId,
-    /// The service, as in the cluster's identity, such as `s3`.
+    /// The called service, as in the cluster's identity, such as `s3`.
     pub service: String,
-    /// The API that was called, such as `GetObject`.
+    /// The called API, such as `GetObject`.
     pub action: String,
-    /// The error code, as in the cluster's identity.
+    /// The canonical error code, as in the cluster's identity, such as `AccessDenied`.
     pub code: String,
-    /// The class of the failure.
+    /// The class of the cluster's failures.
     pub class: Class,
-    /// The number of events, in the time that the field of [`Summary`] names.
+    /// The number of events of the cluster in the period of the summary. In [`Summary::recovered`] it is the number of
+    /// events in the episode that ended.
     pub count: u64,
 }
 
-/// A campaign in a summary.
+/// One campaign in [`Summary::campaigns`]: its actor, its shapes and its number of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CampaignLine {
-    /// The campaign's actor, see [`Campaign::actor`].
+    /// What the failures of the campaign have in common, such as a caller's name; see [`Campaign::actor`].
     pub actor: String,
-    /// The shapes of the campaign.
+    /// The patterns by which the campaign was recognized.
     pub shapes: BTreeSet<Shape>,
-    /// The number of all events of the campaign.
+    /// The number of all events of the campaign so far, including those before the period of the summary.
     pub events: u64,
 }
 
-/// An access key in a summary.
+/// One access key in [`Summary::keys`]: the caller that used it, and the times of its last failing event and of its
+/// last use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyLine {
-    /// The whole id of the key. Code that stores or shows it must mask it.
+    /// The whole id of the access key. Code that stores or shows it must mask it.
     pub key: String,
-    /// The caller that used the key; empty if no event names one.
+    /// The name of the caller that used the key; empty if no event names one.
     pub principal: String,
-    /// The time of the last failing event with this key.
+    /// The time of the last failing event with this key in the period of the summary.
     pub last_seen: Timestamp,
-    /// The time of the last use of any kind, from IAM; `None` if there was no lookup or IAM reports no use.
+    /// The time of the last use of the key, failing or not, from IAM; `None` if there was no lookup or IAM reports no
+    /// use.
     pub last_used: Option<Timestamp>,
-    /// The service of the last use, from IAM; `None` if it is not known.
+    /// The service of the key's last use, from IAM; `None` if it is not known.
     pub service: Option<String>,
-    /// The region of the last use, from IAM; `None` if it is not known.
+    /// The region of the key's last use, from IAM; `None` if it is not known.
     pub region: Option<String>,
 }
 
 impl Period {
-    /// Returns the name as it is stored and shown, such as `hour`. Names do not change between versions.
+    /// Returns the name of the period as it is stored and shown, such as `hour`. Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns the length in seconds.
+    /// Returns the length of the period in seconds.
     pub fn seconds(self) -> i64 {
         match self {
             Self::Hour => 3600,
@@ -145,14 +149,14 @@ impl Period {
 }
 
 impl<T> Excerpt<T> {
-    /// Returns an excerpt of the first `most` items.
+    /// Returns the first `most` items of the list `all`, with the length of `all`.
     pub fn of(mut all: Vec<T>, most: usize) -> Self {
         let total = all.len() as u64;
         all.truncate(most);
         Self { total, shown: all }
     }
 
-    /// Returns the number of items that are not shown.
+    /// Returns the number of items of the whole list that are not in `shown`.
     pub fn more(&self) -> u64 {
         self.total.saturating_sub(self.shown.len() as u64)
     }
@@ -165,7 +169,7 @@ impl<T> Default for Excerpt<T> {
 }
 
 impl ClusterLine {
-    /// Returns the line of a cluster with `count` events.
+    /// Creates the line of a cluster for a list of a summary. `count` is its number of events, see [`Self::count`].
     pub fn of(cluster: ClusterId, subject: &ClusterSubject, count: u64) -> Self {
         Self {
             cluster,
@@ -177,14 +181,14 @@ impl ClusterLine {
         }
     }
 
-    /// Sorts lines by count, the largest first; lines with equal counts by cluster id.
+    /// Sorts the clusters of a list by number of events, the largest first; clusters with equal numbers by id.
     pub fn sort(lines: &mut [Self]) {
         lines.sort_by_key(|line| (Reverse(line.count), line.cluster));
     }
 }
 
 impl CampaignLine {
-    /// Returns the line of a campaign.
+    /// Creates the line of a campaign for [`Summary::campaigns`], with the number of all its events so far.
     pub fn of(campaign: &Campaign) -> Self {
         Self {
             actor: campaign.actor.clone(),
@@ -195,7 +199,7 @@ impl CampaignLine {
 }
 
 impl Summary {
-    /// Returns a summary of a period without any errors.
+    /// Returns the summary of a period without errors and changes. `until` is the first second after the period.
     pub fn empty(account_id: &str, period: Period, from: Timestamp, until: Timestamp) -> Self {
         Self {
             account_id: account_id.to_owned(),
@@ -215,8 +219,8 @@ impl Summary {
         }
     }
 
-    /// Checks whether the summary is worth an alert: at least two clusters began, came back or escalated, or there
-    /// was a campaign.
+    /// Checks whether the summary is worth an alert: at least two clusters are new, regressed or began to escalate, or
+    /// there is a campaign.
     ///
     /// A single change already has its own alert. A period in which errors only continued or ended needs no alert.
     pub fn is_worth_alert(&self) -> bool {

@@ -6,18 +6,21 @@ use records::time::{Timestamp, Window};
 
 use crate::fingerprint::ClusterId;
 
-/// The number of events of each cluster in each hour. Events without a usable time are counted without an hour.
+/// The number of events of each cluster in each hour of event time. Events without a usable time are counted without an
+/// hour.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Timeline(BTreeMap<(ClusterId, Option<Window>), u64>);
 
 impl Timeline {
-    /// Adds `count` events of a cluster that lie in the same hour. `at` is the time of any of them.
+    /// Adds `count` events of a cluster that all lie in one hour. `at` is the time of any of them; `None` if they have
+    /// no usable time.
     pub fn add(&mut self, cluster: ClusterId, at: Option<Timestamp>, count: u64) {
         let hour = at.map(Timestamp::window);
         *self.0.entry((cluster, hour)).or_default() += count;
     }
 
-    /// Returns cluster, hour and count, sorted by cluster and hour. Events without a usable time have the hour `None`.
+    /// Returns the number of events of each cluster in each hour, sorted by cluster and hour. The hour is `None` for
+    /// events without a usable time.
     pub fn iter(&self) -> impl Iterator<Item = (ClusterId, Option<Window>, u64)> {
         self.0
             .iter()

@@ -7,25 +7,24 @@ use crate::campaign::Campaign;
 use crate::escalation::Escalation;
 use crate::fingerprint::ClusterId;
 
-/// A change of a cluster or an account at a moment of event time.
+/// A change of a cluster, an account or a campaign at a moment of event time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
-    /// When the change happened, in event time. It is the time of the event that caused the change, or else the end of
-    /// the inspected hour.
+    /// The event time of the change: the time of the event that caused it, or else the end of the inspected hour.
     pub at: Timestamp,
-    /// The account that the change belongs to.
+    /// The id of the account that changed, or that the cluster or campaign belongs to.
     pub account_id: String,
     /// The cluster that changed; `None` for changes of an account and for campaigns.
     pub cluster: Option<ClusterId>,
-    /// The episode of the cluster after the change, from 1; 0 without a cluster.
+    /// The number of the cluster's episode after the change, from 1; 0 if `cluster` is `None`.
     pub episode: i64,
-    /// What changed.
+    /// The kind of change, with its details.
     pub change: Change,
     /// Whether no alert is sent for this transition, because the alert of a campaign covers it.
     pub is_covered: bool,
 }
 
-/// A kind of change, with its details.
+/// A kind of change of a cluster, an account or a campaign, with its details.
 #[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Change {
@@ -90,15 +89,15 @@ pub enum Change {
 }
 
 impl Change {
-    /// Returns the name of the kind, such as `new_principal`. Names do not change between versions.
+    /// Returns the name of the kind of change, such as `new_principal`. Names do not change between versions.
     pub fn name(&self) -> &'static str {
         self.into()
     }
 
-    /// Returns a text that differs between two changes of the same kind and subject, such as the caller; empty where
-    /// nothing is needed.
+    /// Returns a text by which two changes of the same kind and of the same cluster, account or campaign differ, such
+    /// as the new caller's name.
     ///
-    /// `at` is the time of the transition.
+    /// Empty for kinds that need no such text. `at` is the time of the transition.
     pub fn about(&self, at: Timestamp) -> String {
         match self {
             Self::NewPrincipal { principal } => principal.clone(),
@@ -116,9 +115,11 @@ impl Change {
 }
 
 impl Transition {
-    /// Sorts by time. At the same moment ends come first, then returning data, then campaigns, then all others.
+    /// Sorts transitions by time. At the same time ends come first, then [`Change::DataAgain`], then
+    /// [`Change::Campaign`], then all others.
     ///
-    /// So an alert about a campaign precedes the transitions that it covers.
+    /// So an alert about a campaign precedes the transitions that it covers. Ends are recoveries, and ends of
+    /// escalations and campaigns.
     pub fn sort(transitions: &mut [Self]) {
         transitions.sort_by(|one, other| one.order().cmp(&other.order()));
     }

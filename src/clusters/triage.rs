@@ -16,22 +16,22 @@ use crate::journal::{ACTOR_CHARS_MAX, JournalEntry, JournalEvent, REASON_CHARS_M
 /// The version of [`Triage::encode`]; texts of other versions are not read.
 const VERSION: i64 = 1;
 
-/// A person's decision about a cluster, with its author, reason and time.
+/// A person's decision about a cluster, such as to mute it, with the person's name, reason and time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Triage {
-    /// The kind of decision.
+    /// What the person decided, with the moment or condition that ends the decision, if there is one.
     pub decision: Decision,
-    /// The author's name; sanitized, at most [`ACTOR_CHARS_MAX`] characters.
+    /// The name of the person who decided; sanitized, at most [`ACTOR_CHARS_MAX`] characters.
     pub actor: String,
-    /// The author's reason, possibly empty; sanitized, at most [`REASON_CHARS_MAX`] characters.
+    /// The person's reason, possibly empty; sanitized, at most [`REASON_CHARS_MAX`] characters.
     pub reason: String,
     /// The time of the decision by the local clock.
     pub at: Timestamp,
-    /// The cluster's episode at the time of the decision, from 1.
+    /// The number of the cluster's episode at the time of the decision, from 1.
     pub episode: i64,
 }
 
-/// A kind of decision.
+/// A kind of decision about a cluster, with the moment or condition that ends it, if there is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Decision {
@@ -53,7 +53,7 @@ pub enum Decision {
     Resolved,
 }
 
-/// The condition that ends [`Decision::Archived`].
+/// The condition that ends [`Decision::Archived`]: when it is met, alerts about the cluster are sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     /// A moment, by the local clock.
@@ -75,7 +75,7 @@ pub enum Until {
     Forever,
 }
 
-/// The period of a [`Until::Events`] condition.
+/// The period in which the events of [`Until::Events`] are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountPeriod {
     /// A clock hour of UTC.
@@ -84,26 +84,27 @@ pub enum CountPeriod {
     Day,
 }
 
-/// The facts about a cluster that can end its triage. A fact that is not known ends none.
+/// The facts about a cluster from which [`Triage::ends`] decides whether its triage has ended. A fact that is not known
+/// ends no triage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observation {
     /// The current time by the local clock.
     pub now: Timestamp,
     /// The number of the cluster's current episode; `None` if it is not known.
     pub episode: Option<i64>,
-    /// Whether the cluster has recovered.
+    /// Whether the cluster has recovered or was resolved; `false` if that is not known.
     pub is_recovered: bool,
-    /// The time of the last event; `None` if it is not known.
+    /// The time of the cluster's last event; `None` if it is not known.
     pub last: Option<Timestamp>,
-    /// The number of events in each hour that was read.
+    /// The number of the cluster's events in each hour. An hour that is missing had no events or is not known.
     pub hours: BTreeMap<Window, u64>,
-    /// The number of callers that failed with the cluster for the first time after the decision.
+    /// The number of callers that failed with the cluster for the first time after the decision; 0 if it is not known.
     pub new_principals: u64,
-    /// Whether the cluster escalates.
+    /// Whether the cluster escalates; `false` if that is not known.
     pub is_escalating: bool,
 }
 
-/// The reason why a triage has ended without a person's act.
+/// The reason why a triage has ended, where no person withdrew it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
     /// The moment of its end has passed.
@@ -120,10 +121,10 @@ pub enum EndReason {
     Escalating,
 }
 
-/// A triage, and whether it has ended.
+/// The triage of a cluster, with the reason of its end if it has ended.
 #[derive(Debug, Clone, Copy)]
 pub struct TriageStatus<'a> {
-    /// The triage.
+    /// The person's decision about the cluster.
     pub triage: &'a Triage,
     /// Why the triage has ended; `None` while it holds.
     pub ended: Option<EndReason>,
@@ -137,7 +138,7 @@ impl TriageStatus<'_> {
 }
 
 impl Observation {
-    /// Returns an observation at a moment of the local clock, with no facts known.
+    /// Returns an observation at the moment `now` of the local clock in which no facts about the cluster are known.
     pub fn at(now: Timestamp) -> Self {
         Self {
             now,
@@ -152,7 +153,10 @@ impl Observation {
 }
 
 impl Triage {
-    /// Returns a triage. Actor and reason are sanitized, and cut to their maximum lengths.
+    /// Creates the triage of a cluster. `at` is the time by the local clock, and `episode` the number of the cluster's
+    /// current episode, from 1.
+    ///
+    /// The actor and the reason are sanitized, and cut to their maximum lengths.
     pub fn new(decision: Decision, actor: &str, reason: &str, at: Timestamp, episode: i64) -> Self {
         Self {
             decision,
@@ -163,9 +167,9 @@ impl Triage {
         }
     }
 
-    /// Checks whether alerts about the cluster are sent in spite of the triage.
+    /// Checks whether alerts about the cluster are sent, from the facts in `seen`.
     ///
-    /// Once the triage has ended by an observation, alerts are sent, even if the store still has the triage.
+    /// They are sent if the decision does not hold alerts back, or if the triage has ended, even if it is still stored.
     pub fn sends_alerts(&self, seen: &Observation) -> bool {
         match self.decision {
             Decision::Acknowledged | Decision::Resolved => true,
@@ -175,7 +179,7 @@ impl Triage {
         }
     }
 
-    /// Returns why the triage has ended by an observation; `None` while it holds.
+    /// Returns the reason why the triage has ended, from the facts in `seen`; `None` while it holds.
     pub fn ends(&self, seen: &Observation) -> Option<EndReason> {
         let is_later_episode = seen.episode > Some(self.episode);
         match self.decision {
@@ -215,7 +219,7 @@ impl Triage {
         sums.into_values().max().unwrap_or_default()
     }
 
-    /// Returns the journal entry of this decision.
+    /// Returns the journal entry that records this decision.
     pub fn made(&self) -> JournalEntry {
         let what = match self.decision {
             Decision::Acknowledged => JournalEvent::Acknowledged,
@@ -229,7 +233,8 @@ impl Triage {
             .about(&self.decision.to_string())
     }
 
-    /// Returns the journal entry about the end of this triage at a moment, where no person withdrew it.
+    /// Returns the journal entry that records the end of this triage at the moment `at` for the reason `why`. No person
+    /// ended it.
     pub fn end_entry(&self, why: EndReason, at: Timestamp) -> JournalEntry {
         let about = format!("{}: {why}", self.decision);
         JournalEntry::of(JournalEvent::Unmarked, at, self.episode).about(&about)
@@ -275,12 +280,14 @@ impl Triage {
 }
 
 impl Decision {
-    /// Returns the name as it is stored and shown, such as `muted`. Names do not change between versions.
+    /// Returns the name of the decision as it is stored and shown, such as `muted`. Names do not change between
+    /// versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Returns the journal event that withdraws this decision.
+    /// Returns the kind of journal entry for a person who withdraws this decision: [`JournalEvent::Reopened`] for a
+    /// resolution, otherwise [`JournalEvent::Unmarked`].
     pub fn taken_back(self) -> JournalEvent {
         match self {
             Self::Resolved => JournalEvent::Reopened,
@@ -288,7 +295,7 @@ impl Decision {
         }
     }
 
-    /// Returns the condition that ends the decision; `None` where the decision names no condition.
+    /// Returns the condition that ends the decision; `None` for decisions that have none, such as [`Self::Expected`].
     pub fn until(self) -> Option<Until> {
         match self {
             Self::Muted { until } => Some(Until::Moment(until)),
@@ -299,7 +306,7 @@ impl Decision {
 }
 
 impl Until {
-    /// Returns the condition as text, such as `100x/1h`, which [`Self::parse`] reads.
+    /// Returns the condition as text, such as `100x/1h` for 100 events in an hour, which [`Self::parse`] reads.
     pub fn encode(self) -> String {
         match self {
             Self::Moment(moment) => moment.to_string(),
@@ -310,8 +317,10 @@ impl Until {
         }
     }
 
-    /// Parses `2026-12-31`, `2026-12-31T08:00:00Z`, `100x/1h`, `100x/1d`, `3p`, `escalating` or
-    /// `forever`; `None` for any other text. A day without a time is its first second in UTC.
+    /// Parses a condition; `None` for any other text than these:
+    /// - `2026-12-31` or `2026-12-31T08:00:00Z` is a moment in UTC; a day without a time means its first second.
+    /// - `100x/1h` or `100x/1d` is a number of events in one hour or day, and `3p` a number of new callers.
+    /// - `escalating` and `forever` are [`Self::Escalating`] and [`Self::Forever`].
     pub fn parse(text: &str) -> Option<Self> {
         let positive = |text: &str| text.parse().ok().filter(|count: &u64| *count > 0);
         match text {

@@ -20,10 +20,12 @@ use crate::transition::Change;
 /// One or two clusters may really be over.
 const CLUSTERS_LEAST: usize = 3;
 
-/// What the inspection remembers of an account.
+/// The failures of one account in the last day and week: the hours that had failures, the blind hours, and the
+/// escalation of the account as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountActivity {
-    /// The number of blind hours so far: hours without data in which failures were expected.
+    /// The number of hours so far in which the account was blind, see [`Self::is_blind`]. They do not count as quiet
+    /// for any cluster of the account.
     pub blind_hours: i64,
     /// The hours that had failures, each with up to [`CLUSTERS_LEAST`] of their clusters.
     #[serde(rename = "pulse")]
@@ -35,7 +37,7 @@ pub struct AccountActivity {
 }
 
 impl AccountActivity {
-    /// Creates the activity of an account whose first hour with failures is `window`.
+    /// Creates the activity of an account. `window` is the first hour with failures, which is not added yet.
     pub fn new(window: Window) -> Self {
         Self {
             blind_hours: 0,
@@ -45,19 +47,24 @@ impl AccountActivity {
         }
     }
 
-    /// Checks whether the account is blind: it has no failures now, and had some almost every hour before.
+    /// Checks whether the account is blind: the hours added last have no failures, but at least 20 of the 24 hours
+    /// before had some, in at least three clusters.
+    ///
+    /// The records of such an account probably no longer arrive.
     pub fn is_blind(&self) -> bool {
         self.hourly.is_silent()
     }
 
-    /// Returns the time of the last failure.
+    /// Returns the event time of the account's last failure.
     pub fn last(&self) -> Timestamp {
         self.hourly.last
     }
 
-    /// Adds an hour with failures, later than all hours so far.
+    /// Adds an hour with failures of the account. The hour is later than all hours added before; `occurrences` are all
+    /// failures in it, oldest first.
     ///
-    /// Returns [`Change::DataAgain`] with its time if the hour ends a silence that was alerted.
+    /// Returns [`Change::DataAgain`] with the time of the first of these failures, if [`Change::NoData`] was returned
+    /// for the hours just before. Returns `None` in all other cases.
     pub fn add_hour(
         &mut self,
         window: Window,
@@ -74,9 +81,10 @@ impl AccountActivity {
         Some((first, Change::DataAgain { since }))
     }
 
-    /// Adds `hours` hours without failures, of which `window` is the last.
+    /// Adds `hours` hours without failures of the account; `window` is the last of these hours.
     ///
-    /// Returns [`Change::NoData`] with its time if the account is blind for so long now that an alert is due.
+    /// Returns [`Change::NoData`] with the end of `window` once, when the account has been blind for three hours.
+    /// Returns `None` in all other cases.
     pub fn add_silence(&mut self, window: Window, hours: i64) -> Option<(Timestamp, Change)> {
         let is_alerted = self.hourly.add_silence(hours, self.is_known())?;
         self.blind_hours += hours;
@@ -84,12 +92,16 @@ impl AccountActivity {
         is_alerted.then(|| (window.end(), Change::NoData { since }))
     }
 
-    /// Compares an hour with the hours before it; returns an escalation of the account that begins or ends.
+    /// Compares the number of failures of the account in the hour `window` with its last week. `count` is this number.
+    ///
+    /// Returns [`Change::Escalating`] if an escalation of the account begins, [`Change::Calmed`] if it ends, and
+    /// otherwise `None`.
     pub fn compare(&mut self, window: Window, count: u64) -> Option<Change> {
         self.baseline.add_hour(&mut self.escalation, window, count)
     }
 
-    /// Drops the escalation of the account, because one of its clusters escalates; returns whether there was one.
+    /// Removes the escalation of the account, because one of its clusters escalates. Returns whether the account had an
+    /// escalation.
     pub fn drop_escalation(&mut self) -> bool {
         self.escalation.take().is_some()
     }

@@ -19,7 +19,11 @@ const SECONDS_MAX: i64 = 24 * 3600;
 /// The maximum number of occurrences that are searched for campaigns. If there are more, the latest are used.
 const OCCURRENCES_MAX: usize = 100_000;
 
-/// The campaigns that were alerted, and the occurrences that may belong to one.
+/// The campaigns that were alerted and may still grow or end, and the recent failures among which new campaigns are
+/// searched.
+///
+/// Campaigns that ended within these recent hours are stored too, so that none is alerted twice. The failures are not
+/// part of the encoded state; [`Self::recall`] adds them again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveCampaigns {
     #[serde(rename = "known")]
@@ -46,14 +50,18 @@ struct AnnouncedCampaign {
 }
 
 impl ActiveCampaigns {
-    /// Returns the first hour whose occurrences are needed to process the hour `next`.
+    /// Returns the first hour whose occurrences are needed to add the hour `next`: two hours before `next`, or the
+    /// first hour of the oldest open campaign if that is earlier.
     pub fn needed_from(&self, next: Window) -> Window {
         let open = self.announced.iter().filter(|of| !of.is_over);
         let began = open.map(|of| of.began.window());
         began.fold(next.plus(-WINDOWS), Window::min)
     }
 
-    /// Adds occurrences of earlier hours, which are not stored.
+    /// Adds occurrences to those that [`Self::add_hour`] searches for campaigns. No search is made.
+    ///
+    /// This is for hours that were added before the state was encoded, because an encoded state contains no
+    /// occurrences.
     pub fn recall(&mut self, occurrences: &[Occurrence]) {
         let suspects = occurrences
             .iter()
@@ -61,9 +69,10 @@ impl ActiveCampaigns {
         self.occurrences.extend(suspects.cloned());
     }
 
-    /// Adds an hour, and returns the campaigns that open, grow or end.
+    /// Adds the hour `window` with all its occurrences. Returns a transition for each campaign that opens, grows or
+    /// ends in this hour.
     ///
-    /// `is_first` returns whether an occurrence is the first of its caller in its cluster.
+    /// `is_first` returns whether an occurrence is the first event of its caller in its cluster.
     pub fn add_hour(
         &mut self,
         window: Window,
@@ -87,7 +96,11 @@ impl ActiveCampaigns {
         transitions
     }
 
-    /// Checks whether the alert of a campaign covers a change of a cluster at a moment, as of the last hour.
+    /// Checks whether the alert of a campaign covers a change of `cluster` at the moment `at`, so that the change needs
+    /// no alert of its own.
+    ///
+    /// It does if the hour added last has a campaign to which the cluster belongs, and `at` lies between the opening of
+    /// the campaign and its last event.
     pub fn covers(&self, cluster: ClusterId, at: Timestamp) -> bool {
         let is_covered = |of: &Campaign| of.opened <= at && of.covers(cluster, at);
         self.campaigns.iter().any(is_covered)

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::escalation::{self, BASELINE_HOURS, Escalation, Step};
 use crate::transition::Change;
 
-/// The counts of the last [`BASELINE_HOURS`] hours outside an escalation.
+/// The number of events in each of the last [`BASELINE_HOURS`] hours of a cluster or an account. The limit of an
+/// escalation is computed from it.
 ///
-/// The hours are numbered from 0, and hours of an escalation have no number.
+/// Hours during an escalation are left out. All other hours are numbered from 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
     /// The hour after the last one that was added.
@@ -25,7 +26,8 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Creates an empty baseline whose first hour is `first`.
+    /// Creates an empty baseline that begins with the hour `first`. An hour from then on that is never added counts as
+    /// an hour without events.
     pub fn new(first: Window) -> Self {
         Self {
             next: first,
@@ -34,9 +36,10 @@ impl Baseline {
         }
     }
 
-    /// Adds an hour with its count, updates the escalation, and returns an escalation that begins or ends.
+    /// Adds the hour `window` with `count` events, and updates the escalation `current`.
     ///
-    /// Hours may be left out if they have no events. During an escalation every hour must be added.
+    /// Returns [`Change::Escalating`] if an escalation begins in this hour, [`Change::Calmed`] if it ends, and
+    /// otherwise `None`. Hours without events may be left out, but during an escalation every hour must be added.
     pub fn add_hour(
         &mut self,
         current: &mut Option<Escalation>,

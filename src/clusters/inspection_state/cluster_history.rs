@@ -30,39 +30,40 @@ const USUAL_PAUSE_SECONDS_MAX: i64 = 14 * 86_400;
 /// The maximum number of callers of a cluster that are stored. Later callers cause no alert.
 const CALLERS_MAX: usize = 1000;
 
-/// The number of hours for which the counts of a cluster are stored: one week.
+/// The number of hours before the last event for which a cluster's number of events in each hour is stored: one week.
 pub const HOURS_MAX: i64 = 7 * 24;
 
-/// The whole history of a cluster over all its episodes.
+/// The history of one cluster over all its episodes: state, times, number of events, callers and escalation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterHistory {
     /// The account, call, error code and class of the cluster.
     pub subject: Arc<ClusterSubject>,
-    /// The caller of the first event; `None` if the event names none.
+    /// The name of the caller of the cluster's first event; `None` if the event names none.
     pub caller: Option<String>,
-    /// The time of the first event of all.
+    /// The time of the cluster's first event, over all episodes.
     pub first: Timestamp,
     /// The number of the current episode, from 1.
     #[serde(rename = "epoch")]
     pub episode: i64,
     /// The time of the first event of the current episode.
     pub began: Timestamp,
-    /// The time of the last event.
+    /// The time of the cluster's last event.
     pub last: Timestamp,
     /// The number of events in the current episode.
     pub count: u64,
     /// The number of events in all episodes.
     pub total: u64,
-    /// The state; `None` before the first event was added.
+    /// The state of the cluster; `None` before its first event was added.
     pub state: Option<State>,
-    /// The time since which the cluster counts as recovered; `None` while it is open.
+    /// The time at which the cluster recovered or was resolved; `None` while it is open.
     pub recovered: Option<Timestamp>,
     /// The time of the last reopening by a person. The quiet period begins at this time or later.
     reopened: Option<Timestamp>,
-    /// Whether the start of this episode was not announced, because a campaign alert covers it.
+    /// Whether no alert announced the start of the current episode, because the alert of a campaign covers it. Then no
+    /// alert announces its end either.
     #[serde(rename = "is_untold")]
     pub is_unannounced: bool,
-    /// The current escalation, if there is one.
+    /// The escalation that is going on; `None` if the cluster does not escalate.
     pub escalation: Option<Escalation>,
     /// The hours of the last [`HOURS_MAX`] that had events, oldest first, each with its number of events.
     hours: VecDeque<(Window, u64)>,
@@ -73,17 +74,19 @@ pub struct ClusterHistory {
     /// The time of each caller's first event, by a hash of the caller's name.
     callers: BTreeMap<u64, Timestamp>,
     baseline: Baseline,
-    /// The circumstances of all events, from which the severity is computed.
+    /// The distinct circumstances of all events of the cluster, such as kind of caller and kind of program. The
+    /// severity is computed from them.
     pub circumstances: Circumstances,
     /// All spellings of the error code by the service.
     codes: BTreeSet<String>,
 }
 
-/// The occurrences of one cluster in one hour, oldest first.
+/// The events of one cluster in one hour or a part of it, oldest first.
 pub type Occurrences<'a> = &'a [&'a Occurrence];
 
 impl ClusterHistory {
-    /// Creates the history of a cluster before its first occurrence, which is not added yet.
+    /// Creates the history of the cluster of `occurrence`, its first event. The event counts only when
+    /// [`Self::add_hour`] adds it.
     pub fn new(occurrence: &Occurrence) -> Self {
         Self {
             subject: Arc::clone(&occurrence.subject),
@@ -113,7 +116,8 @@ impl ClusterHistory {
         }
     }
 
-    /// Returns the error code as the service spelled it; `None` if no event has one.
+    /// Returns the error code of the cluster as the service spelled it; of several spellings, the shortest. `None` if
+    /// no event has one.
     pub fn code(&self) -> Option<&str> {
         shown_code(self.codes.iter().map(String::as_str))
     }
@@ -125,43 +129,48 @@ impl ClusterHistory {
         change
     }
 
-    /// Returns the number of events from an hour on, which may lie at most [`HOURS_MAX`] before the last hour.
+    /// Returns the number of events in the hour `window` and all later hours.
+    ///
+    /// Only the last [`HOURS_MAX`] hours before the last event are stored; events in earlier hours are not counted.
     pub fn count_since(&self, window: Window) -> u64 {
         let since = self.hours.iter().filter(|(of, _)| *of >= window);
         since.map(|(_, count)| count).sum()
     }
 
-    /// Returns the hours of the last [`HOURS_MAX`] that had events, oldest first, each with its number of events.
+    /// Returns the hours that had events among the [`HOURS_MAX`] hours up to the last event, oldest first, each with
+    /// its number of events.
     pub fn hours(&self) -> impl Iterator<Item = (Window, u64)> {
         self.hours.iter().copied()
     }
 
-    /// Checks whether the cluster has not recovered.
+    /// Checks whether the cluster is open: it has an event, and has neither recovered nor been resolved since.
     pub fn is_open(&self) -> bool {
         self.state.is_some_and(State::is_open)
     }
 
-    /// Returns the time of the first event of an occurrence's caller in this cluster; `None` if it is not known.
+    /// Returns the time at which the caller of `occurrence` first failed in this cluster.
+    ///
+    /// `None` if the occurrence names no caller or this time is not stored. It is stored for at most 1000 callers.
     pub fn met(&self, occurrence: &Occurrence) -> Option<Timestamp> {
         let caller = occurrence.series.facets.get(FacetKind::Principal)?;
         self.callers.get(&hash(caller)).copied()
     }
 
-    /// Returns the number of different callers, at most 1000.
+    /// Returns the number of different callers of the cluster. Not more than 1000 are counted.
     pub fn callers(&self) -> u64 {
         self.callers.len() as u64
     }
 
-    /// Returns the number of callers whose first event came after a moment.
+    /// Returns the number of callers whose first event in this cluster is later than `moment`.
     pub fn callers_since(&self, moment: Timestamp) -> u64 {
         let later = self.callers.values().filter(|at| **at > moment);
         later.count() as u64
     }
 
-    /// Adds the occurrences of an hour that is not earlier than all hours so far, and returns the changes with their
-    /// times.
+    /// Adds events of one hour, which is not earlier than the hours added before.
     ///
-    /// `blind_hours` is the account's number of blind hours so far.
+    /// Returns the changes that the events cause, each with its time: [`Change::New`], [`Change::Regressed`] and
+    /// [`Change::NewPrincipal`]. `blind_hours` is the number of blind hours of the cluster's account so far.
     pub fn add_hour(
         &mut self,
         occurrences: Occurrences<'_>,
@@ -219,7 +228,8 @@ impl ClusterHistory {
         }
     }
 
-    /// Applies a person's decision: [`LifecycleEvent::Resolved`] or [`LifecycleEvent::Reopened`].
+    /// Applies a person's decision at the moment `at`: [`LifecycleEvent::Resolved`] closes the cluster,
+    /// [`LifecycleEvent::Reopened`] opens it again in the same episode.
     pub fn decide(&mut self, at: Timestamp, decision: LifecycleEvent) {
         match self.apply(decision) {
             Some(Move::Recover) => self.recovered = Some(at),
@@ -261,7 +271,10 @@ impl ClusterHistory {
         }
     }
 
-    /// Compares an hour with the hours before it; returns an escalation that begins or ends.
+    /// Compares the cluster's number of events in the hour `window`, which was added last, with its last week.
+    ///
+    /// Returns [`Change::Escalating`] if an escalation of the cluster begins, [`Change::Calmed`] if it ends, and
+    /// otherwise `None`.
     pub fn compare(&mut self, window: Window) -> Option<Change> {
         let last = self.hours.back().filter(|(of, _)| *of == window);
         let count = last.map_or(0, |(_, count)| *count);
@@ -271,16 +284,21 @@ impl ClusterHistory {
         self.baseline.add_hour(&mut self.escalation, window, count)
     }
 
-    /// Returns an escalation that begins with `count` events, in an hour that may get more; `None` if there is none.
+    /// Returns [`Change::Escalating`] if an escalation would begin with `count` events in the hour `window`; otherwise
+    /// `None`. The history does not change.
+    ///
+    /// This is for an hour that is not over: more events in it cannot undo the escalation.
     pub fn preview(&self, window: Window, count: u64) -> Option<Change> {
         let (mut baseline, mut escalation) = (self.baseline.clone(), self.escalation);
         let change = baseline.add_hour(&mut escalation, window, count);
         change.filter(|change| matches!(change, Change::Escalating { .. }))
     }
 
-    /// Ends an hour at the moment `at`: returns whether the cluster is now ongoing, or has recovered.
+    /// Ends an hour at the moment `at`. Returns [`Change::Ongoing`] if the episode is now a day old, and
+    /// [`Change::Recovered`] if the quiet period of the cluster is now over.
     ///
-    /// `blind_hours` is the account's number of blind hours so far; those since the last event do not count as quiet.
+    /// `blind_hours` is the number of blind hours of the cluster's account so far. Those since the cluster's last event
+    /// do not count as quiet.
     pub fn end_hour(&mut self, at: Timestamp, blind_hours: i64) -> Vec<Change> {
         let mut changes = Vec::new();
         if !self.is_open() {
@@ -305,10 +323,12 @@ impl ClusterHistory {
         changes
     }
 
-    /// Adds late events of an hour that was already added. `occurrences` are all occurrences of that hour.
+    /// Adds late events of an hour that was already added. `occurrences` are all events of the cluster in that hour,
+    /// including those that were added before.
     ///
-    /// A late event can postpone a recovery that has not happened yet. It begins a new episode only if it is later than
-    /// the recovery; then [`Change::Regressed`] is returned. New callers cause no change here.
+    /// Returns [`Change::Regressed`] with its time if the cluster has recovered and a late event is later than the
+    /// recovery: a new episode begins. Returns `None` in all other cases. A late event of an open cluster can postpone
+    /// its recovery. New callers cause no change here.
     pub fn amend(&mut self, occurrences: Occurrences<'_>) -> Option<(Timestamp, Change)> {
         let (first, last) = (occurrences.first()?, occurrences.last()?);
         let later = occurrences
@@ -356,7 +376,7 @@ fn hash(name: &str) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// Groups occurrences by a key; each group keeps their order.
+/// Groups occurrences by the result of `key`, such as their cluster. Each group has the order of `occurrences`.
 pub fn grouped<'a, K: Ord>(
     occurrences: &'a [Occurrence],
     key: impl Fn(&'a Occurrence) -> K,

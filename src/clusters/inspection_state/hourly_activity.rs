@@ -13,10 +13,14 @@ const STEADY: (usize, i64) = (20, 24);
 /// A silence is alerted after this many hours.
 const ALERT_HOURS: i64 = 3;
 
-/// The hours of the last day in which a source had data, each with a value, and the length of a silence.
+/// The hours of the last day in which a source had data, and the number of hours since then without data.
+///
+/// A source is an account, whose data are failures, or a log group, whose data are log events. `T` is a value that the
+/// caller stores with each hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HourlyActivity<T> {
-    /// The time of the last data.
+    /// The time of the last data of the source: of the last failure of an account, or the end of the last hour in which
+    /// a log group had log events.
     pub last: Timestamp,
     /// The hours of the last day with data, oldest first.
     hours: VecDeque<(Window, T)>,
@@ -25,7 +29,7 @@ pub struct HourlyActivity<T> {
 }
 
 impl<T> HourlyActivity<T> {
-    /// Creates the activity of a source whose first hour with data is `window`.
+    /// Creates the activity of a source. `window` is the first hour with data, which is not added yet.
     pub fn new(window: Window) -> Self {
         Self {
             last: window.start(),
@@ -34,25 +38,27 @@ impl<T> HourlyActivity<T> {
         }
     }
 
-    /// Checks whether a silence goes on: no data now, and data almost every hour before.
+    /// Checks whether the source is silent: the hours added last have no data, although the source had data almost
+    /// every hour before.
     pub fn is_silent(&self) -> bool {
         self.silent_hours.is_some()
     }
 
-    /// Checks whether the source had data in at least 20 of 24 hours.
+    /// Checks whether the source had data in at least 20 of the 24 hours up to its last hour with data.
     pub fn is_steady(&self) -> bool {
         self.hours.len() >= STEADY.0
     }
 
-    /// Returns the values of the hours of the last day with data, oldest first.
+    /// Returns the values that were stored with the hours of the last day that had data, oldest hour first.
     pub fn hours(&self) -> impl Iterator<Item = &T> {
         self.hours.iter().map(|(_, of)| of)
     }
 
-    /// Adds an hour with data, later than all others, which ends a silence.
+    /// Adds an hour with data of the source, which is later than all hours added before. The source is not silent after
+    /// this.
     ///
-    /// `last` is the time of the hour's last data, and `of` the value to remember. Returns the time of the last data
-    /// before the silence; `None` if there was no silence that was alerted.
+    /// `last` is the time of the last data in this hour, and `of` the value to store with the hour. If the source was
+    /// silent for three hours or more, the time of the last data before that is returned; otherwise `None`.
     pub fn add_hour(&mut self, window: Window, last: Timestamp, of: T) -> Option<Timestamp> {
         let silent = self.silent_hours.take();
         let since = std::mem::replace(&mut self.last, last);
@@ -66,9 +72,11 @@ impl<T> HourlyActivity<T> {
             .then_some(since)
     }
 
-    /// Adds `hours` hours without data. They begin a silence only if `is_unusual` is `true`.
+    /// Adds `hours` hours without data of the source. They make it silent only if `is_unusual` is `true`; a source that
+    /// is already silent stays silent.
     ///
-    /// Returns whether the silence is to be alerted now; `None` if there is no silence.
+    /// Returns `None` if the source is not silent. Otherwise returns whether an alert is due now: `true` once, when the
+    /// source has been silent for three hours.
     pub fn add_silence(&mut self, hours: i64, is_unusual: bool) -> Option<bool> {
         if self.silent_hours.is_none() && !is_unusual {
             return None;

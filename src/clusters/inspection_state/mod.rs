@@ -38,7 +38,8 @@ const VERSION: u32 = 4;
 /// The maximum size of an encoded inspection state after decompression, in bytes.
 const BYTES_MAX: u64 = 256 << 20;
 
-/// What the inspection remembers: the history of each cluster, the activity of each account and the campaigns.
+/// The data that the inspection passes from one hour to the next: the history of each cluster, the activity of each
+/// account and the open campaigns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InspectionState {
     version: u32,
@@ -59,7 +60,8 @@ pub struct InspectionState {
     resolutions: Resolutions,
 }
 
-/// The error that bytes cannot be read as an inspection state. The caller rebuilds it from the segments.
+/// The error of [`InspectionState::decode`]: the bytes are not a readable inspection state. The caller rebuilds the
+/// state from the segments.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the inspection state cannot be read and is rebuilt from the segments: {detail}")]
 pub struct StateError {
@@ -67,7 +69,7 @@ pub struct StateError {
 }
 
 impl InspectionState {
-    /// Creates an empty state whose first hour is `first`. The transitions of all hours are alerted.
+    /// Creates a state without clusters. `first` is the first hour to add. The transitions of all hours cause alerts.
     pub fn new(first: Window) -> Self {
         Self {
             version: VERSION,
@@ -80,7 +82,8 @@ impl InspectionState {
         }
     }
 
-    /// Sets the resolutions by people, which are applied when their hours are added.
+    /// Sets the times at which people resolved and reopened clusters. Each is applied when the hour that contains it is
+    /// added.
     #[must_use]
     pub fn with_resolutions(self, resolutions: Resolutions) -> Self {
         Self {
@@ -89,9 +92,10 @@ impl InspectionState {
         }
     }
 
-    /// Sets the first hour whose transitions are alerted.
+    /// Sets the first hour whose transitions cause alerts.
     ///
-    /// When a state is rebuilt, the transitions of earlier hours were alerted before, or are too old to matter.
+    /// It is later than the first hour of a state that is rebuilt: the transitions of the hours between were alerted
+    /// before, or are too old to matter.
     #[must_use]
     pub fn alerting_from(self, first: Window) -> Self {
         Self {
@@ -100,7 +104,7 @@ impl InspectionState {
         }
     }
 
-    /// Checks whether the transitions of an hour are alerted, see [`Self::telling_from`].
+    /// Checks whether the transitions of the hour `window` cause alerts, see [`Self::alerting_from`].
     pub fn is_alerted(&self, window: Window) -> bool {
         window >= self.alerts_from
     }
@@ -110,12 +114,12 @@ impl InspectionState {
         self.next
     }
 
-    /// Returns the history of each cluster.
+    /// Returns the history of each cluster, by cluster id.
     pub fn histories(&self) -> &BTreeMap<ClusterId, ClusterHistory> {
         &self.histories
     }
 
-    /// Returns the number of events of all clusters in all episodes.
+    /// Returns the number of events that were added so far, of all clusters and all episodes.
     pub fn events(&self) -> u64 {
         self.histories.values().map(|history| history.total).sum()
     }
@@ -125,19 +129,22 @@ impl InspectionState {
         &self.accounts
     }
 
-    /// Returns the first hour whose occurrences [`Self::recall`] needs; the last is the hour before [`Self::next`].
+    /// Returns the first hour whose occurrences must be passed to [`Self::recall`] after decoding. The last such hour
+    /// is the hour before [`Self::next`].
     pub fn recall_from(&self) -> Window {
         self.active_campaigns.needed_from(self.next)
     }
 
-    /// Adds occurrences of hours that are already in the state, for the search for campaigns.
+    /// Adds occurrences of hours that are already in the state to those that are searched for campaigns. They are not
+    /// counted again.
     ///
-    /// It is needed once after [`Self::decode`], because occurrences are not encoded.
+    /// It is needed once after [`Self::decode`], because an encoded state contains no occurrences.
     pub fn recall(&mut self, occurrences: &[Occurrence]) {
         self.active_campaigns.recall(occurrences);
     }
 
-    /// Adds hours without events, up to the hour before `until`, and returns their transitions.
+    /// Adds the hours from [`Self::next`] to the hour before `until`, all without events, and returns their
+    /// transitions.
     pub fn pass(&mut self, until: Window) -> Vec<Transition> {
         let mut transitions = Vec::new();
         let still = self.next.plus(STILL_HOURS);
@@ -166,9 +173,10 @@ impl InspectionState {
         }
     }
 
-    /// Adds an hour with all its occurrences, and returns its transitions, sorted.
+    /// Adds the hour `window` with all its events, and returns its transitions, sorted by time.
     ///
-    /// The occurrences are in the order of time. Hours between [`Self::next`] and `window` are added without events.
+    /// `occurrences` are the events of all clusters in this hour, in the order of time. The hours from [`Self::next`]
+    /// to the hour before `window` are added first, without events; their transitions come first in the result.
     pub fn turn(&mut self, window: Window, occurrences: &[Occurrence]) -> Vec<Transition> {
         let mut transitions = if self.next < window {
             self.pass(window)
@@ -195,10 +203,12 @@ impl InspectionState {
         transitions
     }
 
-    /// Returns the transitions that are already certain in hours that may still get events. The state does not change.
+    /// Returns transitions in hours that are not over yet, but only those that later events of these hours cannot undo.
+    /// The state does not change.
     ///
-    /// These are escalations of open clusters in the next hour, and campaigns that open or grow. More events cannot
-    /// undo them. The hours are in order, the first of them is [`Self::next`].
+    /// These are escalations of open clusters in the first of the hours, and campaigns that open or grow in any of
+    /// them. `hours` are consecutive hours in order, beginning with [`Self::next`], each with its events so far in the
+    /// order of time.
     pub fn preview(&self, hours: &[(Window, Vec<Occurrence>)]) -> Vec<Transition> {
         let mut transitions = Vec::new();
         let mut active_campaigns = self.active_campaigns.clone();
@@ -239,9 +249,11 @@ impl InspectionState {
         transitions
     }
 
-    /// Adds late events of an hour that is already in the state, and returns the clusters that come back by them.
+    /// Adds late events of an hour that is already in the state. Returns [`Change::Regressed`] for each recovered
+    /// cluster that begins a new episode by them.
     ///
-    /// `occurrences` are all occurrences of that hour, including those that were added before.
+    /// `occurrences` are the events of all clusters in that hour, including those that were added before. A cluster
+    /// that is not in the state yet is added without a transition.
     pub fn amend(&mut self, occurrences: &[Occurrence]) -> Vec<Transition> {
         let mut transitions = Vec::new();
         for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.series.cluster) {
@@ -378,7 +390,7 @@ impl InspectionState {
         }
     }
 
-    /// Returns the state as bytes: compressed JSON.
+    /// Returns the state as compressed JSON, which [`Self::decode`] reads. Resolutions and occurrences are left out.
     pub fn encode(&self) -> Vec<u8> {
         pack(self)
     }
