@@ -27,7 +27,7 @@ pub const CAMPAIGN_LINES_MAX: usize = 10;
 /// The maximum number of access keys in [`Summary::keys`].
 pub const KEYS_MAX: usize = 20;
 
-/// The errors of one account in an hour, a day or a week, and the clusters and campaigns that changed in this period.
+/// The events of one account in an hour, a day or a week, and the clusters and campaigns that changed in this period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The id of the account, twelve digits.
@@ -38,11 +38,11 @@ pub struct Summary {
     pub from: Timestamp,
     /// The end of the period, exclusive, in event time.
     pub until: Timestamp,
-    /// The number of failing events of the account in the period. Sensitive calls are not counted.
+    /// The number of events of the account in the period: failures and sensitive calls.
     pub errors: u64,
-    /// The number of clusters of the account that had errors in the period.
+    /// The number of clusters of the account that had events in the period.
     pub error_clusters: u64,
-    /// The number of errors in the period that belong to clusters that were first seen in the period.
+    /// The number of events in the period that belong to clusters that were first seen in the period.
     pub new_errors: u64,
     /// The clusters that were first seen in the period, each with its number of events in the period.
     pub new: Excerpt<ClusterLine>,
@@ -51,13 +51,15 @@ pub struct Summary {
     pub regressed: Excerpt<ClusterLine>,
     /// The clusters that recovered in the period, each with the number of events in the whole episode that ended.
     pub recovered: Excerpt<ClusterLine>,
-    /// The clusters that began to escalate in the period, each with its number of events in the period.
+    /// The clusters that began to escalate in the period and still do at its end, each with its number of events in the
+    /// period.
     pub escalating: Excerpt<ClusterLine>,
-    /// The campaigns that opened, grew or ended in the period.
+    /// The campaigns that opened, grew or ended in the period, by actor. Listed only in the summary of an hour.
     pub campaigns: Excerpt<CampaignLine>,
     /// The clusters with the most events in the period, the largest number first; at most [`TOP_MAX`] clusters.
     pub top: Vec<ClusterLine>,
-    /// The access keys of failing events in the period, the one with the latest event first.
+    /// The access keys of the events in the period, the key with the latest event first. Listed only in the summary of
+    /// an hour.
     pub keys: Excerpt<KeyLine>,
 }
 
@@ -93,9 +95,9 @@ pub struct ClusterLine {
     pub service: String,
     /// The called API, such as `GetObject`.
     pub action: String,
-    /// The canonical error code, as in the cluster's identity, such as `AccessDenied`.
+    /// The canonical error code, as in the cluster's identity, such as `AccessDenied`; empty for sensitive calls.
     pub code: String,
-    /// The class of the cluster's failures.
+    /// The class of the cluster's failures, or [`Class::Watch`] for sensitive calls.
     pub class: Class,
     /// The number of events of the cluster in the period of the summary. In [`Summary::recovered`] it is the number of
     /// events in the episode that ended.
@@ -113,15 +115,15 @@ pub struct CampaignLine {
     pub events: u64,
 }
 
-/// One access key in [`Summary::keys`]: the caller that used it, and the times of its last failing event and of its
-/// last use.
+/// One access key in [`Summary::keys`]: the caller that used it, the time of its last event, and its last use of any
+/// kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyLine {
     /// The whole id of the access key. Code that stores or shows it must mask it.
     pub key: String,
-    /// The name of the caller that used the key; empty if no event names one.
+    /// The name of the caller that used the key in its last event; empty if the event names none.
     pub principal: String,
-    /// The time of the last failing event with this key in the period of the summary.
+    /// The time of the last event with this key in the period of the summary.
     pub last_seen: Timestamp,
     /// The time of the last use of the key, failing or not, from IAM; `None` if there was no lookup or IAM reports no
     /// use.
@@ -199,7 +201,7 @@ impl CampaignLine {
 }
 
 impl Summary {
-    /// Returns the summary of a period without errors and changes. `until` is the first second after the period.
+    /// Returns the summary of a period without events and changes. `until` is the first second after the period.
     pub fn empty(account_id: &str, period: Period, from: Timestamp, until: Timestamp) -> Self {
         Self {
             account_id: account_id.to_owned(),

@@ -74,7 +74,7 @@ pub enum Change {
     },
     /// A campaign had no event for [`QUIET_SECONDS`](crate::campaign::QUIET_SECONDS), or lasted for a day.
     CampaignEnded(Box<Campaign>),
-    /// An account that has errors almost every hour had none for some hours: its input may have stopped.
+    /// An account that has events almost every hour had none for three hours: its records may no longer arrive.
     ///
     /// Until events arrive again, its clusters do not recover.
     NoData {

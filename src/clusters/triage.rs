@@ -318,6 +318,7 @@ impl Until {
     }
 
     /// Parses a condition; `None` for any other text than these:
+    ///
     /// - `2026-12-31` or `2026-12-31T08:00:00Z` is a moment in UTC; a day without a time means its first second.
     /// - `100x/1h` or `100x/1d` is a number of events in one hour or day, and `3p` a number of new callers.
     /// - `escalating` and `forever` are [`Self::Escalating`] and [`Self::Forever`].

@@ -37,7 +37,8 @@ use service::ports::{
 use crate::read::Times;
 use crate::write::{BatchWriter, Rows};
 
-/// The current version of the schema. A file stores its version in `PRAGMA user_version`.
+/// The version of the schema that this program writes. A file stores the version of its own schema in `PRAGMA
+/// user_version`.
 pub const SCHEMA_VERSION: i64 = SCHEMA.len() as i64;
 
 /// The statements that upgrade the schema: entry `n` upgrades from version `n` to version `n + 1`.
@@ -56,7 +57,7 @@ const APPLICATION_ID: i64 = 0x4354_496e;
 /// The longest wait for another process that uses the same file to finish its transaction.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// A store of clusters and events in a SQLite file.
+/// A store of clusters and events in one SQLite file, with one row for each event.
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,

@@ -16,11 +16,13 @@ use service::ports::StoreError;
 
 use crate::{damaged, unavailable};
 
-/// The columns of the table `cluster` with the facts of a cluster, in the order that reading and writing use.
+/// The columns of the table `cluster` that hold the identity and the template of a cluster, as an SQL list. Reading and
+/// writing use this order.
 pub const FACTS: &str = "partition, account_id, service, action, class, code, cause, \
                          identity_template, addition, template";
 
-/// Returns the events at `since` or later, summed by cluster and facet set; all events if `since` is `None`.
+/// Returns the clusters of the file without samples. They count the events at `since` or later, by facet set; all
+/// events if `since` is `None`.
 pub fn sums(
     connection: &Connection,
     since: Option<Timestamp>,
@@ -28,8 +30,10 @@ pub fn sums(
     sums_between(connection, since, None)
 }
 
-/// Returns the events from `since` to before `until`, summed by cluster and facet set. `None` means no limit. With a
-/// limit, events without a time are left out.
+/// Returns the clusters of the file without samples. They count the events from `since` to before `until`, by facet
+/// set.
+///
+/// `None` means no limit on that side. With a limit, events without a time are left out.
 pub fn sums_between(
     connection: &Connection,
     since: Option<Timestamp>,
@@ -69,7 +73,7 @@ pub fn sums_between(
     Ok(ClusterSnapshot::of(facts, Arc::new(series_table), rows))
 }
 
-/// Returns the samples of each cluster that has any.
+/// Returns the samples (redacted example records) of each cluster that has any, by cluster id.
 pub fn samples(connection: &Connection) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
     let clusters = clusters(connection)?;
     let mut samples = BTreeMap::new();
@@ -82,7 +86,7 @@ pub fn samples(connection: &Connection) -> Result<BTreeMap<ClusterId, Samples>, 
     Ok(samples)
 }
 
-/// Returns the number of events by cluster and hour of event time.
+/// Returns the number of events of each cluster in each hour of event time.
 pub fn timeline(connection: &Connection) -> Result<Timeline, StoreError> {
     let mut select = connection
         .prepare(
@@ -102,7 +106,7 @@ pub fn timeline(connection: &Connection) -> Result<Timeline, StoreError> {
     Ok(timeline)
 }
 
-/// The events to read, by their time.
+/// A selection of the stored events by event time.
 #[derive(Debug, Clone, Copy)]
 pub enum Times {
     /// All events.
@@ -113,7 +117,7 @@ pub enum Times {
     None,
 }
 
-/// Returns the events selected by `times`, in no particular order.
+/// Returns the stored events that `times` selects, each with its id, in no particular order.
 pub fn events(
     connection: &Connection,
     times: Times,
@@ -157,7 +161,7 @@ pub fn events(
     Ok(events)
 }
 
-/// Returns the subject (account, service, action, code and class) of each cluster.
+/// Returns the subject (account, service, action, code and class) of each stored cluster, by cluster id.
 pub fn subjects(
     connection: &Connection,
 ) -> Result<BTreeMap<ClusterId, Arc<ClusterSubject>>, StoreError> {
@@ -166,7 +170,7 @@ pub fn subjects(
     Ok(clusters.map(|(id, facts)| (id, subject(&facts))).collect())
 }
 
-/// Returns the stored event with an id. Fails if there is none.
+/// Returns the stored event with the id `id`. Fails if the file has no such event.
 pub fn sighting(connection: &Connection, id: EventId) -> Result<Sighting, StoreError> {
     let select = format!(
         "SELECT cluster_id, class = 'watch', at, {} FROM event
@@ -187,7 +191,8 @@ pub fn sighting(connection: &Connection, id: EventId) -> Result<Sighting, StoreE
     ))
 }
 
-/// Returns the samples of a cluster, by the number of its row; empty if there are none.
+/// Returns the samples of a cluster; empty if there are none. `cluster` is the row number of the cluster in the table
+/// `cluster`.
 pub fn samples_of(connection: &Connection, cluster: i64) -> Result<Samples, StoreError> {
     let mut select = connection
         .prepare_cached("SELECT event_id, at, json FROM sample WHERE cluster = ?1")
@@ -208,7 +213,8 @@ pub fn samples_of(connection: &Connection, cluster: i64) -> Result<Samples, Stor
     Ok(samples)
 }
 
-/// Returns the number of a cluster's row and its facts; `None` if the store does not have the cluster.
+/// Returns the row number of a cluster in the table `cluster`, and its identity and template; `None` if the file does
+/// not have the cluster.
 pub fn facts_of(
     connection: &Connection,
     cluster: ClusterId,
@@ -273,7 +279,8 @@ fn facet_sets(connection: &Connection) -> Result<HashMap<i64, Facets>, StoreErro
     found.collect::<Result<_, _>>().map_err(unavailable)
 }
 
-/// Returns the names of the facet columns, separated by commas, in the order of [`FacetKind::ALL`].
+/// Returns the names of the columns of the table `scene` that hold facets, separated by commas, in the order of
+/// [`FacetKind::ALL`].
 pub fn columns() -> String {
     FacetKind::ALL.map(FacetKind::name).join(", ")
 }

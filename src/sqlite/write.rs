@@ -16,7 +16,8 @@ use sha2::{Digest as _, Sha256};
 use crate::read::{self, FACTS};
 use crate::unavailable;
 
-/// A cache of rows in the file. It is valid as long as no other connection writes.
+/// A cache of clusters, facet sets and samples in the file, with their row numbers. It is valid as long as no other
+/// connection writes.
 #[derive(Debug, Default)]
 pub struct Rows {
     /// The value of `PRAGMA data_version`, which changes when another connection has written.
@@ -37,7 +38,7 @@ const FACET_SETS_MAX: usize = 20_000;
 /// The largest number of clusters with samples in the cache, of 4 KB each.
 const SAMPLES_MAX: usize = 1_000;
 
-/// Writes the batches of one transaction.
+/// Writes several batches in one transaction. The samples of all batches are written once, by [`Self::finish`].
 pub struct BatchWriter<'a> {
     connection: &'a Connection,
     rows: &'a mut Rows,
@@ -49,7 +50,8 @@ pub struct BatchWriter<'a> {
 }
 
 impl<'a> BatchWriter<'a> {
-    /// Creates a writer in an open transaction. Empties the cache if another connection has written.
+    /// Creates a writer for the open transaction of `connection`. Empties the cache `rows` if another connection has
+    /// written to the file.
     pub fn new(connection: &'a Connection, rows: &'a mut Rows) -> Result<Self, StoreError> {
         let version = connection
             .pragma_query_value(None, "data_version", |row| row.get(0))
@@ -95,7 +97,7 @@ impl<'a> BatchWriter<'a> {
         })
     }
 
-    /// Writes a batch without its samples, and returns the numbers of new events and new clusters.
+    /// Writes a batch without its samples, and returns how many of its events and clusters are new to the file.
     pub fn write(&mut self, batch: Batch) -> Result<Committed, StoreError> {
         let Batch {
             source,
@@ -132,7 +134,10 @@ impl<'a> BatchWriter<'a> {
         })
     }
 
-    /// Writes the samples of all batches. Returns the cutoffs of clusters that now have enough samples.
+    /// Writes the samples of all batches. Returns the cutoffs of the written clusters that now have the maximum number
+    /// of samples.
+    ///
+    /// An event whose rank is above the cutoff of its cluster needs no sample.
     pub fn finish(mut self) -> Result<SampleCutoffs, StoreError> {
         let mut cutoffs = SampleCutoffs::new();
         for (row, (cluster, samples)) in std::mem::take(&mut self.samples) {

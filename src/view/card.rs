@@ -18,19 +18,19 @@ const VALUES_MAX: usize = 10;
 /// The maximum number of samples on a card, so that the page is small enough to send.
 const SAMPLES_MAX: usize = 2;
 
-/// A cluster with its severity and status.
+/// A cluster with its severity and status, as a card of the report shows it.
 #[derive(Debug)]
 pub struct DescribedCluster {
-    /// The cluster.
+    /// The cluster with its facets and samples.
     pub cluster: Cluster,
-    /// The severity and its reasons.
+    /// The severity of the cluster and the reasons for it.
     pub assessment: Assessment,
-    /// The status, as of the end of the last hour.
+    /// The status of the cluster at the end of the last hour of the listing.
     pub status: Status,
 }
 
 impl DescribedCluster {
-    /// Combines a cluster with its row in the listing.
+    /// Joins a cluster with the severity and status from its row in the listing.
     pub fn of(cluster: Cluster, listed: &ListedCluster) -> Self {
         Self {
             assessment: listed.assessment(),
@@ -39,23 +39,24 @@ impl DescribedCluster {
         }
     }
 
-    /// Checks whether the cluster is one of sensitive calls, which succeeded.
+    /// Checks whether the events of the cluster are sensitive calls that succeeded, not failures.
     pub fn is_watched(&self) -> bool {
         self.cluster.facts.identity.class == Class::Watch
     }
 
-    /// Returns the HTML id of the card, for links.
+    /// Returns the HTML id of the cluster's card, such as `c-…`, to which links on the page lead.
     pub fn anchor(&self) -> String {
         format!("c-{}", self.cluster.id)
     }
 
-    /// Returns a badge with the severity.
+    /// Returns the name of the severity as HTML, in the color of the severity.
     pub fn badge(&self) -> Markup {
         let name = self.assessment.severity.name();
         html! { span class={ "badge " (name) } { (name) } }
     }
 
-    /// Returns the call and its error code, or `succeeded` for a sensitive call.
+    /// Returns the call, such as `s3:GetObject`, and the error code as HTML. For a sensitive call, `succeeded` replaces
+    /// the code.
     pub fn what(&self) -> Markup {
         let identity = &self.cluster.facts.identity;
         let call = format!("{}:{}", identity.service, identity.action);
@@ -67,7 +68,8 @@ impl DescribedCluster {
         html! { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (shown(error)) } }
     }
 
-    /// Returns the cause of the failure, by which clusters of the same call differ; empty if there is none.
+    /// Returns the cause of the failure as HTML; it distinguishes clusters of the same call and code. Empty if the
+    /// cause is not known.
     pub fn cause(&self) -> Markup {
         html! {
             @if let Some(cause) = &self.cluster.facts.identity.cause {
@@ -76,7 +78,10 @@ impl DescribedCluster {
         }
     }
 
-    /// Returns the most frequent caller, without the common prefix of callers' names, and the number of the others.
+    /// Returns the caller with the most events, and the number of the other callers, as HTML such as `role/deploy and 3
+    /// more`.
+    ///
+    /// For a caller of the cluster's own account, the start of the ARN is left out. Empty if no event names a caller.
     pub fn who(&self) -> Markup {
         let Some(principals) = self.cluster.facets.get(&FacetKind::Principal) else {
             return Markup::default();
@@ -89,7 +94,7 @@ impl DescribedCluster {
         }
     }
 
-    /// Returns the status; `new` is emphasized.
+    /// Returns the name of the cluster's status as HTML; `new` is emphasized.
     pub fn status(&self) -> Markup {
         html! {
             @match self.status {
@@ -100,7 +105,7 @@ impl DescribedCluster {
     }
 }
 
-/// Returns a cluster's card.
+/// Returns the card of a cluster in the report, as HTML.
 pub fn card(described: &DescribedCluster) -> Markup {
     let DescribedCluster {
         cluster,
@@ -132,7 +137,8 @@ pub fn card(described: &DescribedCluster) -> Markup {
     }
 }
 
-/// Returns the rows of a facts list about the failure: the layer that denied the call, the cause and the message.
+/// Returns facts about the failure as rows of an HTML description list: the layer that denied the call, the cause and
+/// the message.
 pub fn why(cluster: &Cluster) -> Markup {
     let facts = &cluster.facts;
     html! {
@@ -146,7 +152,7 @@ pub fn why(cluster: &Cluster) -> Markup {
     }
 }
 
-/// Returns callers, origins, access keys, resources and samples of a cluster.
+/// Returns the callers, origins, access keys, resources and samples of a cluster as HTML.
 pub fn evidence(cluster: &Cluster) -> Markup {
     html! {
         @if let Some(principals) = cluster.facets.get(&FacetKind::Principal) {

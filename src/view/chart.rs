@@ -18,7 +18,7 @@ const BARS_MAX: i64 = 200;
 const WIDTHS_HOURS: [i64; 9] = [1, 2, 3, 4, 6, 8, 12, 24, 48];
 const WEEK_HOURS: i64 = 168;
 
-/// The severities in the order in which they are stacked, from the bottom up.
+/// The severities of the chart, in the order in which they are stacked in a bar, from the bottom up.
 pub const SEVERITIES: [Severity; 4] = [
     Severity::Critical,
     Severity::Error,
@@ -117,9 +117,11 @@ fn width(first: i64, last: i64) -> i64 {
     width.unwrap_or(WEEK_HOURS)
 }
 
-/// Returns the chart, or a sentence if no event has a time.
+/// Returns the chart of events over time and a table of its numbers, as HTML; a sentence instead if no event has a
+/// usable time.
 ///
-/// The events come as counts by severity and hour; the hour is `None` for events without a usable time.
+/// Each item of `events` is a severity, an hour and the number of events. The hour is `None` for events without a
+/// usable time.
 pub fn chart(events: impl Iterator<Item = (Severity, Option<Window>, u64)>) -> Markup {
     let bars = Bars::of(events);
     html! {

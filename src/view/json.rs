@@ -15,7 +15,8 @@ use serde_json::value::RawValue;
 
 use crate::listing::ListedCluster;
 
-/// The JSON object of a cluster, as in the list of clusters of `scan --format json`.
+/// The JSON object of a cluster, as in the list of clusters of `scan --format json`: identity, counts, severity, facets
+/// and samples.
 #[derive(Serialize)]
 pub struct ClusterShape {
     cluster_id: String,
@@ -69,7 +70,7 @@ struct TriageShape {
     ended: Option<String>,
 }
 
-/// The JSON object of a cluster's history: its faults and its journal.
+/// The JSON object of a cluster's history: the periods in which it failed, and its journal.
 #[derive(Serialize)]
 pub struct HistoryShape {
     cluster_id: String,
@@ -129,7 +130,7 @@ struct Export {
     sent: Vec<SentShape>,
 }
 
-/// Returns a cluster, its history and its alerts as indented JSON text.
+/// Returns a cluster, its history and its alerts (`sent`) as indented JSON text.
 pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[MessageLogEntry]) -> String {
     let sent = sent.iter().map(|of| SentShape {
         at: text(Some(of.at)),
@@ -147,9 +148,10 @@ pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[MessageLogEn
 }
 
 impl ClusterShape {
-    /// Returns the JSON object of a cluster. Severity, status and error code come from its row in the listing.
+    /// Creates the JSON object of a cluster. Severity, status and error code come from `listed`, the cluster's row in
+    /// the listing.
     ///
-    /// `span` has the number and times of all events; facets and samples may cover fewer events.
+    /// `span` has the number and times of all events; the facets and samples of `cluster` may be of fewer events.
     pub fn of(
         cluster: &Cluster,
         listed: &ListedCluster,
@@ -195,7 +197,7 @@ impl ClusterShape {
 }
 
 impl IdentityShape {
-    /// Returns the JSON object of an identity.
+    /// Creates the JSON object of a cluster's identity.
     pub fn of(identity: &Identity) -> Self {
         Self {
             version: VERSION,
@@ -211,7 +213,9 @@ impl IdentityShape {
         }
     }
 
-    /// Returns the names and values of the components, for people. Cause and template are left out if absent.
+    /// Returns the components of the identity as pairs of name and value, to be shown to people.
+    ///
+    /// Cause and template are left out if absent. Version, partition and addition are always left out.
     pub fn components(&self) -> Vec<(&'static str, &str)> {
         let mut components = vec![
             ("account", self.account_id.as_str()),
@@ -242,7 +246,7 @@ impl TriageShape {
 }
 
 impl HistoryShape {
-    /// Returns the JSON object of a cluster's faults and journal entries.
+    /// Creates the JSON object of a cluster's history from the periods in which it failed and its journal entries.
     pub fn of(cluster: ClusterId, faults: &[Fault], entries: &[JournalEntry]) -> Self {
         Self {
             cluster_id: cluster.to_string(),

@@ -27,7 +27,7 @@ struct KeyRow<'a> {
     networks: BTreeMap<&'a str, u64>,
 }
 
-/// Returns the tables of keys; `None` if no event has a key.
+/// Returns the tables of access keys in the events of `snapshot`, as HTML for the report; `None` if no event has a key.
 ///
 /// Temporary keys are in a table that is closed at first, because they are many and expire within hours. Long-term keys
 /// are valid until they are deleted.

@@ -22,10 +22,10 @@ use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
 
-/// The maximum number of clusters on a page.
+/// The maximum number of clusters on one page of a list.
 pub const PAGE: usize = 25;
 
-/// The maximum number of hours with failures whose counts a row has.
+/// The maximum number of hours in [`ListedCluster::hours`]. Only hours in which the cluster had events are stored.
 pub const HOURS_MAX: usize = 24;
 
 /// The version of the encoding. A listing of another version is not read; the next inspection writes a new listing.
@@ -34,39 +34,40 @@ const VERSION: u32 = 2;
 /// The maximum size of an encoded listing after decompression, in bytes.
 const BYTES_MAX: u64 = 64 << 20;
 
-/// A short row for each cluster, with all events before an hour.
+/// A short row for each cluster. The rows include all events before the hour `until`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     version: u32,
-    /// The first hour whose events are not included.
+    /// The first hour whose events the rows do not include.
     pub until: Window,
-    /// The rows by cluster id.
+    /// The row of each cluster, by cluster id.
     pub clusters: BTreeMap<ClusterId, ListedCluster>,
 }
 
-/// A row of the listing: a cluster with its state and its counts.
+/// The row of one cluster in a [`Listing`]: the cluster's state, times and number of events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedCluster {
     /// The account, call, error code and class of the cluster.
     pub subject: Arc<ClusterSubject>,
-    /// The caller of the first event; `None` if it is not known.
+    /// The name of the caller of the cluster's first event; `None` if it is not known.
     pub caller: Option<String>,
-    /// The number of different callers, as far as they are counted.
+    /// The number of different callers of the cluster, at most 1000. Callers that are new since the last inspection are
+    /// not counted, except in a new cluster.
     pub callers: u64,
-    /// The error code as the service spelled it; `None` if no event has one.
+    /// The error code of the cluster as the service spelled it; `None` if no event has one.
     pub code: Option<String>,
     /// The circumstances of all events, from which the severity is computed.
     circumstances: Circumstances,
-    /// The time of the first event of all; `None` if no event has a time.
+    /// The time of the cluster's first event, over all episodes; `None` if no event has a time.
     pub first: Option<Timestamp>,
     /// The number of the current episode, from 1.
     #[serde(rename = "epoch")]
     pub episode: i64,
     /// The time of the first event of the current episode; `None` if no event has a time.
     pub began: Option<Timestamp>,
-    /// The time of the last event; `None` if no event has a time.
+    /// The time of the cluster's last event; `None` if no event has a time.
     pub last: Option<Timestamp>,
-    /// The number of events in all episodes, including events without a time.
+    /// The number of the cluster's events in all episodes, including events without a time.
     pub total: u64,
     /// The state; `None` if no event has a time.
     state: Option<State>,
@@ -78,28 +79,29 @@ pub struct ListedCluster {
     pub hours: VecDeque<(Window, u64)>,
 }
 
-/// A query of the listing: filters, order and page.
+/// A query of a [`Listing`]: filters for the rows, their order, and the page of the result to return.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Words in small letters; a row matches if it contains all of them.
+    /// Words in small letters; a row matches if it contains all of them, in any order.
     ///
-    /// Searched are the id, account, call, error codes, class and first caller.
+    /// Searched are the cluster id, account id, call, error codes, class and name of the first caller.
     pub words: Vec<String>,
-    /// The account; `None` for all accounts.
+    /// The id of the account whose clusters match; `None` for all accounts.
     pub account_id: Option<String>,
-    /// The statuses that match.
+    /// The filter by status.
     pub show: Show,
-    /// A range of event time, the end exclusive, in which a cluster must have failed; `None` for all times.
+    /// A range of event time, the end exclusive. A cluster matches if its time from first to last event overlaps the
+    /// range; all match if `None`.
     pub range: Option<(Timestamp, Timestamp)>,
-    /// The order of the rows.
+    /// The order of the rows in the result.
     pub sort: Sort,
-    /// Whether the order is reversed.
+    /// Whether the order `sort` is reversed.
     pub is_reversed: bool,
-    /// The number of the page, from 1; a larger number than the last page means the last page.
+    /// The number of the page to return, from 1. A number after the last page means the last page.
     pub page: usize,
 }
 
-/// A filter by status.
+/// A filter of a [`ListQuery`] by status: which clusters the result contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Show {
@@ -113,7 +115,7 @@ pub enum Show {
     All,
 }
 
-/// An order of the rows.
+/// An order of the rows in the result of a [`ListQuery`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum Sort {
@@ -133,26 +135,30 @@ pub enum Sort {
     Account,
 }
 
-/// One page of the result of a query.
+/// One page of the rows that a [`ListQuery`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListPage<'l> {
-    /// The rows of this page, in order.
+    /// The clusters on this page with their rows in the listing, in the order of the query.
     pub rows: Vec<(ClusterId, &'l ListedCluster)>,
     /// The number of this page, from 1.
     pub number: usize,
-    /// The number of pages, at least 1.
+    /// The number of pages of the result, at least 1.
     pub pages: usize,
-    /// The number of clusters on all pages.
+    /// The number of clusters in the result, on all pages.
     pub found: usize,
-    /// The number of clusters that match except for [`ListQuery::range`].
+    /// The number of clusters outside [`ListQuery::range`] that match all other filters of the query. They are not in
+    /// the result.
     pub outside: usize,
 }
 
 impl Show {
-    /// All filters.
+    /// All filters by status.
     pub const ALL: [Self; 4] = [Self::Open, Self::New, Self::Recovered, Self::All];
 
-    /// Returns the name as it is in parameters of the widget. Names do not change between versions.
+    /// Returns the name of the filter, such as `open`: the value of the parameter `status` in a request of the
+    /// dashboard widget.
+    ///
+    /// Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -168,11 +174,14 @@ impl Show {
 }
 
 impl Sort {
-    /// All orders.
+    /// All orders of rows.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
-    /// Returns the name as it is in parameters of the widget. Names do not change between versions.
+    /// Returns the name of the order, such as `began`: the value of the parameter `sort` in a request of the dashboard
+    /// widget.
+    ///
+    /// Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -232,8 +241,8 @@ impl ListedCluster {
         }
     }
 
-    /// Returns the row of a cluster whose events are no longer stored: recovered, with the time of its first event
-    /// only.
+    /// Returns the row of a recovered cluster whose events are no longer stored. `first` is the time of its first
+    /// event; all counts are 0.
     pub fn expired(subject: Arc<ClusterSubject>, first: Option<Timestamp>) -> Self {
         Self {
             state: Some(State::Recovered),
@@ -242,7 +251,7 @@ impl ListedCluster {
         }
     }
 
-    /// Returns the status.
+    /// Returns the status of the cluster after the last event in this row.
     pub fn status(&self) -> Status {
         Status::of(self.state, self.is_escalating)
     }
@@ -252,7 +261,7 @@ impl ListedCluster {
         severity::of(&self.subject, &self.circumstances, self.span())
     }
 
-    /// Returns the number of all events, with the first and the last time.
+    /// Returns the number of all events of the cluster, and the times of the first and the last event.
     pub fn span(&self) -> Span {
         Span {
             count: self.total,
@@ -261,7 +270,8 @@ impl ListedCluster {
         }
     }
 
-    /// Returns the facts that may end a triage: episode, recovery and last event. `now` is a time of the local clock.
+    /// Returns the facts in this row that may end a triage: episode, recovery and last event. `now` is the current time
+    /// by the local clock.
     pub fn observation(&self, now: Timestamp) -> Observation {
         Observation {
             episode: Some(self.episode),
@@ -393,7 +403,7 @@ impl From<&InspectionState> for Listing {
 }
 
 impl Listing {
-    /// Returns a listing without clusters, for all hours before `until`.
+    /// Returns a listing without clusters: there are no events before the hour `until`.
     pub fn empty(until: Window) -> Self {
         Self {
             version: VERSION,
@@ -402,10 +412,11 @@ impl Listing {
         }
     }
 
-    /// Adds the events of the hours from [`Self::until`] on, which are in the order of time, and the resolutions of
-    /// these hours.
+    /// Adds the events of the hours from [`Self::until`] on, in the order of time, and applies the resolutions of these
+    /// hours.
     ///
-    /// New callers are counted only for new clusters; for the others the inspection counts them.
+    /// New callers are counted only for clusters that the listing did not have. For all other clusters, the next
+    /// inspection counts them.
     pub fn meet(&mut self, occurrences: &[Occurrence], resolutions: &Resolutions) {
         let from = self.until.start();
         let decisions = resolutions.iter().flat_map(|(id, all)| {
@@ -442,16 +453,17 @@ impl Listing {
         }
     }
 
-    /// Applies a resolution or a reopening of a cluster by a person. A cluster that is not in the listing is ignored.
+    /// Applies a person's decision at the moment `at` to resolve or reopen a cluster. A cluster that is not in the
+    /// listing is ignored.
     pub fn decide(&mut self, id: ClusterId, at: Timestamp, decision: LifecycleEvent) {
         if let Some(listed) = self.clusters.get_mut(&id) {
             listed.decide(at, decision);
         }
     }
 
-    /// Adds events that have no time.
+    /// Adds events that have no usable time to the rows of their clusters.
     ///
-    /// `subject` returns the subject of a cluster that is not in the listing yet; where it returns `None`, the event is
+    /// `subject` returns the subject of a cluster that is not in the listing yet; if it returns `None`, the event is
     /// left out.
     pub fn add_undated<'s>(
         &mut self,
@@ -483,13 +495,13 @@ impl Listing {
         }
     }
 
-    /// Returns the ids of all accounts that have a cluster.
+    /// Returns the ids of all accounts that have a cluster in the listing.
     pub fn accounts(&self) -> BTreeSet<&str> {
         let accounts = self.clusters.values();
         accounts.map(|of| of.subject.account_id.as_str()).collect()
     }
 
-    /// Runs a query: filters and sorts the rows, and returns one page of them.
+    /// Runs a query: filters and sorts the rows of the listing, and returns one page of the result.
     pub fn ask(&self, query: &ListQuery) -> ListPage<'_> {
         let is_match = |(id, listed): &(&ClusterId, &ListedCluster)| {
             let account_id = &listed.subject.account_id;
@@ -525,12 +537,12 @@ impl Listing {
         }
     }
 
-    /// Returns the listing as bytes: compressed JSON.
+    /// Returns the listing as compressed JSON, which [`Self::decode`] reads.
     pub fn encode(&self) -> Vec<u8> {
         pack(self)
     }
 
-    /// Parses the bytes of [`Self::encode`]; `None` for all other bytes, and for another version.
+    /// Parses the bytes of [`Self::encode`]; `None` for all other bytes, and for a listing of another version.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let listing: Self = unpack(bytes, BYTES_MAX).ok()?;
         (listing.version == VERSION).then_some(listing)

@@ -17,39 +17,41 @@ use super::keys::keys;
 use super::listing::Listing;
 use super::{counted, minute, more, number, shown};
 
-/// The data of a report page.
+/// All data that the report page of a scan shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Report<'a> {
     /// The names of the scanned files and folders, as the user gave them.
     pub inputs: &'a [String],
     /// The number of files that were read to their end.
     pub files: usize,
-    /// The number of records by outcome.
+    /// The number of records in the scanned files, by outcome, such as ignored or quarantined.
     pub record_counts: &'a RecordCounts,
-    /// All clusters of the store.
+    /// All clusters of the store, with their counts and samples.
     pub snapshot: &'a ClusterSnapshot,
-    /// The listing that has severity and status of the clusters. A cluster that it lacks is not on the page.
+    /// The listing from which severity and status of the clusters come. A cluster that is not in it is not on the page.
     pub listing: &'a Listing,
-    /// The number of events by cluster and hour.
+    /// The number of events of each cluster in each hour, for the chart.
     pub timeline: &'a Timeline,
-    /// The files that could not be read.
+    /// The files that could not be read to their end.
     pub failed: &'a [Unread],
-    /// The records that could not be read. Its length is limited, so `record_counts` may have more of them.
+    /// The records that could not be read. Their number is limited, so `record_counts` may count more of them.
     pub quarantined: &'a [Unread],
 }
 
-/// A file or a record that could not be read.
+/// A file, or a record in a file, that could not be read.
 #[derive(Debug, Clone)]
 pub struct Unread {
     /// The name of the file.
     pub file: String,
-    /// The position of the record in the file, from 1; `None` if the whole file could not be read.
+    /// The position of the unreadable record in the file, from 1; `None` if the file itself could not be read to its
+    /// end.
     pub record: Option<u64>,
-    /// The reason, as text for people.
+    /// The reason why it could not be read, as text for people.
     pub reason: String,
 }
 
-/// The maximum number of cards in a section: failing calls, or sensitive calls.
+/// The maximum number of cards in each section of the report: the section of failing calls, and that of sensitive
+/// calls.
 pub const CARDS_MAX: usize = 500;
 
 /// The maximum number of unreadable records in the table.
@@ -61,7 +63,7 @@ const INPUTS_MAX: usize = 3;
 const STYLE: &str = include_str!("style.css");
 
 impl Report<'_> {
-    /// Returns the page as one HTML document.
+    /// Returns the report as one HTML document that needs no other file.
     pub fn html(&self) -> String {
         let all = self.snapshot.clusters().into_iter();
         let described = all.filter_map(|cluster| {

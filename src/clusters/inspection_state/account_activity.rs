@@ -1,6 +1,6 @@
-//! The activity of an account: the hours in which it has failures, and whether its data has stopped.
+//! The activity of an account: the hours in which it has events, and whether its data has stopped.
 //!
-//! An account that has failures almost every hour and then has none is probably blind: its records no longer arrive.
+//! An account that has events almost every hour and then has none is probably blind: its records no longer arrive.
 //! Blind hours do not count as quiet for any cluster of the account.
 
 use std::collections::BTreeSet;
@@ -15,29 +15,31 @@ use crate::inspection_state::baseline::Baseline;
 use crate::inspection_state::hourly_activity::HourlyActivity;
 use crate::transition::Change;
 
-/// The minimum number of clusters with failures in the last day for which a silent account counts as blind.
+/// The minimum number of clusters with events in the last day for which a silent account counts as blind.
 ///
 /// One or two clusters may really be over.
 const CLUSTERS_LEAST: usize = 3;
 
-/// The failures of one account in the last day and week: the hours that had failures, the blind hours, and the
-/// escalation of the account as a whole.
+/// The events of one account in the last day and week: the hours that had events, the blind hours, and the escalation
+/// of the account as a whole.
+///
+/// An event is a failure or a sensitive call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountActivity {
     /// The number of hours so far in which the account was blind, see [`Self::is_blind`]. They do not count as quiet
     /// for any cluster of the account.
     pub blind_hours: i64,
-    /// The hours that had failures, each with up to [`CLUSTERS_LEAST`] of their clusters.
+    /// The hours that had events, each with up to [`CLUSTERS_LEAST`] of their clusters.
     #[serde(rename = "pulse")]
     hourly: HourlyActivity<Vec<ClusterId>>,
-    /// The number of failures of the account by hour.
+    /// The number of events of the account by hour.
     baseline: Baseline,
     /// The escalation of the account as a whole, if there is one.
     escalation: Option<Escalation>,
 }
 
 impl AccountActivity {
-    /// Creates the activity of an account. `window` is the first hour with failures, which is not added yet.
+    /// Creates the activity of an account. `window` is the first hour with events, which is not added yet.
     pub fn new(window: Window) -> Self {
         Self {
             blind_hours: 0,
@@ -47,24 +49,24 @@ impl AccountActivity {
         }
     }
 
-    /// Checks whether the account is blind: the hours added last have no failures, but at least 20 of the 24 hours
-    /// before had some, in at least three clusters.
+    /// Checks whether the account is blind: the hours added last have no events, but at least 20 of the 24 hours before
+    /// had some, in at least three clusters.
     ///
     /// The records of such an account probably no longer arrive.
     pub fn is_blind(&self) -> bool {
         self.hourly.is_silent()
     }
 
-    /// Returns the event time of the account's last failure.
+    /// Returns the time of the account's last event.
     pub fn last(&self) -> Timestamp {
         self.hourly.last
     }
 
-    /// Adds an hour with failures of the account. The hour is later than all hours added before; `occurrences` are all
-    /// failures in it, oldest first.
+    /// Adds an hour with events of the account. The hour is later than all hours added before; `occurrences` are all
+    /// events in it, oldest first.
     ///
-    /// Returns [`Change::DataAgain`] with the time of the first of these failures, if [`Change::NoData`] was returned
-    /// for the hours just before. Returns `None` in all other cases.
+    /// Returns [`Change::DataAgain`] with the time of the first of these events, if [`Change::NoData`] was returned for
+    /// the hours just before. Returns `None` in all other cases.
     pub fn add_hour(
         &mut self,
         window: Window,
@@ -81,7 +83,7 @@ impl AccountActivity {
         Some((first, Change::DataAgain { since }))
     }
 
-    /// Adds `hours` hours without failures of the account; `window` is the last of these hours.
+    /// Adds `hours` hours without events of the account; `window` is the last of these hours.
     ///
     /// Returns [`Change::NoData`] with the end of `window` once, when the account has been blind for three hours.
     /// Returns `None` in all other cases.
@@ -92,7 +94,7 @@ impl AccountActivity {
         is_alerted.then(|| (window.end(), Change::NoData { since }))
     }
 
-    /// Compares the number of failures of the account in the hour `window` with its last week. `count` is this number.
+    /// Compares the account's number of events in the hour `window` with its last week. `count` is this number.
     ///
     /// Returns [`Change::Escalating`] if an escalation of the account begins, [`Change::Calmed`] if it ends, and
     /// otherwise `None`.

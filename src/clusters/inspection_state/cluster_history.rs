@@ -1,4 +1,4 @@
-//! The history of a cluster over all its episodes: when it began, recovered and came back, its callers, and how often
+//! The history of a cluster over all its episodes: when it began, recovered and regressed, its callers, and how often
 //! it fails.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,7 +21,7 @@ use crate::transition::Change;
 
 /// The multiple of the longest pause after which a cluster that has pauses counts as recovered, in halves: 1.5 times.
 ///
-/// Without this rule a job that fails every night could recover and come back every night.
+/// Without this rule a job that fails every night could recover and begin a new episode every night.
 const USUAL_PAUSE_HALVES: i64 = 3;
 
 /// The maximum of a quiet period that follows from a pause, in seconds.

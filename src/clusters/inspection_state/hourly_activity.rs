@@ -1,30 +1,30 @@
-//! Detects silence: hours without data from a source that has data almost every hour.
+//! Detects that a source of data, an account or a log group, is silent: it has data almost every hour, and now none.
 //!
-//! A silence is alerted once after some hours, and once when it ends.
+//! An alert is due once after three silent hours, and once when data arrive again.
 
 use std::collections::VecDeque;
 
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
-/// A source is steady if it had data in at least this many of this many hours.
+/// A source is steady if it had data in at least this number of hours (first) of this number of hours (second).
 const STEADY: (usize, i64) = (20, 24);
 
-/// A silence is alerted after this many hours.
+/// The number of hours without data after which an alert is due.
 const ALERT_HOURS: i64 = 3;
 
 /// The hours of the last day in which a source had data, and the number of hours since then without data.
 ///
-/// A source is an account, whose data are failures, or a log group, whose data are log events. `T` is a value that the
-/// caller stores with each hour.
+/// A source is an account, whose data are events of its clusters, or a log group, whose data are log events. `T` is a
+/// value that the caller stores with each hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HourlyActivity<T> {
-    /// The time of the last data of the source: of the last failure of an account, or the end of the last hour in which
-    /// a log group had log events.
+    /// The time of the last data of the source: of the last event of an account, or the end of the last hour in which a
+    /// log group had log events.
     pub last: Timestamp,
     /// The hours of the last day with data, oldest first.
     hours: VecDeque<(Window, T)>,
-    /// The length of the current silence in hours; `None` if there is data, or its absence is usual.
+    /// The number of hours without data while the source is silent; `None` if it has data, or seldom has any.
     silent_hours: Option<i64>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Hours are added in order, each once, with all its events. The same hours give the same state and the same
 //! transitions, however they are divided among inspections. Events that arrive after their hour was added amend the
-//! state; they bring back only clusters that had recovered before these events.
+//! state; they begin a new episode only of clusters that had recovered before these events.
 
 mod account_activity;
 mod active_campaigns;
@@ -232,8 +232,8 @@ impl InspectionState {
                 let Some(history) = self.histories.get(&cluster) else {
                     continue;
                 };
-                // The limit of a later hour depends on this hour, which may still get events. For a cluster that
-                // comes back, the alert about that has to be first.
+                // The limit of a later hour depends on this hour, which may still get events. For a recovered cluster,
+                // the alert about the new episode has to be first.
                 if *window == self.next && history.is_open() {
                     let change = history.preview(*window, occurrences.len() as u64);
                     transitions.extend(

@@ -58,43 +58,48 @@ const DECISIONS: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// The data of a cluster page.
+/// All data that the page of one cluster shows.
 #[derive(Debug)]
 pub struct ClusterPage<'a> {
-    /// The settings that all pages share.
+    /// The settings that all pages of the widget share.
     pub frame: Frame<'a>,
-    /// The cluster, with the facets and samples of the events in `hours`.
+    /// The cluster. Its counts, times and facets are of the events in `hours` only, and its samples of all stored
+    /// events.
     pub cluster: &'a Cluster,
-    /// The row of the cluster in the listing, which covers all of its events.
+    /// The row of the cluster in the listing. It counts all events of the cluster.
     pub listed: &'a ListedCluster,
-    /// The time of the first event; if `None`, the time in `listed` is shown.
+    /// The time of the cluster's first event; if `None`, the time in `listed` is shown.
     pub first_seen: Option<Timestamp>,
-    /// The hours whose events were read, oldest first.
+    /// The hours whose events are counted in `cluster`, oldest first; empty if no events of the cluster are stored.
     pub hours: &'a [Window],
-    /// The triage of the cluster, if there is one.
+    /// The triage of the cluster, with the reason of its end; `None` if there is no triage.
     pub triage_status: Option<TriageStatus<'a>>,
-    /// The number of changes of the triage so far. A decision contains it, so that it cannot replace a newer triage.
+    /// The number of changes of the cluster's triage so far. The buttons for decisions send it, so that a decision
+    /// cannot replace a newer triage.
     pub version: i64,
     /// The periods in which the cluster failed, oldest first.
     pub faults: &'a [Fault],
     /// The journal of the cluster, oldest entry first.
     pub entries: &'a [JournalEntry],
-    /// The access keys of its events: long-term keys first, and then the most frequent first.
+    /// Reports about the access keys in `cluster`: long-term keys first, and of each kind the key with the most events
+    /// first.
     pub keys: &'a [KeyReport],
-    /// Other clusters of the same callers, at about the same time.
+    /// The other clusters in which the same callers failed at about the same time.
     pub related: &'a [Related],
-    /// The alerts about the cluster with their outcomes, oldest first.
+    /// The alerts about the cluster, each with the answer of its sink or the reason why it was not sent; oldest first.
     pub sent: &'a [MessageLogEntry],
-    /// The builder of links to the consoles.
+    /// Builds the links to CloudTrail, CloudWatch and Guance.
     pub links: &'a Links,
-    /// The durations that can be chosen for muting, such as `1d`; empty if decisions are turned off.
+    /// The durations for which the page offers to mute the cluster, such as `1d`. If empty, the page has no buttons for
+    /// decisions.
     pub mutes: &'a [&'static str],
-    /// The result of the decision that led to this page, as a sentence.
+    /// A sentence about the result of the decision that a person has just made on the page; `None` if there was no
+    /// decision.
     pub notice: Option<&'a str>,
 }
 
 impl ClusterPage<'_> {
-    /// Returns the page as HTML.
+    /// Returns the page of the cluster as HTML.
     pub fn html(&self) -> String {
         let identity = &self.cluster.facts.identity;
         let (assessment, status) = (self.listed.assessment(), self.listed.status());
@@ -131,7 +136,7 @@ impl ClusterPage<'_> {
         self.frame.page(&content)
     }
 
-    /// Returns a page that shows the cluster as JSON text, to be copied.
+    /// Returns an HTML page that shows `json`, the JSON text of a cluster, to be copied.
     pub fn export(frame: Frame<'_>, json: &str) -> String {
         frame.page(&html! {
             h2 { "JSON" }

@@ -18,24 +18,25 @@ use crate::{counted, minute, number, shown};
 /// The maximum length of the error message in a row, in characters.
 const MESSAGE_CHARS_MAX: usize = 140;
 
-/// The data of a list page.
+/// All data that the page with the list of clusters shows.
 #[derive(Debug)]
 pub struct List<'a> {
-    /// The settings that all pages share.
+    /// The settings that all pages of the widget share.
     pub frame: Frame<'a>,
-    /// The query, which the form and the column heads show.
+    /// The query that found the clusters. The search form shows its filters, and the column heads show its order.
     pub question: &'a ListQuery,
-    /// The result of the query.
+    /// The clusters that the query found: one page of them, with the number of all.
     pub page: ListPage<'a>,
-    /// All accounts that the form offers.
+    /// The ids of the accounts that the search form offers as a filter.
     pub accounts: BTreeSet<&'a str>,
-    /// The facts about the clusters of the page, for their messages; clusters may be absent.
+    /// The identity and the template of the clusters in `page`, by id, for the error messages in the list. Clusters may
+    /// be missing.
     pub facts: BTreeMap<ClusterId, &'a ClusterFacts>,
-    /// The triages of the clusters of the page.
+    /// The triages of the clusters in `page`, by cluster id.
     pub triages: BTreeMap<ClusterId, TriageStatus<'a>>,
-    /// The time up to which events are included.
+    /// The moment of event time up to which the list includes events.
     pub as_of: Timestamp,
-    /// Sentences about data that is missing on the page.
+    /// Sentences about events that are missing in the list, because they could not be read or are not inspected yet.
     pub missing: Vec<String>,
 }
 

@@ -23,14 +23,15 @@ const STYLE: &str = include_str!("dashboard.css");
 /// The documentation of the widget in Markdown, which CloudWatch shows to people who add it to a dashboard.
 pub const DESCRIPTION: &str = include_str!("describe.md");
 
-/// The settings that all pages share.
+/// The settings that all pages of the dashboard widget share.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
-    /// The function that a click calls: its ARN, or a fixed name where no function of AWS answers.
+    /// The ARN of the function that CloudWatch calls when a person clicks on the page; a fixed ARN if a local server
+    /// answers the clicks.
     pub endpoint: &'a str,
-    /// Whether the dashboard has the dark theme.
+    /// Whether the page has light text on a dark ground, for a dashboard with the dark theme.
     pub is_dark: bool,
-    /// The names of accounts, by account id.
+    /// The names that the pages show for accounts, by account id. An account may have no name.
     pub account_names: &'a BTreeMap<String, String>,
 }
 
@@ -56,7 +57,7 @@ impl Frame<'_> {
         page.into_string()
     }
 
-    /// Returns a page with only one sentence, such as an error.
+    /// Returns an HTML page that contains only one sentence, such as an error message.
     pub fn sentence(&self, sentence: &str) -> String {
         self.page(&html! { p.said { (shown(sentence)) } })
     }
