@@ -72,7 +72,7 @@ pub struct JournalEntry {
     pub at: Timestamp,
     /// The number of the cluster's episode, from 1.
     pub episode: i64,
-    /// What happened or was decided.
+    /// What happened to the cluster, or was decided about it.
     pub what: JournalEvent,
     /// The author: a person's name, or [`OWN_ACTOR`] where no person acted.
     ///
@@ -130,7 +130,7 @@ impl JournalEvent {
         }
     }
 
-    /// Returns the kind whose [`Self::name`] this is; `None` for any other text.
+    /// Returns the kind that has the name `name`, see [`Self::name`]; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|what| what.name() == name)
     }

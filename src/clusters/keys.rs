@@ -77,7 +77,7 @@ pub struct KeyUsage {
 pub enum Owner {
     /// [`KeySettings::account_id`] or one of [`KeySettings::member_accounts`].
     Own,
-    /// Another account.
+    /// An account that is not in the settings.
     Foreign,
     /// Not known: the ids of keys from before 2019 do not contain the account.
     Unknown,
@@ -91,7 +91,7 @@ pub enum KeyAnomaly {
     Canary,
     /// The key was dormant and is used again.
     Awakened {
-        /// The days between the last use before and the new use.
+        /// The number of days between the last use before the key was dormant and the new use.
         days: i64,
     },
     /// The key belongs to another account.
@@ -270,7 +270,7 @@ impl KeySettings {
 }
 
 impl IamAnswer {
-    /// Returns the answer as JSON text, which [`Self::decode`] reads.
+    /// Returns the answer of IAM as JSON text, which [`Self::decode`] reads.
     pub fn encode(&self) -> String {
         match self {
             Self::Used {

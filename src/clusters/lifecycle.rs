@@ -44,7 +44,7 @@ pub enum LifecycleEvent {
     Reopened,
 }
 
-/// A change of state, as [`step`] returns it.
+/// A change of a cluster's state, as [`step`] returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// The first event of the cluster: episode 1 begins.
@@ -89,7 +89,7 @@ impl State {
         Status::of(Some(self), false).name()
     }
 
-    /// Returns the state whose [`Self::name`] this is; `None` for any other text.
+    /// Returns the state that has the name `name`, see [`Self::name`]; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }

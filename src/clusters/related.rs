@@ -9,8 +9,8 @@ use crate::circumstance::shown_code;
 use crate::facet::FacetKind;
 use crate::fingerprint::{ClusterId, ClusterSubject};
 
-/// The maximum time between two failures of one caller in different clusters with which the clusters count as related,
-/// in seconds.
+/// Two failures of one caller in different clusters count as related if at most this number of seconds lies between
+/// them.
 pub const TOGETHER_SECONDS: i64 = 30 * 60;
 
 /// A cluster that is related to a given cluster: the same callers failed in both at about the same time.

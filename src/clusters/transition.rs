@@ -115,11 +115,10 @@ impl Change {
 }
 
 impl Transition {
-    /// Sorts transitions by time. At the same time ends come first, then [`Change::DataAgain`], then
-    /// [`Change::Campaign`], then all others.
+    /// Sorts transitions by time. At the same time, recoveries and the ends of escalations and campaigns come first,
+    /// then [`Change::DataAgain`], then [`Change::Campaign`], then all others.
     ///
-    /// So an alert about a campaign precedes the transitions that it covers. Ends are recoveries, and ends of
-    /// escalations and campaigns.
+    /// So an alert about a campaign precedes the transitions that it covers.
     pub fn sort(transitions: &mut [Self]) {
         transitions.sort_by(|one, other| one.order().cmp(&other.order()));
     }

@@ -107,7 +107,7 @@ pub struct Observation {
 /// The reason why a triage has ended, where no person withdrew it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
-    /// The moment of its end has passed.
+    /// The moment until which alerts were held back has passed.
     Time,
     /// The cluster recovered after it was acknowledged.
     Recovered,
@@ -126,7 +126,7 @@ pub enum EndReason {
 pub struct TriageStatus<'a> {
     /// The person's decision about the cluster.
     pub triage: &'a Triage,
-    /// Why the triage has ended; `None` while it holds.
+    /// The reason why the triage has ended; `None` while it holds.
     pub ended: Option<EndReason>,
 }
 
@@ -295,7 +295,7 @@ impl Decision {
         }
     }
 
-    /// Returns the condition that ends the decision; `None` for decisions that have none, such as [`Self::Expected`].
+    /// Returns the moment or condition that ends a muting or an archive; `None` for all other decisions.
     pub fn until(self) -> Option<Until> {
         match self {
             Self::Muted { until } => Some(Until::Moment(until)),

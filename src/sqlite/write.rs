@@ -137,7 +137,7 @@ impl<'a> BatchWriter<'a> {
     /// Writes the samples of all batches. Returns the cutoffs of the written clusters that now have the maximum number
     /// of samples.
     ///
-    /// An event whose rank is above the cutoff of its cluster needs no sample.
+    /// The cutoff of a cluster is the highest rank of its samples; an event with a higher rank needs no sample.
     pub fn finish(mut self) -> Result<SampleCutoffs, StoreError> {
         let mut cutoffs = SampleCutoffs::new();
         for (row, (cluster, samples)) in std::mem::take(&mut self.samples) {

@@ -137,8 +137,8 @@ pub fn card(described: &DescribedCluster) -> Markup {
     }
 }
 
-/// Returns facts about the failure as rows of an HTML description list: the layer that denied the call, the cause and
-/// the message.
+/// Returns facts about the failure as rows of an HTML description list: the policy layer that denied the call, the
+/// cause and the message.
 pub fn why(cluster: &Cluster) -> Markup {
     let facts = &cluster.facts;
     html! {

@@ -152,7 +152,7 @@ pub struct ListPage<'l> {
 }
 
 impl Show {
-    /// All filters by status.
+    /// All filters by status, in the order in which the search form offers them.
     pub const ALL: [Self; 4] = [Self::Open, Self::New, Self::Recovered, Self::All];
 
     /// Returns the name of the filter, such as `open`: the value of the parameter `status` in a request of the
@@ -174,7 +174,7 @@ impl Show {
 }
 
 impl Sort {
-    /// All orders of rows.
+    /// All orders that the rows of a result can have.
     pub const ALL: [Self; Self::VARIANTS.len()] =
         *Self::VARIANTS.first_chunk().expect("as many as there are");
 
@@ -251,7 +251,9 @@ impl ListedCluster {
         }
     }
 
-    /// Returns the status of the cluster after the last event in this row.
+    /// Returns the status of the cluster after all events and decisions that were added to its row.
+    ///
+    /// An escalation, and a recovery by the quiet period, are known only up to the last inspected hour.
     pub fn status(&self) -> Status {
         Status::of(self.state, self.is_escalating)
     }

@@ -41,12 +41,12 @@ pub struct Report<'a> {
 /// A file, or a record in a file, that could not be read.
 #[derive(Debug, Clone)]
 pub struct Unread {
-    /// The name of the file.
+    /// The name of the file that could not be read, or that contains the record.
     pub file: String,
     /// The position of the unreadable record in the file, from 1; `None` if the file itself could not be read to its
     /// end.
     pub record: Option<u64>,
-    /// The reason why it could not be read, as text for people.
+    /// The reason why the file or the record could not be read, as text for people.
     pub reason: String,
 }
 

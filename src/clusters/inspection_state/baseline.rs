@@ -13,7 +13,7 @@ use crate::transition::Change;
 /// The number of events in each of the last [`BASELINE_HOURS`] hours of a cluster or an account. The limit of an
 /// escalation is computed from it.
 ///
-/// Hours during an escalation are left out. All other hours are numbered from 0.
+/// Hours during an escalation are left out. Only the other hours have a number, from 0, by which the counts are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
     /// The hour after the last one that was added.

@@ -30,7 +30,7 @@ const USUAL_PAUSE_SECONDS_MAX: i64 = 14 * 86_400;
 /// The maximum number of callers of a cluster that are stored. Later callers cause no alert.
 const CALLERS_MAX: usize = 1000;
 
-/// The number of hours before the last event for which a cluster's number of events in each hour is stored: one week.
+/// The number of hours, up to the last event, for which the events of a cluster are counted by hour: one week.
 pub const HOURS_MAX: i64 = 7 * 24;
 
 /// The history of one cluster over all its episodes: state, times, number of events, callers and escalation.
@@ -85,8 +85,9 @@ pub struct ClusterHistory {
 pub type Occurrences<'a> = &'a [&'a Occurrence];
 
 impl ClusterHistory {
-    /// Creates the history of the cluster of `occurrence`, its first event. The event counts only when
-    /// [`Self::add_hour`] adds it.
+    /// Creates the history of the cluster to which `occurrence` belongs, the first event of the cluster.
+    ///
+    /// The event is not counted yet: it must be passed to [`Self::add_hour`] too.
     pub fn new(occurrence: &Occurrence) -> Self {
         Self {
             subject: Arc::clone(&occurrence.subject),

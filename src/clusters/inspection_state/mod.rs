@@ -92,10 +92,10 @@ impl InspectionState {
         }
     }
 
-    /// Sets the first hour whose transitions cause alerts.
+    /// Sets the first hour whose transitions cause alerts. Without this call it is the first hour of the state.
     ///
-    /// It is later than the first hour of a state that is rebuilt: the transitions of the hours between were alerted
-    /// before, or are too old to matter.
+    /// When a state is rebuilt, the transitions of the hours before `first` were alerted already, or are too old to
+    /// matter.
     #[must_use]
     pub fn alerting_from(self, first: Window) -> Self {
         Self {
@@ -144,7 +144,7 @@ impl InspectionState {
     }
 
     /// Adds the hours from [`Self::next`] to the hour before `until`, all without events, and returns their
-    /// transitions.
+    /// transitions, such as recoveries.
     pub fn pass(&mut self, until: Window) -> Vec<Transition> {
         let mut transitions = Vec::new();
         let still = self.next.plus(STILL_HOURS);

@@ -53,7 +53,7 @@ const COLUMNS: [(Option<Sort>, &str, &str); 8] = [
 ];
 
 impl List<'_> {
-    /// Returns the page as HTML.
+    /// Returns the page with the list of clusters as HTML.
     pub fn html(&self) -> String {
         let content = html! {
             (self.form())
