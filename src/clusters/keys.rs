@@ -94,7 +94,7 @@ pub enum KeyAnomaly {
         /// The number of days between the last use before the key was dormant and the new use.
         days: i64,
     },
-    /// The key belongs to another account.
+    /// The id of the key contains an account that is not in the settings.
     Foreign,
     /// IAM had the key at an earlier lookup and does not have it now.
     Deleted,

@@ -19,7 +19,7 @@ use crate::fingerprint::ClusterId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// First seen less than a day ago ([`NEW_SECONDS`]).
+    /// The cluster was first seen less than a day ago ([`NEW_SECONDS`]).
     New,
     /// The cluster failed again after it had recovered, less than a day ago.
     Regressed,
@@ -106,7 +106,7 @@ impl State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Status {
-    /// The cluster is open and fails more often than its own past lets expect, see [`escalation`](crate::escalation).
+    /// The cluster is open and fails much more often than in its last week, see [`escalation`](crate::escalation).
     Escalating,
     /// As [`State::Regressed`].
     Regressed,

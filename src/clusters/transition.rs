@@ -52,7 +52,8 @@ pub enum Change {
         /// The time since the event before, in seconds.
         quiet_seconds: i64,
     },
-    /// The events in an hour passed the limit that follows from the past, see [`escalation`](crate::escalation).
+    /// The number of events in an hour passed the limit that follows from the last week, see
+    /// [`escalation`](crate::escalation).
     ///
     /// The subject is one cluster. It is the account as a whole where none of its clusters escalates.
     Escalating {

@@ -16,9 +16,9 @@ use crate::transition::Change;
 /// Hours during an escalation are left out. Only the other hours have a number, from 0, by which the counts are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// The hour after the last one that was added.
+    /// The hour after the hour that was added last.
     next: Window,
-    /// The number of hours so far.
+    /// The number of hours outside an escalation so far.
     #[serde(rename = "taken")]
     length: u64,
     /// The hours with events among the last [`BASELINE_HOURS`]: the number of the hour, and its count.
@@ -70,7 +70,7 @@ impl Baseline {
         change
     }
 
-    /// Returns the number of the oldest hour that counts.
+    /// Returns the number of the oldest hour that belongs to the last [`BASELINE_HOURS`].
     fn first(&self) -> u64 {
         self.length.saturating_sub(BASELINE_HOURS as u64)
     }
@@ -82,7 +82,7 @@ impl Baseline {
         }
     }
 
-    /// Returns the counts of all hours that count, oldest first, with zeros.
+    /// Returns the counts of the last [`BASELINE_HOURS`] hours, oldest first; 0 for hours without events.
     fn dense(&self) -> Vec<u64> {
         let first = self.first();
         let mut counts = vec![0; (self.length - first) as usize];

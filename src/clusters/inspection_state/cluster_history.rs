@@ -67,7 +67,7 @@ pub struct ClusterHistory {
     pub escalation: Option<Escalation>,
     /// The hours of the last [`HOURS_MAX`] that had events, oldest first, each with its number of events.
     hours: VecDeque<(Window, u64)>,
-    /// The time without events after which the cluster recovers.
+    /// The quiet period of the cluster in seconds: the time without events after which it recovers.
     quiet_seconds: i64,
     /// The account's number of blind hours at the last event.
     blind_hours: i64,
