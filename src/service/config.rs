@@ -25,29 +25,31 @@ use records::principal::is_account_id;
 /// The settings of the ingest function, which receives the events of subscriptions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestSettings {
-    /// The name of the DynamoDB table.
+    /// The name of the DynamoDB table that has the stack's events, clusters and outbox.
     pub table_name: String,
-    /// The name of the S3 bucket.
+    /// The name of the S3 bucket that has the stack's settings file, rules file, quarantine and inspection state.
     pub bucket_name: String,
-    /// Which records are left out before any rule is tried: errors of the stack's own roles, and second records of calls
-    /// between accounts.
+    /// The records that are left out before any rule is tried.
+    ///
+    /// These are errors of the stack's own roles, and second records of a call from one account into another.
     pub exclusions: Exclusions,
-    /// The number of days that the ids of events are stored, 8 to 365. An event that comes again later counts again.
+    /// The number of days for which the store keeps the id of an event, 8 to 365. A record of the same event that
+    /// arrives later is counted as a new event.
     pub retention_days: u16,
     /// The learning period: for this many hours after the stack's first event no alerts are sent.
     pub learn_hours: u16,
     /// The key of the rules file in the bucket; `None` if there are no rules.
     pub rules_object: Option<String>,
-    /// Names of accounts that are shown to people, by account id.
+    /// The names under which alerts and pages show AWS accounts, by account id.
     pub account_names: BTreeMap<String, String>,
     /// The sinks that get alerts; empty if no alerts are sent.
     pub sinks: BTreeSet<SinkName>,
-    /// Ids of canary access keys, which must never be used. They come only from the settings file, so they are empty
-    /// after [`IngestSettings::parse`].
+    /// Ids of canary access keys, which must never be used. Empty after [`IngestSettings::parse`], because they are
+    /// only in the settings file; [`IngestSettings::with`] adds them.
     pub canaries: BTreeSet<String>,
-    /// Which metrics are written to the log.
+    /// Which metrics the function writes to its log.
     pub metrics: Metrics,
-    /// How much is logged.
+    /// How much the function writes to its log.
     pub log_level: LogLevel,
 }
 
@@ -64,11 +66,12 @@ pub enum SinkName {
     EventBridge,
 }
 
-/// How much is logged. No level logs payloads or credentials.
+/// How much a function writes to its log. Each level includes the messages of the levels above it. No level logs
+/// payloads or credentials.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum LogLevel {
-    /// Failures.
+    /// Only failures.
     Error,
     /// Also conditions that a person may have to check.
     Warn,
@@ -103,7 +106,7 @@ const LEARN_HOURS: (u16, u16, u16) = (0, 720, 24);
 const SHOWN_CHARS_MAX: usize = 64;
 
 impl IngestSettings {
-    /// Parses settings, given as pairs of name and value. Settings of other functions are ignored.
+    /// Parses the settings of the ingest function, given as pairs of name and value. Other settings are ignored.
     ///
     /// # Errors
     /// All settings that are missing or not valid, in the order of docs/parameters.md.
@@ -136,7 +139,10 @@ impl IngestSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns these settings with the lists of the settings file added.
+    /// Returns a copy of these settings, with the account names, trail accounts, canary keys and own roles of the
+    /// settings file added.
+    ///
+    /// If both name an account, the name in the settings file is used.
     #[must_use]
     pub fn with(&self, lists: &Lists) -> Self {
         let mut settings = self.clone();
@@ -157,8 +163,10 @@ fn named(names: &BTreeMap<String, String>, lists: &Lists) -> BTreeMap<String, St
     all.map(|(id, name)| (id.clone(), name.clone())).collect()
 }
 
-/// Returns which metrics are written, and ignores problems of the setting. So a function whose settings are wrong can
-/// still report that in a metric.
+/// Parses only the setting `METRICS` from pairs of name and value, and ignores its problems. Returns which metrics are
+/// written.
+///
+/// So a function whose settings are wrong can still report that in a metric.
 pub fn metrics(settings: impl IntoIterator<Item = (String, String)>) -> Metrics {
     let mut reading = SettingsReader {
         given: settings.into_iter().collect(),
@@ -176,7 +184,7 @@ impl SinkName {
         self.into()
     }
 
-    /// Returns the kind of sink with a stable name; `None` for any other text.
+    /// Parses the stable name of a kind of sink, such as `sns`; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|sink| sink.name() == name)
     }

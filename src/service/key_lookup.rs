@@ -21,22 +21,22 @@ const CALL_MILLIS: i64 = 1000;
 /// How long IAM is not asked again about a key after a call failed, in seconds.
 const AGAIN_SECONDS: i64 = 60;
 
-/// An access key as events show it.
+/// An access key, with the facts about its use in one event.
 #[derive(Debug, Clone, Copy)]
 pub struct SeenKey<'a> {
     /// The id of the access key.
     pub key: &'a str,
     /// When the key was used, in event time; `None` if the event has no time.
     pub at: Option<Timestamp>,
-    /// The account of the caller who used the key.
+    /// The account of the caller who used the key; `None` if it is not known.
     pub caller_account: Option<&'a str>,
-    /// The name of the role session that used the key.
+    /// The name of the role session that used the key; `None` if it is not known.
     pub session: Option<&'a str>,
-    /// The cluster in which the key was seen, and the account of that cluster.
+    /// The cluster of the event, and the account of that cluster; `None` for a key without a cluster.
     pub cluster: Option<(ClusterId, &'a str)>,
 }
 
-/// The key lookups of one run, with their limits on calls and waiting time.
+/// Looks up access keys in IAM, for one run. It limits how often IAM is called, and how long lookups wait.
 #[derive(Debug)]
 pub struct KeyLookup<'a, L, K, C> {
     store: &'a L,
@@ -59,8 +59,8 @@ pub struct KeyLookup<'a, L, K, C> {
 pub struct KeyStatus {
     /// The stored answers of IAM about the key.
     pub key_usage: KeyUsage,
-    /// Whether a needed answer is missing: IAM did not answer, could not be asked in time, or is being asked by another
-    /// run.
+    /// Whether an answer about the key is missing: IAM did not answer, could not be asked in time, or is being asked by
+    /// another run.
     pub is_missing: bool,
 }
 
@@ -93,12 +93,12 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
         }
     }
 
-    /// Returns the number of calls to IAM so far.
+    /// Returns the number of calls to IAM that this run has made so far.
     pub fn calls(&self) -> u64 {
         self.calls.get()
     }
 
-    /// Returns the facts about a key that an alert shows. Asks IAM first, if that is due.
+    /// Returns the facts about a key that an alert shows. Asks IAM first, if the stored answer is missing or too old.
     ///
     /// # Errors
     /// [`StoreError`] if the store does not answer. A failure of IAM is no error; the report marks the answer as
@@ -116,8 +116,9 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
         })
     }
 
-    /// Returns the answers of IAM about a key. Asks IAM first, if that is due. `None` for a key that IAM is never asked
-    /// about, such as a temporary key or a key of a foreign account.
+    /// Returns the answers of IAM about a key. Asks IAM first, if the stored answer is missing or too old.
+    ///
+    /// `None` for a key that IAM is never asked about, such as a temporary key or a key of a foreign account.
     ///
     /// Enqueues an alert, once, if the key is a canary that was used, or a dormant key that is in use again.
     ///

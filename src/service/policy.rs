@@ -18,32 +18,34 @@ use crate::rulefile::FileReader;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policies(Vec<Policy>);
 
-/// One policy of a rules file.
+/// One policy of a rules file: which alerts to which sinks it is for, and which of them it holds back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The name of the sink that the policy is for; `None` for all sinks.
     pub sink: Option<String>,
-    /// Whether alerts are sent at all. `false` holds back every alert that matches.
+    /// Whether alerts that match are sent at all. `false` holds back all of them.
     pub is_enabled: bool,
-    /// The lowest severity that is sent. Less severe alerts are held back. `None` sends alerts of every severity.
+    /// The lowest severity of alerts that are sent. Less severe alerts are held back. `None` sends alerts of every
+    /// severity.
     pub min_severity: Option<Severity>,
-    /// How long further alerts of the same cluster are held back after an alert, in seconds; at most 90 days. `None`
-    /// holds nothing back.
+    /// The sending pause in seconds, at most 90 days: after an alert was sent, further alerts of the same cluster are
+    /// held back for this time. `None` holds nothing back.
     pub silence: Option<i64>,
-    /// The alerts that the policy is for.
+    /// The conditions that an alert must meet, so that the policy is for it.
     pub matching: Matching,
 }
 
-/// The conditions of a policy. An alert matches if it meets all of them; an empty list is always met.
+/// The conditions of a policy. An alert matches if it meets all of them; a condition with an empty list is always met.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matching {
-    /// Account ids of twelve digits, one of which the alert must be about.
+    /// Account ids of twelve digits. The alert must be about one of these accounts.
     pub accounts: Vec<String>,
-    /// Classes, one of which the alert's cluster must have.
+    /// Classes of clusters. The alert's cluster must have one of these classes.
     pub classes: Vec<Class>,
-    /// Services such as `s3`, one of which the alert's cluster must have.
+    /// AWS services such as `s3`. The alert's cluster must have one of these services.
     pub services: Vec<String>,
-    /// Patterns, one of which must match a caller of the alert's cluster. `*` matches any text, also the empty text.
+    /// Patterns of callers, one of which must match a caller of the alert's cluster. `*` matches any text, also the
+    /// empty text.
     pub principals: Vec<String>,
 }
 
@@ -52,10 +54,11 @@ pub struct Matching {
 pub enum PolicyOutcome {
     /// The alert is sent to the sink.
     Send {
-        /// How long further alerts of the same cluster are held back, in seconds; `None` for not at all.
+        /// The sending pause after this alert, in seconds: for this time, further alerts of the same cluster are held
+        /// back. `None` for no pause.
         silence: Option<i64>,
     },
-    /// The alert is held back. The next alert of the cluster shows how many were held back.
+    /// The alert is held back. The next alert of the cluster that is sent contains the number of alerts held back.
     HoldBack,
 }
 
@@ -88,7 +91,8 @@ impl Policies {
         &self.0
     }
 
-    /// Decides whether an alert is sent to a sink, by the first policy that matches.
+    /// Decides whether an alert is sent to a sink. The first policy that matches decides; without a matching policy the
+    /// alert is sent.
     pub fn judge(&self, sink: &str, message: &Message) -> PolicyOutcome {
         let Some(policy) = self.0.iter().find(|policy| policy.is_for(sink, message)) else {
             return PolicyOutcome::Send { silence: None };
@@ -103,7 +107,7 @@ impl Policies {
         PolicyOutcome::HoldBack
     }
 
-    /// Reads the policies of a rules file, and reports their problems to `reading`.
+    /// Parses the policies of a rules file, and adds their problems to `reading`.
     pub(crate) fn read(reading: &mut FileReader<'_>, texts: &[Spanned<PolicyText>]) -> Self {
         let policies = texts.iter().map(|text| policy(reading, text.get_ref()));
         Self(policies.collect())

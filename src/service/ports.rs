@@ -76,7 +76,7 @@ pub trait Store {
     }
 }
 
-/// The records of one input, grouped by event and ready to be committed.
+/// The events of one input with their clusters, ready to be committed to a store.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The name of the input as it is shown to people, such as the path of a file.
@@ -87,10 +87,10 @@ pub struct Batch {
     pub quarantined: Vec<Quarantined>,
 }
 
-/// A record that could not be read.
+/// An unreadable record of an input: its position and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {
-    /// The number of the record in its input, from 1.
+    /// The position of the record in its input, from 1.
     pub number: u64,
     /// Why the record could not be read.
     pub rejection: Rejection,
@@ -103,8 +103,9 @@ pub struct Committed {
     pub fresh: u64,
     /// The number of clusters of the batch that were not in the store before.
     pub new_clusters: u64,
-    /// Clusters of the batch that have enough samples now, each with the rank from which on the store drops samples.
-    /// A caller need not make a sample that the store would drop.
+    /// Clusters of the batch that have enough samples now, each with the highest rank of a sample that the store keeps.
+    ///
+    /// A caller need not make samples of a higher rank, because the store would drop them.
     pub cutoffs: sample::SampleCutoffs,
     /// The calls and write units that the commit cost.
     pub spent: StoreUsage,
@@ -200,10 +201,10 @@ pub trait Versions: Bucket {
     ) -> Result<Option<Vec<u8>>, BucketError>;
 }
 
-/// One entry in the history of an object.
+/// A version of an object in a bucket, or a removal of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObjectVersion {
-    /// The object was written. The text is the id of the version.
+    /// The object was written. The text is the id of this version.
     Put(String),
     /// The object was removed.
     Removed,
@@ -254,7 +255,7 @@ pub trait LogGroups {
     async fn subscribed(&self, group: &str, filter: &str) -> Result<Subscribed, LogGroupError>;
 }
 
-/// A query for the events of one log group.
+/// A query for the log events of one log group in a time range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogQuery {
     /// The name of the log group.
@@ -283,16 +284,17 @@ pub struct LogPage {
 pub struct LogEvent {
     /// The id that CloudWatch Logs gave to the event.
     pub id: String,
-    /// The name of the log stream that has the event.
+    /// The name of the log stream that contains the log event.
     #[serde(skip)]
     pub stream: String,
     /// When the event was logged, in milliseconds since 1970.
     pub timestamp: i64,
-    /// The text of the event.
+    /// The text of the log event: one CloudTrail record in JSON.
     pub message: String,
 }
 
-/// The answer of [`LogGroups::subscribed`].
+/// Whether a log group has a subscription filter with a name, and what it sends where: the answer of
+/// [`LogGroups::subscribed`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subscribed {
     /// The log group does not exist.
@@ -349,11 +351,11 @@ pub struct DeliveryPath<'w> {
     pub groups: &'w [String],
     /// The name of the subscription filter, the same in each log group.
     pub filter: &'w str,
-    /// The name of the function.
+    /// The name of the function that the filter sends log events to.
     pub function: &'w str,
 }
 
-/// The failed deliveries of one hour.
+/// The number of failed deliveries from a log group to the function in one hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failures {
     /// The hour in which deliveries failed.
@@ -414,8 +416,8 @@ pub trait Outbox {
     /// `false` if another run has reserved the request, or if the time for it has not come.
     async fn probe(&self, sink: &str, lease: &Lease) -> Result<bool, StoreError>;
 
-    /// Returns the silence and the triage that may hold back alerts of a cluster from a sink. A triage that cannot be
-    /// read holds nothing back.
+    /// Returns the sending pause and the triage that may hold back alerts of a cluster from a sink. A triage that
+    /// cannot be read holds nothing back.
     async fn sending_limits(
         &self,
         sink: &str,
@@ -471,11 +473,11 @@ pub trait TriageStore {
 pub struct VersionedTriage {
     /// The triage; `None` if it was removed, or if the cluster never had a triage.
     pub triage: Option<Triage>,
-    /// The number of changes so far; 0 if the cluster never had a triage.
+    /// The number of changes of this cluster's triage so far; 0 if the cluster never had a triage.
     pub version: i64,
 }
 
-/// Details of single clusters, for alerts and pages.
+/// The clusters of a store, read one by one for alerts and pages.
 ///
 /// Calls only read, so a crash has no effect. An implementor may cache clusters and events. But after
 /// [`Outbox::waiting`] has returned a row, the events that caused its alert must be visible.
@@ -504,7 +506,7 @@ pub trait ClusterReader {
     }
 }
 
-/// Returns an empty range of hours, to read [`ClusterDetails`] without events.
+/// Returns an empty range of hours. With it, [`ClusterReader::cluster_details`] reads a cluster without its events.
 pub fn no_hours() -> RangeInclusive<Window> {
     Timestamp::LAST.window()..=Timestamp::FIRST.window()
 }
@@ -512,19 +514,23 @@ pub fn no_hours() -> RangeInclusive<Window> {
 /// A cluster with its events in a range of hours, and facts about all its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterDetails {
-    /// The cluster. Its counts, times and facets cover only events in the range of hours.
+    /// The cluster. Its counts, times and facets cover only events in the range of hours that was read.
     pub cluster: Cluster,
-    /// The time of its first event ever; `None` if no event has a time.
+    /// The time of the cluster's first event, also outside the range of hours; `None` if no event of the cluster has a
+    /// time.
     pub first_seen: Option<Timestamp>,
-    /// The facts from which its severity is computed, of all its events. Empty if the store does not have them apart
-    /// from the events.
+    /// The facts about all events of the cluster that its severity is computed from, also outside the range of hours.
+    ///
+    /// Empty if the store does not store these facts. The severity is then computed from the events in
+    /// [`Self::cluster`].
     pub circumstances: Circumstances,
-    /// The number of events of its account in the range of hours, over all clusters.
+    /// The number of all events in the cluster's account in the range of hours, those of other clusters included.
     pub account_errors: u64,
 }
 
 impl ClusterDetails {
-    /// Builds the details of a cluster from a snapshot of a range of hours and two facts about all its events.
+    /// Builds the details of a cluster. `hours` is a snapshot of the range of hours; the last two arguments cover all
+    /// events of the cluster.
     ///
     /// `None` if the snapshot has no facts of the cluster. If it has facts but no events, the counts are 0.
     pub fn of(
@@ -616,8 +622,8 @@ pub trait TransitionWriter {
     /// events came late since the list was read.
     async fn forget_late(&self, late: &LateHour) -> Result<(), StoreError>;
 
-    /// Applies a transition to its cluster and enqueues `alert`, if there is one, for all sinks. `false` if there was
-    /// nothing to do.
+    /// Applies a transition to its cluster and enqueues `alert`, if there is one, for all sinks. `false` if the store
+    /// had both already.
     async fn settle(
         &self,
         transition: &Transition,
@@ -662,23 +668,24 @@ pub trait SentLog {
     }
 }
 
-/// The events of one hour or several hours in a store.
+/// Events of a store, of one hour or several hours, with the subjects of their clusters.
 #[derive(Debug, Clone, Default)]
 pub struct Hour {
     /// The events, in no order, each once.
     pub events: Vec<(EventId, Sighting)>,
-    /// The subjects of the clusters of these events. A cluster is missing if the store has lost its facts.
+    /// The subjects of the clusters of these events, by cluster id. A cluster is missing if the store has lost its
+    /// facts.
     pub subjects: BTreeMap<ClusterId, Arc<ClusterSubject>>,
-    /// One message for each part that could not be read. The events of such a part are missing.
+    /// One message for each part of the stored data that could not be read. The events of such a part are missing.
     pub damaged: Vec<String>,
 }
 
-/// An hour that got events late, when the inspection may have processed the hour already.
+/// An hour for which events arrived late, when the inspection may have processed the hour already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateHour {
-    /// The hour of event time.
+    /// The hour in which the late events happened, in event time.
     pub window: Window,
-    /// Identifies the last events that came late. The token changes when more late events come.
+    /// Identifies the latest arrival of late events. The token changes when more late events arrive for this hour.
     pub token: String,
 }
 
@@ -711,7 +718,9 @@ pub trait Clock {
     }
 }
 
-/// The stored answers of IAM about access keys. Calls only read.
+/// A store of IAM's answers about access keys: when each key was last used.
+///
+/// Calls read the stored answers and never ask IAM.
 pub trait KeyAnswers {
     /// Returns the stored answers about an access key. The default, with no answer, is returned for an unknown key and
     /// by a store that never asks IAM.
@@ -739,13 +748,13 @@ pub trait KeyUsageStore: KeyAnswers {
     ) -> Result<(), StoreError>;
 }
 
-/// IAM, the service that has the last use of each access key. Calls only read.
+/// IAM, the AWS service that reports when an access key was last used. Calls only read.
 pub trait KeyDirectory {
     /// Asks IAM when a long-term access key of an account was last used.
     async fn last_use(&self, key: &str, account_id: &str) -> Result<IamAnswer, DirectoryError>;
 }
 
-/// Why IAM gave no answer. An alert is sent without the answer.
+/// Why IAM gave no answer about an access key. An alert is sent without the answer.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// IAM gets too many requests. Ask again later.
@@ -775,13 +784,13 @@ pub trait Sink {
     fn forget_secret(&mut self) {}
 }
 
-/// The place where the secret of a sink is stored, such as Secrets Manager. Calls only read.
+/// The place where the secret of one sink is stored, such as Secrets Manager. Calls only read.
 pub trait SecretStore {
     /// Returns the secret, exactly as stored.
     async fn secret(&self) -> Result<Zeroizing<String>, SecretStoreError>;
 }
 
-/// Why a secret could not be read. No variant contains any part of the secret.
+/// Why the secret of a sink could not be read. No variant contains any part of the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretStoreError {
     /// The secret does not exist, has no text, or may not be read. A person must correct the settings.

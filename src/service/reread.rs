@@ -7,10 +7,10 @@ use records::time::Timestamp;
 
 use crate::ports::{Bucket, BucketError, Fetched};
 
-/// How long an object is used before it is read again, in seconds.
+/// The time after which an object of the bucket is read again, in seconds.
 pub const REREAD_SECONDS: i64 = 300;
 
-/// The state of an object that is read repeatedly: when it was last read, and which version is in use.
+/// The state of a bucket object that is read repeatedly: when it was last read, and which version is in use.
 #[derive(Debug)]
 pub struct Reread {
     key: String,
@@ -21,17 +21,20 @@ pub struct Reread {
     read_at: Option<Timestamp>,
 }
 
-/// The result of one read of an object.
+/// The result of one attempt to read a bucket object again: a new value, a problem, both or neither.
 #[derive(Debug)]
 pub struct RereadResult<T, E> {
-    /// The new value to use from now on. `None` if nothing changed, or if the new content is not valid.
+    /// The new value to use from now on. `None` if the value in use stays: nothing changed, or no valid value was
+    /// found.
     pub value: Option<T>,
-    /// What is wrong with the object. The value from before stays in use. `None` if nothing is wrong.
+    /// What is wrong with the newest version of the object; `None` if nothing is wrong. Without a new value, the value
+    /// in use stays.
     pub problem: Option<E>,
 }
 
 impl Reread {
-    /// Creates the state of an object that was never read. An object of more than `bytes_max` bytes is refused.
+    /// Creates the state of an object under `key` that was never read. An object of more than `bytes_max` bytes is
+    /// refused.
     pub fn new(key: String, bytes_max: usize) -> Self {
         Self {
             key,
@@ -53,7 +56,8 @@ impl Reread {
             .is_none_or(|at| !(0..REREAD_SECONDS).contains(&now.seconds_since(at)))
     }
 
-    /// Checks whether the object was ever read with success. `true` also if the object did not exist then.
+    /// Checks whether the object was read with success at least once. `true` also if the caller accepted that the
+    /// object did not exist.
     pub fn is_known(&self) -> bool {
         self.read_at.is_some()
     }
@@ -67,7 +71,7 @@ impl Reread {
         bucket.fetch_changed(&self.key, tag, self.bytes_max).await
     }
 
-    /// Stores the outcome of a fetch at `now`, and returns the value to use.
+    /// Notes the result of a fetch at `now`, and returns the new value or the problem.
     ///
     /// `fetched` is `Ok(None)` for an unchanged object, else the parsed value with the tag of its version. After an
     /// `Err`, the value from before stays in use, and the error becomes [`RereadResult::problem`].

@@ -2,7 +2,7 @@
 
 use toml::Spanned;
 
-/// A problem in a file, with its place. Displayed as `line:column: message`.
+/// A problem in a rules file or settings file, with its place. Displayed as `line:column: message`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{line}:{column}: {message}")]
 pub struct FileProblem {
@@ -10,18 +10,18 @@ pub struct FileProblem {
     pub line: usize,
     /// The column of the problem in characters, from 1.
     pub column: usize,
-    /// What is wrong, and mostly what would be correct.
+    /// What is wrong, and in most messages what would be correct.
     pub message: String,
 }
 
-/// A file that is being read, and the problems found so far.
+/// The text of a rules file or settings file that is being parsed, and the problems found so far.
 pub(crate) struct FileReader<'t> {
     pub(crate) text: &'t str,
     pub(crate) problems: Vec<FileProblem>,
 }
 
 impl FileProblem {
-    /// Creates a problem at a byte offset of the text.
+    /// Creates a problem at a byte offset of the text, from 0.
     pub(crate) fn at(text: &str, offset: usize, message: String) -> Self {
         let before = &text[..text.floor_char_boundary(offset)];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -33,13 +33,14 @@ impl FileProblem {
     }
 }
 
-/// Returns all problems of an object of the bucket in one line, each as `key:line:column: message`.
+/// Returns all problems of a file in the bucket in one line, each as `key:line:column: message`. `key` is the key of
+/// the file.
 pub(crate) fn listed(key: &str, problems: &[FileProblem]) -> String {
     let problems = problems.iter().map(|problem| format!("{key}:{problem}"));
     problems.collect::<Vec<_>>().join("; ")
 }
 
-/// Converts the bytes of a file to text.
+/// Converts the bytes of a rules file or settings file to text.
 ///
 /// # Errors
 /// One problem: the place of the first byte that is not UTF-8.
@@ -53,13 +54,15 @@ pub fn text_of(bytes: Vec<u8>) -> Result<String, Vec<FileProblem>> {
 }
 
 impl FileReader<'_> {
-    /// Adds a problem at the place of a value.
+    /// Adds a problem at the place of a value in the file.
     pub(crate) fn report<T>(&mut self, at: &Spanned<T>, message: String) {
         self.problems
             .push(FileProblem::at(self.text, at.span().start, message));
     }
 
-    /// Parses an optional name with `parse`. If `parse` returns `None`, adds the problem "… is not {what}".
+    /// Parses a name with `parse`. `None` without a name.
+    ///
+    /// If `parse` returns `None`, adds the problem "… is not {what}".
     pub(crate) fn named<T>(
         &mut self,
         text: &Option<Spanned<String>>,

@@ -36,12 +36,12 @@ pub struct Rules {
     policies: Policies,
 }
 
-/// One rule of a rules file.
+/// One rule of a rules file, without its conditions, which [`Rules`] has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// The name of the rule, unique in the file.
     pub name: String,
-    /// The line of the file in which the name of the rule begins, from 1.
+    /// The line of the rules file in which the name of the rule begins, from 1.
     pub line: usize,
     /// The end of the rule: it applies only to events before this time. `None` for a rule without end.
     pub until: Option<Timestamp>,
@@ -53,31 +53,34 @@ pub struct Rule {
     pub action: Action,
 }
 
-/// The effect of a rule. At least one field is set; `ignore` excludes all others.
+/// What a rule does with the events that match it. At least one field is set; `ignore` excludes all others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Action {
-    /// Whether events are left out of all clusters. They are still counted, as ignored.
+    /// Whether matching events are left out of all clusters. They are still counted, as ignored.
     pub ignore: bool,
-    /// The severity of the event's cluster, in place of the computed severity.
+    /// The severity of the cluster of a matching event, in place of the computed severity.
     pub severity: Option<Severity>,
-    /// The class of the event, in place of the class that its error code gives.
+    /// The class of a matching event, in place of the class that its error code gives.
     pub class: Option<Class>,
-    /// The cluster that the event is counted in, in place of its own cluster.
+    /// The cluster in which a matching event is counted, in place of its own cluster.
     pub merge_into: Option<ClusterId>,
-    /// Fields of the record whose values split clusters, each a path of keys such as `requestParameters.bucketName`.
+    /// Fields of the record, each a path of keys such as `requestParameters.bucketName`. Matching events with different
+    /// values in these fields go into different clusters.
     pub fingerprint: Vec<String>,
 }
 
-/// The result of the rules for one record. Numbers are indexes into [`Rules::all`].
+/// Which rules match one record. Both fields are indexes into [`Rules::all`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RuleOutcome {
-    /// The rule that is applied: the first one that matches and has not ended; `None` if there is no such rule.
+    /// The index of the rule that is applied to the record: the first rule that matches and has not ended. `None` if no
+    /// rule is applied.
     pub applies: Option<usize>,
-    /// The first matching rule that was skipped because it has ended; `None` if no rule was skipped.
+    /// The index of the first rule that matches the record but is not applied, because it has ended. `None` if no such
+    /// rule comes before the applied rule.
     pub ended: Option<usize>,
 }
 
-/// The decision about one record, after selection, exclusions and rules.
+/// The decision whether one record goes into a cluster, after selection, exclusions and rules.
 #[derive(Debug)]
 pub enum Fate<C> {
     /// The record is no failure and no sensitive call, or no call of an API. The text is the stable reason.
@@ -88,12 +91,12 @@ pub enum Fate<C> {
     Clustered(C),
 }
 
-/// The number of records that a rule matched.
+/// The numbers of records that one rule matched: before its end, and after it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hits {
-    /// Records that the rule was applied to.
+    /// The number of records that the rule was applied to.
     pub applied: u64,
-    /// Records that the rule matched but was not applied to, because it had ended.
+    /// The number of records that the rule matched but was not applied to, because it had ended.
     pub ended: u64,
 }
 
@@ -199,7 +202,7 @@ impl Rules {
         &self.rules
     }
 
-    /// Decides whether a record goes into a cluster, and into which.
+    /// Decides whether a record goes into a cluster, and into which. Also returns which rules match the record.
     ///
     /// `text` is the JSON text of the same record. `wrapper` has facts from outside the record, such as the account
     /// that the file name contains.
@@ -308,7 +311,8 @@ impl Rule {
 }
 
 impl Hits {
-    /// Counts the outcome of one record. `hits` has one entry for each rule, in the order of [`Rules::all`].
+    /// Adds one record to the counts of the rules in `outcome`. `hits` has one item for each rule, in the order of
+    /// [`Rules::all`].
     pub fn count(hits: &mut [Self], outcome: RuleOutcome) {
         if let Some(place) = outcome.applies {
             hits[place].applied += 1;
@@ -318,7 +322,7 @@ impl Hits {
         }
     }
 
-    /// Adds the hits of another input, counted with the same rules.
+    /// Adds the counts `others` of another input to `hits`. Both must be counted with the same rules.
     pub fn add(hits: &mut [Self], others: &[Self]) {
         for (sum, other) in hits.iter_mut().zip(others) {
             sum.applied += other.applied;

@@ -14,7 +14,7 @@ use crate::rulefile::{FileProblem, listed};
 /// The highest number of versions that are searched for a valid one.
 const VERSIONS_MAX: usize = 20;
 
-/// The loader of the settings file; it remembers which version of the file is in use.
+/// Loads the settings file from the bucket, and remembers which version of the file is in use.
 #[derive(Debug)]
 pub struct SettingsLoader(Reread);
 
@@ -54,8 +54,9 @@ impl Default for SettingsLoader {
 impl SettingsLoader {
     /// Reads the settings file, if five minutes have passed since the last read.
     ///
-    /// [`RereadResult::value`] has new lists if the file changed. [`RereadResult::problem`] is set if the file cannot be used and the
-    /// lists from before stay in use.
+    /// [`RereadResult::value`] has the lists of the file if it changed. [`RereadResult::problem`] is set if the newest
+    /// version cannot be used. Then the lists of an earlier version are used: those in use, or at the first read those
+    /// of the newest valid version.
     ///
     /// # Errors
     /// [`SettingsProblem`] if there are no lists to use: no file was read before, and no valid version is found.

@@ -19,7 +19,7 @@ use super::{LEARN_HOURS, LogLevel, SettingProblems, SettingsReader, SinkName, sh
 /// The settings of the deliver function, which sends alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliverSettings {
-    /// The name of the DynamoDB table.
+    /// The name of the DynamoDB table that has the outbox and the clusters.
     pub table_name: String,
     /// The name of the S3 bucket that has the settings file and the rules file.
     pub bucket_name: String,
@@ -33,20 +33,22 @@ pub struct DeliverSettings {
     pub topic_arn: Option<String>,
     /// The name or ARN of the event bus; `None` if EventBridge is not a sink of the stack.
     pub event_bus_name: Option<String>,
-    /// The language of alerts.
+    /// The language in which alert texts are written.
     pub language: Language,
-    /// The settings for access keys: dormant days, canary keys, and the accounts that IAM is asked in.
+    /// The settings for access keys: after how many days a key is dormant, the canary keys, and the accounts in whose
+    /// IAM keys are looked up.
     pub keys: KeySettings,
     /// The name of the role that is assumed in other accounts to ask IAM about their keys; `None` to ask only in the
     /// stack's account.
     pub account_role_name: Option<String>,
-    /// The AWS partition of all these accounts, such as `aws` or `aws-cn`.
+    /// The AWS partition of the stack's account and of the accounts in which the role is assumed, such as `aws` or
+    /// `aws-cn`.
     pub partition: String,
-    /// Names of accounts that are shown to people, by account id.
+    /// The names under which alerts show AWS accounts, by account id.
     pub account_names: BTreeMap<String, String>,
-    /// Which metrics are written to the log.
+    /// Which metrics the function writes to its log.
     pub metrics: Metrics,
-    /// How much is logged.
+    /// How much the function writes to its log.
     pub log_level: LogLevel,
 }
 
@@ -55,19 +57,21 @@ pub struct DeliverSettings {
 pub struct GuanceSettings {
     /// The API of Guance that alerts are sent to.
     pub route: Route,
-    /// The address of that API.
+    /// The address of the Guance API that alerts are sent to: scheme, host and optional port.
     pub endpoint: Endpoint,
-    /// Which hosts the function may connect to.
+    /// Which hosts may be the address of the Guance workspace, besides the sites of Guance and TrueWatch.
     pub allowed: AllowedHosts,
     /// The ARN of the secret with the token; `None` for a route that needs no token.
     pub secret_arn: Option<String>,
-    /// The id of the workspace, `wksp_…`, for links into the console; `None` for no such links.
+    /// The id of the Guance workspace, `wksp_…`, for links from alerts into its console. `None` writes no workspace
+    /// into the links.
     pub workspace_id: Option<String>,
-    /// The URL of the console, for links: the given one, else the console of the site. `None` for no such links.
+    /// The URL of the Guance console for links in alerts: the configured URL, else the console of the site. `None` for
+    /// alerts without these links.
     pub console_url: Option<String>,
-    /// Whether redacted samples are also sent as log entries.
+    /// Whether the samples of a cluster, its redacted example records, are also sent to Guance as log entries.
     pub sample_logs: bool,
-    /// A file of certificates that are trusted in addition to those of the system.
+    /// The path of a file with certificates that are trusted in addition to those of the system.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -75,7 +79,7 @@ pub struct GuanceSettings {
 const NAME_CHARS_MAX: usize = 256;
 
 impl DeliverSettings {
-    /// Parses settings, given as pairs of name and value. Settings of other functions are ignored.
+    /// Parses the settings of the deliver function, given as pairs of name and value. Other settings are ignored.
     ///
     /// # Errors
     /// All settings that are missing or not valid.
@@ -127,7 +131,9 @@ impl DeliverSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns these settings with the lists of the settings file added.
+    /// Returns a copy of these settings, with the account names and canary keys of the settings file added.
+    ///
+    /// With a role, the added accounts also become accounts in whose IAM keys are looked up.
     #[must_use]
     pub fn with(&self, lists: &Lists) -> Self {
         let (account_names, keys) = keys::with(
@@ -143,7 +149,7 @@ impl DeliverSettings {
         }
     }
 
-    /// Returns the sinks that get alerts.
+    /// Returns the kinds of sinks that are configured to get alerts.
     pub fn sinks(&self) -> Vec<SinkName> {
         let sinks = [
             (SinkName::Guance, self.guance.is_some()),
@@ -154,7 +160,7 @@ impl DeliverSettings {
         enabled.map(|(sink, _)| sink).collect()
     }
 
-    /// Returns the language and the links that alert texts are written with.
+    /// Returns the language of alert texts, and the addresses for links from alerts into the Guance console.
     pub fn texts(&self) -> Texts {
         let guance = self.guance.as_ref();
         let console = guance.and_then(|guance| guance.console_url.as_deref());

@@ -12,24 +12,27 @@ use super::{IngestSettings, SettingProblems, SettingsReader, keys};
 /// The settings of the inspect function, which runs every hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InspectSettings {
-    /// The settings for events that the inspection ingests itself.
+    /// The settings for events that the inspection ingests itself: those of failed invocations, and those that it reads
+    /// again from log groups.
     pub ingest: IngestSettings,
     /// The name of the ingest function, whose failed invocations are processed again.
     pub ingest_function: String,
-    /// The log groups in which lost events are searched; empty if none are known.
+    /// The names of the log groups in which lost events are searched; empty if none are known.
     pub log_groups: Vec<String>,
     /// The name of the subscription filter in each log group; may be empty only if there are no log groups.
     pub filter_name: String,
     /// The pattern of the subscription filters; empty if they send every record.
     pub filter_pattern: String,
-    /// Which summaries are sent.
+    /// Which summaries of an account's hours, days and weeks are sent to the sinks.
     pub summaries: Summaries,
-    /// The settings for access keys: dormant days, canary keys, and the accounts that IAM is asked in.
+    /// The settings for access keys: after how many days a key is dormant, the canary keys, and the accounts in whose
+    /// IAM keys are looked up.
     pub keys: KeySettings,
     /// The name of the role that is assumed in other accounts to ask IAM about their keys; `None` to ask only in the
     /// stack's account.
     pub account_role_name: Option<String>,
-    /// The AWS partition of all these accounts, such as `aws` or `aws-cn`.
+    /// The AWS partition of the stack's account and of the accounts in which the role is assumed, such as `aws` or
+    /// `aws-cn`.
     pub partition: String,
 }
 
@@ -37,7 +40,7 @@ pub struct InspectSettings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Summaries {
-    /// Only summaries in which several clusters are new, came back or escalated, or that have a campaign.
+    /// Only summaries in which at least two clusters are new, regressed or escalated, or that have a campaign.
     #[default]
     New,
     /// Also summaries with at least one error.
@@ -54,7 +57,7 @@ impl Summaries {
         self.into()
     }
 
-    /// Checks whether a summary is sent.
+    /// Checks whether this setting permits a summary to be sent to the sinks.
     pub fn includes(self, summary: &Summary) -> bool {
         match self {
             Self::New => summary.is_worth_alert(),
@@ -65,7 +68,7 @@ impl Summaries {
 }
 
 impl InspectSettings {
-    /// Parses settings, given as pairs of name and value. Settings of other functions are ignored.
+    /// Parses the settings of the inspect function, given as pairs of name and value. Other settings are ignored.
     ///
     /// # Errors
     /// All settings that are missing or not valid.
@@ -113,7 +116,8 @@ impl InspectSettings {
         }
     }
 
-    /// Returns these settings with the lists of the settings file added.
+    /// Returns a copy of these settings, with the account names, trail accounts, canary keys and own roles of the
+    /// settings file added.
     #[must_use]
     pub fn with(&self, lists: &Lists) -> Self {
         let role_name = self.account_role_name.as_deref();

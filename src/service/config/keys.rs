@@ -27,7 +27,9 @@ fn members(
     role_name.map_or_else(BTreeSet::new, |_| others.cloned().collect())
 }
 
-/// Returns names of accounts and settings for keys, with the lists of the settings file added.
+/// Returns `account_names` and `keys`, with the account names and canary keys of the settings file added.
+///
+/// If there is a role, IAM is asked in all accounts with a name, also in the added ones.
 pub(super) fn with(
     lists: &Lists,
     account_names: &BTreeMap<String, String>,
@@ -42,7 +44,8 @@ pub(super) fn with(
 }
 
 impl SettingsReader {
-    /// Parses the settings for access keys. With a role, IAM is also asked in the other accounts that have a name.
+    /// Parses the settings for access keys. If there is a role, IAM is also asked in the other accounts in
+    /// `account_names`.
     pub(super) fn keys(
         &mut self,
         account_names: &BTreeMap<String, String>,
@@ -66,8 +69,8 @@ impl SettingsReader {
         given
     }
 
-    /// Parses the partition. It is a setting of its own, because this program does not know the partition of every
-    /// region.
+    /// Parses the AWS partition from a setting; `aws` without the setting. It is a setting of its own, because this
+    /// program does not know the partition of every region.
     pub(super) fn partition(&mut self, setting: &'static str) -> String {
         let given = self.given(setting).unwrap_or_else(|| PARTITION.to_owned());
         let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';

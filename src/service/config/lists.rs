@@ -42,16 +42,17 @@ const FIELDS: [&str; 4] = [
     "self_principals",
 ];
 
-/// The lists of a settings file. All are empty by default.
+/// The content of a settings file: account names, trail accounts, canary keys and own roles, which the functions add to
+/// their other settings. All are empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lists {
-    /// Names of accounts that are shown to people, by account id.
+    /// The names under which alerts and pages show AWS accounts, by account id.
     pub account_names: BTreeMap<String, String>,
-    /// Ids of the accounts whose trails are read by this stack.
+    /// Ids of the accounts whose CloudTrail trails this stack reads.
     pub trail_accounts: BTreeSet<String>,
-    /// Ids of canary access keys, which must never be used. Each use of one sends an alert.
+    /// Ids of canary access keys, which must never be used. Each use of such a key causes an alert.
     pub canary_keys: BTreeSet<String>,
-    /// Roles whose errors are ignored, in addition to the stack's own roles.
+    /// Roles whose errors are left out of all clusters, in addition to the stack's own roles.
     pub self_principals: BTreeSet<Role>,
 }
 
@@ -90,8 +91,9 @@ impl Lists {
         Err(problems)
     }
 
-    /// Returns the number of entries in each list, such as `2 account names, 1 trail account`. It never shows an entry,
-    /// because the canary keys are secret.
+    /// Returns the lengths of the four lists as text, such as `2 account names, 1 trail account`.
+    ///
+    /// The text never contains an item of a list, because the canary keys are secret.
     pub fn counts(&self) -> String {
         let counted = [
             (self.account_names.len(), "account name"),

@@ -27,7 +27,8 @@ const STORED: [&str; 12] = [
 /// The number of roles in the settings file whose errors are ignored. Their ARNs are known to the functions only.
 const FURTHER_SELF_PRINCIPALS: &str = "FURTHER_SELF_PRINCIPALS";
 
-/// Settings of a stack's functions, without secrets, as stored in the table.
+/// The settings of a stack's functions that commands on a person's machine need, by name, without secrets. They are
+/// stored in the table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Setup(BTreeMap<String, String>);
 
@@ -40,17 +41,18 @@ pub struct OperatorSettings {
     pub ingest_function: String,
     /// The name of the subscription filters; the name of the ingest function if the stack has not stored another name.
     pub filter_name: String,
-    /// The log groups that the stack reads; empty if they are not known.
+    /// The names of the log groups that the stack reads; empty if they are not known.
     pub log_groups: Vec<String>,
     /// The id of the stack's account; empty if it is not known.
     pub account_id: String,
-    /// The number of roles in the settings file whose errors are ignored. Their ARNs are not stored, so `ingest` lacks
-    /// these roles.
+    /// The number of roles in the settings file whose errors the stack leaves out. This command counts their errors,
+    /// because [`Self::ingest`] lacks these roles: their ARNs are not stored in the table.
     pub further_self_principals: usize,
 }
 
 impl Setup {
-    /// Selects the settings that may be stored in the table, and drops all others and all empty values.
+    /// Selects the settings that may be stored in the table, from pairs of name and value. All others and all empty
+    /// values are dropped.
     pub fn of(settings: impl IntoIterator<Item = (String, String)>) -> Self {
         let settings = settings.into_iter();
         let stored =
@@ -58,8 +60,8 @@ impl Setup {
         Self(stored.collect())
     }
 
-    /// Adds facts about the lists of the settings file: the accounts whose trails are read, and the number of roles whose
-    /// errors are ignored.
+    /// Adds two facts about the settings file: the accounts whose trails are read, and the number of roles whose errors
+    /// are left out.
     #[must_use]
     pub fn with(mut self, lists: &Lists) -> Self {
         let (trails, further) = (&lists.trail_accounts, lists.self_principals.len());
@@ -77,19 +79,20 @@ impl Setup {
         self
     }
 
-    /// Returns the settings as a JSON object of texts.
+    /// Returns the settings as a JSON object with one text for each setting name.
     pub fn encode(&self) -> String {
         serde_json::json!(self.0).to_string()
     }
 
-    /// Parses the JSON of [`Self::encode`]; `None` if the text is something else. Unknown settings, as a later version may
-    /// store them, are dropped.
+    /// Parses the JSON of [`Self::encode`]; `None` for any other text. Settings that this version does not know,
+    /// because a later version stored them, are dropped.
     pub fn decode(text: &str) -> Option<Self> {
         let settings: BTreeMap<String, String> = serde_json::from_str(text).ok()?;
         Some(Self::of(settings))
     }
 
-    /// Parses the settings for a command that works on a table.
+    /// Parses these settings for a command. `table_name` is the DynamoDB table that the command works on; it is not
+    /// among the stored settings.
     ///
     /// # Errors
     /// All settings that are missing or not valid.

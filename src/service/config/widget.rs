@@ -12,24 +12,24 @@ use super::{LogLevel, SettingProblems, SettingsReader};
 /// The settings of the widget function, which shows clusters in a CloudWatch dashboard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WidgetSettings {
-    /// The name of the DynamoDB table.
+    /// The name of the DynamoDB table that has the events and clusters.
     pub table_name: String,
-    /// The name of the S3 bucket.
+    /// The name of the S3 bucket that has the list of clusters and the settings file.
     pub bucket_name: String,
-    /// Names of accounts that are shown to people, by account id.
+    /// The names under which pages show AWS accounts, by account id.
     pub account_names: BTreeMap<String, String>,
     /// The settings for access keys. The widget shows stored answers of IAM and never asks IAM itself.
     pub keys: KeySettings,
-    /// The region and log group that links on the pages lead to.
+    /// The AWS region and the log group that links on the pages lead to, in the CloudWatch console.
     pub links: Links,
-    /// Whether people may make decisions about clusters in the dashboard.
+    /// Whether people may make decisions about clusters in the dashboard, such as to mute a cluster.
     pub decides: bool,
-    /// How much is logged.
+    /// How much the function writes to its log.
     pub log_level: LogLevel,
 }
 
 impl WidgetSettings {
-    /// Parses settings, given as pairs of name and value. Settings of other functions are ignored.
+    /// Parses the settings of the widget function, given as pairs of name and value. Other settings are ignored.
     ///
     /// # Errors
     /// All settings that are missing or not valid, in the order of docs/parameters.md.
@@ -61,7 +61,7 @@ impl WidgetSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns these settings with the lists of the settings file added.
+    /// Returns a copy of these settings, with the account names and canary keys of the settings file added.
     #[must_use]
     pub fn with(&self, lists: &Lists) -> Self {
         let (account_names, keys) = keys::with(lists, &self.account_names, &self.keys, None);

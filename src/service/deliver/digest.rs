@@ -10,13 +10,16 @@ use clusters::fingerprint::ClusterId;
 /// The largest number of clusters that a digest lists.
 const CLUSTERS_MAX: usize = 20;
 
-/// Rows that waited for this time or longer go into a digest, in seconds.
+/// The age, in seconds, from which on an alert that waits in the outbox is not sent alone any more, but as part of a
+/// digest: 14 days.
 pub const OLD_SECONDS: i64 = 14 * 86_400;
 
-/// Returns the digest of rows. `class` returns the class of a cluster; `None` counts as `unknown`.
+/// Returns the digest of outbox rows: one alert in place of all their alerts.
 ///
-/// The digest is about an account if all rows are of that account, else about the stack. Its id is made
-/// of the first row's id. So a digest that is sent again after a crash has the same id.
+/// `class` returns the name of a cluster's class; `None` counts as class `unknown`.
+///
+/// The digest is about an account if all rows are of that account, else about the stack. Its id is made of the first
+/// row's id. So a digest that is sent again after a crash has the same id.
 pub fn alert(rows: &[OutboxRow], class: impl Fn(ClusterId) -> Option<&'static str>) -> Alert {
     let first = rows.first();
     let mut digest = DigestFacts {

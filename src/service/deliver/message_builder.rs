@@ -31,7 +31,8 @@ const HOURS_MAX: i64 = 24;
 /// The longest time that all key lookups of a run wait for their turns, in milliseconds.
 const PATIENCE_MILLIS: i64 = 10_000;
 
-/// Builds the messages of one run, for all its sinks.
+/// Builds the messages of one delivery run, for all its sinks. IAM's answers and the announced campaigns are cached for
+/// the run.
 #[derive(Debug)]
 pub struct MessageBuilder<'a, O, K, C> {
     delivery: &'a Delivery<'a, O, K, C>,
@@ -63,8 +64,11 @@ where
         }
     }
 
-    /// Builds the message of a row. `suppressed` is the number of alerts of the cluster that were held back
-    /// since the last message.
+    /// Builds the message of an outbox row: its alert, the present state of its cluster, and IAM's answers about access
+    /// keys.
+    ///
+    /// `suppressed` is the number of alerts of the cluster that were held back from this sink since the last message
+    /// that it got.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed; the row stays in the outbox.
@@ -102,10 +106,12 @@ where
         })
     }
 
-    /// Checks whether a campaign alert covers this alert. That holds if the alert is about a new cluster, a
-    /// new caller or a regression, and its event belongs to a campaign that had opened by then.
+    /// Checks whether this alert need not be sent, because the alert of a campaign covers it.
     ///
-    /// Campaigns found during the check are announced, each once in a run.
+    /// That holds if the alert is about a new cluster, a new caller or a regression, and its event belongs to a
+    /// campaign that had begun before or with this event.
+    ///
+    /// A campaign that is found by this check is stored and its own alert is enqueued, once in a run.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed; the row stays in the outbox.

@@ -31,7 +31,7 @@ use crate::ports::{
 pub struct Delivery<'a, O, K, C> {
     /// The store with the outbox, the clusters and the access keys.
     pub store: &'a O,
-    /// The directory that knows when an access key was last used: IAM.
+    /// IAM, which is asked when an access key was last used.
     pub directory: &'a K,
     /// The clock, which also gives random numbers.
     pub clock: &'a C,
@@ -39,48 +39,53 @@ pub struct Delivery<'a, O, K, C> {
     pub policies: &'a Policies,
     /// The settings of access key checks, such as the canary keys.
     pub keys: &'a KeySettings,
-    /// The names of accounts, by account id.
+    /// The names under which alerts show AWS accounts, by account id.
     pub account_names: &'a BTreeMap<String, String>,
-    /// The holder of this run's leases: a text that no other run has.
+    /// The name of this run as the holder of leases on outbox rows: a text that no other run has.
     pub holder: &'a str,
 }
 
-/// The result of a run for one sink.
+/// The result of a delivery run for one sink: what happened to the outbox rows of the sink, and its state.
 #[derive(Debug, Default)]
 pub struct Drained {
     /// The number of requests to the sink, successful or not.
     pub requests: u64,
-    /// The number of alerts that the sink accepted. Digests are not counted.
+    /// The number of alerts that the sink accepted. Digests, and the alerts in them, are not counted.
     pub sent: u64,
-    /// The number of rows held back by a policy, a triage, a silence or a campaign.
+    /// The number of outbox rows whose alerts were not sent because of a policy, a triage decision, a sending pause of
+    /// the cluster, or a campaign that covers them.
     pub suppressed: u64,
-    /// The number of rows that were sent as part of a digest.
+    /// The number of outbox rows whose alerts were replaced by a digest.
     pub digested: u64,
-    /// The number of times that a row was put back to be sent later.
+    /// The number of times that a row was put back into the outbox after an attempt, to be sent later. A row may count
+    /// several times.
     pub later: u64,
-    /// The number of rows that can never be sent: rejected too often, or too long.
+    /// The number of rows that were given up: the sink rejected them too often, or they are too long.
     pub dead: u64,
-    /// The rows that wait after the run; `None` if an error ended the run.
+    /// The outbox rows that still wait for the sink after the run; `None` if a store error ended the run.
     pub waiting: Option<Waiting>,
-    /// The state of the sink after the run. If no row waited, the state is not read, and this is the default.
+    /// The circuit breaker of the sink after the run: whether requests are paused after failures.
+    ///
+    /// If no row waited, the stored breaker is not read, and this is the default.
     pub breaker: Breaker,
     /// The store error that ended this sink's run. The runs of other sinks continue.
     pub error: Option<StoreError>,
 }
 
-/// The rows that wait for a sink.
+/// The number and the age of the outbox rows that wait for a sink.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// The number of rows, as far as they were read: a run reads a limited number of each partition.
+    /// The number of waiting rows. It may be too low, because a run reads a limited number of rows from each partition
+    /// of the outbox.
     pub rows: usize,
     /// When the oldest of these rows was written; `None` if no row waits.
     pub oldest: Option<Timestamp>,
 }
 
-/// Sends the waiting alerts of several sinks at the same time. Returns the result of each sink, by name.
+/// Sends the waiting alerts of several sinks at the same time. Returns the result for each sink, by its name.
 ///
-/// `deadline` is in milliseconds since 1970. No more rows are leased in the last 20 seconds before it. An
-/// error of the store ends the run of one sink, see [`Drained::error`].
+/// `deadline` is in milliseconds since 1970. From 20 seconds before the deadline, no more rows are leased. An error of
+/// the store ends the run of one sink, see [`Drained::error`].
 pub async fn drain<O, K, C, S>(
     delivery: &Delivery<'_, O, K, C>,
     sinks: &mut BTreeMap<String, S>,

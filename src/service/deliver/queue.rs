@@ -12,23 +12,23 @@ use records::time::Timestamp;
 
 use crate::deliver::Waiting;
 
-/// The waiting rows of a sink, oldest first.
+/// The outbox rows that wait for a sink, oldest first.
 #[derive(Debug, Default)]
 pub struct Queue(Vec<OutboxRow>);
 
 impl Queue {
-    /// Creates the queue, and sorts the rows.
+    /// Creates the queue from outbox rows in any order.
     pub fn new(mut rows: Vec<OutboxRow>) -> Self {
         OutboxRow::sort(&mut rows);
         Self(rows)
     }
 
-    /// Returns the number of rows.
+    /// Returns the number of rows in the queue.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Returns the number of rows, and when the oldest one was written.
+    /// Returns the number of rows in the queue, and when the oldest of them was written.
     pub fn waiting(&self) -> Waiting {
         Waiting {
             rows: self.len(),
@@ -36,8 +36,10 @@ impl Queue {
         }
     }
 
-    /// Removes and returns at most `limit` rows that may be sent now, one for each ordering key. A row that
-    /// was rejected before is returned alone.
+    /// Removes and returns at most `limit` rows that may be sent at `now`: of each cluster or account (ordering key)
+    /// only the first row, if it is due and not leased.
+    ///
+    /// A row that the sink rejected before is returned alone.
     pub fn next(&mut self, now: Timestamp, limit: usize) -> Vec<OutboxRow> {
         let mut keys = BTreeSet::new();
         let mut places = Vec::new();
@@ -56,8 +58,10 @@ impl Queue {
         self.take(&places)
     }
 
-    /// Removes and returns all rows that may go into one digest now. A row is left out if it is not free or
-    /// `is_wanted` returns `false`, and so are the later rows of its ordering key.
+    /// Removes and returns all rows that may go into one digest at `now`: they are due, not leased, and `is_wanted`
+    /// returns `true`.
+    ///
+    /// If a row is left out, the later rows of the same cluster or account (ordering key) are left out too.
     pub fn for_digest(
         &mut self,
         now: Timestamp,
@@ -75,7 +79,7 @@ impl Queue {
         self.take(&places)
     }
 
-    /// Inserts a row at its place in the order.
+    /// Inserts a row that was removed, at its place in the order.
     pub fn put_back(&mut self, row: OutboxRow) {
         let is_before = |other: &OutboxRow| other.in_order(&row).is_lt();
         let place = self.0.partition_point(is_before);

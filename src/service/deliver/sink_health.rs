@@ -3,19 +3,20 @@
 use alerts::outbox::{Breaker, SinkAnswer};
 use records::time::Timestamp;
 
-/// The longest wait before the next attempt, in seconds.
+/// The longest wait before the next attempt to send to a sink, in seconds.
 pub const WAIT_MAX: i64 = 900;
 
 /// The number of failed requests in a row after which a sink counts as down.
 const FAILURES_MAX: i64 = 3;
 
-/// The time between two probes of a sink that is down, in seconds.
+/// The time between two probes of a sink that is down, in seconds. A probe is a single request that tests the sink.
 pub const PROBE_SECONDS: i64 = 60;
 
 /// The wait before the next request to a sink with wrong settings, in seconds.
 const MISCONFIGURED_SECONDS: i64 = 300;
 
-/// The number of rejections after which a row is dead.
+/// The number of times that a sink may reject an alert. After the last rejection the outbox row is dead: it is never
+/// sent again.
 pub const REJECTIONS_MAX: i64 = 3;
 
 /// A problem of the whole sink, not of a single alert. Each text is the sink's answer.
@@ -23,24 +24,24 @@ pub const REJECTIONS_MAX: i64 = 3;
 pub enum SinkProblem {
     /// The settings or the secret of the sink are wrong.
     Refused(String),
-    /// The sink asks to wait, for this number of seconds if it gives one.
+    /// The sink asks to wait. The number is the seconds to wait; `None` if the sink names no time.
     Busy(Option<i64>, String),
     /// The sink does not work, or cannot be reached.
     Unreachable(String),
 }
 
-/// Whether anything may be sent to a sink.
+/// Whether requests may be sent to a sink now, as its circuit breaker decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// No problem is known: requests are sent.
+    /// No problem of the sink is known: requests are sent.
     Closed,
-    /// No request is sent now.
+    /// No request is sent now, because the wait after a failure is not over.
     Waiting,
     /// One request may be sent, to check whether the sink works again.
     Probing,
 }
 
-/// Returns whether requests may be sent at `now`.
+/// Returns whether requests may be sent at `now` to the sink that has this circuit breaker.
 pub fn phase(breaker: &Breaker, now: Timestamp) -> Phase {
     if breaker.probe_from > Some(now) {
         Phase::Waiting
@@ -51,8 +52,9 @@ pub fn phase(breaker: &Breaker, now: Timestamp) -> Phase {
     }
 }
 
-/// Returns the problem of the sink that an answer shows. `None` if the sink works: it accepted the alert,
-/// or found a fault in this request.
+/// Returns the problem of the whole sink that its answer to an alert shows.
+///
+/// `None` if the sink works: it accepted the alert, or rejected only this request as wrong or too long.
 pub fn problem(answer: &SinkAnswer) -> Option<SinkProblem> {
     match answer {
         SinkAnswer::Refused(why) => Some(SinkProblem::Refused(why.clone())),
@@ -63,16 +65,18 @@ pub fn problem(answer: &SinkAnswer) -> Option<SinkProblem> {
 }
 
 impl SinkProblem {
-    /// Returns the sink's answer.
+    /// Returns the text of the sink's answer, which explains the problem.
     pub fn why(&self) -> &str {
         match self {
             Self::Refused(why) | Self::Busy(_, why) | Self::Unreachable(why) => why,
         }
     }
 
-    /// Returns the wait before the next request, in seconds. `failures` is the number of failures in a row
-    /// before this one. `any` returns a random number from 0 to below its argument, so that several
-    /// waiting runs do not continue at the same moment.
+    /// Returns the wait before the next request to the sink, in seconds. `failures` is the number of failed requests in
+    /// a row before this one.
+    ///
+    /// `any` returns a random number from 0 to below its argument, so that several waiting runs do not continue at the
+    /// same moment.
     pub fn wait(&self, failures: i64, any: impl Fn(i64) -> i64) -> i64 {
         match self {
             Self::Busy(Some(after), _) => (*after).clamp(1, WAIT_MAX),
@@ -81,8 +85,10 @@ impl SinkProblem {
         }
     }
 
-    /// Returns the state of the sink after one more failure at `now`. `wait` is the time until the next
-    /// request, in seconds. If the sink is down, [`PROBE_SECONDS`] applies instead.
+    /// Returns the circuit breaker of the sink after one more failed request at `now`; `before` is its circuit breaker
+    /// before that.
+    ///
+    /// `wait` is the time until the next request, in seconds. If the sink is down, [`PROBE_SECONDS`] applies instead.
     pub fn breaker(&self, before: &Breaker, now: Timestamp, wait: i64) -> Breaker {
         let failures = before.failures + 1;
         let is_misconfigured = matches!(self, Self::Refused(_));

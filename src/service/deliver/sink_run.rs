@@ -46,11 +46,11 @@ const SECRET_SECONDS: i64 = 60;
 struct PreparedRow {
     row: OutboxRow,
     message: Message,
-    /// The change of the cluster's silence when the message is sent.
+    /// How the sending pause of the cluster changes when the message is sent.
     silence: SilenceChange,
 }
 
-/// The run of one sink, with its results so far.
+/// The run that sends the waiting outbox rows of one sink, with its results so far.
 pub struct SinkRun<'a, O, K, C, S> {
     delivery: &'a Delivery<'a, O, K, C>,
     message_builder: &'a MessageBuilder<'a, O, K, C>,
@@ -58,13 +58,14 @@ pub struct SinkRun<'a, O, K, C, S> {
     sink: &'a mut S,
     /// The end of the run, in milliseconds since 1970.
     deadline: i64,
-    /// The state of the sink, as far as this run knows. The default until a row waits.
+    /// The circuit breaker of the sink, as far as this run knows. It is the default until the run has found a waiting
+    /// row.
     pub breaker: Breaker,
     /// When the secret was last fetched again; `None` if it was not.
     refetched: Option<Timestamp>,
     /// Whether the store granted this run the next probe.
     has_probe: bool,
-    /// The results so far, without the breaker.
+    /// The results so far. Its fields `breaker` and `error` are not set by the run.
     pub drained: Drained,
 }
 
@@ -75,7 +76,7 @@ where
     C: Clock,
     S: Sink,
 {
-    /// Creates a run that has not begun. `deadline` is in milliseconds since 1970.
+    /// Creates a run that has not begun, for the sink with this name. `deadline` is in milliseconds since 1970.
     pub fn new(
         delivery: &'a Delivery<'a, O, K, C>,
         message_builder: &'a MessageBuilder<'a, O, K, C>,
@@ -96,7 +97,7 @@ where
         }
     }
 
-    /// Sends rows until no row can be sent or the time is over.
+    /// Sends the waiting outbox rows of the sink, until no row can be sent or the deadline is near.
     ///
     /// Mostly no row waits, and the run costs only the query of the outbox.
     ///

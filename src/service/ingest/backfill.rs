@@ -27,33 +27,36 @@ const PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// fewer writes.
 const GATHERED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The log group to read, and its subscription.
+/// The log group that a backfill reads, and the filter pattern of its subscription.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'s> {
     /// The name of the log group.
     pub group: &'s str,
-    /// The filter pattern of its subscription; empty for all events.
+    /// The filter pattern of the log group's subscription: only log events that match it are read. Empty for all log
+    /// events.
     pub pattern: &'s str,
-    /// The account id of the log group.
+    /// The id of the account that has the log group.
     pub owner: &'s str,
 }
 
-/// The place where a backfill continues. All events before it are committed.
+/// How far a backfill has come: the time and page at which it continues. All log events before that are committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The moment to continue at.
+    /// The moment at which the backfill continues. All log events that were logged before it are committed.
     pub from: Timestamp,
-    /// The token of the next page within the hour of `from`; earlier pages are committed. `None`: begin with
-    /// the first page. A token expires after 24 hours, and the hour is read from `from` again then.
+    /// The token of the page to read next, within the hour of `from`; the pages before it are committed. `None` reads
+    /// the hour from `from` on.
+    ///
+    /// A token expires after 24 hours. With an expired token, the hour is also read from `from` on.
     pub token: Option<String>,
 }
 
-/// The result of a backfill, complete or not.
+/// The result of a backfill of one log group, complete or not.
 #[derive(Debug)]
 pub struct Backfilled {
-    /// The record counts of the committed events.
+    /// The numbers of payloads and records that were processed and committed.
     pub taken: ReplayTotals,
-    /// The number of pages that were read.
+    /// The number of pages that CloudWatch Logs returned.
     pub pages: u64,
     /// Where the next backfill of this log group continues.
     pub checkpoint: Checkpoint,
@@ -69,16 +72,16 @@ struct Gathered {
 }
 
 impl Checkpoint {
-    /// Returns the checkpoint of a backfill that begins at `from`.
+    /// Returns the checkpoint of a backfill that begins with the log events of the moment `from`.
     pub fn at(from: Timestamp) -> Self {
         Self { from, token: None }
     }
 }
 
-/// Reads the events of a log group from a checkpoint up to `until`, and commits them hour by hour.
+/// Reads the log events of a log group from a checkpoint up to `until`, and commits them hour by hour.
 ///
-/// Events at `until` are not read. A backfill that continues from a checkpoint with a token must use the
-/// same `until`. `is_over` is called before each page; the backfill stops when it returns `true`.
+/// Log events at `until` are not read. A backfill that continues from a checkpoint with a token must use the same
+/// `until`. `is_over` is called before each page; the backfill stops when it returns `true`.
 ///
 /// Errors are returned in [`Backfilled::stopped`], beside the results so far.
 pub async fn backfill<S: Store, B: Bucket>(

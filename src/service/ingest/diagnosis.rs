@@ -10,22 +10,22 @@ use crate::ports::Subscribed;
 /// The longest pattern or ARN shown in a message. CloudWatch Logs limits filter patterns to this length.
 const SHOWN_CHARS_MAX: usize = 1024;
 
-/// The subscription as the stack sets it up.
+/// The subscription filter that a log group must have, as the stack sets it up.
 #[derive(Debug, Clone, Copy)]
 pub struct Expected<'e> {
     /// The name of the log group.
     pub group: &'e str,
     /// The name of the subscription filter.
     pub filter: &'e str,
-    /// The filter pattern; empty for all events.
+    /// The filter pattern; empty if the filter sends all log events.
     pub pattern: &'e str,
-    /// The name of the function that receives the events.
+    /// The name of the function that the filter sends log events to.
     pub function: &'e str,
 }
 
-/// Why a log group delivers nothing to the function.
+/// Why a log group delivers no events to the stack's function: what is wrong with its subscription.
 ///
-/// The text is a sentence with the cause and what to do.
+/// The displayed text is a sentence with the cause and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum SilenceCause {
@@ -33,16 +33,16 @@ pub enum SilenceCause {
     NoGroup,
     /// The log group has no subscription filter with the stack's filter name.
     NoFilter,
-    /// The filter sends events to something else than the stack's function.
+    /// The subscription filter sends events to another destination than the stack's function.
     #[strum(serialize = "filter_elsewhere")]
     Elsewhere {
-        /// The ARN that the filter sends to.
+        /// The ARN of the destination that the subscription filter sends to.
         destination: String,
     },
-    /// The filter has another pattern than the stack's.
+    /// The subscription filter has another pattern than the stack sets up.
     #[strum(serialize = "filter_other_pattern")]
     OtherPattern {
-        /// The pattern found.
+        /// The pattern that the subscription filter has.
         pattern: String,
     },
 }
@@ -77,7 +77,10 @@ impl fmt::Display for SilenceCause {
     }
 }
 
-/// Compares a subscription with the expected one, and returns the first difference; `None` if it is right.
+/// Returns the first difference between the subscription filter that a log group has and the one that the stack
+/// expects; `None` if there is no difference.
+///
+/// The function that the filter sends to is compared first, then the pattern.
 pub fn of_subscription(expected: &Expected<'_>, subscribed: Subscribed) -> Option<SilenceCause> {
     match subscribed {
         Subscribed::NoGroup => Some(SilenceCause::NoGroup),

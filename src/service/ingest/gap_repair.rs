@@ -12,13 +12,14 @@ use crate::ingest::gaps::{Gaps, GapsError, HourPart, SubscriptionState, hour_par
 use crate::ingest::replay_input::{ReplayInput, Stopped};
 use crate::ports::{Bucket, BucketError, Failures, LogGroups, Store};
 
-/// The key of the bucket object that holds the list of gaps.
+/// The key of the bucket object that holds the list of gaps: the hours of log groups whose events did not all reach the
+/// function.
 pub const GAPS_KEY: &str = "inspection/gaps";
 
 /// The largest list of gaps that is read, in bytes. A week of hours of hundreds of log groups is smaller.
 const GAPS_BYTES_MAX: usize = 16 << 20;
 
-/// The repair of one run: the list of gaps, and the hour parts that this run has read.
+/// The repair of gaps in one run: the list of gaps, and the hour parts that this run has read.
 #[derive(Debug)]
 pub struct GapRepair {
     gaps: Gaps,
@@ -30,19 +31,19 @@ pub struct GapRepair {
     now: Timestamp,
 }
 
-/// The subscription whose events are read again: its pattern and the account of its log groups.
+/// The filter pattern and the account that are the same for all log groups whose events are read again.
 #[derive(Debug, Clone, Copy)]
 pub struct RepairSource<'o> {
-    /// The filter pattern that all subscriptions share; empty for all events.
+    /// The filter pattern of all subscriptions; empty if they send all log events.
     pub pattern: &'o str,
-    /// The account id of the log groups.
+    /// The id of the account that has the log groups.
     pub owner: &'o str,
 }
 
-/// The result of reading log groups again.
+/// The result of reading hours of log groups again.
 #[derive(Debug, Default)]
 pub struct RepairResult {
-    /// The amounts read, by name of the log group.
+    /// How much was read of each log group, by its name.
     pub groups: BTreeMap<String, GroupResult>,
     /// The number of [`HourPart`]s that were not read to their ends; they stay open for the next run.
     pub left: u64,
@@ -50,24 +51,26 @@ pub struct RepairResult {
     pub stopped: Vec<(String, Stopped)>,
 }
 
-/// The amount that was read of one log group.
+/// How much was read of one log group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GroupResult {
-    /// The number of hours that were read; a part of an hour counts as one.
+    /// The number of hours that were read to their ends; a part of an hour counts as one.
     pub hours: u64,
     /// The number of pages that CloudWatch Logs returned.
     pub pages: u64,
-    /// The number of records, duplicates included.
+    /// The number of CloudTrail records that were read, duplicates included.
     pub records: u64,
 }
 
 impl GapRepair {
-    /// Opens the saved list of gaps, restricted to these log groups. A list that cannot be read is replaced
-    /// by an empty one; its error is returned with the repair.
+    /// Opens the list of gaps that is saved in the bucket, restricted to the log groups `groups`. The run reads up to
+    /// `now`.
+    ///
+    /// A list that cannot be read is replaced by an empty list; its error is returned beside the repair.
     ///
     /// # Errors
-    /// [`BucketError`] when the bucket does not answer. The repair must wait then, as it is unknown which
-    /// gaps were repaired before.
+    /// [`BucketError`] when the bucket does not answer. The repair must wait then, as it is unknown which gaps were
+    /// repaired before.
     pub async fn open(
         bucket: &impl Bucket,
         groups: &[String],
@@ -98,24 +101,26 @@ impl GapRepair {
         Ok((gap_repair, unreadable))
     }
 
-    /// Returns the moment up to which this run reads.
+    /// Returns the moment up to which this run reads log events.
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Notes the state of a log group's subscription. A wrong subscription begins an outage, which is read
-    /// again; a right one ends it.
+    /// Notes the state of a log group's subscription. `Wrong` begins an outage, whose time will be read again; `Right`
+    /// ends the outage.
     pub fn stands(&mut self, group: &str, state: SubscriptionState) {
         self.gaps.note_subscription(group, state, self.now);
     }
 
-    /// Notes the failed deliveries that the metrics of CloudWatch show.
+    /// Notes failed deliveries, as the metrics of CloudWatch count them. Their hours become gaps.
     pub fn lost(&mut self, failures: &[Failures]) {
         self.gaps.note_failures(failures, self.now);
     }
 
-    /// Reads all open gaps again, oldest first, until `is_over` returns `true`. It is called before each
-    /// page. The events go through `replay_input` into the store.
+    /// Reads the hours of all open gaps again, oldest first, and passes their events through `replay_input` into the
+    /// store.
+    ///
+    /// `is_over` is called before each page; reading stops when it returns `true`.
     pub async fn repair_gaps<S: Store, B: Bucket>(
         &mut self,
         repair_source: RepairSource<'_>,
@@ -128,8 +133,10 @@ impl GapRepair {
             .await
     }
 
-    /// Reads log groups again from `since` to [`Self::now`], except for hour parts that this run has read
-    /// before. `is_over` is called before each page; reading stops when it returns `true`.
+    /// Reads all events of log groups again, from `since` to [`Self::now`], without the hour parts that this run has
+    /// already read.
+    ///
+    /// `is_over` is called before each page; reading stops when it returns `true`.
     pub async fn read_since<S: Store, B: Bucket>(
         &mut self,
         (groups, since): (&[String], Timestamp),
@@ -194,7 +201,7 @@ impl GapRepair {
     /// Saves the list of gaps in the bucket, if it has changed.
     ///
     /// # Errors
-    /// [`BucketError`] when the list was not saved. The next run then repeats what this run has read.
+    /// [`BucketError`] when the list was not saved. The next run then reads again what this run has read.
     pub async fn keep(&mut self, bucket: &impl Bucket) -> Result<(), BucketError> {
         let gaps = self.gaps.encode();
         if self.saved.as_ref() != Some(&gaps) {
@@ -206,7 +213,7 @@ impl GapRepair {
 }
 
 impl RepairResult {
-    /// Adds the result of another read of the same run.
+    /// Adds the result of another call of [`GapRepair::repair_gaps`] or [`GapRepair::read_since`] in the same run.
     pub fn add(&mut self, other: Self) {
         for (group, result) in other.groups {
             let mine = self.groups.entry(group).or_default();
@@ -218,12 +225,12 @@ impl RepairResult {
         self.stopped.extend(other.stopped);
     }
 
-    /// Returns the number of hours that were read, summed over the log groups.
+    /// Returns the number of hours that were read, summed over the log groups; a part of an hour counts as one.
     pub fn hours(&self) -> u64 {
         self.groups.values().map(|result| result.hours).sum()
     }
 
-    /// Returns the number of records that were read, duplicates included.
+    /// Returns the number of CloudTrail records that were read, summed over the log groups, duplicates included.
     pub fn records(&self) -> u64 {
         self.groups.values().map(|result| result.records).sum()
     }

@@ -14,7 +14,7 @@ use crate::ingest::backfill::Checkpoint;
 use crate::ingest::diagnosis::SilenceCause;
 use crate::ports::Failures;
 
-/// The number of hours before the current hour that are searched for lost events.
+/// The number of hours before the current hour in which lost events are searched.
 pub const LOOK_BACK_HOURS: i64 = 24;
 
 /// The number of hours after which an open gap is given up. Event ids are stored for eight days at least,
@@ -36,7 +36,8 @@ const OVERLAP_SECONDS: i64 = 15 * 60;
 /// The version of the encoding. A saved list of another version is not used.
 const VERSION: u32 = 1;
 
-/// The known gaps of all log groups. The list is saved from one inspection to the next.
+/// The known gaps of all log groups: hours with failed deliveries, and times without a right subscription. The list is
+/// saved from one inspection to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gaps {
     version: u32,
@@ -87,20 +88,20 @@ struct PartProgress {
     token: String,
 }
 
-/// An hour of a log group, or a part of one hour, to be read again.
+/// A time range within one hour of a log group, whose events are to be read again.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HourPart {
-    /// The first moment of the part.
+    /// The first moment of the time range.
     pub from: Timestamp,
     /// The name of the log group.
     pub group: String,
-    /// The first moment after the part, at the end of the hour or before.
+    /// The first moment after the time range, at the latest the end of the hour.
     pub until: Timestamp,
-    /// The token of the page to continue with; `None` to begin with the first page.
+    /// The token of the page of CloudWatch Logs to continue with; `None` to begin with the first page.
     pub token: Option<String>,
 }
 
-/// Whether the subscription of a log group sends its events to the function.
+/// Whether the subscription of a log group sends the log group's events to the stack's function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubscriptionState {
     /// The subscription has the expected pattern and function.
@@ -121,7 +122,7 @@ pub struct GapsError {
 }
 
 impl SubscriptionState {
-    /// Returns the state for a diagnosis of the subscription; `None` means that nothing is wrong.
+    /// Returns the state of a subscription from the diagnosis of its log group; `None` means that nothing is wrong.
     pub fn of(diagnosis: Option<&SilenceCause>) -> Self {
         match diagnosis {
             None => Self::Right,
@@ -146,8 +147,10 @@ impl Default for Gaps {
 }
 
 impl Gaps {
-    /// Restricts the list to these log groups, and drops gaps that are too old to be read. Call this
-    /// first: the other methods ignore log groups that are not in the list.
+    /// Restricts the list to the log groups `groups`, and drops gaps from more than a week before `now`, which are not
+    /// read again any more.
+    ///
+    /// Call this first: the other methods ignore log groups that are not in the list.
     pub fn retain_groups(&mut self, groups: &[String], now: Timestamp) {
         let names: BTreeSet<&String> = groups.iter().collect();
         self.groups.retain(|name, _| names.contains(name));
@@ -171,8 +174,10 @@ impl Gaps {
         }
     }
 
-    /// Notes the state of a log group's subscription at `now`. `Wrong` begins an outage at the last time
-    /// the subscription was seen right, at most [`LOOK_BACK_HOURS`] ago. `Right` ends it.
+    /// Notes the state of a log group's subscription at `now`.
+    ///
+    /// `Wrong` begins an outage at the last time the subscription was seen right, at most [`LOOK_BACK_HOURS`] ago.
+    /// `Right` ends the outage. `Unknown` changes nothing.
     pub fn note_subscription(&mut self, group: &str, state: SubscriptionState, now: Timestamp) {
         let Some(group) = self.groups.get_mut(group) else {
             return;
@@ -196,8 +201,10 @@ impl Gaps {
         }
     }
 
-    /// Notes the failed deliveries of the last [`LOOK_BACK_HOURS`] from the metrics of CloudWatch. Metrics
-    /// come late: an hour whose number has grown since it was read becomes open again.
+    /// Notes the failed deliveries of the last [`LOOK_BACK_HOURS`], as the metrics of CloudWatch count them.
+    ///
+    /// Metrics come late. If the number of an hour has grown since the hour was read again, the hour becomes an open
+    /// gap once more.
     pub fn note_failures(&mut self, failures: &[Failures], now: Timestamp) {
         let hours = first(now)..now.window();
         let mut shares: BTreeMap<(&str, Window), Share> = BTreeMap::new();
@@ -235,8 +242,9 @@ impl Gaps {
         }
     }
 
-    /// Returns all hour parts to be read, oldest first, so that no log group waits forever behind another.
-    /// An outage that still lasts is read up to `now`.
+    /// Returns the hour parts of all open gaps, which are to be read again, the oldest first over all log groups.
+    ///
+    /// So no log group waits forever behind another. If a subscription is still wrong, its time is read up to `now`.
     pub fn due(&self, now: Timestamp) -> Vec<HourPart> {
         let mut due = Vec::new();
         for (name, group) in &self.groups {
@@ -267,8 +275,9 @@ impl Gaps {
         due
     }
 
-    /// Notes how far an hour part was read. `now` is the moment that was passed to [`Self::due`]. A part
-    /// that was read to its end is closed; of any other part, the next page is stored.
+    /// Notes that an hour part was read up to `checkpoint`. `now` is the moment that was passed to [`Self::due`].
+    ///
+    /// If the part was read to its end, its gap is closed. Otherwise the token of its next page is stored.
     pub fn note_read(&mut self, part: &HourPart, checkpoint: &Checkpoint, now: Timestamp) {
         let Some(group) = self.groups.get_mut(&part.group) else {
             return;
@@ -307,16 +316,16 @@ impl Gaps {
         group.drop_read_outage();
     }
 
-    /// Encodes the list as JSON, for [`Self::decode`].
+    /// Encodes the list of gaps as JSON, for [`Self::decode`].
     pub fn encode(&self) -> Vec<u8> {
         // Encoding cannot fail: all keys are texts or numbers, and the bytes go into memory.
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Decodes a list that [`Self::encode`] wrote.
+    /// Decodes a list of gaps that [`Self::encode`] wrote.
     ///
     /// # Errors
-    /// [`GapsError`] when the bytes are no such list, or have another version. Begin with an empty list then.
+    /// [`GapsError`] when the bytes are not a list of gaps, or have another version. Begin with an empty list then.
     pub fn decode(bytes: &[u8]) -> Result<Self, GapsError> {
         let gaps: Self = serde_json::from_slice(bytes).map_err(|error| GapsError::new(&error))?;
         if gaps.version != VERSION {
@@ -327,7 +336,8 @@ impl Gaps {
 }
 
 impl GapsError {
-    /// Creates the error from a parser's or the bucket's message.
+    /// Creates the error that the saved list of gaps cannot be read. `detail` is the reason: the message of the JSON
+    /// parser or of the bucket, or an unknown version.
     pub fn new(detail: &dyn Display) -> Self {
         Self {
             detail: detail.to_string(),
@@ -373,8 +383,9 @@ fn first(now: Timestamp) -> Window {
     now.window().plus(-LOOK_BACK_HOURS)
 }
 
-/// Cuts a time range of a log group at the full hours. The first and the last part may be shorter than an
-/// hour; `until` is not part of the range. Returns no part if `from` is not before `until`.
+/// Cuts the time range from `from` to before `until` of a log group into parts, at each full hour.
+///
+/// The first and the last part may be shorter than an hour. Returns no part if `from` is not before `until`.
 pub fn hour_parts(group: &str, from: Timestamp, until: Timestamp) -> Vec<HourPart> {
     let mut parts = Vec::new();
     let mut from = from;
@@ -391,8 +402,8 @@ pub fn hour_parts(group: &str, from: Timestamp, until: Timestamp) -> Vec<HourPar
     parts
 }
 
-/// Removes the time ranges of `read` from hour parts of the same log groups. A part that was read in its
-/// middle becomes two parts.
+/// Removes the time ranges of `read` from `parts`, for each log group alone. A part whose middle was read becomes two
+/// parts.
 pub fn subtract(parts: Vec<HourPart>, read: &[HourPart]) -> Vec<HourPart> {
     let mut left = parts;
     for read in read {

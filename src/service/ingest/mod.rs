@@ -35,8 +35,8 @@ use sha2::{Digest as _, Sha256};
 use crate::ports::{Batch, Committed, Quarantined, Store, StoreError, StoreUsage};
 use crate::rules::{Fate, Hits, Rules};
 
-/// Limit on the unreadable records of one input that are listed with position and reason. All
-/// unreadable records are counted, listed or not.
+/// The largest number of unreadable records of one input that are listed with position and reason. All unreadable
+/// records are counted, listed or not.
 pub const QUARANTINED_MAX: usize = 1000;
 
 /// The records of one input, grouped by event id and cluster, before the commit. Pass them to [`commit`] or
@@ -69,17 +69,17 @@ struct Unparsable {
     logged_at: Option<Timestamp>,
 }
 
-/// The result of one committed input.
+/// The result of the commit of one input: how many records were counted and why, and what the commit cost.
 #[derive(Debug, Default)]
 pub struct Ingested {
-    /// The number of records by outcome: clustered, duplicate, ignored and others.
+    /// The number of records by result: clustered, duplicate, ignored and others.
     pub record_counts: RecordCounts,
-    /// The unreadable records with position and reason, at most [`QUARANTINED_MAX`].
+    /// The unreadable records of the input with position and reason, at most [`QUARANTINED_MAX`].
     pub quarantined: Vec<Quarantined>,
-    /// For each rule, in the order of the rules: how many records it was applied to, and how many it
-    /// matched after its end.
+    /// For each rule, in the order of the rules file: how many records it was applied to, and how many it matched only
+    /// after its end.
     pub hits: Vec<Hits>,
-    /// The number of clusters that were not in the store before.
+    /// The number of clusters that were not in the store before this commit.
     pub new_clusters: u64,
     /// The cost of the commit: store calls and write units.
     pub spent: StoreUsage,
@@ -242,7 +242,7 @@ impl<'r> Folding<'r> {
         }
     }
 
-    /// Keeps all unreadable records in the results, so that [`subscription`] can count them in clusters.
+    /// Makes [`Self::fold`] return all unreadable records, so that [`subscription`] can count them in clusters.
     #[must_use]
     pub fn counting_unparsable(self) -> Self {
         Self {
@@ -251,7 +251,8 @@ impl<'r> Folding<'r> {
         }
     }
 
-    /// Makes samples too: redacted example records, at most [`clusters::sample::SAMPLES_MAX`] for each cluster.
+    /// Makes [`Self::fold`] return samples too: redacted example records, at most [`clusters::sample::SAMPLES_MAX`] for
+    /// each cluster.
     #[must_use]
     pub fn with_samples(self) -> Self {
         Self {
@@ -260,8 +261,8 @@ impl<'r> Folding<'r> {
         }
     }
 
-    /// Reads with the reference reader: every byte, without a cache of records. Slow; tests compare the
-    /// fast path with it.
+    /// Reads with the slow reference reader: it parses every byte and has no cache of records. Tests compare the fast
+    /// reader with it.
     #[must_use]
     pub fn reference(self) -> Self {
         Self {
@@ -284,13 +285,13 @@ impl<'r> Folding<'r> {
         }
     }
 
-    /// Reads an input to its end and groups its records by event and cluster.
+    /// Reads an input to its end and groups its records by event and cluster. `layout` is the format of the input.
     ///
     /// `account_id` is the account in the input's name. It is used for records without an account.
     ///
     /// # Errors
-    /// [`ReadError`] when the input is empty, damaged, too large or no JSON. No record of it can be committed
-    /// then; the error message explains what to do.
+    /// [`ReadError`] when the input is empty, damaged, too large or not JSON. No record of it can be committed then;
+    /// the error message explains what to do.
     pub fn fold(
         &mut self,
         input: impl Read,
@@ -334,15 +335,15 @@ impl<'r> Folding<'r> {
         Ok(folded)
     }
 
-    /// Remembers the clusters for which the store has enough samples after a commit. Samples that the
-    /// store would drop are not made any more.
+    /// Notes which clusters have enough samples in the store after this commit. For them, the folding makes no more
+    /// samples that the store would drop.
     pub fn learn(&self, ingested: &Ingested) {
         learn(self.cutoffs.as_ref(), ingested);
     }
 }
 
 impl Caches {
-    /// Remembers the clusters for which the store has enough samples, as [`Folding::learn`].
+    /// Notes which clusters have enough samples in the store after this commit, as [`Folding::learn`] does.
     pub fn learn(&self, ingested: &Ingested) {
         learn(self.cutoffs.as_ref(), ingested);
     }
@@ -391,7 +392,8 @@ fn lock(cutoffs: &Mutex<Arc<SampleCutoffs>>) -> MutexGuard<'_, Arc<SampleCutoffs
     cutoffs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Groups the records of one input in memory, with samples. For several inputs use one [`Folding`].
+/// Groups the records of one input in memory, with samples, as [`Folding::fold`] does. For several inputs, one
+/// [`Folding`] is faster.
 ///
 /// # Errors
 /// As [`Folding::fold`].
@@ -406,12 +408,12 @@ pub fn fold(
     folding.fold(input, layout, account_id)
 }
 
-/// Commits a grouped input to a store, and completes its record counts. `source` is the name under which
-/// the store lists the unreadable records.
+/// Commits one grouped input to a store, and returns the result with its complete record counts.
+///
+/// `source` is the name of the input, under which the store lists the unreadable records.
 ///
 /// # Errors
-/// [`StoreError`] when the commit failed. Nothing of the input was stored, and committing the same input
-/// again is safe.
+/// [`StoreError`] when the commit failed. A part of the input may be stored. Committing the same input again is safe.
 pub async fn commit(
     store: &mut impl Store,
     source: &str,
@@ -421,12 +423,12 @@ pub async fn commit(
     Ok(ingested.pop().unwrap_or_default())
 }
 
-/// Commits several grouped inputs in one step, in their order, and completes their record counts. Each
-/// input comes with its name. Returns one result for each input, in the same order.
+/// Commits several grouped inputs to a store in one step, in their order. Each input comes with its name.
+///
+/// Returns one result with complete record counts for each input, in the same order.
 ///
 /// # Errors
-/// [`StoreError`] when the commit failed. Nothing of any input was stored, and committing the same inputs
-/// again is safe.
+/// [`StoreError`] when the commit failed. A part of the inputs may be stored. Committing the same inputs again is safe.
 pub async fn commit_all(
     store: &mut impl Store,
     inputs: Vec<(String, Folded)>,
@@ -462,7 +464,7 @@ impl Ingested {
 }
 
 impl Folded {
-    /// Returns the number of distinct events for clusters: errors and sensitive calls, not other successful
+    /// Returns the number of distinct events that go into clusters: errors and sensitive calls, not other successful
     /// calls.
     pub fn events(&self) -> usize {
         self.tally.sightings.len()

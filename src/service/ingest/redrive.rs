@@ -18,67 +18,73 @@ use crate::ingest::replay_input::{ReplayInput, ReplayTotals, Stopped};
 use crate::ingest::subscription::RetryReason;
 use crate::ports::{Bucket, BucketError, ListedObject, Store};
 
-/// The folder in the bucket to which AWS Lambda writes failed invocations. It has one folder for each
-/// function, in which keys begin with the date.
+/// The folder in the bucket to which AWS Lambda writes failed invocations. It has one folder for each function. In that
+/// folder, the keys of objects begin with the date.
 pub const FAILED: &str = "aws/lambda/async";
 
 /// The largest number of objects that one call of [`redrive`] reads.
 pub const ROUND_OBJECTS_MAX: usize = 200;
 
-/// The largest object that is read, in bytes. An event has at most 6 MB, and AWS Lambda adds little to it.
+/// The size of the largest object that is read, in bytes. The payload of an invocation has at most 6 MB, and AWS Lambda
+/// adds little to it.
 pub const RECORD_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// The number of events in a row that fail before a redrive stops. Then the cause is probably the store
-/// or the bucket, and not the events. A single event that always fails stops nothing.
+/// The number of payloads in a row that fail again before a redrive stops.
+///
+/// Then the cause is probably the store or the bucket, and not the payloads. A single payload that always fails stops
+/// nothing.
 pub const FAILURES_MAX: usize = 3;
 
-/// The objects that one call of [`redrive`] reads.
+/// Which objects with failed invocations one call of [`redrive`] reads.
 #[derive(Debug, Clone, Copy)]
 pub struct RedriveBatch<'r> {
     /// The name of the function whose failed invocations are read.
     pub function: &'r str,
-    /// Only objects with keys after this one are read: [`Redriven::next`] of the last call. `None` for all.
+    /// Only objects whose keys sort behind this key are read: [`Redriven::next`] of the last call. `None` begins with
+    /// the first object.
     pub after: Option<&'r str>,
-    /// The limit on the number of objects; values above [`ROUND_OBJECTS_MAX`] count as that.
+    /// The largest number of objects to read; a value above [`ROUND_OBJECTS_MAX`] counts as [`ROUND_OBJECTS_MAX`].
     pub objects_max: usize,
 }
 
-/// The result of one call of [`redrive`].
+/// The result of one call of [`redrive`]: what happened to the objects that it read.
 #[derive(Debug, Default)]
 pub struct Redriven {
-    /// The record counts of the events that were processed.
+    /// The numbers of payloads and records that were processed. The objects of these payloads are removed from the
+    /// bucket.
     pub taken: ReplayTotals,
-    /// The objects that stay in the bucket because they hold no event of the function.
+    /// The objects that stay in the bucket because they are too large, or hold no failed invocation of the function.
     pub left: Vec<SkippedObject>,
-    /// The objects whose events failed again. They stay in the bucket for the next redrive.
+    /// The objects whose payloads failed again. They stay in the bucket for the next redrive.
     pub failed: Vec<FailedObject>,
-    /// The key to pass as [`RedriveBatch::after`] to continue. `None` without `stopped`: all objects were read.
+    /// The key to pass as [`RedriveBatch::after`] to continue. `None` if all objects were read. If the redrive stopped
+    /// at its first object, this is [`RedriveBatch::after`] again.
     pub next: Option<String>,
-    /// Why the redrive stopped early; `None` if it read the whole batch.
+    /// Why the redrive stopped early; `None` if it read all objects of the batch.
     pub stopped: Option<Stopped>,
 }
 
-/// An object that a redrive leaves in the bucket, in this call and in later ones.
+/// An object that a redrive does not process and leaves in the bucket. Later redrives leave it too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkippedObject {
-    /// The key in the bucket.
+    /// The key of the object in the bucket.
     pub key: String,
-    /// The size of the object.
+    /// The size of the object in bytes.
     pub bytes: u64,
-    /// The reason for leaving the object.
+    /// Why the object is not processed.
     pub reason: SkipReason,
 }
 
-/// An object whose event failed again.
+/// An object whose payload failed again when a redrive processed it.
 #[derive(Debug)]
 pub struct FailedObject {
-    /// The key in the bucket.
+    /// The key of the object in the bucket.
     pub key: String,
-    /// Why the event failed.
+    /// Why the payload failed.
     pub failure: RetryReason,
 }
 
-/// Why a redrive leaves an object in the bucket. The next redrive will have the same result.
+/// Why a redrive does not process an object and leaves it in the bucket. The next redrive will have the same result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum SkipReason {
@@ -115,8 +121,10 @@ struct RequestContext<'r> {
     function: Cow<'r, str>,
 }
 
-/// Processes failed invocations of a function again, oldest first. `is_over` is called before each
-/// object; the redrive stops when it returns `true`.
+/// Processes the payloads of failed invocations of a function again, oldest first.
+///
+/// It reads the objects in which AWS Lambda saved the invocations, and removes each object whose payload is committed.
+/// `is_over` is called before each object; the redrive stops when it returns `true`.
 ///
 /// Errors are returned in [`Redriven::stopped`], beside the results so far.
 pub async fn redrive<S: Store, B: Bucket>(
@@ -170,7 +178,7 @@ impl Redriven {
         self
     }
 
-    /// Processes the event in an object, and removes the object after the commit.
+    /// Processes the payload in an object, and removes the object after the commit.
     async fn take<S: Store, B: Bucket>(
         &mut self,
         object: &ListedObject,

@@ -14,11 +14,12 @@ use crate::rules::Rules;
 /// The largest rules file that is read, in bytes; ten thousand rules have this size.
 const RULES_BYTES_MAX: usize = 1024 * 1024;
 
-/// The rules object of the bucket: its key, and which version is in use. Without a key there are no rules.
+/// Loads the rules file from the bucket, and remembers which version of the file is in use. Without a key there are no
+/// rules.
 #[derive(Debug)]
 pub struct RulesLoader(Option<Reread>);
 
-/// Why the rules cannot be used.
+/// Why the rules file in the bucket cannot be used.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 pub enum RulesProblem {
     /// The bucket does not answer, or refuses access.
@@ -58,17 +59,20 @@ impl RulesProblem {
 }
 
 impl RulesLoader {
-    /// Creates the loader of the rules in object `key`. With `None` there are no rules to load, and
-    /// [`Self::read`] never returns any.
+    /// Creates the loader of the rules file under `key`. With `None` there is no file to load, and [`Self::read`] never
+    /// returns rules.
     pub fn new(key: Option<String>) -> Self {
         Self(key.map(|key| Reread::new(key, RULES_BYTES_MAX)))
     }
 
-    /// Loads the rules, at most every [`REREAD_SECONDS`](crate::reread::REREAD_SECONDS). The value is `None`
-    /// if the rules in use stay: it is too early to check, or the object is unchanged or invalid.
+    /// Loads the rules, at most every [`REREAD_SECONDS`](crate::reread::REREAD_SECONDS), and returns them if they
+    /// changed.
+    ///
+    /// [`RereadResult::value`] is `None` if the rules in use stay: it is too early to read the file again, or the file
+    /// is unchanged or not valid.
     ///
     /// # Errors
-    /// [`RulesProblem`] when no valid rules were loaded so far. Later errors are in [`RereadResult::problem`].
+    /// [`RulesProblem`] when no valid rules were loaded so far. Later problems are in [`RereadResult::problem`].
     pub async fn read(
         &mut self,
         now: Timestamp,

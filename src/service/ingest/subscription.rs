@@ -32,16 +32,16 @@ use crate::ingest::{Caches, Folded, Folding, Ingested, Unparsable};
 use crate::ports::{Batch, Bucket, BucketError, Committed, Quarantined, Store, StoreError};
 use crate::rules::Rules;
 
-/// The folder of the bucket with events that hold unreadable data.
+/// The folder of the bucket with quarantined payloads: those that hold data that cannot be read.
 pub const QUARANTINE: &str = "quarantine";
 
 /// The `reason` of a quarantined event in which single records are unreadable.
 const RECORDS: &str = "unparsable_records";
 
-/// The `service` of the clusters that count unreadable records and payloads.
+/// The service name of the clusters that count unreadable records and payloads.
 pub const SERVICE: &str = "cloudtrail-inspector";
 
-/// The `action` of the clusters that count unreadable records and payloads.
+/// The action name of the clusters that count unreadable records and payloads.
 pub const ACTION: &str = "Unparsable";
 
 /// The longest text from outside that a quarantined object repeats in its description, in characters.
@@ -50,10 +50,10 @@ const DETAIL_CHARS_MAX: usize = 256;
 /// The longest name of a log group or stream, in characters: the limit of CloudWatch Logs.
 const NAME_CHARS_MAX: usize = 512;
 
-/// Processes the events of a subscription, one after another, with the user's rules and exclusions. Each
-/// event is the input of one invocation of the function.
+/// Processes the payloads of a subscription, one after another, with the user's rules and exclusions.
 ///
-/// Buffers and recent records are cached between events. They save work and do not change results.
+/// A payload is the input of one invocation of the function: a batch of records. Buffers and recent records are cached
+/// between payloads. They save work and do not change results.
 #[derive(Debug, Default)]
 pub struct Subscription {
     limits: Limits,
@@ -62,8 +62,7 @@ pub struct Subscription {
     caches: Caches,
 }
 
-/// Why an event must be processed again later. A retry is safe: anything stored by the failed attempt
-/// counts once.
+/// Why a payload must be processed again later. A retry is safe: anything stored by the failed attempt counts once.
 #[derive(Debug, thiserror::Error)]
 pub enum RetryReason {
     /// The commit failed.
@@ -98,27 +97,27 @@ struct QuarantinedPayload<'e> {
 }
 
 impl Subscription {
-    /// Replaces the rules for the next events. The exclusions stay.
+    /// Replaces the rules for the next payloads. The exclusions stay.
     pub fn set_rules(&mut self, rules: Rules) {
         self.rules = rules.with_exclusions(self.exclusions.clone());
         // The caches hold results of the old rules.
         self.caches = Caches::default();
     }
 
-    /// Replaces the exclusions for the next events. Excluded records are ignored before any rule is tried.
+    /// Replaces the exclusions for the next payloads. Excluded records are ignored before any rule is tried.
     pub fn set_exclusions(&mut self, exclusions: Exclusions) {
         self.exclusions = exclusions;
         let rules = mem::take(&mut self.rules);
         self.set_rules(rules);
     }
 
-    /// Processes the JSON of one event, commits its records, and returns their counts. `now` is the current
-    /// time, for the key of a quarantined event and for the delay since logging.
+    /// Processes one payload, the JSON text `event`: commits its records to the store and returns their counts.
     ///
-    /// An event that cannot be opened is quarantined and counts as processed.
+    /// `now` is the current time, for the key of a quarantined payload and for the delay since CloudWatch Logs received
+    /// the records. A payload that cannot be opened is quarantined and counts as processed.
     ///
     /// # Errors
-    /// [`RetryReason`] when the store or the bucket failed. Process the same event again later.
+    /// [`RetryReason`] when the store or the bucket failed. Process the same payload again later.
     pub async fn take(
         &mut self,
         event: &[u8],

@@ -19,7 +19,7 @@ use crate::ports::{
     Bucket, Clock, LogGroupError, LogGroups, LogQuery, TransitionWriter, with_causes,
 };
 
-/// The key of the bucket object with the saved results.
+/// The key of the bucket object with the saved results of these checks.
 pub const FLOW_KEY: &str = "inspection/log-groups";
 
 /// The largest saved object that is read, in bytes.
@@ -41,18 +41,18 @@ const DIAGNOSIS: (&str, &str) = (
     "no records are written to the log group; check that the trail is logging and may write to it",
 );
 
-/// The log groups to check.
+/// The log groups to check for events, and the deadline of the check.
 #[derive(Debug, Clone, Copy)]
 pub struct Watched<'w> {
     /// The names of the log groups.
     pub groups: &'w [String],
-    /// The account id of the log groups.
+    /// The id of the account that has the log groups.
     pub account_id: &'w str,
-    /// No hour is checked after this time, in milliseconds since 1970.
+    /// The deadline in milliseconds since 1970: after it, no further hour is checked.
     pub deadline: i64,
 }
 
-/// The result of a check.
+/// The result of checking whether log groups still receive events.
 #[derive(Debug, Default)]
 pub struct FlowResult {
     /// The names of the silent log groups: usually active, but without events now.
@@ -86,12 +86,14 @@ struct Group {
     activity: HourlyActivity<()>,
 }
 
-/// Checks the hours that ended since the last check. Writes an alert for each log group that became silent
-/// or has events again, unless the stack sends no alerts ([`TransitionWriter::is_telling`]).
+/// Checks for each log group whether it received events in the hours that ended since the last check.
+///
+/// Writes an alert for each log group that has stopped receiving events or has events again, unless the stack sends no
+/// alerts ([`TransitionWriter::sends_alerts`]).
 ///
 /// # Errors
-/// [`InspectionError`] when the store or the bucket failed. No results are saved then, and the next run
-/// checks the same hours.
+/// [`InspectionError`] when the store or the bucket failed. No results are saved then, and the next run checks the same
+/// hours.
 pub async fn look<S: TransitionWriter, B: Bucket, G: LogGroups, C: Clock>(
     store: &mut S,
     bucket: &B,

@@ -20,19 +20,19 @@ use clusters::{ClusterFacts, EventId, Sighting};
 use records::time::{Timestamp, Window};
 use view::listing::Listing;
 
-/// The whole history in a store, as input for [`Recorded::replay`].
+/// All events and clusters of a store, as input for [`Recorded::replay`].
 #[derive(Debug, Clone, Copy)]
 pub struct Recorded<'a> {
     /// All events, each once, in any order.
     pub events: &'a [(EventId, Sighting)],
-    /// The facts of the clusters. An event whose cluster is missing here is left out.
+    /// The facts of the clusters, by cluster id. Events of a cluster that is missing here are left out.
     pub facts: &'a BTreeMap<ClusterId, Arc<ClusterFacts>>,
-    /// The decisions of people that a cluster is resolved or reopened, by cluster.
+    /// The times at which people resolved or reopened clusters, by cluster.
     pub resolutions: &'a Resolutions,
 }
 
-/// The result of inspecting all hours at once. The inspections of a stack, hour after hour, have the same
-/// result.
+/// The result of [`Recorded::replay`], which inspects all hours at once. The hourly inspections of a stack have the
+/// same result.
 #[derive(Debug, Default)]
 pub struct Replayed {
     /// All transitions of clusters, callers and accounts, oldest first.
@@ -52,7 +52,7 @@ impl Recorded<'_> {
         self.facts.iter().map(subject).collect()
     }
 
-    /// Inspects all hours with events, in order. With `until`, only the hours before it are inspected; `None`
+    /// Inspects all hours with events, in order. With `until`, only the hours before `until` are inspected; `None`
     /// inspects all hours up to the last event.
     pub fn replay(&self, until: Option<Window>) -> Replayed {
         let subjects = self.subjects();
@@ -84,11 +84,11 @@ impl Recorded<'_> {
         replayed
     }
 
-    /// Lists all clusters with their present status: from the replayed hours, from later events, and from
-    /// events without a time.
+    /// Lists all clusters with their present status: from the replayed hours, from later events, and from events
+    /// without a time.
     ///
-    /// `replayed` must be a replay of the same history. `now` is used only if no event has a time: the list
-    /// then covers the hours before it.
+    /// `replayed` must be a replay of the same events. `now` is used only if no event has a time: the list then ends
+    /// with the hour before `now`.
     pub fn listing(&self, replayed: &Replayed, now: Timestamp) -> Listing {
         let mut listing = replayed.listing(now);
         listing.meet(&replayed.rest, self.resolutions);
@@ -101,8 +101,8 @@ impl Recorded<'_> {
 }
 
 impl Replayed {
-    /// Lists clusters with their status after the last inspected hour. `now` is used only if there was no
-    /// hour: the list is empty then and covers the hours before it.
+    /// Lists clusters with their status after the last inspected hour. `now` is used only if no hour was inspected: the
+    /// list is empty then and ends with the hour before `now`.
     pub fn listing(&self, now: Timestamp) -> Listing {
         let inspection_state = self.inspection_state.as_ref();
         inspection_state.map_or_else(|| Listing::empty(now.window()), Listing::from)

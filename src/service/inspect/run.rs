@@ -38,7 +38,7 @@ pub const INSPECTION_STATE_KEY: &str = "inspection/chronicle";
 /// The key of the bucket object with the list of all clusters, which the dashboard shows.
 pub const LISTING_KEY: &str = "inspection/listing";
 
-/// The largest saved list that is read, in bytes.
+/// The largest saved list of clusters that is read, in bytes.
 pub const LISTING_BYTES_MAX: usize = 16 << 20;
 
 /// The time from the end of an hour to its inspection, in seconds. CloudTrail delivers within five minutes
@@ -60,23 +60,23 @@ const PATIENCE_MILLIS: i64 = 120_000;
 /// The largest number of clusters whose transitions are written at the same time.
 const CALLS_MAX: usize = 16;
 
-/// The limits and settings of a run.
+/// The limits and settings of an inspection run.
 #[derive(Debug, Clone)]
 pub struct RunLimits {
-    /// The number of days for which the store keeps events. Without a saved state, the run begins with the
+    /// The number of days for which the store keeps events. Without a saved inspection state, the run begins with the
     /// oldest of these days.
     pub retention_days: i64,
-    /// No further hour is inspected after this time, in milliseconds since 1970.
+    /// The deadline in milliseconds since 1970: after it, no further hour is inspected.
     pub deadline: i64,
-    /// The summaries for which alerts are sent.
+    /// Which summaries of an account's hours, days and weeks are sent as alerts.
     pub summaries: Summaries,
     /// The settings of access key checks, such as the canary keys.
     pub keys: KeySettings,
-    /// The known problem with the delivery of events: a stable name and a sentence. `None` if none is known.
+    /// A known problem with the delivery of events to the stack: a stable name and a sentence. `None` if none is known.
     pub diagnosis: Option<(String, String)>,
 }
 
-/// The result of a run.
+/// The result of an inspection run.
 #[derive(Debug, Default)]
 pub struct Inspected {
     /// The numbers of the run, for the log and the metrics.
@@ -85,14 +85,16 @@ pub struct Inspected {
     pub damaged: Vec<String>,
     /// Why the inspection state was rebuilt; `None` if the saved state was used.
     pub rebuilt_because: Option<String>,
-    /// Store errors of single transitions, triages, alerts and key lookups. The next run tries again.
+    /// Store errors that concern a single transition, triage, alert or key lookup. The next run tries each of them
+    /// again.
     pub failed: Vec<StoreError>,
-    /// The last event of an account that usually has errors and now has none. Of several such accounts, the
-    /// earliest time; `None` if there is none.
+    /// The time of the last failure in an account that had failures almost every hour and has none now.
+    ///
+    /// Of several such accounts, the earliest of these times; `None` if there is no such account.
     pub blind_since: Option<Timestamp>,
 }
 
-/// Why a run failed as a whole.
+/// Why an inspection run failed as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectionError {
     /// The store does not answer.
@@ -122,11 +124,10 @@ struct Run<'a, S, B, K, C> {
     inspected: Inspected,
 }
 
-/// Inspects all hours that are over, oldest first, until the deadline of `plan`.
+/// Inspects all hours that are over and not inspected yet, oldest first, until the deadline of `plan`.
 ///
 /// # Errors
-/// [`InspectionError`] when the store or the bucket failed. The next run continues with the last saved
-/// state.
+/// [`InspectionError`] when the store or the bucket failed. The next run continues with the last saved state.
 pub async fn run<S, B, K, C>(
     store: &mut S,
     bucket: &B,

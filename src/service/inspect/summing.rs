@@ -13,8 +13,8 @@ use clusters::summary::{
 use clusters::transition::{Change, Transition};
 use records::time::{Timestamp, Window};
 
-/// Returns the periods that end with this hour: the hour itself, perhaps the UTC day, and perhaps the week,
-/// which begins on Monday.
+/// Returns the periods that end with this hour: always the hour itself, the UTC day if this is its last hour, and the
+/// week (Monday to Sunday) if this is its last hour.
 pub fn periods(window: Window) -> impl Iterator<Item = Period> {
     let end = window.hours() + 1;
     let is_day = end.rem_euclid(24) == 0;
@@ -30,10 +30,10 @@ pub fn periods(window: Window) -> impl Iterator<Item = Period> {
         .filter(is_over)
 }
 
-/// Returns the summary of a period for each account with clusters. `window` is the last hour of the period.
+/// Returns one summary for each account that has clusters. `window` is the last hour of the summarized period.
 ///
-/// `transitions` and `occurrences` are those of the last hour only. So campaigns and access keys are listed
-/// only in the summary of an hour.
+/// `transitions` and `occurrences` are those of the last hour only. So campaigns and access keys are listed only in the
+/// summary of an hour.
 pub fn summaries(
     inspection_state: &InspectionState,
     window: Window,

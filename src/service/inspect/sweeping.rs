@@ -27,21 +27,21 @@ struct LastFailure {
     cluster: ClusterId,
 }
 
-/// The access keys of failed calls, each with its last failure.
+/// The access keys of failed calls, each with the last call that failed.
 #[derive(Debug, Clone, Default)]
 pub struct FailingKeys(BTreeMap<String, LastFailure>);
 
-/// The result of a sweep.
+/// The result of a sweep, in which IAM is asked about canary keys and the keys of failed calls.
 #[derive(Debug, Default)]
 pub struct KeySweepResult {
     /// The number of keys for which IAM gave no answer.
     pub unanswered: u64,
-    /// Errors of the store; the sweep stops at the first one.
+    /// The errors of the store. The sweep stops at the first error, so there is at most one.
     pub failed: Vec<StoreError>,
 }
 
 impl FailingKeys {
-    /// Adds the access keys of the occurrences of an hour.
+    /// Adds the access keys of the failed calls of an hour.
     pub fn add(&mut self, occurrences: &[Occurrence]) {
         for occurrence in occurrences {
             let facets = &occurrence.series.facets;
@@ -64,7 +64,8 @@ impl FailingKeys {
         }
     }
 
-    /// Returns a key with its last failure, for a lookup; `None` if no failure of the key is known.
+    /// Returns an access key with its last failed call, for a key lookup; `None` if no failed call with the key is
+    /// known.
     pub fn seen<'s>(&'s self, key: &'s str) -> Option<SeenKey<'s>> {
         let failure = self.0.get(key)?;
         Some(SeenKey {
@@ -76,8 +77,9 @@ impl FailingKeys {
         })
     }
 
-    /// Looks up the canary keys, and then these keys, the most recently failed key first. The key lookup
-    /// decides for each key whether IAM is asked now.
+    /// Looks up all canary keys, and then the keys of failed calls, the most recently failed key first.
+    ///
+    /// For each key, `key_lookup` decides whether IAM is asked now.
     pub async fn sweep<L: KeyUsageStore, K: KeyDirectory, C: Clock>(
         &self,
         keys: &KeySettings,

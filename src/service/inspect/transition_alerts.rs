@@ -9,9 +9,8 @@ use records::time::Timestamp;
 
 /// Returns the alert of a transition. `None` if its kind has no alert, or if a campaign alert covers it.
 ///
-/// `diagnosis` is the known problem with the delivery of events: its stable name and a sentence. It becomes
-/// part of an alert that an account has no data. `now` is the time at which the inspection found the
-/// transition.
+/// `diagnosis` is a known problem with the delivery of events: its stable name and a sentence. An alert that an account
+/// has no data contains it. `now` is the time at which the inspection found the transition.
 pub fn alert(
     transition: &Transition,
     diagnosis: Option<&(String, String)>,

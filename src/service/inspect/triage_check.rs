@@ -14,14 +14,14 @@ use records::time::Timestamp;
 
 use crate::ports::{StoreError, TransitionWriter, TriageStore, VersionedTriage};
 
-/// The time at which triages are checked.
+/// The times of one check of triages, and whether the check sends alerts.
 #[derive(Debug, Clone, Copy)]
 pub struct TriageCheck {
     /// The end of the inspected hour, in event time.
     pub at: Timestamp,
     /// The current time by the local clock.
     pub now: Timestamp,
-    /// Whether alerts are sent for the inspected hour.
+    /// Whether the check sends alerts for the inspected hour.
     pub sends_alerts: bool,
 }
 

@@ -19,7 +19,7 @@ use crate::ports::{
     Batch, Bucket, BucketError, Committed, Fetched, ListedObject, Quarantined, Store, StoreError,
 };
 
-/// A store of events and clusters in memory.
+/// A store of events and clusters in memory only.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     sightings: Sightings,
@@ -31,7 +31,7 @@ pub struct MemoryStore {
     admitted_counts: HashMap<(String, Option<Window>), u32>,
     /// Whether there is an overflow cluster. If not, no event has to be looked up.
     any_overflow: bool,
-    /// Records that could not be read, by the name of their input.
+    /// The unreadable records of all inputs, by the name of the input.
     pub quarantined: BTreeMap<String, Vec<Quarantined>>,
 }
 
@@ -118,7 +118,7 @@ impl MemoryStore {
     }
 }
 
-/// A bucket in memory.
+/// A bucket whose objects are in memory only.
 #[derive(Debug, Default)]
 pub struct MemoryBucket {
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -127,7 +127,7 @@ pub struct MemoryBucket {
 }
 
 impl MemoryBucket {
-    /// Returns a copy of all objects by key.
+    /// Returns a copy of all objects, by key.
     pub fn objects(&self) -> BTreeMap<String, Vec<u8>> {
         let objects = self.objects.lock();
         objects.unwrap_or_else(PoisonError::into_inner).clone()

@@ -15,7 +15,8 @@ use crate::widget::request::{Context, DecisionRequest, OfferedDecision};
 use crate::widget::{Now, WidgetHandler};
 
 impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetHandler<'_, S> {
-    /// Stores a decision, and returns the page of the cluster with a notice about the result.
+    /// Stores the decision of a person about a cluster, and returns the page of the cluster with a notice about the
+    /// result.
     ///
     /// # Errors
     /// [`StoreError`] if the store does not answer. It is safe to try again.

@@ -30,7 +30,7 @@ use crate::widget::{Now, WidgetHandler};
 /// The highest number of access keys that are looked up for a page.
 const KEYS_MAX: usize = 5;
 
-/// All data for the page of a cluster.
+/// All data that the page of one cluster shows.
 pub struct ClusterData {
     pub cluster_details: ClusterDetails,
     pub versioned: VersionedTriage,
@@ -62,7 +62,7 @@ impl ClusterData {
 }
 
 impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetHandler<'_, S> {
-    /// Returns the page of a cluster. `notice` is a sentence about the result of a decision, shown at the top.
+    /// Returns the page of a cluster in HTML. `notice` is a sentence about the result of a decision, shown at the top.
     pub async fn open(
         &self,
         cluster: ClusterId,
@@ -95,7 +95,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         Ok(page.html())
     }
 
-    /// Returns a page with a cluster as JSON, to be copied.
+    /// Returns an HTML page that shows a cluster as JSON, to be copied.
     pub async fn export(&self, cluster: ClusterId, now: Now) -> Result<String, StoreError> {
         let Some(data) = self.cluster_data(cluster, &now).await? else {
             return Ok(self.unknown(cluster));
@@ -109,7 +109,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         Ok(ClusterPage::export(self.frame(), &json))
     }
 
-    /// Returns the page for a cluster that the store does not have.
+    /// Returns an HTML page with the sentence that the store does not have this cluster.
     pub fn unknown(&self, cluster: ClusterId) -> String {
         let sentence = format!("There is no cluster {cluster} here.");
         self.frame().sentence(&sentence)

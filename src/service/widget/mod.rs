@@ -31,26 +31,27 @@ use crate::widget::request::{Context, WidgetAction, WidgetRequest};
 /// problems is two hours behind at most.
 const LIVE_HOURS_MAX: i64 = 6;
 
-/// The settings and the time that all pages of one answer are made with.
+/// The settings and times that all pages of one answer to a dashboard share.
 #[derive(Debug, Clone)]
 pub struct WidgetSetting {
-    /// The ARN of the function that the dashboard calls when a person clicks.
+    /// The ARN of the function that the dashboard calls when a person clicks on a page.
     pub endpoint: String,
-    /// The region and log group that links on the pages lead to.
+    /// The AWS region and the log group that links on the pages lead to, in the CloudWatch console.
     pub links: Links,
-    /// Names of accounts that are shown to people, by account id.
+    /// The names under which the pages show AWS accounts, by account id.
     pub account_names: BTreeMap<String, String>,
     /// The settings for access keys, such as the canary keys.
     pub keys: KeySettings,
-    /// Whether people may make decisions about clusters.
+    /// Whether people may make decisions about clusters, such as to mute a cluster.
     pub decides: bool,
-    /// The end of the time that is shown, in event time: the current time, or the last event of an old trail.
+    /// The latest moment that the pages show, in event time: the current time, or the time of the last event of an old
+    /// trail.
     pub as_of: Timestamp,
-    /// The current time by the local clock, for decisions that end.
+    /// The current time by the local clock. It shows which decisions have ended.
     pub now: Timestamp,
 }
 
-/// The answer to a custom widget, which the dashboard displays.
+/// The answer to the request of a custom widget, which the dashboard displays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WidgetResponse {
     /// A page of HTML without a script.
@@ -70,10 +71,10 @@ pub enum WidgetError {
     Bucket(#[from] BucketError),
 }
 
-/// The state of all clusters at the last inspection.
+/// The state of all clusters after the last inspection.
 ///
-/// Created from a [`Listing`]. Add the transitions with [`StoreState::note`] if the store has no journal of them, as a
-/// store in a file.
+/// Created from a [`Listing`]. If the store has no journals of clusters, such as a store in a file, add the transitions
+/// with [`StoreState::note`].
 #[derive(Debug, Clone)]
 pub struct StoreState {
     /// The list of all clusters, as stored by the last inspection.
@@ -92,7 +93,8 @@ impl From<Listing> for StoreState {
 }
 
 impl StoreState {
-    /// Adds a journal entry for each transition of a cluster. Transitions of accounts are ignored.
+    /// Adds an item to the journal of a cluster for each transition of the cluster. Transitions of accounts are
+    /// ignored.
     pub fn note(&mut self, transitions: &[Transition]) {
         for transition in transitions {
             if let (Some(id), Some(entry)) =
@@ -121,10 +123,10 @@ struct WidgetHandler<'a, S> {
     context: &'a Context,
 }
 
-/// Answers the event of a custom widget, a JSON text.
+/// Answers a request of a custom widget. `event` is the JSON text of the request.
 ///
-/// `state` returns the clusters at the last inspection; it is called only if the answer needs them. An event that is not
-/// valid is answered with a sentence that explains the problem.
+/// `state` returns the clusters at the last inspection; it is called only if the answer needs them. A request that is
+/// not valid is answered with a sentence that explains the problem.
 ///
 /// # Errors
 /// [`WidgetError`] if the store or the bucket does not answer. [`error_page`] makes a page of it.

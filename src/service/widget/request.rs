@@ -18,7 +18,8 @@ const SEARCH_CHARS_MAX: usize = 200;
 /// The highest number of characters in the name of a dashboard. The rest is cut off.
 const NAME_CHARS_MAX: usize = 128;
 
-/// The times for which a cluster can be muted: the name that the form shows, and the length in seconds.
+/// The times for which a cluster can be muted: the name of each time in the form and in requests, and its length in
+/// seconds.
 pub const MUTES: [(&str, i64); 4] = [
     ("1h", 3600),
     ("1d", 86_400),
@@ -26,7 +27,7 @@ pub const MUTES: [(&str, i64); 4] = [
     ("30d", 30 * 86_400),
 ];
 
-/// A request of a dashboard.
+/// A parsed request of the custom widget in a CloudWatch dashboard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WidgetRequest {
     /// The page or decision that is requested.
@@ -55,7 +56,7 @@ pub enum WidgetAction {
 pub struct DecisionRequest {
     /// The cluster that the decision is about.
     pub cluster: ClusterId,
-    /// The decision.
+    /// The decision that the person chose; [`OfferedDecision::TakeBack`] to undo the earlier decision.
     pub decision: OfferedDecision,
     /// The version of the triage on the page that the person saw; 0 if the cluster never had a triage.
     pub version: i64,
@@ -65,45 +66,47 @@ pub struct DecisionRequest {
     pub who: String,
 }
 
-/// The decisions that a dashboard offers.
+/// The decisions about a cluster that a dashboard offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub enum OfferedDecision {
     /// A person works on the errors. Alerts are still sent.
     Acknowledge,
-    /// No alerts are sent for this number of seconds.
+    /// No alerts of the cluster are sent for this number of seconds.
     Mute(i64),
-    /// The errors are normal. No alerts are sent, without end.
+    /// The errors are normal. No alerts of the cluster are sent, without end.
     Expect,
-    /// The errors are over. A later event opens the cluster again.
+    /// The errors are over. A later event starts a new episode of the cluster.
     Resolve,
     /// The earlier decision is undone.
     TakeBack,
 }
 
-/// The dashboard that sent a request.
+/// The facts about the dashboard that CloudWatch sends with a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
     /// Whether the dashboard has the dark theme.
     pub is_dark: bool,
-    /// The name of the dashboard, sanitized; empty if CloudWatch does not send it.
+    /// The name of the dashboard without invisible characters; empty if CloudWatch does not send it.
     pub dashboard: String,
-    /// The account id that CloudWatch sends for the dashboard, twelve digits; empty if there is none.
+    /// The id of the dashboard's account, twelve digits; empty if CloudWatch sends no valid id.
     pub account_id: String,
-    /// The time range that the dashboard shows: its start, and the first second after it. `None` if there is none.
+    /// The time range that the dashboard shows: its start, and the first second after its end. `None` if CloudWatch
+    /// sends no valid time range.
     pub range: Option<(Timestamp, Timestamp)>,
 }
 
-/// Why an event is not valid, as a sentence for people.
+/// Why the request of a dashboard is not valid: a sentence that the dashboard shows to the person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct RequestError(String);
 
 impl WidgetRequest {
-    /// Parses an event, a JSON text.
+    /// Parses a request, a JSON text.
     ///
     /// # Errors
-    /// A sentence that names the wrong parameter and its permitted values, with the context as far as it is valid.
+    /// A sentence that names the wrong parameter and its permitted values, and the context of the request as far as it
+    /// is valid.
     pub fn parse(event: &str) -> Result<Self, (RequestError, Context)> {
         let event: Value = serde_json::from_str(event).unwrap_or(Value::Null);
         let context = Context::of(&event["widgetContext"]);
@@ -115,8 +118,8 @@ impl WidgetRequest {
 }
 
 impl OfferedDecision {
-    /// Returns the stable name, as the parameter `decide` has it: `acknowledge`, `mute`, `expect`, `resolve` or
-    /// `take-back`.
+    /// Returns the stable name, the value of the request parameter `decide`: `acknowledge`, `mute`, `expect`, `resolve`
+    /// or `take-back`.
     pub fn name(self) -> &'static str {
         self.into()
     }
