@@ -18,7 +18,7 @@ use crate::rulefile::FileReader;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policies(Vec<Policy>);
 
-/// One policy of a rules file: which alerts to which sinks it is for, and which of them it holds back.
+/// One policy of a rules file: to which sink and to which alerts it applies, and which of these alerts it holds back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The name of the sink that the policy is for; `None` for all sinks.
@@ -62,7 +62,7 @@ pub enum PolicyOutcome {
     HoldBack,
 }
 
-/// The longest silence in seconds. For a longer silence, a policy with `enabled = false` is clearer.
+/// The longest sending pause in seconds. For a longer pause, a policy with `enabled = false` is clearer.
 const SILENCE_MAX: i64 = 90 * 86_400;
 
 #[derive(Deserialize)]

@@ -260,20 +260,20 @@ pub trait LogGroups {
 pub struct LogQuery {
     /// The name of the log group.
     pub group: String,
-    /// The filter pattern that events must match, in the syntax of CloudWatch Logs. An empty pattern matches all.
+    /// The filter pattern that log events must match, in the syntax of CloudWatch Logs. An empty pattern matches all.
     pub pattern: String,
     /// The start of the time range. Events logged at this moment are included.
     pub from: Timestamp,
     /// The end of the time range. Events logged at this moment are not included.
     pub until: Timestamp,
-    /// The highest number of events on a page; `None` for the limit of CloudWatch Logs.
+    /// The highest number of log events on a page; `None` for the limit of CloudWatch Logs.
     pub page_max: Option<u16>,
 }
 
 /// One page of the answer to a [`LogQuery`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogPage {
-    /// The events of the page; may be empty even if there is a next page.
+    /// The log events of the page; may be empty even if there is a next page.
     pub events: Vec<LogEvent>,
     /// The token of the next page, valid for 24 hours; `None` on the last page.
     pub next: Option<String>,
@@ -282,19 +282,19 @@ pub struct LogPage {
 /// One log event of CloudWatch Logs. Its message is one CloudTrail record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogEvent {
-    /// The id that CloudWatch Logs gave to the event.
+    /// The id that CloudWatch Logs gave to the log event.
     pub id: String,
     /// The name of the log stream that contains the log event.
     #[serde(skip)]
     pub stream: String,
-    /// When the event was logged, in milliseconds since 1970.
+    /// When the log event was logged, in milliseconds since 1970.
     pub timestamp: i64,
     /// The text of the log event: one CloudTrail record in JSON.
     pub message: String,
 }
 
-/// Whether a log group has a subscription filter with a name, and what it sends where: the answer of
-/// [`LogGroups::subscribed`].
+/// The answer of [`LogGroups::subscribed`]: whether the log group has the subscription filter, and its pattern and
+/// destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subscribed {
     /// The log group does not exist.
@@ -622,8 +622,8 @@ pub trait TransitionWriter {
     /// events came late since the list was read.
     async fn forget_late(&self, late: &LateHour) -> Result<(), StoreError>;
 
-    /// Applies a transition to its cluster and enqueues `alert`, if there is one, for all sinks. `false` if the store
-    /// had both already.
+    /// Applies a transition to its cluster and enqueues `alert`, if there is one, for all sinks. `false` if this call
+    /// changed nothing.
     async fn settle(
         &self,
         transition: &Transition,

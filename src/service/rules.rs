@@ -49,7 +49,7 @@ pub struct Rule {
     pub reason: Option<String>,
     /// The person or team to ask about the rule.
     pub owner: Option<String>,
-    /// The effect of the rule.
+    /// What the rule does with the events that match it.
     pub action: Action,
 }
 

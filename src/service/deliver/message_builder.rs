@@ -109,7 +109,7 @@ where
     /// Checks whether this alert need not be sent, because the alert of a campaign covers it.
     ///
     /// That holds if the alert is about a new cluster, a new caller or a regression, and its event belongs to a
-    /// campaign that had begun before or with this event.
+    /// campaign that had reached its threshold before or with this event.
     ///
     /// A campaign that is found by this check is stored and its own alert is enqueued, once in a run.
     ///

@@ -69,7 +69,7 @@ struct Unparsable {
     logged_at: Option<Timestamp>,
 }
 
-/// The result of the commit of one input: how many records were counted and why, and what the commit cost.
+/// The result of the commit of one input: the counts of its records, and the cost of the commit.
 #[derive(Debug, Default)]
 pub struct Ingested {
     /// The number of records by result: clustered, duplicate, ignored and others.
@@ -392,8 +392,8 @@ fn lock(cutoffs: &Mutex<Arc<SampleCutoffs>>) -> MutexGuard<'_, Arc<SampleCutoffs
     cutoffs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Groups the records of one input in memory, with samples, as [`Folding::fold`] does. For several inputs, one
-/// [`Folding`] is faster.
+/// Groups the records of one input in memory, with samples, as [`Folding::fold`] does. For several inputs use one
+/// [`Folding`], which reuses its caches.
 ///
 /// # Errors
 /// As [`Folding::fold`].

@@ -1,11 +1,12 @@
-//! Processes the events that a subscription of CloudWatch Logs sends to the function. Groups the records
-//! of an event, quarantines unreadable data, commits the rest, and returns the counts.
+//! Processes the payloads that a subscription of CloudWatch Logs sends to the function. Groups the records
+//! of a payload, quarantines unreadable data, commits the rest, and returns the counts.
 //!
-//! An event here is the input of one invocation, a batch of CloudTrail records in one payload. If a record cannot be read, the event is copied to the quarantine and the other records are
-//! committed. If the whole payload cannot be opened, it is copied to the quarantine and the event counts
-//! as processed, because a retry would not help. Unreadable records and payloads are also counted in
-//! clusters of their own, so that users notice when nothing can be read any more. The function fails only
-//! for errors that a retry may solve. Nothing is lost then.
+//! A payload is the input of one invocation, a batch of CloudTrail records. If a record cannot be read, the
+//! payload is copied to the quarantine and the other records are committed. If the whole payload cannot be
+//! opened, it is copied to the quarantine and counts as processed, because a retry would not help.
+//! Unreadable records and payloads are also counted in clusters of their own, so that users notice when
+//! nothing can be read any more. The function fails only for errors that a retry may solve. Nothing is lost
+//! then.
 
 use std::collections::HashMap;
 use std::mem;
@@ -86,10 +87,10 @@ impl RetryReason {
     }
 }
 
-/// An event to be written to the quarantine, with the reason.
+/// A payload to be written to the quarantine, with the reason.
 struct QuarantinedPayload<'e> {
     event: &'e [u8],
-    /// The SHA-256 hash of the event, in hexadecimal digits.
+    /// The SHA-256 hash of the payload, in hexadecimal digits.
     digest: String,
     reason: &'static str,
     detail: String,

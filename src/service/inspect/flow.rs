@@ -19,7 +19,7 @@ use crate::ports::{
     Bucket, Clock, LogGroupError, LogGroups, LogQuery, TransitionWriter, with_causes,
 };
 
-/// The key of the bucket object with the saved results of these checks.
+/// The key of the bucket object that stores which log groups had events in the last hours.
 pub const FLOW_KEY: &str = "inspection/log-groups";
 
 /// The largest saved object that is read, in bytes.

@@ -34,7 +34,7 @@ pub struct FailingKeys(BTreeMap<String, LastFailure>);
 /// The result of a sweep, in which IAM is asked about canary keys and the keys of failed calls.
 #[derive(Debug, Default)]
 pub struct KeySweepResult {
-    /// The number of keys for which IAM gave no answer.
+    /// The number of keys about which IAM should have answered and did not.
     pub unanswered: u64,
     /// The errors of the store. The sweep stops at the first error, so there is at most one.
     pub failed: Vec<StoreError>,
