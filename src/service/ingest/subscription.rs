@@ -36,7 +36,7 @@ use crate::rules::Rules;
 /// The folder of the bucket with quarantined payloads: those that hold data that cannot be read.
 pub const QUARANTINE: &str = "quarantine";
 
-/// The `reason` of a quarantined event in which single records are unreadable.
+/// The `reason` of a quarantined payload in which single records are unreadable.
 const RECORDS: &str = "unparsable_records";
 
 /// The service name of the clusters that count unreadable records and payloads.
@@ -142,7 +142,7 @@ impl Subscription {
         folded
     }
 
-    /// Commits the grouped records of an event. First quarantines the event if some of its records cannot
+    /// Commits the grouped records of a payload. First quarantines the payload if some of its records cannot
     /// be read.
     async fn commit(
         &self,
@@ -194,7 +194,7 @@ impl Subscription {
         })
     }
 
-    /// Quarantines an event that cannot be opened, and counts it in a cluster.
+    /// Quarantines a payload that cannot be opened, and counts it in a cluster.
     async fn quarantine(
         &self,
         event: &[u8],
@@ -252,8 +252,8 @@ async fn committed(
 }
 
 impl QuarantinedPayload<'_> {
-    /// Writes the event with a description of its errors to the bucket, and returns the object's key. The
-    /// key is made of the day and the event's hash, so that a retry on the same day adds no object.
+    /// Writes the payload with a description of its errors to the bucket, and returns the object's key. The
+    /// key is made of the day and the payload's hash, so that a retry on the same day adds no object.
     async fn store(
         &self,
         records: &[Quarantined],
@@ -303,16 +303,16 @@ impl QuarantinedPayload<'_> {
     }
 }
 
-/// Returns the SHA-256 hash of an event as 64 hexadecimal digits.
+/// Returns the SHA-256 hash of a payload as 64 hexadecimal digits.
 fn digest(event: &[u8]) -> String {
     HEXLOWER.encode(&Sha256::digest(event))
 }
 
 /// Groups unreadable records in clusters, one for each account and reason. The event time is when the
-/// record was logged, or else when the last record of the event was logged.
+/// record was logged, or else when the last record of the payload was logged.
 ///
 /// The event id is a hash of account, time and text, so that a record counts once even if it comes again
-/// in another event. Without time or text, the id is made of this event and the record's position.
+/// in another payload. Without time or text, the id is made of this payload and the record's position.
 fn count(digest: &str, unparsable: Vec<Unparsable>, logged_at: Option<Timestamp>) -> Tally {
     let mut tally = Tally::default();
     let mut findings: HashMap<(&str, Option<Arc<str>>), Finding> = HashMap::new();
