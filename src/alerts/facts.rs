@@ -97,7 +97,7 @@ pub struct EscalationFacts {
     pub stage: Stage,
     /// The start of the hour in which the escalation began.
     pub from: Timestamp,
-    /// The end of the hour in which the escalation began, or ended if the stage is [`Stage::Ended`].
+    /// The end of the hour in which the escalation ended, if the stage is [`Stage::Ended`]; else of the hour in which it began.
     pub until: Timestamp,
     /// The number of events in the hour in which the escalation began. If the stage is [`Stage::Ended`], in
     /// the hour with most events.
@@ -222,7 +222,7 @@ pub struct SilenceFacts {
     /// When the lack of events was detected. If the stage is [`Stage::Ended`], the time of the first event
     /// after the period without events.
     pub until: Timestamp,
-    /// The cause why no events arrive; `None` if it could not be determined, and when events arrive again.
+    /// The reason why no events arrive. `None` if it could not be determined, or if events arrive again.
     pub diagnosis: Option<DiagnosisFacts>,
 }
 

@@ -18,7 +18,7 @@ use crate::severity::{self, Assessment, Severity};
 pub struct Message {
     /// The alert that the message is about.
     pub alert: Alert,
-    /// The severity of the alert and of its cluster, with the reasons for it.
+    /// The severity of the alert, with the reasons. If the alert has a cluster, this is also the severity of the cluster.
     pub severity: Assessment,
     /// The name of the alert's account from the settings; `None` if it has no name there.
     pub account_name: Option<String>,

@@ -45,8 +45,7 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
-/// How sending a message changes the [`SendingPause`] of the message's cluster for the sink that it was
-/// sent to.
+/// How a sent message changes the [`SendingPause`] of its cluster and sink. Policies call this pause `silence`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SilenceChange {
     /// The sending pause does not change: neither its end nor its count of suppressed alerts.
@@ -126,8 +125,8 @@ pub struct Breaker {
 /// It also counts the alerts of the cluster that were suppressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendingPause {
-    /// When the sending pause ends, by the local clock. `None` if no alerts are held back, and this value
-    /// only has the number of suppressed alerts.
+    /// When the sending pause ends, by the local clock. `None`: there is no pause now, and only the number of alerts that an
+    /// earlier pause held back is stored; the next message reports it.
     pub until: Option<Timestamp>,
     /// The number of alerts of the cluster that were not sent to the sink since the last alert that was
     /// sent.
@@ -138,7 +137,7 @@ pub struct SendingPause {
 /// decision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SendingLimits {
-    /// The sending pause of the cluster for this sink; `None` if there is none.
+    /// The sending pause of a cluster for one sink, as set by the policy key `silence`; `None` if there is none.
     pub silence: Option<SendingPause>,
     /// The decision of a person about the cluster, such as to mute it; `None` if there is none.
     pub triage: Option<Triage>,
@@ -215,8 +214,7 @@ impl OutboxRow {
 
     /// Compares two rows in the order in which they are sent: by the time when they were written.
     ///
-    /// In the same second, lower episodes come first, and the alert that opens an episode comes before the
-    /// other alerts of that episode.
+    /// Within one second, alerts of earlier episodes come first, and the alert that opens an episode comes before its others.
     pub fn in_order(&self, other: &Self) -> Ordering {
         let key = |row: &Self| {
             let opens = matches!(row.alert.kind(), AlertKind::New | AlertKind::Regressed);

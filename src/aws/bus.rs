@@ -61,7 +61,7 @@ impl Bus {
         }
     }
 
-    /// Puts events on the bus, at most [`EVENTS_MAX`] in a call. Returns the answer of EventBridge for each event, in
+    /// Puts any number of events on the bus, in calls of up to [`EVENTS_MAX`]. Returns the answer of EventBridge for each event, in
     /// the order of `events`.
     ///
     /// An event of more than 200,000 bytes is not sent; its answer is [`SinkAnswer::TooLong`]. If a call fails as a

@@ -119,8 +119,8 @@ pub struct StoreAnswer {
     pub snapshot: ClusterSnapshot,
     /// The number of events of each cluster in each hour; empty unless [`StoreQuery::by_hour`] was set.
     pub timeline: Timeline,
-    /// The list of clusters with status and severity, from all of their events; empty unless [`StoreQuery::replay`]
-    /// was set.
+    /// The list of clusters with status and severity, from all events in the store. Empty if [`StoreQuery::replay`] was not set,
+    /// because the list is a result of the replay.
     pub listing: Listing,
     /// The transitions of clusters (new, recovered and so on), in event time; empty unless [`StoreQuery::replay`] was
     /// set.

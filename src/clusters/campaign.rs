@@ -145,7 +145,7 @@ impl Shape {
     }
 
     /// Returns the group that an occurrence belongs to, and the item that counts; `None` if the shape does not apply.
-    fn item_of(self, occurrence: &Occurrence) -> Option<(Actor, String)> {
+    fn item_of(self, occurrence: &Occurrence) -> Option<(CampaignActor, String)> {
         let subject = &occurrence.subject;
         let facet = |kind| occurrence.series.facets.get(kind).map(str::to_owned);
         let refused = matches!(subject.class, Class::Denied | Class::Vpce);
@@ -181,7 +181,7 @@ impl Shape {
         };
         let account_id = subject.account_id.clone();
         Some((
-            Actor {
+            CampaignActor {
                 account_id,
                 name,
                 within,
@@ -193,7 +193,7 @@ impl Shape {
 
 /// The key of a group of occurrences that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Actor {
+struct CampaignActor {
     account_id: String,
     /// The value of [`Campaign::actor`].
     name: String,
@@ -227,7 +227,7 @@ pub fn campaigns(
     occurrences.sort_unstable_by_key(|occurrence| (occurrence.at, occurrence.id));
     let mut found = Vec::new();
     for shape in Shape::ALL {
-        let mut groups: BTreeMap<Actor, Vec<(&Occurrence, String)>> = BTreeMap::new();
+        let mut groups: BTreeMap<CampaignActor, Vec<(&Occurrence, String)>> = BTreeMap::new();
         for occurrence in &occurrences {
             if let Some((actor, item)) = shape.item_of(occurrence) {
                 groups.entry(actor).or_default().push((occurrence, item));
@@ -281,7 +281,11 @@ fn call(subject: &ClusterSubject) -> String {
 }
 
 /// Finds the campaigns of one group, whose occurrences are in the order of time.
-fn of_group(shape: Shape, actor: &Actor, occurrences: &[(&Occurrence, String)]) -> Vec<Campaign> {
+fn of_group(
+    shape: Shape,
+    actor: &CampaignActor,
+    occurrences: &[(&Occurrence, String)],
+) -> Vec<Campaign> {
     let threshold = shape.threshold();
     let mut found = Vec::new();
     let mut recent: VecDeque<usize> = VecDeque::new();
@@ -328,7 +332,7 @@ fn of_group(shape: Shape, actor: &Actor, occurrences: &[(&Occurrence, String)]) 
 }
 
 impl Campaign {
-    fn new(shape: Shape, actor: &Actor, began: Timestamp, opened: Timestamp) -> Self {
+    fn new(shape: Shape, actor: &CampaignActor, began: Timestamp, opened: Timestamp) -> Self {
         Self {
             shapes: BTreeSet::from([shape]),
             actor: actor.name.clone(),

@@ -154,9 +154,9 @@ pub fn is_overflow(identity: &Identity) -> bool {
         && identity.template.is_none()
 }
 
-/// Checks whether a subject is that of an overflow cluster: its code is [`OVERFLOW`] and its action is `*`.
+/// Checks whether a subject is that of an overflow cluster, which counts the errors beyond the limit on new clusters.
 ///
-/// No API has the name `*`.
+/// Its code is [`OVERFLOW`] and its action is `*`, which is the name of no API.
 pub fn is_overflow_subject(subject: &ClusterSubject) -> bool {
     subject.code == OVERFLOW && subject.action == "*"
 }

@@ -600,7 +600,7 @@ impl<'a> ClusterTotals<'a> {
             .map(|(series, _)| self.series_table.get(*series))
     }
 
-    /// Computes the details of the cluster: facet values, combinations of facet values, and samples.
+    /// Computes the details of this cluster from its events in the snapshot: facet values, their combinations, and samples.
     pub fn cluster(&self) -> Cluster {
         let samples = self.samples.map(Samples::all).unwrap_or_default();
         Cluster {

@@ -26,7 +26,7 @@ pub enum RankBy {
     Account,
 }
 
-/// All events of a snapshot with the same value of the ranked property, such as the same caller, as counts.
+/// One value of the ranked property, such as one caller, with the number of its events, clusters and callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RankingEntry {
     /// The value that the events of this entry have in common, such as a caller's name; [`NONE`] if they have no value.

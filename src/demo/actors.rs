@@ -148,7 +148,7 @@ pub struct Actor {
 /// The fields of one record that describe its caller: an actor, with the session, key and address that the actor has at
 /// the time of the call.
 #[derive(Debug, Clone)]
-pub struct Caller {
+pub struct CallingActor {
     /// The account whose trail records the call.
     pub account: &'static Account,
     /// The `userIdentity` as JSON text; empty if the record has none.
@@ -233,7 +233,7 @@ impl Actor {
     /// Returns the caller for a call that this actor makes at `time`, in seconds since 1970.
     ///
     /// Sessions that Boto3 names, and temporary keys, change every hour.
-    pub fn call(&self, random: &mut Random, time: i64) -> Caller {
+    pub fn call(&self, random: &mut Random, time: i64) -> CallingActor {
         let session = self.session(random, time);
         let arn = self.arn(&session);
         // The console signs with a temporary key, even for an IAM user.
@@ -246,7 +246,7 @@ impl Actor {
         } else {
             self.agent
         };
-        Caller {
+        CallingActor {
             account: self.account,
             identity: self.identity(&session, &arn, &key, time),
             arn,
@@ -407,7 +407,7 @@ fn within_quotes(text: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-impl Caller {
+impl CallingActor {
     /// Checks whether the call is made in the AWS Management Console, judged by the user agent.
     pub fn is_from_console(&self) -> bool {
         self.agent == CONSOLE || self.agent == BROWSER

@@ -4,7 +4,7 @@
 
 use clusters::class::Class;
 
-use crate::actors::Caller;
+use crate::actors::CallingActor;
 use crate::event::EventTruth;
 use crate::random::Random;
 use crate::text::fill;
@@ -81,7 +81,7 @@ impl Call {
 /// values.
 pub struct PlaceholderValues<'a> {
     random: &'a mut Random,
-    caller: &'a Caller,
+    caller: &'a CallingActor,
     region: &'a str,
     filled: Vec<(String, String)>,
 }
@@ -105,7 +105,7 @@ const NAMES: &[(&str, &[&str])] = &[
 impl<'a> PlaceholderValues<'a> {
     /// Creates the values for a call that `caller` makes in `region`. Each value is chosen when its placeholder first
     /// occurs in a text.
-    pub fn new(random: &'a mut Random, caller: &'a Caller, region: &'a str) -> Self {
+    pub fn new(random: &'a mut Random, caller: &'a CallingActor, region: &'a str) -> Self {
         Self {
             random,
             caller,

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::actors::{Account, Caller};
+use crate::actors::{Account, CallingActor};
 use crate::random::Random;
 use crate::text::{moment, quote};
 
@@ -88,7 +88,7 @@ pub struct Draft<'a> {
     /// The event time, in seconds since 1970.
     pub time: i64,
     /// The caller, with `userIdentity`, address and user agent.
-    pub caller: &'a Caller,
+    pub caller: &'a CallingActor,
     /// The region of the call, as in `awsRegion`.
     pub region: &'static str,
     /// The called service, such as `s3`.

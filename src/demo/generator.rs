@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use clusters::class::Class;
 
 use crate::Plan;
-use crate::actors::{self, Caller};
+use crate::actors::{self, CallingActor};
 use crate::call::{Call, PlaceholderValues};
 use crate::event::{DemoEvent, Draft};
 use crate::random::Random;
@@ -65,7 +65,7 @@ impl Generator {
         }
     }
 
-    /// Writes the record of a draft, and adds the event to `events`.
+    /// Makes the JSON record of a draft, and appends it as an event to the events of this generator.
     pub fn add(&mut self, draft: &Draft<'_>) {
         let event = draft.clone().write(&mut self.random);
         self.events.push(event);
@@ -77,7 +77,7 @@ impl Generator {
     pub fn draft<'a>(
         &self,
         call: &'a Call,
-        caller: &'a Caller,
+        caller: &'a CallingActor,
         time: i64,
         region: &'static str,
         message: &'a str,
@@ -114,7 +114,7 @@ fn response(call: &Call) -> &'static str {
 }
 
 /// Returns the fields that only some calls have: the VPC endpoint, and the flag for calls from the console.
-fn changes(call: &Call, caller: &Caller) -> &'static [(&'static str, &'static str)] {
+fn changes(call: &Call, caller: &CallingActor) -> &'static [(&'static str, &'static str)] {
     if call.class == Some(Class::Vpce) {
         return &[
             ("vpcEndpointId", r#""vpce-0a1b2c3d4e5f60718""#),

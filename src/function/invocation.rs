@@ -104,8 +104,8 @@ pub async fn read_rules(
 /// canary keys and ignored roles.
 #[derive(Debug, Default)]
 pub struct Settings {
-    /// The lists in the settings object, if it has changed since the last read; `None` if the lists read before stay
-    /// in effect.
+    /// The lists of the settings object (account names, trail accounts, canary keys, own roles), if it has changed since the last
+    /// read; `None` if the lists of the last read stay in effect.
     pub lists: Option<Lists>,
     /// Why the newest version of the settings object is not used. The last valid version is used instead. `None` if
     /// there is no problem.

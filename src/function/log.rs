@@ -17,8 +17,7 @@ use crate::start::StartError;
 const CHARS_MAX: usize = 256;
 
 /// Starts logging to stdout at `level`; also logs panics.
-///
-/// Libraries log only warnings and errors, because their lines of lower levels may contain the data that they send.
+/// At any `level`, libraries are limited to warnings and errors, because their other lines may contain the data that they send.
 pub fn start(level: LogLevel) {
     let level = match level {
         LogLevel::Error => Level::ERROR,

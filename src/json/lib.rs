@@ -82,7 +82,7 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
-use crate::structure::{MEMBERS_MAX, Member};
+use crate::structure::{MEMBERS_MAX, ScannedMember};
 
 /// An unparsed JSON value: a slice of the JSON text that contains the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +123,7 @@ pub enum Error {
 /// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for other text. `visit` may have been called for the
 /// fields before the error.
 pub fn each_field<'a>(text: &'a str, mut visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Error> {
-    let mut members = [Member::default(); MEMBERS_MAX];
+    let mut members = [ScannedMember::default(); MEMBERS_MAX];
     let Some(count) = structure::members(text, &mut members) else {
         return reference::each_field(text, visit);
     };

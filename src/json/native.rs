@@ -42,8 +42,7 @@ pub struct Masks {
     pub colon: Row,
     /// Bit masks of the commas `,` in the group: one mask for each block, with one bit for each byte.
     pub comma: Row,
-    /// Bit masks of the control characters (bytes below 0x20) in the group: one mask for each block, with one bit for
-    /// each byte.
+    /// Bit masks of the control characters (bytes below 0x20): one mask for each block of 64 bytes, with one bit for each byte.
     pub control: Row,
     /// Bit masks of the letters `e` in the group: one mask for each block, with one bit for each byte.
     ///

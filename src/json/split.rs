@@ -211,7 +211,7 @@ impl<R: Read> Cursor<R> {
         }
     }
 
-    /// Sets whether a value with a line break at a place where JSON allows none ends there as [`Reach::Broken`].
+    /// Sets whether a line break inside a value, where JSON allows none, ends the value as [`Reach::Broken`].
     ///
     /// Such a break shows that a line of JSON lines was not written completely.
     pub fn watch_breaks(&mut self, watches: bool) {

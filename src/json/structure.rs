@@ -23,12 +23,12 @@ const DEPTH_MAX: usize = 60;
 
 /// The place of a member in the text of a JSON object: the byte ranges of its key, without quotes, and of its value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Member {
+pub struct ScannedMember {
     key: (u32, u32),
     value: (u32, u32),
 }
 
-impl Member {
+impl ScannedMember {
     /// Returns the key as spelled in `text`, the text that was passed to [`members`]. The key contains no escapes.
     pub fn key(self, text: &str) -> &str {
         &text[self.key.0 as usize..self.key.1 as usize]
@@ -51,7 +51,7 @@ pub const MEMBERS_MAX: usize = 40;
 ///
 /// `None`: the text is not proven to be an object in compact JSON, a key contains an escape, or there are more than
 /// [`MEMBERS_MAX`] members. Then the reference reader has to read the text.
-pub fn members(text: &str, members: &mut [Member; MEMBERS_MAX]) -> Option<usize> {
+pub fn members(text: &str, members: &mut [ScannedMember; MEMBERS_MAX]) -> Option<usize> {
     // Offsets are stored in 32 bits; no record is a thousandth as long.
     if !text.starts_with('{') || u32::try_from(text.len()).is_err() {
         return None;
@@ -535,7 +535,7 @@ impl Escape {
 /// See [`members`].
 struct FindMembers<'a> {
     text: &'a [u8],
-    members: &'a mut [Member; MEMBERS_MAX],
+    members: &'a mut [ScannedMember; MEMBERS_MAX],
 }
 
 impl Job for FindMembers<'_> {
@@ -581,7 +581,7 @@ impl Job for FindMembers<'_> {
                         if depth == 0 {
                             parts.end(at, members)?;
                             let members = &members[..parts.count];
-                            let is_escaped = |member: &Member| member.is_key_escaped(text);
+                            let is_escaped = |member: &ScannedMember| member.is_key_escaped(text);
                             let is_key_escaped = has_escapes && members.iter().any(is_escaped);
                             return (rest.len() == 1 && !is_key_escaped).then_some(parts.count);
                         }
@@ -612,9 +612,9 @@ impl Parts {
     }
 
     #[inline(always)]
-    fn end(&mut self, at: usize, members: &mut [Member; MEMBERS_MAX]) -> Option<()> {
+    fn end(&mut self, at: usize, members: &mut [ScannedMember; MEMBERS_MAX]) -> Option<()> {
         if self.colon != 0 {
-            *members.get_mut(self.count)? = Member {
+            *members.get_mut(self.count)? = ScannedMember {
                 key: (self.before + 2, self.colon - 1),
                 value: (self.colon + 1, at as u32),
             };
@@ -1105,7 +1105,7 @@ mod tests {
     /// Returns the members of an object, if it is proven, and checks that the vector instructions, `Scalar` and the
     /// reference reader find the same.
     fn parts(text: &str) -> Option<Vec<(String, String)>> {
-        let mut found = [Member::default(); MEMBERS_MAX];
+        let mut found = [ScannedMember::default(); MEMBERS_MAX];
         let mut portable = found;
         let job = FindMembers {
             text: text.as_bytes(),

@@ -111,7 +111,7 @@ pub struct Committed {
     pub spent: StoreUsage,
 }
 
-/// The billed usage of a store. Both numbers are 0 for a store that costs nothing, such as a file.
+/// The number of calls and of write units that a store has used. Both are 0 for a store that is not billed, such as a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoreUsage {
     /// The number of calls to the store, failed calls included.

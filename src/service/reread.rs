@@ -22,6 +22,10 @@ pub struct Reread {
 }
 
 /// The result of one attempt to read a bucket object again: a new value, a problem, both or neither.
+///
+/// Neither: the object has not changed. Both: the newest version is invalid, and the value is that of an earlier version.
+///
+/// Neither: the object has not changed. Both: the newest version is invalid, and the value is that of an earlier version.
 #[derive(Debug)]
 pub struct RereadResult<T, E> {
     /// The new value to use from now on. `None` if the value in use stays: nothing changed, or no valid value was

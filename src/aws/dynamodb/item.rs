@@ -188,8 +188,9 @@ impl ClusterItem {
         }
     }
 
-    /// Decodes a cluster item to the id and the content of the cluster. `None` for other items, and for an item whose
-    /// class, state or hour (`ah`) is missing or unknown.
+    /// Decodes a cluster item to the id and the content of the cluster.
+    ///
+    /// `None` for other items, and for an item whose class, state or hour of admission (`ah`) is missing or unknown.
     pub fn read(item: &Item) -> Option<(ClusterId, Self)> {
         let cluster = ClusterId::parse(item.key.pk.strip_prefix("C#")?)?;
         let text = |name| item.text_of(name).unwrap_or_default().to_owned();

@@ -41,10 +41,10 @@ type Budget = (String, Option<Window>, Purpose);
 /// The places that this store has reserved in the table and not used yet, by budget. Each place allows one new
 /// cluster or one new caller.
 #[derive(Debug, Default)]
-pub struct Leases(HashMap<Budget, Lease>);
+pub struct Leases(HashMap<Budget, ReservedPlaces>);
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Lease {
+struct ReservedPlaces {
     left: u32,
     /// Whether the table has no more places of this budget.
     full: bool,

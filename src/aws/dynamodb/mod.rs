@@ -185,8 +185,7 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
-    /// Sets the current time. Also empties the cache of table data for the texts of alerts, so that the data is read
-    /// again.
+    /// Sets the current time. Also empties the cache of cluster details, so that each message is made from data of this time.
     pub fn set_now(&mut self, now: Timestamp) {
         self.now = now;
         self.forget_read();

@@ -26,7 +26,7 @@ pub struct GuanceSink<V> {
 }
 
 impl<V: SecretStore> GuanceSink<V> {
-    /// Creates the sink. `texts` sets the language of the alerts and the links in them.
+    /// Creates the Guance sink. `texts` decides the language of the alerts, and which links they contain.
     ///
     /// With `sample_logs`, routes with line protocol also send the sample records of an alert's cluster, as log
     /// entries.

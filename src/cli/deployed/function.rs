@@ -63,7 +63,8 @@ pub struct FunctionContext {
 }
 
 impl FunctionArguments {
-    /// Reads the settings of the stack's functions from its table or, with `--bucket`, takes them from the options.
+    /// Returns what a command needs to act like a function of the stack: settings, AWS configuration and runtime. The settings come
+    /// from the stack's table or, with `--bucket`, from the options.
     ///
     /// # Errors
     /// Fails if the stack or its settings are not found, or if `--settings` does not match the stack's settings

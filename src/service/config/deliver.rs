@@ -131,9 +131,9 @@ impl DeliverSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns a copy of these settings, with the account names and canary keys of the settings file added.
+    /// Returns a copy of these settings with the account names and canary keys of the settings object, `lists`, added.
     ///
-    /// With a role, the added accounts also become accounts in whose IAM keys are looked up.
+    /// If these settings name a role for key lookups, access keys of the added accounts are looked up with that role.
     #[must_use]
     pub fn with(&self, lists: &Lists) -> Self {
         let (account_names, keys) = keys::with(

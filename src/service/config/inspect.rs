@@ -52,7 +52,7 @@ pub enum Summaries {
 impl Summaries {
     const ALL: [Self; 3] = [Self::New, Self::Always, Self::Never];
 
-    /// Returns the stable name: `new`, `always` or `never`.
+    /// Returns the value of the parameter `Summaries` for this choice: `new`, `always` or `never`.
     pub fn name(self) -> &'static str {
         self.into()
     }

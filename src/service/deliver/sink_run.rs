@@ -65,7 +65,7 @@ pub struct SinkRun<'a, O, K, C, S> {
     refetched: Option<Timestamp>,
     /// Whether the store granted this run the next probe.
     has_probe: bool,
-    /// The numbers of requests and rows so far. The run does not set the fields `breaker` and `error` in it.
+    /// The numbers of requests and rows so far. The fields `breaker` and `error` are set by the caller of the run.
     pub drained: Drained,
 }
 

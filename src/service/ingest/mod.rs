@@ -76,8 +76,8 @@ pub struct Ingested {
     pub record_counts: RecordCounts,
     /// The unreadable records of the input with position and reason, at most [`QUARANTINED_MAX`].
     pub quarantined: Vec<Quarantined>,
-    /// For each rule, in the order of the rules file: how many records it was applied to, and how many it matched only
-    /// after its end.
+    /// For each rule, in the order of the rules file: how many records it was applied to, and how many records it would match
+    /// but is not applied to, because their event time is after the rule's end date.
     pub hits: Vec<Hits>,
     /// The number of clusters that were not in the store before this commit.
     pub new_clusters: u64,
