@@ -7,7 +7,7 @@
 //!
 //! CONTRIBUTING.md lists which test covers which of the other properties.
 
-pub mod lots;
+pub mod choices;
 pub mod scenarios;
 pub mod world;
 
@@ -31,7 +31,7 @@ use service::inspect::run::INSPECTION_STATE_KEY;
 use service::ports::{Store as _, TriageStore as _};
 
 use crate::effort;
-use crate::pipeline::lots::{End, Lots};
+use crate::pipeline::choices::{Choices, End};
 use crate::pipeline::scenarios::{Drawn, HOURS, Happening, STEADY, drawn};
 use crate::pipeline::world::{LOGGED_SECONDS, SINKS, World};
 use crate::story::{HOUR, START};
@@ -83,24 +83,25 @@ struct Course {
 
 /// Returns the actions in order of time. Each event comes one to five times, with a delay of at most `late` seconds
 /// beyond the usual.
-fn agenda(world: &Drawn, lots: &Lots, late: u64) -> Vec<(i64, Act)> {
+fn agenda(world: &Drawn, choices: &Choices, late: u64) -> Vec<(i64, Act)> {
     let mut arrivals = Vec::new();
     for (number, happening) in world.happenings.iter().enumerate() {
-        for _ in 0..=lots.below(5) {
-            let under_way = LOGGED_SECONDS + lots.below(UNDER_WAY - LOGGED_SECONDS as u64) as i64;
-            let late = if late > 0 && lots.one_in(4) {
-                lots.below(late) as i64
+        for _ in 0..=choices.below(5) {
+            let under_way =
+                LOGGED_SECONDS + choices.below(UNDER_WAY - LOGGED_SECONDS as u64) as i64;
+            let late = if late > 0 && choices.one_in(4) {
+                choices.below(late) as i64
             } else {
                 0
             };
-            arrivals.push((happening.at + under_way + late, lots.below(100), number));
+            arrivals.push((happening.at + under_way + late, choices.below(100), number));
         }
     }
     arrivals.sort_unstable();
     let mut acts = Vec::new();
     let mut rest = &arrivals[..];
     while let Some((first, ..)) = rest.first() {
-        let most = 20 - lots.below(20) as usize;
+        let most = 20 - choices.below(20) as usize;
         let is_with = |(at, ..): &&(i64, u64, usize)| *at < first + GATHERED;
         let count = rest.iter().take(most).take_while(is_with).count();
         let (together, later) = rest.split_at(count);
@@ -111,9 +112,9 @@ fn agenda(world: &Drawn, lots: &Lots, late: u64) -> Vec<(i64, Act)> {
     for hour in 0..WATCHED {
         let start = START + hour * HOUR;
         // Users can schedule the inspection at any minute; the default is 0.
-        let minute = lots.below(60) as i64;
-        acts.extend((!lots.one_in(6)).then_some((start + minute * 60, Act::Inspect)));
-        acts.extend(lots.one_in(6).then_some((start + 59 * 60, Act::Inspect)));
+        let minute = choices.below(60) as i64;
+        acts.extend((!choices.one_in(6)).then_some((start + minute * 60, Act::Inspect)));
+        acts.extend(choices.one_in(6).then_some((start + 59 * 60, Act::Inspect)));
         acts.push((start + 10 * 60, Act::Deliver));
         acts.push((start + 40 * 60, Act::Deliver));
     }
@@ -122,38 +123,38 @@ fn agenda(world: &Drawn, lots: &Lots, late: u64) -> Vec<(i64, Act)> {
 }
 
 /// Runs redrive and backfill a few times over random hours; each run may break off.
-fn take_in_badly(world: &mut World, lots: &Lots, now: i64) {
-    for _ in 0..lots.below(4) {
-        world.redrive(now, lots.end());
+fn take_in_badly(world: &mut World, choices: &Choices, now: i64) {
+    for _ in 0..choices.below(4) {
+        world.redrive(now, choices.end());
     }
-    for _ in 0..lots.below(4) {
-        let from = now - lots.below(20 * 3600) as i64;
-        let until = (from + lots.below(10 * 3600) as i64).min(now);
-        world.backfill(now, (from, until), lots.end());
+    for _ in 0..choices.below(4) {
+        let from = now - choices.below(20 * 3600) as i64;
+        let until = (from + choices.below(10 * 3600) as i64).min(now);
+        world.backfill(now, (from, until), choices.end());
     }
 }
 
 /// Runs a world in which missed events are processed before each inspection.
-fn lived_in_time(drawn: &Drawn, lots: &Lots) -> World {
+fn lived_in_time(drawn: &Drawn, choices: &Choices) -> World {
     live_in_time(
-        World::new(&drawn.happenings, lots.clone(), false),
+        World::new(&drawn.happenings, choices.clone(), false),
         drawn,
-        lots,
+        choices,
     )
 }
 
-fn live_in_time(mut world: World, drawn: &Drawn, lots: &Lots) -> World {
+fn live_in_time(mut world: World, drawn: &Drawn, choices: &Choices) -> World {
     let (mut fruitless, mut taken) = (0, START);
-    for (now, act) in agenda(drawn, lots, 0) {
+    for (now, act) in agenda(drawn, choices, 0) {
         match act {
             Act::HandOver(numbers) => world.hand_over(now, &numbers, &drawn.happenings),
-            Act::Deliver => world.deliver(now, lots.end()),
+            Act::Deliver => world.deliver(now, choices.end()),
             Act::Inspect => {
-                take_in_badly(&mut world, lots, now);
+                take_in_badly(&mut world, choices, now);
                 world.catch_up(now, taken - HOUR);
                 taken = now;
                 let end = if fruitless < FRUITLESS_MAX {
-                    lots.end()
+                    choices.end()
                 } else {
                     End::Whole
                 };
@@ -171,21 +172,21 @@ pub fn lived(happenings: &[Happening], summaries: Summaries) -> World {
         happenings: happenings.to_vec(),
         outage: None,
     };
-    let mut world = World::new(happenings, Lots::default(), false);
+    let mut world = World::new(happenings, Choices::default(), false);
     world.summaries = summaries;
-    live_in_time(world, &drawn, &Lots::default())
+    live_in_time(world, &drawn, &Choices::default())
 }
 
 /// Runs a world in which everything may come too late.
-fn lived_too_late(drawn: &Drawn, lots: &Lots) -> World {
-    let mut world = World::new(&drawn.happenings, lots.clone(), true);
-    for (now, act) in agenda(drawn, lots, 30 * 3600) {
+fn lived_too_late(drawn: &Drawn, choices: &Choices) -> World {
+    let mut world = World::new(&drawn.happenings, choices.clone(), true);
+    for (now, act) in agenda(drawn, choices, 30 * 3600) {
         match act {
             Act::HandOver(numbers) => world.hand_over(now, &numbers, &drawn.happenings),
-            Act::Deliver => world.deliver(now, lots.end()),
+            Act::Deliver => world.deliver(now, choices.end()),
             Act::Inspect => {
-                take_in_badly(&mut world, lots, now);
-                world.inspect(now, lots.end());
+                take_in_badly(&mut world, choices, now);
+                world.inspect(now, choices.end());
             }
         }
     }
@@ -417,8 +418,8 @@ fn assert_blind_hours(drawn: &Drawn, course: &Course, heads: &BTreeMap<ClusterId
     }
 }
 
-fn lots() -> impl Strategy<Value = Lots> {
-    vec(any::<u16>(), 0..400).prop_map(Lots::new)
+fn choices() -> impl Strategy<Value = Choices> {
+    vec(any::<u16>(), 0..400).prop_map(Choices::new)
 }
 
 fn config() -> ProptestConfig {
@@ -433,9 +434,9 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing(drawn in drawn(), lots in lots()) {
-        let calm = lived_in_time(&drawn, &Lots::default());
-        let disturbed = lived_in_time(&drawn, &lots);
+    fn whatever_goes_wrong_and_is_made_up_for_in_time_changes_nothing(drawn in drawn(), choices in choices()) {
+        let calm = lived_in_time(&drawn, &Choices::default());
+        let disturbed = lived_in_time(&drawn, &choices);
         prop_assert_eq!(known(&disturbed), known(&calm));
         let (found, expected) = (course(&disturbed), course(&calm));
         let only = |one: &Course, other: &Course| -> Vec<String> {
@@ -452,9 +453,9 @@ proptest! {
     }
 
     #[test]
-    fn whatever_comes_too_late_counts_once_and_no_life_is_out_of_order(drawn in drawn(), lots in lots()) {
-        let calm = lived_in_time(&drawn, &Lots::default());
-        let late = lived_too_late(&drawn, &lots);
+    fn whatever_comes_too_late_counts_once_and_no_life_is_out_of_order(drawn in drawn(), choices in choices()) {
+        let calm = lived_in_time(&drawn, &Choices::default());
+        let late = lived_too_late(&drawn, &choices);
         prop_assert_eq!(known(&late), known(&calm));
         assert_told_once(&late);
         assert_episodes(&late);

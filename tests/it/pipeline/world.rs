@@ -32,7 +32,7 @@ use service::ports::{Clock, LogEvent, Sink};
 use crate::directory::Directory;
 use crate::manual_clock::ManualClock;
 use crate::payloads::event_of;
-use crate::pipeline::lots::{End, Lots};
+use crate::pipeline::choices::{Choices, End};
 use crate::pipeline::scenarios::{Happening, Outcome};
 use crate::redrive::{FUNCTION, MemoryLogs, SOURCE, STREAM, failed, first, keep, key, waiting};
 use crate::story::HOUR;
@@ -71,7 +71,7 @@ type Sent = BTreeMap<(&'static str, AlertId), (Alert, Vec<Arrived>)>;
 /// A sink that sometimes cannot be reached, and sometimes receives a message without its answer arriving.
 struct Post {
     name: &'static str,
-    lots: Lots,
+    choices: Choices,
     run: usize,
     sent: Rc<RefCell<Sent>>,
 }
@@ -85,7 +85,7 @@ impl Sink for Post {
     }
 
     async fn send(&mut self, alerts: &[Message]) -> Vec<SinkAnswer> {
-        let fate = self.lots.below(16);
+        let fate = self.choices.below(16);
         let down = SinkAnswer::Unreachable("reset".to_owned());
         if fate == 15 {
             return vec![down; alerts.len()];
@@ -128,7 +128,7 @@ pub struct World {
     is_missing: bool,
     /// Which summaries are sent.
     pub summaries: Summaries,
-    lots: Lots,
+    choices: Choices,
 }
 
 fn settings() -> TableSettings {
@@ -203,12 +203,13 @@ impl Container {
 
 impl World {
     /// Returns a world without data. Clocks may be up to two hours behind, and ahead if `may_be_ahead` is set.
-    pub fn new(happenings: &[Happening], lots: Lots, may_be_ahead: bool) -> Self {
+    pub fn new(happenings: &[Happening], choices: Choices, may_be_ahead: bool) -> Self {
         let table = MemoryTable::with_turns(None);
-        let wrong = |lots: &Lots| lots.below(7200) as i64 * if lots.one_in(2) { -1 } else { 1 };
-        let containers = (0..CONTAINERS).map(|_| Container::new(&table, wrong(&lots)));
+        let wrong =
+            |choices: &Choices| choices.below(7200) as i64 * if choices.one_in(2) { -1 } else { 1 };
+        let containers = (0..CONTAINERS).map(|_| Container::new(&table, wrong(&choices)));
         let containers = containers.collect();
-        let ahead = wrong(&lots);
+        let ahead = wrong(&choices);
         let ahead = if may_be_ahead { ahead } else { -ahead.abs() };
         let event = |(number, of): (usize, &Happening)| LogEvent {
             id: number.to_string(),
@@ -221,7 +222,7 @@ impl World {
         logs.events = happenings.iter().enumerate().map(event).collect();
         Self {
             stock: Container::new(&table, ahead),
-            telling_ahead: wrong(&lots),
+            telling_ahead: wrong(&choices),
             table,
             bucket: MemoryBucket::default(),
             sent: Rc::default(),
@@ -233,7 +234,7 @@ impl World {
             failures: 0,
             is_missing: false,
             summaries: Summaries::New,
-            lots,
+            choices,
         }
     }
 
@@ -252,7 +253,7 @@ impl World {
 
     /// Sends some events to the ingest function, as CloudWatch Logs and AWS Lambda do.
     pub fn hand_over(&mut self, now: i64, numbers: &[usize], happenings: &[Happening]) {
-        if self.lots.one_in(10) {
+        if self.choices.one_in(10) {
             // CloudWatch Logs skips a batch that it cannot deliver.
             self.is_missing = true;
             return;
@@ -260,7 +261,7 @@ impl World {
         let payload = self.payload(numbers);
         let outcomes: Vec<Outcome> = numbers.iter().map(|of| happenings[*of].outcome()).collect();
         let is_taken = (0..ATTEMPTS).any(|_| self.take(now, &payload, &outcomes));
-        if !is_taken || self.lots.one_in(12) {
+        if !is_taken || self.choices.one_in(12) {
             let object = failed(FUNCTION, &payload);
             self.failures += 1;
             keep(&self.bucket, &key(FUNCTION, self.failures), object);
@@ -269,9 +270,9 @@ impl World {
 
     /// Makes one attempt; `false` if another one is needed.
     fn take(&mut self, now: i64, payload: &[u8], outcomes: &[Outcome]) -> bool {
-        let place = self.lots.below(CONTAINERS) as usize;
+        let place = self.choices.below(CONTAINERS) as usize;
         let container = &mut self.containers[place];
-        let steps = arrange(container.store.table(), self.lots.end());
+        let steps = arrange(container.store.table(), self.choices.end());
         let mut replay_input = container.replay_input(now, &self.bucket);
         let Some(taken) = polled(replay_input.take(payload), steps) else {
             *container = Container::new(&self.table, container.ahead);
@@ -414,13 +415,13 @@ impl World {
             holder: &holder,
         };
         let post = |name: &'static str| {
-            let (lots, sent) = (self.lots.clone(), Rc::clone(&self.sent));
+            let (choices, sent) = (self.choices.clone(), Rc::clone(&self.sent));
             let run = self.runs;
             (
                 name.to_owned(),
                 Post {
                     name,
-                    lots,
+                    choices,
                     run,
                     sent,
                 },
@@ -438,7 +439,7 @@ impl World {
 
     /// Runs deliver until no row waits, with sinks that work.
     pub fn deliver_all(&mut self, now: i64) {
-        self.lots = Lots::default();
+        self.choices = Choices::default();
         for hour in 0..72 {
             self.deliver(now + 3 * HOUR + hour * HOUR, End::Whole);
             let waits = |sink| {

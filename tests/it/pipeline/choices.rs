@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 /// Drawn numbers, used one after another and then from the first again.
 #[derive(Debug, Clone, Default)]
-pub struct Lots {
+pub struct Choices {
     drawn: Rc<RefCell<Vec<u16>>>,
     next: Rc<Cell<usize>>,
 }
@@ -24,7 +24,7 @@ pub enum End {
     Killed(usize),
 }
 
-impl Lots {
+impl Choices {
     pub fn new(drawn: Vec<u16>) -> Self {
         Self {
             drawn: Rc::new(RefCell::new(drawn)),
