@@ -7,7 +7,8 @@
 //! - class: did the call fail because a permission is missing?
 //! - access: does the call change something?
 //! - principal: is the caller powerful, or from another account?
-//! - origin: is the caller a program that is known to probe?
+//! - origin: is the caller a program that is known to probe? An AWS service that calls with the permissions of a
+//!   person, a role or a key (`via athena`) is no excuse.
 
 use std::cmp::Ordering;
 
@@ -441,6 +442,22 @@ mod tests {
             ),
             (
                 Class::Denied,
+                "s3",
+                &[(Access, "read"), (Origin, "via athena")],
+                Severity::Warning,
+            ),
+            (
+                Class::Denied,
+                "kms",
+                &[
+                    (Access, "write"),
+                    (Origin, "via glue"),
+                    (AccessKey, "AKIAEXAMPLE"),
+                ],
+                Severity::Critical,
+            ),
+            (
+                Class::Denied,
                 "iam",
                 &[(Access, "write"), (AccessKey, "AKIAEXAMPLE")],
                 Severity::Critical,
@@ -450,6 +467,18 @@ mod tests {
                 "s3",
                 &[(Access, "read"), (PrincipalKind, "root")],
                 Severity::Error,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "read"), (PrincipalKind, "assumed-root")],
+                Severity::Warning,
+            ),
+            (
+                Class::Denied,
+                "s3",
+                &[(Access, "write"), (PrincipalKind, "anonymous")],
+                Severity::Warning,
             ),
             (
                 Class::Denied,

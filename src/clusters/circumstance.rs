@@ -15,7 +15,7 @@ use crate::facet::FacetKind;
 pub enum ProgramKind {
     /// The AWS Management Console.
     Console,
-    /// An AWS service.
+    /// An AWS service on its own behalf.
     AwsService,
     /// A security scanner or an inventory tool.
     Scanner,

@@ -30,11 +30,13 @@ pub enum FacetKind {
     Principal,
     /// The type of the caller, such as `user`, `role` or `service`.
     PrincipalKind,
-    /// The account id of the caller, which may differ from the account of the trail.
+    /// The account id of the caller, or of the delegate that calls with the caller's permissions. It may differ from the
+    /// account of the trail.
     CallerAccount,
     /// The region of the call, as in `awsRegion`.
     Region,
-    /// The kind of program that made the call, such as `console`, `cli` or `aws-service`.
+    /// The kind of program that made the call, such as `console`, `cli` or `aws-service`, or the service that called on
+    /// behalf of the caller, such as `via athena`.
     Origin,
     /// The policy layer that refused the call, and whether the deny was explicit or implicit.
     Layer,
@@ -119,7 +121,7 @@ impl Facets {
             &[caller.account_id.unwrap_or_default()],
         );
         facets.set(FacetKind::Region, record.aws_region.as_deref());
-        facets.put(FacetKind::Origin, &[origin(record).name()]);
+        facets.put(FacetKind::Origin, &[&origin(record).name()]);
         facets.put_refusal(understanding);
         let network = address.map(network).unwrap_or_default();
         facets.put(FacetKind::Network, &[&network]);

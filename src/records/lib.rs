@@ -9,6 +9,7 @@
 //!
 //! - `time`: event time in whole seconds, and hours of event time.
 //! - `key_id`: access key ids, and the kind of a key.
+//! - `oidc_subject`: the part of an OIDC subject that is the same in all runs of a pipeline.
 //! - `principal`: one stable name for each caller, without the parts that change from call to call.
 //! - `origin`: the means by which a call was made: console, command line, program, service or tool.
 //! - `denial`: the details of a refusal: action, resource, layer of policy, and reason.
@@ -21,6 +22,7 @@
 pub mod denial;
 pub mod key_id;
 pub mod message;
+mod oidc_subject;
 pub mod origin;
 pub mod principal;
 pub mod record_template;
@@ -126,8 +128,16 @@ pub struct UserIdentity<'a> {
     pub source_identity: Option<Text<'a>>,
     /// `sessionContext.attributes.mfaAuthenticated`: whether the session was opened with MFA; `false` if absent.
     pub mfa_authenticated: bool,
+    /// `sessionContext.assumedRoot`: whether `sts:AssumeRoot` issued the session; `false` if absent. The call
+    /// `AssumeRoot` itself has it too, with the identity of its caller.
+    pub assumed_root: bool,
     /// `onBehalfOf.userId`: id of the IAM Identity Center user for whom the call was made.
     pub on_behalf_of_user_id: Option<Text<'a>>,
+    /// `invokedByDelegate.accountId`: id of the account that calls with permissions that an administrator delegated to
+    /// it for some hours, such as that of a vendor.
+    pub delegate_account_id: Option<Text<'a>>,
+    /// `inScopeOf.issuerType`: type of the resource that received the credentials, such as `AWS::Lambda::Function`.
+    pub in_scope_of_kind: Option<Text<'a>>,
 }
 
 /// Account id and log time of a record, read from the envelope or the file around it. They replace fields that the
@@ -306,6 +316,8 @@ impl<'a> UserIdentity<'a> {
             b"invokedBy" => self.invoked_by = value.text(),
             b"identityProvider" => self.identity_provider = value.text(),
             b"onBehalfOf" => self.on_behalf_of_user_id = value.text_at(&["userId"]),
+            b"invokedByDelegate" => self.delegate_account_id = value.text_at(&["accountId"]),
+            b"inScopeOf" => self.in_scope_of_kind = value.text_at(&["issuerType"]),
             b"sessionContext" => self.set_session(value),
             _ => {}
         }
@@ -318,6 +330,7 @@ impl<'a> UserIdentity<'a> {
         self.issuer_user_name = None;
         self.source_identity = None;
         self.mfa_authenticated = false;
+        self.assumed_root = false;
         let _ = session.each_field(|key, value| match key {
             b"sessionIssuer" => {
                 self.issuer_kind = None;
@@ -326,6 +339,7 @@ impl<'a> UserIdentity<'a> {
                 self.set_issuer(value);
             }
             b"sourceIdentity" => self.source_identity = value.text(),
+            b"assumedRoot" => self.assumed_root = value.boolean().unwrap_or(false),
             b"attributes" => {
                 let mfa = value.at(&["mfaAuthenticated"]).and_then(Json::boolean);
                 self.mfa_authenticated = mfa.unwrap_or(false);

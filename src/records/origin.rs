@@ -2,20 +2,21 @@
 //! code, an AWS service, a security scanner or an attack tool.
 //!
 //! AWS itself writes which service called. The caller chooses the user agent. So an origin from a
-//! user agent may explain a call, but must never be a reason to ignore an important call.
+//! user agent may explain a call, but must never be a reason to ignore an important call. Names of roles prove nothing,
+//! because the owner of an account chooses them; those that vendors of scanners publish are the exception.
 //!
 //! Sources: CloudTrail User Guide, "CloudTrail record contents" (`userAgent`, `sourceIPAddress`,
-//! `sessionCredentialFromConsole`); `GuardDuty` User Guide, finding types `PenTest:IAMUser/*`; user
+//! `sessionCredentialFromConsole`); IAM User Guide, "Forward access sessions"; `GuardDuty` User Guide, finding types `PenTest:IAMUser/*`; user
 //! agents as the listed tools send them.
 
-use crate::Record;
 use crate::key_id::KeyKind;
 use crate::principal::{self, AWS_INTERNAL, is_service_linked, service_name};
+use crate::{Record, Text, UserIdentity};
 
 /// The means by which a call was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
-pub enum Origin {
+pub enum Origin<'r> {
     /// The AWS Management Console.
     Console,
     /// The AWS CLI or another command line from AWS.
@@ -24,8 +25,11 @@ pub enum Origin {
     Sdk,
     /// A tool that builds infrastructure from code, such as Terraform or CloudFormation.
     Iac,
-    /// An AWS service, on its own behalf or on behalf of a caller.
+    /// An AWS service on its own behalf.
     AwsService,
+    /// An AWS service that calls on behalf of a person, a role or a key, with their permissions. It holds the name of the
+    /// service, such as `athena`, or `AWS Internal`.
+    Via(&'r str),
     /// A security scanner or an inventory crawler.
     Scanner,
     /// A tool or an operating system made for attacks.
@@ -34,14 +38,18 @@ pub enum Origin {
     Other,
 }
 
-impl Origin {
-    /// Returns the stable name of the origin, such as `aws-service`, for the facets of clusters and for the store.
-    pub fn name(self) -> &'static str {
-        self.into()
+impl<'r> Origin<'r> {
+    /// Returns the stable name of the origin, such as `aws-service` or `via athena`, for the facets of clusters and for
+    /// the store.
+    pub fn name(self) -> Text<'r> {
+        match self {
+            Self::Via(service) => ["via ", service].concat().into(),
+            other => Text::Borrowed(other.into()),
+        }
     }
 }
 
-/// Attack tools, by words that do not appear by accident in a user agent, a role or a session.
+/// Attack tools, by words that do not appear by accident in a user agent or a session.
 const ATTACK_TOOLS: [&str; 12] = [
     "pacu",
     "stratus-red-team",
@@ -63,7 +71,8 @@ const ATTACK_TOOLS: [&str; 12] = [
 /// first name. So these words count only in user agents, at the place of a kernel or a distribution.
 const ATTACK_SYSTEMS: [&str; 4] = ["kali", "parrot", "pentoo", "blackarch"];
 
-/// Scanners, posture managers and inventory crawlers; hundreds of their calls fail every day.
+/// Scanners, posture managers and inventory crawlers, by words in a user agent or a session; hundreds of their calls
+/// fail every day.
 const SCANNERS: [&str; 44] = [
     "prowler",
     "scoutsuite",
@@ -109,6 +118,70 @@ const SCANNERS: [&str; 44] = [
     "trendmicro",
     "cloudconformity",
     "securitymonkey",
+];
+
+/// Names of the roles that vendors of scanners, posture managers and compliance tools tell their customers to create. A
+/// `*` stands for a generated part. A comment is the source of the rows below it, read in November 2026.
+const VENDOR_ROLES: [&str; 40] = [
+    // Aqua Security, CSPM onboarding.
+    "Aqua-CSPM-Scanner-Role",
+    // Check Point CloudGuard, formerly Dome9: API reference, `awsRoleArn`.
+    "Dome9-Connect",
+    // CrowdStrike, Falcon Cloud Security: registration of AWS accounts.
+    "CrowdStrikeCSPMReader*",
+    "CrowdStrikeCSPMEventBridge",
+    // Datadog: CloudFormation template of the AWS integration; terraform-modules-datadog-security;
+    // terraform-module-datadog-agentless-scanner.
+    "DatadogIntegrationRole",
+    "DatadogAWSIntegrationRole",
+    "DatadogAgentlessScanner*",
+    // Drata: terraform-aws-drata-autopilot-role.
+    "DrataAutopilotRole",
+    // JupiterOne: documentation of the AWS integration.
+    "JupiterOne",
+    // Lacework: terraform-aws-iam-role; CloudFormation templates of the configuration audit.
+    "lw-iam-*",
+    "lacework-*-laceworkcwsrole",
+    "lacework-*-laceworkcwssarole",
+    // Microsoft Defender for Cloud: permissions of the AWS connector.
+    "CspmMonitorAws",
+    "DefenderForCloud-*",
+    "MDCContainersAgentlessDiscoveryK8sRole",
+    "MDCContainersImageAssessmentRole",
+    "MDCContainersK8sDataCollectionRole",
+    "MDCContainersK8sRole",
+    // Orca Security: Terraform modules of the onboarding.
+    "OrcaSecurityRole",
+    "OrcaSecurityRoleSA",
+    "OrcaSideScannerRole",
+    // Palo Alto Networks, Prisma Cloud, formerly RedLock: onboarding templates.
+    "PrismaCloudRole*",
+    "PrismaCloudReadOnlyRole*",
+    "PrismaCloudReadWriteRole*",
+    "RedlockReadOnlyRole*",
+    // Panther: documentation of cloud accounts.
+    "PantherAuditRole*",
+    // Prowler: templates of Prowler; AWS Prescriptive Guidance about Prowler; simple-container-com/api#277.
+    "ProwlerScan",
+    "ProwlerExecRole",
+    "prowler-readonly",
+    // Snyk: documentation of the AWS integration.
+    "snyk-cloud-role*",
+    // Sysdig Secure: terraform-aws-secure.
+    "sysdig-secure-*",
+    // Tenable: connectors of Tenable.io; fivexl/terraform-aws-cloudtrail-to-slack#2.
+    "tenableio-connector",
+    "tenableio-connector_*",
+    // Trend Micro, Vision One: documentation of cloud accounts.
+    "VisionOneRole",
+    // Vanta: documentation of the AWS connection.
+    "vanta-auditor",
+    "vanta-auditor-*",
+    // Wiz: Terraform module of the AWS connector.
+    "WizAccess-Role",
+    "WizAccess-Role-*",
+    "WizScanner-Role",
+    "WizScannerRole",
 ];
 
 /// Tools that build infrastructure, by the names that they add to the user agent of the SDK.
@@ -171,20 +244,22 @@ fn claims(agent: &str) -> WordLists {
 /// Returns the means by which a call was made. The first match in this order wins:
 ///
 /// 1. Attack tools, because no other sign may hide them. A caller has no reason to fake this name.
-/// 2. Fields that AWS itself writes, because no caller can forge them.
+/// 2. Fields that AWS itself writes, because no caller can forge them. A scanner stays one if a service calls on its
+///    behalf.
 /// 3. All others, the special before the general. Scanners and builders run on top of an SDK, and so
-///    does the back end of the console. A command line in the shell of the console counts as a command
-///    line.
-pub fn origin(record: &Record<'_>) -> Origin {
-    let claimed = claims(record.user_agent.as_deref().unwrap_or_default());
-    // The name of a role or session proves only a tool. Words for SDKs and command lines are in names of any kind.
-    let named = names(record) & (ATTACK_TOOL | SCANNER);
-    let found = claimed | named;
+///    does the back end of the console. A command line or a program in the shell of the console, or with credentials of
+///    the console, counts as what it is.
+pub fn origin<'r>(record: &'r Record<'_>) -> Origin<'r> {
+    let agent = record.user_agent.as_deref().unwrap_or_default();
+    let claimed = claims(agent);
+    let found = claimed | names(record, agent);
     if found & (ATTACK_TOOL | ATTACK_SYSTEM) != 0 {
         return Origin::AttackTool;
     }
-    if let Some(origin) = attested(record) {
-        return origin;
+    match attested(record) {
+        Some(Origin::Via(_)) if found & SCANNER != 0 => return Origin::Scanner,
+        Some(origin) => return origin,
+        None => {}
     }
     if found & SCANNER != 0 {
         Origin::Scanner
@@ -192,9 +267,7 @@ pub fn origin(record: &Record<'_>) -> Origin {
         Origin::Iac
     } else if found & COMMAND_LINE != 0 {
         Origin::Cli
-    } else if record.session_credential_from_console
-        || (claimed & CONSOLE != 0 && may_be_console(record))
-    {
+    } else if is_console(record, agent, claimed & CONSOLE != 0) {
         Origin::Console
     } else if found & SDK != 0 {
         Origin::Sdk
@@ -203,30 +276,78 @@ pub fn origin(record: &Record<'_>) -> Origin {
     }
 }
 
-/// Returns the origin that the fields written by AWS prove: the calling service and its role.
-fn attested(record: &Record<'_>) -> Option<Origin> {
+/// Returns the origin that the fields written by AWS prove: the calling service, and whose permissions it uses.
+///
+/// A service that calls with the permissions of a person, a role or a key (a forward access session) does what that
+/// caller wants. Only an identity of type `AWSService` and a service-linked role are the service itself.
+fn attested<'r>(record: &'r Record<'_>) -> Option<Origin<'r>> {
     let identity = record.user_identity.as_ref();
-    let kind = identity.and_then(|identity| identity.kind.as_deref());
-    let invoked_by = identity.and_then(|identity| identity.invoked_by.as_deref());
-    let is_own = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("AWSService"));
-    let source = record.source_ip_address.as_deref();
-    for name in invoked_by.into_iter().chain(source) {
-        match name.trim() {
-            AWS_INTERNAL => return Some(Origin::AwsService),
-            name if service_name(name).is_none() => {}
-            name if is_console_host(name) => return Some(Origin::Console),
-            // A person who deploys a stack calls through CloudFormation. Only calls of CloudFormation
-            // on its own behalf are calls of a service.
-            "cloudformation.amazonaws.com" if !is_own => return Some(Origin::Iac),
-            _ => return Some(Origin::AwsService),
-        }
+    if identity.is_some_and(is_linked) {
+        return Some(Origin::AwsService);
     }
-    let arns = identity
+    let invoked_by = identity.and_then(|identity| identity.invoked_by.as_deref());
+    let names = invoked_by
         .into_iter()
-        .flat_map(|identity| [&identity.arn, &identity.issuer_arn]);
-    let is_linked = arns.flatten().any(|arn| is_service_linked(arn));
-    (is_own || is_linked).then_some(Origin::AwsService)
+        .chain(record.source_ip_address.as_deref());
+    let mut services = names
+        .map(str::trim)
+        .filter(|name| *name == AWS_INTERNAL || service_name(name).is_some());
+    let Some(service) = services.next() else {
+        let is_typed = identity.is_some_and(principal::is_of_type_service);
+        return is_typed.then_some(Origin::AwsService);
+    };
+    let is_own = identity.is_none_or(principal::is_aws_service);
+    Some(match service {
+        _ if is_console_host(service) => Origin::Console,
+        _ if is_own => Origin::AwsService,
+        // A person who deploys a stack calls through CloudFormation.
+        "cloudformation.amazonaws.com" => Origin::Iac,
+        // A page of the console calls through services of AWS that have no name.
+        AWS_INTERNAL if record.session_credential_from_console => Origin::Console,
+        _ => Origin::Via(short_name(service)),
+    })
 }
+
+/// Checks whether the caller is a service-linked role.
+fn is_linked(identity: &UserIdentity<'_>) -> bool {
+    // The ARN of the role has the reserved path; the ARN of a session has the name alone.
+    let role = identity.issuer_arn.as_deref();
+    let arn = role.filter(|arn| arn.starts_with("arn:"));
+    arn.or(identity.arn.as_deref())
+        .is_some_and(is_service_linked)
+}
+
+/// Returns the name of a service without its domain and its region: `athena` for `athena.amazonaws.com`.
+fn short_name(service: &str) -> &str {
+    let host = service.split(".amazonaws.com").next().unwrap_or(service);
+    let is_region = |text: &str| {
+        text.ends_with(|end: char| end.is_ascii_digit()) && text.split('-').count() > 2
+    };
+    match host.rsplit_once('.') {
+        Some((name, region)) if is_region(region) => name,
+        _ => host,
+    }
+}
+
+/// Checks whether a page of the console made the call: the user agent is that of a browser or of the console
+/// (`is_claimed`), or of its back end with credentials from the console.
+///
+/// Credentials from the console with the user agent of a program are a script: in AWS `CloudShell`, or with credentials
+/// that were copied from a page.
+fn is_console(record: &Record<'_>, agent: &str, is_claimed: bool) -> bool {
+    if !record.session_credential_from_console {
+        return is_claimed && may_be_console(record);
+    }
+    let agent = agent.trim();
+    is_claimed
+        || agent.is_empty()
+        || agent == AWS_INTERNAL
+        || service_name(agent).is_some()
+        || BACK_END_MARKS.iter().any(|mark| agent.contains(mark))
+}
+
+/// What the SDKs add to the user agent inside of AWS and inside of a browser.
+const BACK_END_MARKS: [&str; 2] = [" md/internal", " md/browser#"];
 
 /// Checks whether the credentials may be those of the console, which always signs with temporary ones.
 ///
@@ -236,9 +357,7 @@ fn may_be_console(record: &Record<'_>) -> bool {
     let is_key_long_term =
         principal::access_key(record).is_some_and(|key| KeyKind::of(key) == KeyKind::LongTerm);
     let user = record.user_identity.as_ref();
-    let is_anonymous =
-        user.is_some_and(|user| user.account_id.as_deref() == Some(principal::ANONYMOUS));
-    !is_key_long_term && !is_anonymous
+    !is_key_long_term && !user.is_some_and(principal::is_anonymous)
 }
 
 fn is_console_agent(agent: &str) -> bool {
@@ -258,15 +377,38 @@ fn is_console_host(text: &str) -> bool {
         || text.starts_with("signin.aws.")
 }
 
-/// Returns the lists of which the caller's ARNs contain a word, in the name of the role or session.
-fn names(record: &Record<'_>) -> WordLists {
+/// Returns the lists that the name of the session proves by a word, or the name of the role if a vendor published it.
+fn names(record: &Record<'_>, agent: &str) -> WordLists {
     let Some(identity) = &record.user_identity else {
         return 0;
     };
-    let arns = [&identity.arn, &identity.issuer_arn].into_iter().flatten();
-    // No word is in the prefix of nearly all ARNs.
-    let arns = arns.map(|arn| arn.strip_prefix("arn:aws:").unwrap_or(arn));
-    arns.fold(0, |names, arn| names | found(arn))
+    let session = principal::chosen_session(identity, agent);
+    // Words for SDKs and command lines are in names of any kind.
+    let named = session.map_or(0, found) & (ATTACK_TOOL | SCANNER);
+    let is_vendor = principal::role_name(identity).is_some_and(is_vendor_role);
+    named | if is_vendor { SCANNER } else { 0 }
+}
+
+fn is_vendor_role(name: &str) -> bool {
+    // The first letter rules out most rows.
+    let first = |text: &str| text.as_bytes().first().map(u8::to_ascii_lowercase);
+    let begins = first(name);
+    let mut patterns = VENDOR_ROLES
+        .iter()
+        .filter(|pattern| first(pattern) == begins);
+    patterns.any(|pattern| {
+        let (start, end) = pattern.split_once('*').unwrap_or((pattern, ""));
+        let is_long_enough = match pattern.len() - start.len() {
+            0 => name.len() == start.len(),
+            _ => name.len() >= start.len() + end.len(),
+        };
+        let has = |part: Option<&str>, expected: &str| {
+            part.is_some_and(|part| part.eq_ignore_ascii_case(expected))
+        };
+        is_long_enough
+            && has(name.get(..start.len()), start)
+            && has(name.get(name.len() - end.len()..), end)
+    })
 }
 
 /// Returns the lists of which a text contains a whole word, in upper or lower case: `wiz` is in `WizRole`, not in
@@ -389,17 +531,14 @@ fn is_system_start(bytes: &[u8], at: usize) -> bool {
 mod tests {
     use super::*;
 
-    fn by_agent(agent: &str) -> Origin {
-        let user_agent = Some(agent.into());
-        let record = Record {
-            user_agent,
-            ..Record::default()
-        };
-        origin(&record)
+    fn by_agent(agent: &str) -> Origin<'static> {
+        of(&format!(r#"{{"userAgent":"{agent}"}}"#))
     }
 
-    fn of(text: &str) -> Origin {
-        origin(&Record::parse(text).unwrap())
+    fn of(text: &str) -> Origin<'static> {
+        // The origin borrows from the text and the record, so both must outlive the function.
+        let text = Box::leak(Box::<str>::from(text));
+        origin(Box::leak(Box::new(Record::parse(text).unwrap())))
     }
 
     #[test]
@@ -488,7 +627,7 @@ mod tests {
             (
                 r#"{"userAgent":"aws-cli/2","userIdentity":{"type":"AssumedRole",
                     "invokedBy":"autoscaling.amazonaws.com"}}"#,
-                Origin::AwsService,
+                Origin::Via("autoscaling"),
             ),
             (
                 r#"{"userIdentity":{"invokedBy":"AWS Internal"}}"#,
@@ -518,14 +657,113 @@ mod tests {
     }
 
     #[test]
-    fn a_session_from_the_console_counts_until_a_command_line_shows() {
-        let console = |agent: &str| {
+    fn a_program_with_credentials_of_the_console_is_no_page_of_the_console() {
+        for (agent, expected) in [
+            (
+                "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0",
+                Origin::Console,
+            ),
+            ("AWS CloudWatch Console", Origin::Console),
+            (
+                "EC2ConsoleFrontend, aws-internal/3 aws-sdk-java/1.11.1030",
+                Origin::Console,
+            ),
+            (
+                "aws-sdk-java/2.20.1 Java/17 vendor/Amazon.com_Inc. md/internal io/sync",
+                Origin::Console,
+            ),
+            (
+                "aws-sdk-js/3.535.0 ua/2.1 lang/js md/browser#Firefox_140.0",
+                Origin::Console,
+            ),
+            ("health.amazonaws.com", Origin::Console),
+            ("AWS Internal", Origin::Console),
+            ("", Origin::Console),
+            ("aws-cli/2.31 exec-env/CloudShell", Origin::Cli),
+            (
+                "Boto3/1.34.1 md/Botocore#1.34.1 os/linux exec-env/CloudShell",
+                Origin::Sdk,
+            ),
+            ("aws-sdk-java/2.20", Origin::Sdk),
+            ("python-requests/2.32.3", Origin::Other),
+            ("curl/8.5.0", Origin::Other),
+            ("APN/1.0 HashiCorp/1.0 Terraform/1.9.0", Origin::Iac),
+        ] {
+            let record =
+                format!(r#"{{"sessionCredentialFromConsole":"true","userAgent":"{agent}"}}"#);
+            assert_eq!(of(&record), expected, "{agent}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_calls_for_a_person_a_role_or_a_key_is_no_call_of_its_own() {
+        let role = "arn:aws:sts::111122223333:assumed-role/analyst/mia@example.com";
+        let user = "arn:aws:iam::111122223333:user/mia";
+        for (record, expected) in [
+            (
+                format!(
+                    r#"{{"sourceIPAddress":"athena.amazonaws.com","userIdentity":{{
+                    "type":"AssumedRole","arn":"{role}","invokedBy":"athena.amazonaws.com"}}}}"#
+                ),
+                Origin::Via("athena"),
+            ),
+            (
+                format!(
+                    r#"{{"sourceIPAddress":"192.0.2.7","userIdentity":{{"type":"IAMUser",
+                    "arn":"{user}","accessKeyId":"AKIAIOSFODNN7EXAMPLE",
+                    "invokedBy":"glue.amazonaws.com"}}}}"#
+                ),
+                Origin::Via("glue"),
+            ),
+            (
+                format!(
+                    r#"{{"sourceIPAddress":"workmail.eu-west-1.amazonaws.com",
+                    "userIdentity":{{"type":"AssumedRole","arn":"{role}"}}}}"#
+                ),
+                Origin::Via("workmail"),
+            ),
+            (
+                format!(
+                    r#"{{"userIdentity":{{"type":"IAMUser","arn":"{user}",
+                    "invokedBy":"AWS Internal"}}}}"#
+                ),
+                Origin::Via("AWS Internal"),
+            ),
+            (
+                r#"{"userIdentity":{"accessKeyId":"AKIAIOSFODNN7EXAMPLE",
+                    "invokedBy":"s3.amazonaws.com.cn"}}"#
+                    .to_owned(),
+                Origin::Via("s3"),
+            ),
+            (
+                // A page of the console.
+                format!(
+                    r#"{{"sessionCredentialFromConsole":"true","userAgent":"AWS Internal",
+                    "sourceIPAddress":"AWS Internal",
+                    "userIdentity":{{"type":"AssumedRole","arn":"{role}"}}}}"#
+                ),
+                Origin::Console,
+            ),
+        ] {
+            assert_eq!(of(&record), expected, "{record}");
+        }
+        assert_eq!(Origin::Via("athena").name(), "via athena");
+    }
+
+    #[test]
+    fn a_role_is_service_linked_by_its_path_and_not_by_a_name_that_its_owner_chose() {
+        let of_role = |path: &str| {
             of(&format!(
-                r#"{{"sessionCredentialFromConsole":"true","userAgent":"{agent}"}}"#
+                r#"{{"sourceIPAddress":"config.amazonaws.com","userIdentity":{{
+                "type":"AssumedRole","invokedBy":"config.amazonaws.com",
+                "arn":"arn:aws:sts::111122223333:assumed-role/AWSServiceRoleForConfig/x",
+                "sessionContext":{{"sessionIssuer":{{
+                "arn":"arn:aws:iam::111122223333:role/{path}"}}}}}}}}"#
             ))
         };
-        assert_eq!(console("aws-sdk-java/2.20"), Origin::Console);
-        assert_eq!(console("aws-cli/2.31 exec-env/CloudShell"), Origin::Cli);
+        let linked = "aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig";
+        assert_eq!(of_role(linked), Origin::AwsService);
+        assert_eq!(of_role("AWSServiceRoleForConfig"), Origin::Via("config"));
     }
 
     #[test]
@@ -540,20 +778,81 @@ mod tests {
         assert_eq!(browser(""), Origin::Console);
     }
 
+    fn by_session(path: &str, agent: &str) -> Origin<'static> {
+        of(&format!(
+            r#"{{"userAgent":"{agent}","userIdentity":{{"type":"AssumedRole",
+            "arn":"arn:aws:sts::111122223333:assumed-role/{path}"}}}}"#
+        ))
+    }
+
     #[test]
-    fn roles_and_sessions_name_scanners_and_attack_tools() {
+    fn sessions_name_scanners_and_attack_tools() {
         for (path, expected) in [
-            ("WizAccess-Role/session", Origin::Scanner),
             ("Audit/tenable-connector", Origin::Scanner),
             ("App/stratus-red-team-1", Origin::AttackTool),
+            ("App/pacu", Origin::AttackTool),
             ("App/wizard", Origin::Sdk),
             ("App/kali.sharma", Origin::Sdk),
+            ("App/orca@example.com", Origin::Sdk),
+            ("App/eks-prod-orca-api-7f9c-0a1b2c3d", Origin::Sdk),
+            ("AWSReservedSSO_Dev_0a1b/endgame", Origin::Sdk),
         ] {
-            let record = format!(
-                r#"{{"userAgent":"Boto3/1.26","userIdentity":{{"type":"AssumedRole",
-                "arn":"arn:aws:sts::111122223333:assumed-role/{path}"}}}}"#
-            );
-            assert_eq!(of(&record), expected, "{path}");
+            assert_eq!(by_session(path, "Boto3/1.26"), expected, "{path}");
         }
+        let function = "Boto3/1.40 md/Botocore#1.40 exec-env/AWS_Lambda_python3.13";
+        assert_eq!(by_session("shop/pacu-beds", function), Origin::Sdk);
+        let federated = r#"{"userIdentity":{"type":"FederatedUser",
+            "arn":"arn:aws:sts::111122223333:federated-user/aws_consoler"}}"#;
+        assert_eq!(of(federated), Origin::AttackTool);
+    }
+
+    #[test]
+    fn a_name_that_an_owner_gave_to_a_role_or_a_user_decides_nothing() {
+        for role in [
+            "EndgameLeaderboard-prod",
+            "pacu-bed-monitoring",
+            "CloudGoatFarmRole",
+            "orca-whale-tracking",
+            "wiz-kids-school",
+            "prowler-boats",
+            "PrismaPhotoExport",
+            "vanta-black-paint",
+            "JupiterOneTelescope",
+        ] {
+            let origin = by_session(&format!("{role}/s1"), "Boto3/1.26");
+            assert_eq!(origin, Origin::Sdk, "{role}");
+        }
+        let user = r#"{"userAgent":"Boto3/1.26","userIdentity":{"type":"IAMUser",
+            "arn":"arn:aws:iam::111122223333:user/pacu-nurse"}}"#;
+        assert_eq!(of(user), Origin::Sdk);
+    }
+
+    #[test]
+    fn the_role_names_that_vendors_publish_are_those_of_scanners() {
+        for role in [
+            "ProwlerScan",
+            "prowler-readonly",
+            "DrataAutopilotRole",
+            "tenableio-connector",
+            "WizAccess-Role",
+            "OrcaSecurityRole",
+            "DatadogIntegrationRole",
+            "vanta-auditor",
+            "lw-iam-0a1b2c3d",
+            "lacework-acme-laceworkcwsrole",
+            "PrismaCloudRole-1182536372507056128",
+            "CrowdStrikeCSPMReader-gt7elswu7hug",
+            "CrowdstrikeCSPMReader-gt7elswu7hug",
+        ] {
+            let origin = by_session(&format!("{role}/s1"), "Boto3/1.26");
+            assert_eq!(origin, Origin::Scanner, "{role}");
+        }
+        let with_path = r#"{"userAgent":"Boto3/1.26","userIdentity":{"type":"AssumedRole",
+            "sessionContext":{"sessionIssuer":{"type":"Role",
+            "arn":"arn:aws:iam::111122223333:role/vendors/vanta-auditor"}}}}"#;
+        assert_eq!(of(with_path), Origin::Scanner);
+        let through_a_service = r#"{"sourceIPAddress":"athena.amazonaws.com","userIdentity":{
+            "type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/ProwlerScan/s1"}}"#;
+        assert_eq!(of(through_a_service), Origin::Scanner);
     }
 }

@@ -15,7 +15,7 @@ use memchr::memchr_iter;
 
 use crate::key_id::is_key_id;
 use crate::redact::{clean, sanitize};
-use crate::{Record, Text, UserIdentity};
+use crate::{Record, Text, UserIdentity, oidc_subject};
 
 /// The caller of a record: a stable name, and separately the parts that change from call to call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,8 @@ pub struct Principal<'r> {
     pub session: Option<Text<'r>>,
     /// Id of the EC2 instance that uses the role; `None` unless the session is named after an instance.
     pub instance: Option<&'r str>,
-    /// Id of the caller's account; `None` if the record contains no account id of twelve digits.
+    /// Id of the caller's account, or of the delegate's account if a delegate uses the caller's permissions; `None` if
+    /// the record contains no account id of twelve digits.
     pub account_id: Option<&'r str>,
 }
 
@@ -39,6 +40,9 @@ pub struct Principal<'r> {
 pub enum PrincipalKind {
     /// The account's root user.
     Root,
+    /// A session of `sts:AssumeRoot`: an administrator of the organization does a task that needs the root user, within
+    /// the limits of a task policy.
+    AssumedRoot,
     /// An IAM user, or an attempt to sign in as an IAM user.
     User,
     /// A role, no matter which identity assumed the role.
@@ -76,8 +80,12 @@ pub enum SessionKind {
     Named,
 }
 
-/// The text that CloudTrail writes as account id, and as id of the caller, for a request without credentials.
-pub(crate) const ANONYMOUS: &str = "ANONYMOUS_PRINCIPAL";
+/// The words that follow `anonymous` where services write the account or the caller of a request without credentials.
+///
+/// Sources: S3 User Guide, "Identifying Amazon S3 requests using CloudTrail" (`ANONYMOUS_PRINCIPAL`); Bedrock
+/// `AgentCore` Developer Guide, "Understanding Amazon Bedrock `AgentCore` Gateway CloudTrail events" (`anonymous`);
+/// Cognito Developer Guide, "Logging Amazon Cognito API calls" (`Anonymous`).
+const ANONYMOUS_ENDS: [&str; 3] = ["", "principal", "user"];
 /// AWS writes this text if the name typed at sign-in is not a user, because the name may be a password.
 const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 /// The text that CloudTrail writes in place of a service name if a part of AWS without such a name makes the call.
@@ -129,8 +137,91 @@ pub fn principal<'r>(record: &'r Record<'_>) -> Principal<'r> {
         name: non_empty(name).unwrap_or(Cow::Borrowed("unknown")),
         session: session.and_then(|session| non_empty(clean(session, PART_CHARS))),
         instance,
-        account_id: account_id(identity),
+        account_id: delegate(identity).or_else(|| account_id(identity)),
     }
+}
+
+/// Checks whether a request had no credentials, in all spellings of the services.
+pub(crate) fn is_anonymous(identity: &UserIdentity<'_>) -> bool {
+    let is_named = |field| non_blank(field).is_some_and(is_anonymous_name);
+    let is_untyped = || is_of_no_type(identity) && arn(&identity.arn).is_none();
+    is_named(&identity.account_id)
+        || is_named(&identity.principal_id)
+        || is_named(&identity.kind)
+        || (is_named(&identity.user_name) && is_untyped())
+}
+
+fn is_anonymous_name(text: &str) -> bool {
+    let Some((start, end)) = text.split_at_checked("anonymous".len()) else {
+        return false;
+    };
+    let end = end.trim_start_matches(['_', '-', ' ']);
+    start.eq_ignore_ascii_case("anonymous")
+        && ANONYMOUS_ENDS
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(end))
+}
+
+/// Checks whether the record does not say of which type the identity is.
+fn is_of_no_type(identity: &UserIdentity<'_>) -> bool {
+    non_blank(&identity.kind).is_none_or(|kind| kind.eq_ignore_ascii_case("Unknown"))
+}
+
+/// Checks whether the record says that the caller is an AWS service.
+pub(crate) fn is_of_type_service(identity: &UserIdentity<'_>) -> bool {
+    non_blank(&identity.kind).is_some_and(|kind| kind.eq_ignore_ascii_case("AWSService"))
+}
+
+/// Checks whether the caller can be an AWS service itself, rather than a person, a role or a key.
+pub(crate) fn is_aws_service(identity: &UserIdentity<'_>) -> bool {
+    let has_caller = || {
+        let names = [
+            &identity.user_name,
+            &identity.access_key_id,
+            &identity.on_behalf_of_user_id,
+        ];
+        names.iter().any(|name| non_blank(name).is_some())
+            || [&identity.arn, &identity.issuer_arn]
+                .iter()
+                .any(|own| arn(own).is_some())
+    };
+    is_of_type_service(identity) || (is_of_no_type(identity) && !has_caller())
+}
+
+/// Returns the name of the caller's role, without its path; `None` if the caller is no role.
+pub(crate) fn role_name<'r>(identity: &'r UserIdentity<'_>) -> Option<&'r str> {
+    let issuer = arn(&identity.issuer_arn).filter(|arn| resource(arn).starts_with("role/"));
+    issuer
+        .and_then(|arn| Some(arn.rsplit_once('/')?.1))
+        .or_else(|| Some(assumed_role(arn(&identity.arn)?)?.name))
+}
+
+/// Returns the name that the caller chose for a session of a role or of a federated user; `None` without such a
+/// session, and if IAM Identity Center, AWS Lambda, EKS or an SDK chose the name.
+///
+/// IAM Identity Center uses the name of the person, AWS Lambda that of the function, EKS those of the cluster and the
+/// pod. Sources: Lambda Developer Guide, "Defining Lambda function permissions with an execution role"; EKS User
+/// Guide, "EKS Pod Identity".
+pub(crate) fn chosen_session<'r>(
+    identity: &'r UserIdentity<'_>,
+    user_agent: &str,
+) -> Option<&'r str> {
+    let own = arn(&identity.arn);
+    let federated = || Some(own?.split_once(":federated-user/")?.1);
+    let of_id = || {
+        let (id, session) = split_id(identity);
+        session.filter(|_| id.is_some_and(|id| id.starts_with("ARO")))
+    };
+    let session = match own.and_then(assumed_role) {
+        Some(role) if role.name.starts_with("AWSReservedSSO_") => None,
+        Some(role) => role.session,
+        None => federated().or_else(of_id),
+    };
+    let is_function = || {
+        user_agent.contains("exec-env/AWS_Lambda")
+            || identity.in_scope_of_kind.as_deref() == Some("AWS::Lambda::Function")
+    };
+    session.filter(|session| SessionKind::of(session) == SessionKind::Named && !is_function())
 }
 
 /// Returns the network of a source address: the /24 block of an IPv4 address or the /48 block of an IPv6 address.
@@ -215,9 +306,7 @@ impl<'r> Called<'r> {
 }
 
 fn call<'r>(record: &'r Record<'_>, identity: &'r UserIdentity<'_>) -> Called<'r> {
-    let is_anonymous =
-        |field| non_blank(field).is_some_and(|id| id.eq_ignore_ascii_case(ANONYMOUS));
-    if is_anonymous(&identity.account_id) || is_anonymous(&identity.principal_id) {
+    if is_anonymous(identity) {
         return Called::new(PrincipalKind::Anonymous, "anonymous");
     }
     let kind = non_blank(&identity.kind).unwrap_or_default();
@@ -238,6 +327,9 @@ fn call<'r>(record: &'r Record<'_>, identity: &'r UserIdentity<'_>) -> Called<'r
 }
 
 /// The root user has no name except its account, so a missing ARN is built from account and partition.
+///
+/// A session of `sts:AssumeRoot` has the type and the ARN of the root user. Only `assumedRoot` tells that nobody
+/// signed in as the root user. Source: IAM User Guide, "Track privileged tasks in AWS CloudTrail".
 fn root<'r>(record: &Record<'_>, identity: &'r UserIdentity<'_>) -> Called<'r> {
     let name = match (arn(&identity.arn), account_id(identity)) {
         (Some(arn), _) if arn.ends_with(":root") => Cow::Borrowed(arn),
@@ -248,6 +340,9 @@ fn root<'r>(record: &Record<'_>, identity: &'r UserIdentity<'_>) -> Called<'r> {
         (Some(arn), None) => Cow::Borrowed(arn),
         (None, None) => Cow::Borrowed("root"),
     };
+    if identity.assumed_root {
+        return Called::new(PrincipalKind::AssumedRoot, format!("{name} (assumed)"));
+    }
     Called::new(PrincipalKind::Root, name)
 }
 
@@ -281,14 +376,27 @@ fn role<'r>(identity: &'r UserIdentity<'_>) -> Called<'r> {
         .or_else(|| non_blank(&identity.issuer_user_name).map(|name| format!("role/{name}").into()))
         .or_else(|| id.map(Cow::Borrowed))
         .unwrap_or(Cow::Borrowed("unknown-role"));
-    // If an administrator requires a source identity, it names the person, and the session name
-    // may be anything. IAM Identity Center uses the person's name as session name.
-    let person = non_blank(&identity.source_identity)
-        .or_else(|| session.filter(|_| is_single_sign_on(&name)));
-    if let Some(person) = person {
+    if let Some(person) = person(identity, session, &name) {
         name = [&name, " as ", person].concat().into();
     }
     Called::new(PrincipalKind::Role, name).with_session(session)
+}
+
+/// Returns the person who uses a role; `None` if the record does not contain one.
+fn person<'r>(
+    identity: &'r UserIdentity<'_>,
+    session: Option<&'r str>,
+    role: &str,
+) -> Option<&'r str> {
+    // If an administrator requires a source identity, it names the person, and the session name
+    // may be anything. IAM Identity Center uses the person's name as session name.
+    let source = non_blank(&identity.source_identity);
+    if is_single_sign_on(role) {
+        return source.or(session);
+    }
+    // With trusted identity propagation one application may use one session, and one source identity, for all people.
+    // Source: IAM Identity Center User Guide, "Identity-enhanced IAM role sessions".
+    non_blank(&identity.on_behalf_of_user_id).or(source)
 }
 
 /// Source: IAM Identity Center User Guide, "Referencing permission sets in resource policies".
@@ -319,35 +427,15 @@ fn provider_user<'r>(identity: &'r UserIdentity<'_>, kind: PrincipalKind) -> Cal
     let subject = non_blank(&identity.user_name).filter(|name| *name != HIDDEN);
     let name = match subject {
         Some(subject) if kind == PrincipalKind::WebIdentity => {
-            format!("{provider} as {}", stable_subject(provider, subject))
+            format!(
+                "{provider} as {}",
+                oidc_subject::lasting_part(provider, subject)
+            )
         }
         Some(subject) => format!("{provider} as {subject}"),
         None => provider.to_owned(),
     };
     Called::new(kind, name).with_session(subject)
-}
-
-/// Removes from an OIDC subject the part that changes with each branch, run or end user.
-///
-/// The caller is a repository, project or workspace, not one of its branches, tags or phases. All
-/// end users of an app that signs in through Cognito are one caller, the app. Sources: GitHub
-/// Docs, "`OpenID` Connect reference"; GitLab Docs, "`OpenID` Connect (OIDC)"; HCP
-/// Terraform Docs, "Workload Identity Tokens"; Cognito Developer Guide, "IAM roles".
-fn stable_subject(provider: &str, subject: &str) -> String {
-    if provider.contains("cognito-identity.") {
-        return "*".to_owned();
-    }
-    let after = |prefix: &str| {
-        let rest = subject.strip_prefix(prefix)?;
-        Some(prefix.len() + rest.find(':')?)
-    };
-    let end = after("repo:")
-        .or_else(|| after("project_path:"))
-        .or_else(|| subject.find(":run_phase:"));
-    end.map_or_else(
-        || subject.to_owned(),
-        |end| format!("{}:*", &subject[..end]),
-    )
 }
 
 fn identity_center_user<'r>(identity: &'r UserIdentity<'_>) -> Called<'r> {
@@ -457,6 +545,13 @@ fn assumed_role(arn: &str) -> Option<AssumedRole<'_>> {
         name,
         session: (!session.is_empty()).then_some(session),
     })
+}
+
+/// Returns the account to which an administrator delegated permissions for some hours, and which uses them here.
+///
+/// Source: CloudTrail User Guide, "CloudTrail userIdentity element", `invokedByDelegate`.
+fn delegate<'r>(identity: &'r UserIdentity<'_>) -> Option<&'r str> {
+    non_blank(&identity.delegate_account_id).filter(|id| is_account_id(id))
 }
 
 fn account_id<'r>(identity: &'r UserIdentity<'_>) -> Option<&'r str> {
@@ -615,12 +710,48 @@ mod tests {
                 PrincipalKind::Root,
                 "root",
             ),
+            (
+                r#"{"type":"Root","arn":"arn:aws:iam::111122223333:root",
+                    "sessionContext":{"attributes":{"mfaAuthenticated":"false"}}}"#,
+                PrincipalKind::Root,
+                root,
+            ),
         ]);
         let chinese = r#"{"awsRegion":"cn-north-1",
             "userIdentity":{"type":"Root","accountId":"111122223333"}}"#;
         let root = Record::parse(chinese).unwrap();
         let root = principal(&root);
         assert_eq!(root.name, "arn:aws-cn:iam::111122223333:root");
+    }
+
+    #[test]
+    fn a_session_of_assume_root_is_neither_the_root_user_nor_the_role_that_opened_it() {
+        let assumed = "arn:aws:iam::111122223333:root (assumed)";
+        assert_names(&[
+            (
+                r#"{"type":"Root","arn":"arn:aws:iam::111122223333:root",
+                    "accountId":"111122223333","sessionContext":{"assumedRoot":"true"}}"#,
+                PrincipalKind::AssumedRoot,
+                assumed,
+            ),
+            (
+                r#"{"type":"Root","accountId":"111122223333","sessionContext":{"assumedRoot":true}}"#,
+                PrincipalKind::AssumedRoot,
+                assumed,
+            ),
+            (
+                r#"{"type":"AssumedRole","arn":"arn:aws:sts::444455556666:assumed-role/Admin/mia",
+                    "sessionContext":{"assumedRoot":"true"}}"#,
+                PrincipalKind::Role,
+                "arn:aws:iam::444455556666:role/Admin",
+            ),
+            (
+                r#"{"type":"Root","arn":"arn:aws:iam::111122223333:root",
+                    "sessionContext":{"assumedRoot":"false"}}"#,
+                PrincipalKind::Root,
+                "arn:aws:iam::111122223333:root",
+            ),
+        ]);
     }
 
     #[test]
@@ -751,6 +882,74 @@ mod tests {
         );
         assert_eq!(called.name, "arn:aws:iam::111122223333:role/App as mila");
         assert_eq!(called.session.as_deref(), Some("botocore-1"));
+    }
+
+    #[test]
+    fn two_people_for_whom_one_role_session_calls_are_two_principals() {
+        let called = |person: &str, session_context: &str| {
+            called_by(&format!(
+                r#"{{"type":"AssumedRole","arn":"arn:aws:sts::111122223333:assumed-role/App/s3ag",
+                "onBehalfOf":{{"userId":"{person}","identityStoreArn":"x"}},
+                "sessionContext":{session_context}}}"#
+            ))
+            .name
+        };
+        for context in ["{}", r#"{"sourceIdentity":"portal"}"#] {
+            for person in ["90671234-aaaa", "90671234-bbbb"] {
+                let named = format!("arn:aws:iam::111122223333:role/App as {person}");
+                assert_eq!(called(person, context), named);
+            }
+        }
+        // IAM Identity Center writes the name of the same person as session name.
+        let sso = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Dev_0a1b/mia@example.com";
+        let identity = format!(
+            r#"{{"type":"AssumedRole","arn":"{sso}","onBehalfOf":{{"userId":"90671234-aaaa"}}}}"#
+        );
+        assert!(called_by(&identity).name.ends_with(" as mia@example.com"));
+    }
+
+    #[test]
+    fn a_delegate_is_a_caller_of_its_own_account_with_the_name_of_the_role() {
+        let called = |delegate: &str| {
+            called_by(&format!(
+                r#"{{"type":"AssumedRole","accountId":"111122223333",
+                "arn":"arn:aws:sts::111122223333:assumed-role/Admin/mia",
+                "invokedByDelegate":{{"accountId":"{delegate}"}}}}"#
+            ))
+        };
+        assert_eq!(called("777788889999").account_id, Some("777788889999"));
+        assert_eq!(
+            called("777788889999").name,
+            "arn:aws:iam::111122223333:role/Admin"
+        );
+        assert_eq!(called("").account_id, Some("111122223333"));
+    }
+
+    #[test]
+    fn a_request_without_credentials_is_anonymous_in_all_spellings() {
+        for identity in [
+            r#"{"type":"AWSAccount","principalId":"","accountId":"ANONYMOUS_PRINCIPAL"}"#,
+            r#"{"type":"AWSAccount","principalId":"","accountId":"anonymous"}"#,
+            r#"{"type":"Unknown","principalId":"Anonymous"}"#,
+            r#"{"type":"Unknown","principalId":"ANONYMOUS_USER"}"#,
+            r#"{"type":"Anonymous"}"#,
+            r#"{"userName":"anonymous"}"#,
+        ] {
+            assert_names(&[(identity, PrincipalKind::Anonymous, "anonymous")]);
+        }
+        assert_names(&[
+            (
+                r#"{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/anonymous",
+                    "userName":"anonymous","principalId":"AIDA1"}"#,
+                PrincipalKind::User,
+                "arn:aws:iam::111122223333:user/anonymous",
+            ),
+            (
+                r#"{"userName":"anonymous-donor"}"#,
+                PrincipalKind::User,
+                "user/anonymous-donor",
+            ),
+        ]);
     }
 
     #[test]
