@@ -442,22 +442,6 @@ mod tests {
             ),
             (
                 Class::Denied,
-                "s3",
-                &[(Access, "read"), (Origin, "via athena")],
-                Severity::Warning,
-            ),
-            (
-                Class::Denied,
-                "kms",
-                &[
-                    (Access, "write"),
-                    (Origin, "via glue"),
-                    (AccessKey, "AKIAEXAMPLE"),
-                ],
-                Severity::Critical,
-            ),
-            (
-                Class::Denied,
                 "iam",
                 &[(Access, "write"), (AccessKey, "AKIAEXAMPLE")],
                 Severity::Critical,
@@ -467,18 +451,6 @@ mod tests {
                 "s3",
                 &[(Access, "read"), (PrincipalKind, "root")],
                 Severity::Error,
-            ),
-            (
-                Class::Denied,
-                "s3",
-                &[(Access, "read"), (PrincipalKind, "assumed-root")],
-                Severity::Warning,
-            ),
-            (
-                Class::Denied,
-                "s3",
-                &[(Access, "write"), (PrincipalKind, "anonymous")],
-                Severity::Warning,
             ),
             (
                 Class::Denied,
@@ -505,6 +477,48 @@ mod tests {
         ] {
             let (severity, reasons) = severity(class, service, facets);
             assert_eq!(severity, wanted, "{class:?} {facets:?}: {reasons}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_calls_for_a_caller_excuses_nothing_and_assumed_root_adds_nothing() {
+        use FacetKind::{Access, AccessKey, CallerAccount, Origin, PrincipalKind};
+        let key = (AccessKey, "AKIAEXAMPLE");
+        for (service, facets, wanted) in [
+            (
+                "s3",
+                &[(Access, "read"), (Origin, "via athena")][..],
+                Severity::Warning,
+            ),
+            (
+                "kms",
+                &[(Access, "write"), (Origin, "via glue"), key],
+                Severity::Critical,
+            ),
+            (
+                "kms",
+                &[(Access, "write"), (Origin, "aws-service")],
+                Severity::Warning,
+            ),
+            (
+                "s3",
+                &[(Access, "read"), (PrincipalKind, "assumed-root")],
+                Severity::Warning,
+            ),
+            (
+                "s3",
+                &[(Access, "write"), (PrincipalKind, "anonymous")],
+                Severity::Warning,
+            ),
+            (
+                // A vendor with delegated permissions.
+                "s3",
+                &[(Access, "write"), (CallerAccount, "777788889999")],
+                Severity::Error,
+            ),
+        ] {
+            let (severity, reasons) = severity(Class::Denied, service, facets);
+            assert_eq!(severity, wanted, "{service} {facets:?}: {reasons}");
         }
     }
 }
