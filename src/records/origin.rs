@@ -122,7 +122,7 @@ const SCANNERS: [&str; 44] = [
 
 /// Names of the roles that vendors of scanners, posture managers and compliance tools tell their customers to create. A
 /// `*` stands for a generated part. A comment is the source of the rows below it, read in November 2026.
-const VENDOR_ROLES: [&str; 40] = [
+const VENDOR_ROLES: [&str; 37] = [
     // Aqua Security, CSPM onboarding.
     "Aqua-CSPM-Scanner-Role",
     // Check Point CloudGuard, formerly Dome9: API reference, `awsRoleArn`.
@@ -146,7 +146,6 @@ const VENDOR_ROLES: [&str; 40] = [
     // Microsoft Defender for Cloud: permissions of the AWS connector.
     "CspmMonitorAws",
     "DefenderForCloud-*",
-    "MDCContainersAgentlessDiscoveryK8sRole",
     "MDCContainersImageAssessmentRole",
     "MDCContainersK8sDataCollectionRole",
     "MDCContainersK8sRole",
@@ -176,10 +175,8 @@ const VENDOR_ROLES: [&str; 40] = [
     "VisionOneRole",
     // Vanta: documentation of the AWS connection.
     "vanta-auditor",
-    "vanta-auditor-*",
     // Wiz: Terraform module of the AWS connector.
     "WizAccess-Role",
-    "WizAccess-Role-*",
     "WizScanner-Role",
     "WizScannerRole",
 ];
@@ -346,7 +343,7 @@ fn is_console(record: &Record<'_>, agent: &str, is_claimed: bool) -> bool {
         || BACK_END_MARKS.iter().any(|mark| agent.contains(mark))
 }
 
-/// What the SDKs add to the user agent inside of AWS and inside of a browser.
+/// What the SDKs add to the user agent inside of AWS and inside of a browser, as public recordings of the console show.
 const BACK_END_MARKS: [&str; 2] = [" md/internal", " md/browser#"];
 
 /// Checks whether the credentials may be those of the console, which always signs with temporary ones.
