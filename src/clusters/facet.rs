@@ -64,7 +64,7 @@ pub enum FacetKind {
     VpcEndpoint,
     /// Whether the call reads or writes: `read` or `write`.
     Access,
-    /// Whether a sign-in used multi-factor authentication: `yes` or `no`.
+    /// Whether a sign-in asked for a second factor: `yes` or `no`.
     Mfa,
     /// The name of the user's rule that matched the record.
     Rule,
@@ -397,12 +397,55 @@ fn reads(record: &Record<'_>) -> bool {
     })
 }
 
+/// The second factors among the credentials that IAM Identity Center asks for, in `CredentialType`.
+///
+/// `EMAIL_OTP` is none: it takes the place of the password at the first sign-in. Source: IAM Identity Center User
+/// Guide, "Understanding IAM Identity Center sign-in events" and "Username in sign-in CloudTrail events", 2026-11-29.
+const SECOND_FACTORS: [&str; 3] = ["TOTP", "RESYNC_TOTP", "WEBAUTHN"];
+
+/// Returns `yes` or `no` if the record says whether a second factor was asked for.
 fn mfa_used(record: &Record<'_>) -> Option<&'static str> {
     let data = record.additional_event_data?;
-    // Most records have other data here. The key `MFAUsed` can have another spelling only with escapes.
-    if !data.as_str().contains('\\') && !data.as_str().contains("MFAUsed") {
+    // Most records have other data here. The keys can have another spelling only with escapes.
+    let text = data.as_str();
+    if !text.contains('\\') && !text.contains("MFAUsed") && !text.contains("CredentialType") {
         return None;
     }
-    let used = data.at(&["MFAUsed"])?.boolean()?;
+    let used = match data.at(&["MFAUsed"]) {
+        Some(used) => used.boolean()?,
+        None => {
+            // `UserAuthentication` lists all credentials, separated by commas.
+            let types = data.text_at(&["CredentialType"])?;
+            types
+                .split(',')
+                .any(|of| SECOND_FACTORS.contains(&of.trim()))
+        }
+    };
     Some(if used { "yes" } else { "no" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_factor_is_seen_at_the_console_and_at_identity_center() {
+        for (data, wanted) in [
+            (r#"{"MFAUsed":"Yes"}"#, Some("yes")),
+            (r#"{"MFAUsed":true}"#, Some("yes")),
+            (r#"{"MFAUsed":false}"#, Some("no")),
+            (r#"{"CredentialType":"TOTP"}"#, Some("yes")),
+            (r#"{"CredentialType":"RESYNC_TOTP"}"#, Some("yes")),
+            (r#"{"CredentialType":"WEBAUTHN"}"#, Some("yes")),
+            (r#"{"CredentialType":"PASSWORD,TOTP"}"#, Some("yes")),
+            (r#"{"CredentialType":"PASSWORD"}"#, Some("no")),
+            (r#"{"CredentialType":"EMAIL_OTP"}"#, Some("no")),
+            (r#"{"CredentialType":"EXTERNAL_IDP"}"#, Some("no")),
+            (r#"{"AuthWorkflowID":"w"}"#, None),
+        ] {
+            let record = format!(r#"{{"additionalEventData":{data}}}"#);
+            let record = Record::parse(&record).unwrap();
+            assert_eq!(mfa_used(&record), wanted, "{data}");
+        }
+    }
 }

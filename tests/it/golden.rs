@@ -511,7 +511,7 @@ fn the_steps_of_a_sign_in_fail_each_for_itself() {
         ],
         &expect![[r#"
             signin:CheckMfa signin Failure cause=IAMUser "" x1 08:00..08:00 by=user/mia via=console error
-            signin:CredentialVerification signin Failure cause=Unknown "" x1 08:00..08:00 by=unknown via=console warning
+            signin:CredentialVerification signin Failure cause=Unknown "" x1 08:00..08:00 by=unknown mfa=no via=console warning
             signin:ExternalIdPDirectoryLogin signin Failure cause=Unknown "" x1 08:00..08:00 by=unknown via=console warning
             signin:SwitchRole signin Failure cause=IAMUser "Invalid information in one or more fields." x1 08:00..08:00 by=user/mia via=console warning
         "#]],
@@ -1299,7 +1299,7 @@ fn a_failed_user_authentication_is_a_failed_sign_in() {
             }),
         )],
         &expect![[r#"
-            signin:UserAuthentication signin Failure cause=Unknown "" x1 08:00..08:00 by=unknown via=console warning
+            signin:UserAuthentication signin Failure cause=Unknown "" x1 08:00..08:00 by=unknown mfa=no via=console warning
         "#]],
     );
 }
