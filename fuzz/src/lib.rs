@@ -323,7 +323,11 @@ fn assert_concluded(conclusion: &Conclusion<'_>) {
         assert_clean(value);
     }
     severity::assess_facets(identity, &conclusion.facets, Span::at(conclusion.at));
-    hint::hint(identity, &conclusion.facets);
+    hint::hint(
+        identity,
+        &conclusion.understanding.template,
+        &conclusion.facets,
+    );
 }
 
 fn assert_sample(record: &Record<'_>) {

@@ -30,6 +30,8 @@ const KEYS_MAX: usize = 20;
 /// The longest text and the longest template, in characters.
 const CHARS_MAX: usize = 256;
 const TEMPLATE_CHARS_MAX: usize = 512;
+/// The longest advice, in characters: a text of at most 400 with up to four values of facets.
+const HINT_CHARS_MAX: usize = 1_536;
 /// The largest depth of facts, and the largest number of entries in one list or object of them.
 const DEPTH_MAX: usize = 5;
 const WIDTH_MAX: usize = 20;
@@ -98,6 +100,7 @@ fn cluster(cluster: &Cluster, message: &Message) -> Value {
     let identity = &cluster.facts.identity;
     let optional = |text: &Option<String>| text.as_deref().map(|text| token(text, CHARS_MAX));
     let template = |text: &str| readable(text, TEMPLATE_CHARS_MAX);
+    let advice = hint(identity, &cluster.facts.template, &cluster.typical());
     let mut shape = json!({
         "id": cluster.id.to_string(),
         "identity": {
@@ -116,7 +119,7 @@ fn cluster(cluster: &Cluster, message: &Message) -> Value {
         "event_name": token(&identity.action, CHARS_MAX),
         "error_code": cluster.error_code().map(|code| token(code, CHARS_MAX)),
         "untrusted_template": template(&cluster.facts.template),
-        "untrusted_hint": readable(&hint(identity, &cluster.typical()), TEMPLATE_CHARS_MAX),
+        "untrusted_hint": readable(&advice, HINT_CHARS_MAX),
         "count": cluster.span.count,
         "first_seen": time(message.first_seen.or(cluster.span.first_seen)),
         "last_seen": time(cluster.span.last_seen),

@@ -1,210 +1,310 @@
-//! Advice: one or two sentences by error class and policy layer, for the first reader of an alert.
+//! Advice: one to three sentences for the first reader of an alert, about this call, caller and resource.
 //!
-//! The advice never contains a policy to paste. An explicit deny is a decision of its owner, and no allow
-//! overrides it. And a refusal names only one layer of policy even if several layers refuse.
+//! Advice depends on the class, the refusing layer, the call, the kind of caller, its program and the message. The
+//! advice never contains a policy to paste. An explicit deny is a decision of its owner, and no allow overrides it. And
+//! a refusal names only one layer of policy even if several layers refuse.
+//!
+//! `catalog` has all texts, `sensitive` the sensitive calls, `delivery` the deliveries of AWS services, `wordings` the
+//! messages that say more than their code.
 
+use clusters::circumstance::{Circumstance, ProgramKind};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
+use clusters::short_name;
 
-/// Advice on what to do about a failed call, independent of the language.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Advice<'a> {
-    /// The account is not signed up for the service.
-    SignUp,
-    /// A policy layer, by its name such as `scp`, denies the action explicitly.
-    Explicit(&'a str),
-    /// The reason of the refusal is in the encoded authorization message.
-    Decode,
-    /// The service does not report which policy refused.
-    NoPolicyNamed,
-    /// The caller's own policies do not allow the action.
-    Caller,
-    /// The role's trust policy does not allow the caller to assume the role.
-    Trust,
-    /// The wording of the refusal is unknown.
-    UnknownWording,
-    /// A policy layer other than the caller's own policies does not allow the action. The text is the name
-    /// of the layer, such as `scp`.
-    Layer(&'a str),
-    /// General advice for the error class.
-    Class(Class),
-}
+use catalog::{Advice, LAYERS, PLACEHOLDER_COUNT, PLACEHOLDERS, Placeholder};
 
-/// The placeholder in a sentence of advice that is replaced with the IAM action, such as `s3:GetObject`.
-/// The action is untrusted text, because callers can influence it.
-pub const ACTION: &str = "{action}";
-
-/// Returns advice on what to do about a failed call, in English, as one or two sentences.
-pub fn hint(identity: &Identity, facets: &Facets) -> String {
-    let action = facets.get(FacetKind::IamAction).unwrap_or("the action");
-    Advice::of(identity, facets)
-        .english()
-        .replace(ACTION, action)
-}
-
-impl<'a> Advice<'a> {
-    /// Selects the advice for a failed call by its error class, and for refusals also by the error code and
-    /// the policy layer that refused.
-    pub fn of(identity: &Identity, facets: &'a Facets) -> Self {
-        match identity.class {
-            Class::Denied | Class::Vpce => Self::denied(identity, facets),
-            class => Self::Class(class),
-        }
-    }
-
-    fn denied(identity: &Identity, facets: &'a Facets) -> Self {
-        if identity.code == "OptInRequired" || identity.code == "SubscriptionRequired" {
-            return Self::SignUp;
-        }
-        let layer = facets.get(FacetKind::Layer).unwrap_or_default();
-        let (layer, mode) = layer.split_once(' ').unwrap_or((layer, ""));
-        let layer = match (identity.class, layer) {
-            (Class::Vpce, "") => "vpce",
-            _ => layer,
-        };
-        if mode == "explicit" {
-            return Self::Explicit(layer);
-        }
-        match layer {
-            "" if facets.get(FacetKind::Encoded) == Some("whole") => Self::Decode,
-            "" => Self::NoPolicyNamed,
-            "identity" => Self::Caller,
-            "trust" => Self::Trust,
-            "unknown" => Self::UnknownWording,
-            layer => Self::Layer(layer),
-        }
-    }
-
-    /// Returns the advice in English. The text may contain the placeholder [`ACTION`] for the IAM action.
-    pub fn english(self) -> String {
-        match self {
-            Self::SignUp => {
-                "The account is not signed up for this service; that is done once, in the console."
-            }
-            Self::Explicit(layer) => {
-                return format!(
-                    "{} denies {ACTION} explicitly. No permission elsewhere overrides that: ask \
-                     its owner whether the deny is meant for this caller, or stop the call.",
-                    named(layer)
-                );
-            }
-            Self::Decode => {
-                "The reason for refusing {action} is in the event's encoded message; \
-                 `aws sts decode-authorization-message` reads it."
-            }
-            Self::NoPolicyNamed => {
-                "The service does not say which policy refused. Check at least the caller's \
-                 policies for {action}, then the resource's policy and the organization's."
-            }
-            Self::Caller => {
-                "At least the caller's own policies do not allow {action}. If the call is wanted, \
-                 its owner adds it there; if it is new, find out what changed."
-            }
-            Self::Trust => "The role's trust policy does not let this caller assume it.",
-            Self::UnknownWording => {
-                "The wording of the refusal is not known here; read the sample."
-            }
-            Self::Layer(layer) => {
-                let named = named(layer).to_lowercase().replace("vpc", "VPC");
-                return format!(
-                    "At least {named} does not allow {ACTION}; that is not the caller's to change."
-                );
-            }
-            Self::Class(class) => by_class(class),
-        }
-        .to_owned()
-    }
-}
-
-fn named(layer: &str) -> &'static str {
-    match layer {
-        "identity" => "A policy of the caller",
-        "resource" => "The resource's policy",
-        "scp" => "The organization's service control policy",
-        "rcp" => "The organization's resource control policy",
-        "boundary" => "The caller's permissions boundary",
-        "session" => "The policy of the caller's session",
-        "vpce" => "The policy of the VPC endpoint",
-        "trust" => "The role's trust policy",
-        _ => "A policy",
-    }
-}
-
-fn by_class(class: Class) -> &'static str {
-    match class {
-        Class::Signin => {
-            "Ask the person whether it was them. Several failures from one address, or a failure \
-             after the second factor, point to another person."
-        }
-        Class::Auth => {
-            "The credentials are expired, deleted or wrong: find the program that still uses them."
-        }
-        Class::Throttle => {
-            "Spread the calls, cache what they read, or let the SDK retry adaptively; then ask for \
-             a higher rate."
-        }
-        Class::Absent => {
-            "The caller asks for something that is not there: deleted, renamed, or never made."
-        }
-        Class::Quota => "A limit is reached: clean up, or ask for more in Service Quotas.",
-        Class::Conflict => {
-            "Usually a second run of the same job, or a wrong order; retry or look at the state."
-        }
-        Class::Server => {
-            "AWS failed. Several callers at once point to an outage: see the Health dashboard."
-        }
-        Class::Invalid => "The request is malformed: a bug or a change in the calling program.",
-        Class::Watch => "The call succeeded. Make sure that it was meant.",
-        Class::Dryrun => "A dry run that would have succeeded.",
-        _ => "Read the sample; the code is not known here.",
-    }
-}
+pub(crate) mod catalog;
+pub(crate) mod delivery;
+pub(crate) mod sensitive;
+mod wordings;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod tests;
 
-    fn denied() -> Identity {
-        Identity {
-            partition: "aws".to_owned(),
-            account_id: "111122223333".to_owned(),
-            service: "ec2".to_owned(),
-            action: "RunInstances".to_owned(),
-            class: Class::Denied,
-            code: "Denied".to_owned(),
-            cause: None,
-            template: None,
-            addition: None,
+/// What advice is chosen from: a cluster, its masked message, and the most frequent facets of its events.
+#[derive(Debug, Clone, Copy)]
+struct Failure<'a> {
+    identity: &'a Identity,
+    /// The masked message; empty if there is none.
+    template: &'a str,
+    facets: &'a Facets,
+}
+
+/// Returns advice on what to do about a failed call or a sensitive call, in English, as one to three sentences.
+///
+/// `template` is the masked error message, or empty. `facets` are those of an event, or the most frequent ones of a
+/// cluster. The result contains names that callers can influence.
+pub fn hint(identity: &Identity, template: &str, facets: &Facets) -> String {
+    let advice = advice(identity, template, facets);
+    let values = values(identity, facets);
+    let mut text = String::new();
+    let mut parts = advice.english.split('{');
+    text.extend(parts.next());
+    for part in parts {
+        let (name, words) = part.split_once('}').unwrap_or((part, ""));
+        let value = values.iter().find(|(of, _)| of.name == name);
+        text.push_str(&match value {
+            Some((_, Some(value))) => value.clone(),
+            Some((of, None)) if text.is_empty() => capitalized(of.english),
+            Some((of, None)) => of.english.to_owned(),
+            None => String::new(),
+        });
+        text.push_str(words);
+    }
+    text
+}
+
+/// Returns English words with an upper-case first letter, for the start of a sentence.
+pub(crate) fn capitalized(words: &str) -> String {
+    let (first, rest) = words.split_at(words.len().min(1));
+    first.to_ascii_uppercase() + rest
+}
+
+/// Returns each placeholder of advice with its value; `None` if the facets have no value for it.
+///
+/// The value of the placeholder `layer` is text of the program, and only in English. All others are untrusted text.
+pub(crate) fn values(
+    identity: &Identity,
+    facets: &Facets,
+) -> [(&'static Placeholder, Option<String>); PLACEHOLDER_COUNT] {
+    let layer = layer(identity, facets).0;
+    let text = |kind| facets.get(kind).map(str::to_owned);
+    PLACEHOLDERS.each_ref().map(|placeholder| {
+        let value = match placeholder.name {
+            "action" => text(FacetKind::IamAction),
+            "caller" => facets
+                .get(FacetKind::Principal)
+                .filter(|name| !matches!(*name, "" | "unknown" | "AWS Internal"))
+                .map(|name| short_name(name, &identity.account_id).to_owned()),
+            "layer" => {
+                let row = LAYERS.iter().find(|(name, _, _)| *name == layer);
+                row.map(|(_, english, _)| (*english).to_owned())
+            }
+            "service" => Some(identity.service.clone()).filter(|name| !name.is_empty()),
+            // The objects of a bucket have one policy, which is that of the bucket.
+            "bucket" => facets
+                .get(FacetKind::Resource)
+                .map(|name| name.trim_end_matches("/*").to_owned()),
+            _ => text(FacetKind::Resource),
+        };
+        (placeholder, value)
+    })
+}
+
+/// Returns the name of the layer that refused, and `explicit`, `implicit` or `unknown`; both empty if unknown.
+pub(crate) fn layer<'a>(identity: &Identity, facets: &'a Facets) -> (&'a str, &'a str) {
+    let facet = facets.get(FacetKind::Layer).unwrap_or_default();
+    match facet.split_once(' ').unwrap_or((facet, "")) {
+        ("", mode) if identity.class == Class::Vpce => ("vpce", mode),
+        found => found,
+    }
+}
+
+/// Selects the advice for a failed call or a sensitive call.
+///
+/// `template` is the masked error message, or empty.
+pub(crate) fn advice(identity: &Identity, template: &str, facets: &Facets) -> &'static Advice {
+    Failure {
+        identity,
+        template,
+        facets,
+    }
+    .advice()
+}
+
+impl Failure<'_> {
+    fn advice(&self) -> &'static Advice {
+        let Identity {
+            service, action, ..
+        } = self.identity;
+        let class = self.identity.class;
+        if class == Class::Watch {
+            return sensitive::advice(service, action).unwrap_or(&catalog::SENSITIVE);
+        }
+        if self.tries_to_blind() {
+            return &catalog::TRIES_TO_BLIND;
+        }
+        if self.circumstance().means == ProgramKind::AttackTool {
+            return &catalog::ATTACK_TOOL;
+        }
+        self.by_words().unwrap_or_else(|| match class {
+            Class::Denied | Class::Vpce => self.refused(),
+            class => self.by_class(class),
+        })
+    }
+
+    /// Checks whether the call would have stopped a record. A second run of infrastructure code often removes what is
+    /// not there any more, and does not count.
+    fn tries_to_blind(&self) -> bool {
+        let Identity {
+            service,
+            action,
+            class,
+            ..
+        } = self.identity;
+        let repeats = *class == Class::Absent && self.facets.get(FacetKind::Origin) == Some("iac");
+        let is_no_attempt = matches!(class, Class::Throttle | Class::Dryrun | Class::Server);
+        sensitive::effect(service, action) == Some(sensitive::Effect::Blinds)
+            && !is_no_attempt
+            && !repeats
+    }
+
+    fn circumstance(&self) -> Circumstance {
+        Circumstance::of(&self.identity.account_id, |kind| self.facets.get(kind))
+    }
+
+    fn kind_of_caller(&self) -> &str {
+        let kind = self.facets.get(FacetKind::PrincipalKind);
+        kind.unwrap_or_default()
+    }
+
+    /// Returns the advice that the code and the message decide, in classes whose codes say little.
+    fn by_words(&self) -> Option<&'static Advice> {
+        let Identity {
+            service,
+            class,
+            code,
+            ..
+        } = self.identity;
+        if service.starts_with("cognito-idp") && wordings::is_of_end_user(self.template) {
+            return Some(&catalog::END_USER);
+        }
+        if !matches!(
+            class,
+            Class::Denied | Class::Invalid | Class::Absent | Class::Conflict | Class::Other
+        ) {
+            return None;
+        }
+        match code.as_str() {
+            "SubscriptionRequired" if matches!(service.as_str(), "support" | "trustedadvisor") => {
+                return Some(&catalog::SUPPORT_PLAN);
+            }
+            "OptInRequired" | "SubscriptionRequired" => return Some(&catalog::SIGN_UP),
+            _ => {}
+        }
+        // The code of a refusal is the same for all; its own spelling is a facet.
+        let spelled = self.facets.get(FacetKind::ErrorCode).unwrap_or(code);
+        wordings::by_code(clusters::class::stem(spelled))
+            .or_else(|| wordings::by_message(self.template))
+            .or_else(|| wordings::is_not_enabled(spelled).then_some(&catalog::NOT_SWITCHED_ON))
+    }
+
+    fn refused(&self) -> &'static Advice {
+        let (layer, mode) = layer(self.identity, self.facets);
+        if layer == "public-access-block" {
+            return &catalog::BLOCK_PUBLIC_ACCESS;
+        }
+        if mode == "explicit" {
+            return &catalog::EXPLICIT;
+        }
+        if layer == "kms-unspecific" {
+            return &catalog::KMS_THREE_REASONS;
+        }
+        let by_call = || self.of_call(layer).or_else(|| self.of_caller(layer));
+        // The policy of an endpoint refuses before any other is asked.
+        let advice = if layer == "vpce" { None } else { by_call() };
+        advice.unwrap_or_else(|| match layer {
+            "" if self.facets.get(FacetKind::Encoded) == Some("whole") => &catalog::DECODE,
+            "" if self.identity.service == "organizations" => &catalog::ORGANIZATION,
+            "" => &catalog::NO_POLICY_NAMED,
+            "identity" => &catalog::CALLER,
+            "unknown" => &catalog::UNKNOWN_WORDING,
+            _ => &catalog::LAYER,
+        })
+    }
+
+    /// Returns the advice for refused calls that ask other policies than most: to assume a role, and to get the
+    /// credentials of one.
+    fn of_call(&self, layer: &str) -> Option<&'static Advice> {
+        let Identity {
+            service, action, ..
+        } = self.identity;
+        let refused = self.facets.get(FacetKind::IamAction).unwrap_or_default();
+        match (service.as_str(), action.as_str()) {
+            ("sts", _) if matches!(refused, "sts:TagSession" | "sts:SetSourceIdentity") => {
+                Some(&catalog::ROLE_SESSION)
+            }
+            ("sts", "AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity") => {
+                Some(&catalog::ROLE_FEDERATED)
+            }
+            ("sts", "AssumeRole") if self.kind_of_caller() == "service" => {
+                Some(&catalog::ROLE_FOR_SERVICE)
+            }
+            ("sts", "AssumeRole") => match layer {
+                "identity" => Some(&catalog::ROLE_BY_CALLER),
+                "" | "unknown" | "trust" => Some(&catalog::ROLE),
+                _ => None,
+            },
+            ("sso", "GetRoleCredentials" | "ListAccountRoles") => Some(&catalog::NO_ASSIGNMENT),
+            _ => None,
         }
     }
 
-    #[test]
-    fn only_a_complete_encoded_message_gives_the_advice_to_decode_it() {
-        for (encoded, decodes) in [("whole", true), ("cut", false)] {
-            let mut facets = Facets::default();
-            facets.set(FacetKind::Encoded, Some(encoded));
-            let hint = hint(&denied(), &facets);
-            assert_eq!(
-                hint.contains("decode-authorization-message"),
-                decodes,
-                "{hint}"
-            );
+    /// Returns the advice for refused callers without policies that people could change: AWS services, their
+    /// roles, and requests without credentials.
+    fn of_caller(&self, layer: &str) -> Option<&'static Advice> {
+        let Identity {
+            service, action, ..
+        } = self.identity;
+        let circumstance = self.circumstance();
+        let is_linked = circumstance.is_service_linked;
+        match self.kind_of_caller() {
+            "anonymous" => return Some(&catalog::ANONYMOUS),
+            "service" => {}
+            _ if is_linked => {}
+            _ => return None,
         }
+        let is_delivery = delivery::is_delivery(service, action, is_linked);
+        Some(match service.as_str() {
+            "s3" if is_delivery => &catalog::DELIVERY_TO_BUCKET,
+            "kms" if is_delivery => &catalog::DELIVERY_WITH_KEY,
+            "sns" if is_delivery => &catalog::DELIVERY_TO_TOPIC,
+            "sqs" if is_delivery => &catalog::DELIVERY_TO_QUEUE,
+            _ if is_delivery => &catalog::DELIVERY,
+            _ if is_linked && matches!(layer, "" | "identity" | "unknown") => {
+                &catalog::SERVICE_LINKED
+            }
+            _ if is_linked => return None,
+            "s3" if self.is_called_by("cloudfront.amazonaws.com") => &catalog::WEBSITE,
+            _ => &catalog::SERVICE,
+        })
     }
 
-    #[test]
-    fn an_explicit_deny_never_gives_the_advice_to_allow() {
-        for layer in [
-            "identity", "resource", "scp", "rcp", "boundary", "session", "vpce", "trust", "unknown",
-        ] {
-            let mut facets = Facets::default();
-            facets.set(FacetKind::Layer, Some(&format!("{layer} explicit")));
-            let hint = hint(&denied(), &facets);
-            assert!(
-                hint.contains("explicitly") && !hint.contains("adds"),
-                "{hint}"
-            );
+    fn is_called_by(&self, service: &str) -> bool {
+        self.facets.get(FacetKind::Principal) == Some(service)
+    }
+
+    fn by_class(&self, class: Class) -> &'static Advice {
+        let Identity {
+            service,
+            action,
+            code,
+            ..
+        } = self.identity;
+        let is_stack = service == "cloudformation" && self.template.contains("does not exist");
+        let is_second_factor =
+            self.facets.get(FacetKind::Mfa) == Some("yes") || action == "CheckMfa";
+        match class {
+            Class::Signin if is_second_factor => &catalog::SECOND_FACTOR,
+            Class::Signin => &catalog::SIGN_IN,
+            Class::Auth => &catalog::CREDENTIALS,
+            Class::Throttle => &catalog::THROTTLE,
+            Class::Absent | Class::Invalid if is_stack => &catalog::STACK_ABSENT,
+            Class::Absent if wordings::is_optional_setting(service, action, code) => {
+                &catalog::OPTIONAL_SETTING
+            }
+            Class::Absent => &catalog::ABSENT,
+            Class::Quota if code.starts_with("Insufficient") && code.ends_with("Capacity") => {
+                &catalog::CAPACITY
+            }
+            Class::Quota => &catalog::QUOTA,
+            Class::Conflict => &catalog::CONFLICT,
+            Class::Server => &catalog::SERVER,
+            Class::Invalid => &catalog::INVALID,
+            Class::Dryrun => &catalog::DRY_RUN,
+            _ => &catalog::OTHER,
         }
     }
 }

@@ -318,7 +318,7 @@ impl Explanation {
         self.facets = flat(&conclusion.facets);
         self.severity = Some(severity.name());
         self.severity_reasons = reasons;
-        self.hint = Some(hint(identity, &conclusion.facets));
+        self.hint = Some(hint(identity, &understanding.template, &conclusion.facets));
     }
 
     /// Returns the name and the value of each component in `identity`; empty for an event without a cluster.

@@ -136,7 +136,9 @@ pub fn cluster(
     for reason in &assessment.reasons {
         line("", reason);
     }
-    line("hint", &hint(&cluster.facts.identity, &cluster.typical()));
+    let facts = &cluster.facts;
+    let advice = hint(&facts.identity, &facts.template, &cluster.typical());
+    line("hint", &advice);
     for (kind, facet) in &cluster.facets {
         let mut name = kind.name();
         for value in facet.values.iter().take(VALUES_SHOWN) {

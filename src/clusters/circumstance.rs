@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use records::principal::is_service_linked;
 use serde::{Deserialize, Serialize};
 
 use crate::facet::FacetKind;
@@ -64,6 +65,9 @@ pub struct Circumstance {
     /// The kind of program that made the call, such as the console or a security scanner.
     #[serde(skip_serializing_if = "is_default")]
     pub means: ProgramKind,
+    /// Whether the caller is a service-linked role, which only AWS can change.
+    #[serde(skip_serializing_if = "is_default")]
+    pub is_service_linked: bool,
     /// The kind of caller: root user, anonymous, or any other.
     #[serde(skip_serializing_if = "is_default")]
     pub caller: Caller,
@@ -75,7 +79,7 @@ pub struct Circumstance {
     /// `false` if either account is unknown.
     #[serde(skip_serializing_if = "is_default")]
     pub is_foreign: bool,
-    /// Whether a sign-in used multi-factor authentication; `false` for other calls.
+    /// Whether a sign-in asked for a second factor; `false` for other calls.
     #[serde(skip_serializing_if = "is_default")]
     pub is_second_factor: bool,
     /// The name of the severity that a rule of the user sets for the event, and the name of that rule.
@@ -112,6 +116,7 @@ impl Circumstance {
                 Some("attack-tool") => ProgramKind::AttackTool,
                 _ => ProgramKind::Other,
             },
+            is_service_linked: facet(FacetKind::Principal).is_some_and(is_service_linked),
             caller: match facet(FacetKind::PrincipalKind) {
                 Some("root") => Caller::Root,
                 Some("anonymous") => Caller::Anonymous,

@@ -275,7 +275,7 @@ pub(crate) fn service_name(text: &str) -> Option<&str> {
 /// Checks whether an ARN is that of a service-linked role: only AWS creates such roles, for its own services.
 ///
 /// Source: IAM User Guide, "Using service-linked roles". The ARN of a session lacks the path of the role.
-pub(crate) fn is_service_linked(arn: &str) -> bool {
+pub fn is_service_linked(arn: &str) -> bool {
     arn.contains(":role/aws-service-role/") || arn.contains(":assumed-role/AWSServiceRoleFor")
 }
 

@@ -121,7 +121,7 @@ pub fn card(described: &DescribedCluster) -> Markup {
                 " · " (described.status()) " · account " bdi.nowrap { (shown(&identity.account_id)) }
                 " · " (span(cluster.span))
             }
-            p { (shown(&hint(identity, &cluster.typical()))) }
+            p { (shown(&hint(identity, &cluster.facts.template, &cluster.typical()))) }
             dl.facts {
                 dt { "severity" }
                 dd { (assessment.severity.name()) ": " (assessment.reasons.join(", ")) }

@@ -178,7 +178,7 @@ impl ClusterShape {
             last_seen: text(last_seen),
             severity: assessment.severity.name(),
             severity_reasons: assessment.reasons,
-            hint: hint(identity, &cluster.typical()),
+            hint: hint(identity, &cluster.facts.template, &cluster.typical()),
             status: listed.status().name(),
             triage: triage_status.map(TriageShape::of),
             identity: IdentityShape::of(identity),

@@ -555,7 +555,7 @@ fn an_explanation_says_why() {
                      resource        arn:aws:s3:::shop-logs/*
                      source_ip       192.0.2.10
                      user_agent      Boto3/1.40.0
-          hint       At least the caller's own policies do not allow s3:GetObject. If the call is wanted, its owner adds it there; if it is new, find out what changed.
+          hint       At least the policies of user/mia do not allow s3:GetObject on arn:aws:s3:::shop-logs/*. If the call is wanted, its owner adds it there; if it is new, find out what changed.
 
         event 00000000-0000-4000-8000-00000000000b: selected, class throttle
           cluster    m5klgrfmt3elwujlnc32wpwq44
@@ -580,7 +580,7 @@ fn an_explanation_says_why() {
                      region          eu-central-1
                      source_ip       192.0.2.10
                      user_agent      Boto3/1.40.0
-          hint       Spread the calls, cache what they read, or let the SDK retry adaptively; then ask for a higher rate.
+          hint       user/mia calls dynamodb:PutItem too often: spread the calls, cache what they read, or let the SDK retry adaptively; then ask for a higher rate.
 
         event 00000000-0000-4000-8000-00000000000c: no_error
 

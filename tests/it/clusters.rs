@@ -123,7 +123,7 @@ fn one_cluster_is_found_by_the_beginning_of_its_id() {
           severity        warning
                           +10 access was denied
                           +3 a long-term access key
-          hint            The service does not say which policy refused. Check at least the caller's policies for s3:GetObject, then the resource's policy and the organization's.
+          hint            The service does not say which policy refused. Check at least the policies of user/mia for s3:GetObject, then the policy of the resource and the organization's.
           principal             3  arn:aws:iam::111122223333:user/mia
           principal_kind        3  user
           caller_account        3  111122223333

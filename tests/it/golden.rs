@@ -1402,7 +1402,7 @@ fn a_cluster_with_an_explicit_deny_among_its_refusals_is_never_answered_with_an_
         refused(4, explicit),
     ];
     let clusters = snapshot(&records).clusters();
-    let hint = hint::hint(&clusters[0].facts.identity, &clusters[0].typical());
+    let hint = hint::hint(&clusters[0].facts.identity, "", &clusters[0].typical());
     assert!(hint.contains("explicitly"), "{hint}");
 }
 

@@ -322,7 +322,7 @@ fn digest(text: &str) {
         let conclusion = conclude(&record, &Wrapper::default(), class);
         let identity = &conclusion.understanding.identity;
         let _ = severity::assess_facets(identity, &conclusion.facets, Span::at(conclusion.at));
-        let _ = hint::hint(identity, &conclusion.facets);
+        let _ = hint::hint(identity, "", &conclusion.facets);
         assert_eq!(identity.cluster_id().to_string().len(), 26);
     }
 }

@@ -1,9 +1,6 @@
-//! The texts of a message in Chinese, with the advice of [`crate::hint`].
-
-use clusters::class::Class;
+//! The texts of a message in Chinese. `hint::catalog` has those of the advice.
 
 use super::words::Words;
-use crate::hint::{ACTION, Advice};
 
 pub(super) const CHINESE: Words = Words {
     overview: "事件概览",
@@ -173,70 +170,3 @@ pub(super) const CHINESE: Words = Words {
     comma: "，",
     semicolon: "；",
 };
-
-/// Returns the advice in Chinese, with the placeholder [`ACTION`] for the IAM action.
-pub(super) fn advice(advice: Advice<'_>) -> String {
-    match advice {
-        Advice::SignUp => "该账号尚未开通此服务，请在控制台开通一次。",
-        Advice::Explicit(layer) => {
-            return format!(
-                "{}明确拒绝了 {ACTION}。其他任何授权都无法覆盖它：请向其负责人确认该拒绝是否针对此\
-                 调用者，或停止该调用。",
-                named(layer)
-            );
-        }
-        Advice::Decode => {
-            "拒绝 {action} 的原因在事件的编码消息中，可用 `aws sts decode-authorization-message` \
-             解读。"
-        }
-        Advice::NoPolicyNamed => {
-            "服务未说明由哪条策略拒绝。请至少检查调用者策略中的 {action}，再检查资源策略与组织策略。"
-        }
-        Advice::Caller => {
-            "至少调用者自身的策略不允许 {action}。若该调用确有需要，由其负责人添加；若是新出现的，\
-             请查明发生了什么变化。"
-        }
-        Advice::Trust => "该角色的信任策略不允许此调用者担任它。",
-        Advice::UnknownWording => "该拒绝的措辞尚不认识，请阅读样本。",
-        Advice::Layer(layer) => {
-            return format!(
-                "至少{}不允许 {ACTION}，这不是调用者自己能更改的。",
-                named(layer)
-            );
-        }
-        Advice::Class(class) => by_class(class),
-    }
-    .to_owned()
-}
-
-fn named(layer: &str) -> &'static str {
-    match layer {
-        "identity" => "调用者的策略",
-        "resource" => "资源的策略",
-        "scp" => "组织的服务控制策略",
-        "rcp" => "组织的资源控制策略",
-        "boundary" => "调用者的权限边界",
-        "session" => "调用者会话的策略",
-        "vpce" => "VPC 终端节点的策略",
-        "trust" => "角色的信任策略",
-        _ => "某条策略",
-    }
-}
-
-fn by_class(class: Class) -> &'static str {
-    match class {
-        Class::Signin => {
-            "请向本人确认是否其操作。来自同一地址的多次失败，或在第二因素之后的失败，都是他人所为。"
-        }
-        Class::Auth => "凭证已过期、被删除或有误：请找出仍在使用它的程序。",
-        Class::Throttle => "请分散调用、缓存读取结果，或让 SDK 自适应重试；然后再申请更高的速率。",
-        Class::Absent => "调用者请求的对象不存在：已删除、已改名，或从未创建。",
-        Class::Quota => "已达配额上限：请清理，或在 Service Quotas 中申请提高。",
-        Class::Conflict => "通常是同一任务重复运行或顺序有误；请重试或查看其状态。",
-        Class::Server => "AWS 自身失败。多个调用者同时失败意味着故障：请查看 Health 仪表板。",
-        Class::Invalid => "请求格式有误：调用程序存在缺陷或发生了变更。",
-        Class::Watch => "该调用已成功。请确认是有意为之。",
-        Class::Dryrun => "一次本可成功的试运行。",
-        _ => "请阅读样本；该错误码尚不认识。",
-    }
-}

@@ -113,7 +113,7 @@ impl ClusterPage<'_> {
                 span.badge.(severity) { (severity) }
                 @if let Some(triage_status) = self.triage_status { " " (decided(triage_status)) }
             }
-            p { (shown(&hint(identity, &self.cluster.typical()))) }
+            p { (shown(&hint(identity, &self.cluster.facts.template, &self.cluster.typical()))) }
             (self.decide())
             dl.facts {
                 dt { "account" } dd { (self.frame.account(&identity.account_id)) }

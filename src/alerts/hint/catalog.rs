@@ -1,0 +1,625 @@
+//! All advice in both languages, as data: when it is given, and its text in English and in Chinese.
+//!
+//! `docs/advice.md` is made from these rows, so that people can review all advice in one place. A text may have the
+//! placeholders of [`PLACEHOLDERS`]. It never has a policy to paste: an explicit deny is a decision of its owner, and
+//! no allow overrides it.
+
+/// Advice on what to do about a failed call or a sensitive call, in both languages.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// The constant name of the row, such as `DELIVERY_TO_BUCKET`.
+    pub(super) name: &'static str,
+    /// When the advice is given, in English, for the documentation.
+    pub(super) when: &'static str,
+    pub(crate) english: &'static str,
+    pub(crate) chinese: &'static str,
+}
+
+/// A placeholder of advice, with the words that replace it if the cluster has no value for it.
+#[derive(Debug)]
+pub(crate) struct Placeholder {
+    /// The name, which stands in braces in the texts.
+    pub name: &'static str,
+    pub english: &'static str,
+    pub chinese: &'static str,
+}
+
+pub(crate) const PLACEHOLDER_COUNT: usize = 7;
+
+/// All placeholders that advice may have. [`super::values`] has their values.
+pub(crate) static PLACEHOLDERS: [Placeholder; PLACEHOLDER_COUNT] = [
+    Placeholder {
+        name: "action",
+        english: "the action",
+        chinese: "该操作",
+    },
+    Placeholder {
+        name: "bucket",
+        english: "the bucket",
+        chinese: "该存储桶",
+    },
+    Placeholder {
+        name: "caller",
+        english: "the caller",
+        chinese: "调用者",
+    },
+    Placeholder {
+        name: "layer",
+        english: "a policy",
+        chinese: "某条策略",
+    },
+    Placeholder {
+        name: "resource",
+        english: "the resource",
+        chinese: "该资源",
+    },
+    Placeholder {
+        name: "role",
+        english: "the role",
+        chinese: "该角色",
+    },
+    Placeholder {
+        name: "service",
+        english: "the service",
+        chinese: "该服务",
+    },
+];
+
+/// A layer of policies in words, for the placeholder `layer`: its name in the facet `layer`, English, Chinese.
+pub(crate) const LAYERS: [(&str, &str, &str); 10] = [
+    ("identity", "a policy of the caller", "调用者的策略"),
+    ("resource", "the resource's policy", "资源的策略"),
+    (
+        "scp",
+        "the organization's service control policy",
+        "组织的服务控制策略",
+    ),
+    (
+        "rcp",
+        "the organization's resource control policy",
+        "组织的资源控制策略",
+    ),
+    (
+        "boundary",
+        "the caller's permissions boundary",
+        "调用者的权限边界",
+    ),
+    (
+        "session",
+        "the policy of the caller's session",
+        "调用者会话的策略",
+    ),
+    (
+        "vpce",
+        "the policy of the VPC endpoint",
+        "VPC 终端节点的策略",
+    ),
+    ("trust", "the role's trust policy", "角色的信任策略"),
+    (
+        "public-access-block",
+        "the setting S3 Block Public Access",
+        "S3 阻止公有访问设置",
+    ),
+    ("kms-unspecific", "the key's policy", "密钥策略"),
+];
+
+macro_rules! catalog {
+    ($($name:ident: $when:literal, $english:literal, $chinese:literal;)*) => {
+        $(
+            pub(super) static $name: Advice = Advice {
+                name: stringify!($name),
+                when: $when,
+                english: $english,
+                chinese: $chinese,
+            };
+        )*
+        /// All advice, in the order of the documentation.
+        #[cfg(test)]
+        pub(super) static ALL: &[&Advice] = &[$(&$name,)*];
+    };
+}
+
+catalog! {
+    // What matters more than the reason of the failure.
+    ATTACK_TOOL:
+        "any failure of a tool made for attacks",
+        "{caller} used a tool made for attacks and tried {action} on {resource}. If this is no \
+         agreed test, deactivate its credentials now, and look at everything else that it did, \
+         above all at what succeeded.",
+        "{caller} 使用攻击工具对 {resource} 尝试了 {action}。若非约定的安全测试，请立即停用其凭证，\
+         并查看它的其他所有操作，尤其是成功的操作。";
+    TRIES_TO_BLIND:
+        "a call failed that would have switched a record of what happens off, such as \
+         `StopLogging`",
+        "{caller} tried {action} on {resource}, which would have stopped the recording of what \
+         happens in the account. It did not succeed this time. Ask its owner why; if nobody meant \
+         it, deactivate the credentials and look at what else was tried.",
+        "{caller} 试图对 {resource} 执行 {action}，这会停止对账号活动的记录；此次未成功。请向其负\
+         责人问明原因；若无人知晓，请停用其凭证，并查看它还尝试过什么。";
+
+    // Not switched on.
+    NOT_SWITCHED_ON:
+        "the message or the code says that the service or one of its features is not enabled, not \
+         configured or not subscribed to",
+        "The service {service}, or the feature that was asked for, is not switched on in this \
+         account and Region. Switch it on if it is wanted; otherwise the question is answered, \
+         and there is nothing to do. No permission is missing.",
+        "服务 {service} 或所请求的功能在该账号和区域中未启用。如有需要，请启用；否则这只是一次查询，\
+         无需处理。这不是权限问题。";
+    SIGN_UP:
+        "the code is `OptInRequired` or `SubscriptionRequired`",
+        "The account is not signed up for {service}; that is done once, in the console.",
+        "该账号尚未开通 {service}，请在控制台开通一次。";
+    SUPPORT_PLAN:
+        "`SubscriptionRequired` of AWS Support or Trusted Advisor",
+        "The account's support plan does not include this call: it needs a Business or Enterprise \
+         plan. No permission is missing.",
+        "该账号的支持计划不包含此调用，需要 Business 或 Enterprise 计划。这不是权限问题。";
+    BILLING_ACCESS:
+        "IAM access to billing is not activated for the account",
+        "Users and roles of this account may not see billing before the root user activates it, \
+         once, in the account settings (\"IAM user and role access to Billing information\").",
+        "须先由根用户在账户设置中激活“IAM 用户和角色访问账单信息的权限”（仅需一次），此账号的用户\
+         和角色才能查看账单。";
+    MODEL_ACCESS:
+        "Amazon Bedrock answers that the account has no access to the model",
+        "The account has no access to this model of Amazon Bedrock: request it in the console, in \
+         this Region.",
+        "该账号尚无权使用此 Amazon Bedrock 模型：请在控制台的对应区域中申请模型访问权限。";
+
+    // Credentials and sign-ins.
+    CREDENTIALS:
+        "the credentials were not accepted: the token is invalid or has expired, the key is \
+         unknown",
+        "The credentials of {caller} are expired, deleted or wrong: find the program or the \
+         person that still uses them, and renew them or sign in again.",
+        "{caller} 的凭证已过期、被删除或有误：请找出仍在使用它的程序或人员，更新凭证或重新登录。";
+    END_USER:
+        "a user of an application (Amazon Cognito) gave a wrong user name, password or code",
+        "A user of your application gave a wrong user name, password or code. Single failures are \
+         normal. Many of them, or many users from one address, are guesses: limit the attempts in \
+         the user pool, and look for sign-ins that succeeded.",
+        "您的应用的用户输错了用户名、密码或验证码。零星的失败属于正常；大量失败，或同一地址尝试多\
+         个用户，则是猜测密码：请在用户池中限制尝试次数，并查看是否有成功的登录。";
+    SECOND_FACTOR:
+        "a sign-in failed at the second factor",
+        "The password was right, and the second factor was wrong. Ask {caller} whether it was \
+         them. If not, another person knows the password: change it, and end the open sessions.",
+        "密码正确，但第二因素有误。请向 {caller} 确认是否本人操作。若不是，则密码已被他人知晓：请\
+         更改密码并结束现有会话。";
+    SIGN_IN:
+        "any other failed sign-in",
+        "Ask {caller} whether it was them. Several failures from one address, or a failure after \
+         the second factor, point to another person.",
+        "请向 {caller} 确认是否本人操作。来自同一地址的多次失败，或在第二因素之后的失败，表明另有\
+         其人。";
+    NO_ASSIGNMENT:
+        "Identity Center refused to give credentials of a role",
+        "The user has no assignment of this permission set in this account: IAM Identity Center \
+         assigns users and groups. A user of Identity Center has no policies of its own.",
+        "该用户在此账号中没有被分配此权限集：请在 IAM Identity Center 中将权限集分配（assign）给用\
+         户或组。Identity Center 用户自身没有策略。";
+
+    // Roles.
+    ROLE_FEDERATED:
+        "`AssumeRoleWithSAML` or `AssumeRoleWithWebIdentity` was refused",
+        "Only the trust policy of {role} decides here: it has to allow this identity provider and \
+         {action}, and its conditions have to match (audience, subject). A federated user has no \
+         policies of its own.",
+        "此处仅由 {role} 的信任策略决定：它须允许该身份提供商执行 {action}，且其条件（受众、主体）\
+         须匹配。联合身份用户自身没有策略。";
+    ROLE_FOR_SERVICE:
+        "an AWS service was refused when it assumed a role",
+        "The trust policy of {role} has to allow {caller} to call {action}. Until then the \
+         service cannot work with this role.",
+        "{role} 的信任策略须允许 {caller} 执行 {action}；在此之前，该服务无法使用此角色。";
+    ROLE_BY_CALLER:
+        "`AssumeRole` was refused, and a missing allow in the caller's policies is named",
+        "The policies of {caller} do not allow {action} on {role}. If the call is wanted, its \
+         owner adds it there; in another account, the role's trust policy has to allow it too.",
+        "{caller} 的策略不允许对 {role} 执行 {action}。若该调用确有需要，由其负责人添加；若角色属\
+         于其他账号，角色的信任策略也须允许。";
+    ROLE:
+        "any other refused `AssumeRole`",
+        "Look at the trust policy of {role} first: does it name {caller}, and do its conditions \
+         match? Then at the caller's policies for {action}. A role that does not exist is \
+         answered in the same way. Many roles tried by one caller are a search.",
+        "请先检查 {role} 的信任策略：是否包含 {caller}，条件是否匹配；再检查调用者策略中的 \
+         {action}。角色不存在时的答复与此相同。同一调用者尝试多个角色则属于探测。";
+    ROLE_SESSION:
+        "`TagSession` or `SetSourceIdentity` is the refused action of an assumed role",
+        "The session has tags or a source identity, and these need {action} of their own: in the \
+         trust policy of {role}, and in the policies of {caller}.",
+        "该会话带有标签或源身份，需要单独的 {action} 权限：{role} 的信任策略和 {caller} 的策略都须\
+         允许。";
+    ROLE_CANNOT_BE_ASSUMED:
+        "the message says that a service cannot assume the role that the request names",
+        "The service {service} cannot assume the role that the request for {resource} names: \
+         check that this role exists, and that its trust policy allows the service. A role that \
+         was just made needs some seconds.",
+        "服务 {service} 无法担任 {resource} 的请求中指定的角色：请确认该角色存在，且其信任策略允许\
+         此服务。刚创建的角色需要数秒才生效。";
+    ROLE_LACKS_PERMISSION:
+        "the message says that the role that the request names lacks a permission",
+        "The role that the request for {resource} names lacks a permission, which the message \
+         has. Add it to the policies of that role; the caller did nothing wrong.",
+        "{resource} 的请求中指定的角色缺少某项权限，见错误信息：请将其添加到该角色的策略中。调用者\
+         没有做错。";
+    DESTINATION_BUCKET:
+        "CloudTrail and others: the policy of the bucket does not let the service write (\
+         `InsufficientS3BucketPolicyException`)",
+        "The bucket policy does not let {service} write to the bucket that the request names: it \
+         has to allow the service, with the right prefix and account. The caller's policies are \
+         not the reason.",
+        "存储桶策略（bucket policy）未允许 {service} 写入请求中的存储桶：须允许该服务，且前缀和账\
+         号须正确。原因不在调用者的策略。";
+    DESTINATION_TOPIC:
+        "the policy of the topic does not let the service publish (\
+         `InsufficientSnsTopicPolicyException`)",
+        "The topic's policy does not let {service} publish to it. The caller's policies are not \
+         the reason.",
+        "SNS 主题的策略未允许 {service} 发布消息。原因不在调用者的策略。";
+    DESTINATION_KEY:
+        "the policy of the key does not let the service encrypt (\
+         `InsufficientEncryptionPolicyException`)",
+        "The key policy does not let {service} encrypt with the key that the request names. The \
+         caller's policies are not the reason.",
+        "密钥策略未允许 {service} 使用请求中的密钥加密。原因不在调用者的策略。";
+
+    // Callers that are AWS services.
+    DELIVERY_TO_BUCKET:
+        "an AWS service was refused at a bucket to which it delivers",
+        "The bucket policy of {bucket} has to allow {caller} to call {action}. The logs or \
+         reports that it delivers there are being lost since the first event, and are not \
+         delivered later.",
+        "{bucket} 的存储桶策略须允许 {caller} 执行 {action}。自首个事件起，它投递到该处的日志或\
+         报告都在丢失，且不会补投。";
+    DELIVERY_WITH_KEY:
+        "an AWS service was refused at a key of KMS",
+        "The key policy of {resource} has to allow {caller} to call {action}. Until then it can \
+         neither read nor write what is encrypted with this key, and what it delivers is lost.",
+        "{resource} 的密钥策略须允许 {caller} 执行 {action}。在此之前，它无法读写用此密钥加密的内\
+         容，所投递的内容会丢失。";
+    DELIVERY_TO_TOPIC:
+        "an AWS service was refused at a topic of SNS",
+        "The policy of the topic {resource} has to allow {caller} to call {action}. The \
+         notifications since the first event are lost.",
+        "主题 {resource} 的策略须允许 {caller} 执行 {action}。自首个事件起的通知均已丢失。";
+    DELIVERY_TO_QUEUE:
+        "an AWS service was refused at a queue of SQS",
+        "The policy of the queue {resource} has to allow {caller} to call {action}. The messages \
+         since the first event are lost.",
+        "队列 {resource} 的策略须允许 {caller} 执行 {action}。自首个事件起的消息均已丢失。";
+    DELIVERY:
+        "an AWS service was refused at another destination: a function, a stream, a log group, an \
+         event bus",
+        "The policy of {resource} has to allow {caller} to call {action}. What the service \
+         delivers there is lost until then.",
+        "{resource} 的策略须允许 {caller} 执行 {action}；在此之前，该服务投递到该处的内容会丢失。";
+    WEBSITE:
+        "CloudFront was refused when it read from a bucket",
+        "A visitor asked for a page that is not there, or the bucket policy of {bucket} does \
+         not allow the distribution to read. Without s3:ListBucket a missing object is answered \
+         as refused. Single ones are normal; if each page fails, check the bucket policy.",
+        "访客请求了不存在的页面，或 {bucket} 的存储桶策略未允许该分配读取。没有 s3:ListBucket 权\
+         限时，对象不存在也会答复为拒绝。零星出现属于正常；若所有页面都失败，请检查存储桶策略。";
+    SERVICE:
+        "an AWS service was refused at a call of its own that delivers nothing",
+        "{caller} is an AWS service and has no policies of its own. If its work is wanted, the \
+         policy of {resource} has to allow {action}; a read that only looks around needs nothing.",
+        "{caller} 是 AWS 服务，自身没有策略。若确需其工作，{resource} 的策略须允许 {action}；若只\
+         是探查性的读取，则无需处理。";
+    SERVICE_LINKED:
+        "a service-linked role was refused",
+        "This is normal and there is nothing to do: {caller} is a service-linked role, which only \
+         AWS can change, and its service tries more than it needs.",
+        "此属正常，无需处理：{caller} 是服务相关角色，只有 AWS 能更改它，其服务会尝试超出所需的调\
+         用。";
+
+    // Other systems of permissions.
+    LAKE_FORMATION:
+        "the refusal comes from AWS Lake Formation",
+        "A grant of Lake Formation is missing: an administrator of the data lake grants {caller} \
+         the permission that the message names. Permissions in IAM change nothing here.",
+        "缺少 Lake Formation 授权（grant）：请由数据湖管理员向 {caller} 授予错误信息所指的权限。在\
+         此更改 IAM 权限没有作用。";
+    ORGANIZATION:
+        "AWS Organizations refused without a reason",
+        "Most calls of AWS Organizations work only in the management account or in an account \
+         that is a delegated administrator. Check that first, then the policies of {caller} for \
+         {action}.",
+        "AWS Organizations 的大多数调用只能在管理账号或委派管理员账号中进行。请先确认这一点，再检\
+         查 {caller} 策略中的 {action}。";
+    KMS_THREE_REASONS:
+        "KMS answers with three possible reasons",
+        "KMS names three possible reasons: the key is not in this Region, no key policy allows \
+         {action} to {caller}, or a key policy denies it. Check them in this order.",
+        "KMS 给出三种可能的原因：该区域（Region）没有此密钥；密钥策略未允许 {caller} 执行 {action}；\
+         或密钥策略明确拒绝（denies）。请依次检查。";
+    BLOCK_PUBLIC_ACCESS:
+        "S3 Block Public Access refused",
+        "S3 Block Public Access refuses {action} on {resource}, because it would make data \
+         public. Keep the setting, and remove the public part of the request. If the bucket is \
+         really meant to be public, its owner changes the setting.",
+        "S3 阻止公有访问（Block Public Access）拒绝对 {resource} 执行 {action}，因为这会公开数据。\
+         请保留该设置，去掉请求中的公开部分；若存储桶确需公开，由其所有者更改该设置。";
+    ANONYMOUS:
+        "a request without credentials was refused",
+        "Nobody signed the request: it came without credentials, as visitors and scanners of the \
+         internet send it. There is nothing to do, unless {resource} is meant to be public; then \
+         its own policy has to allow {action}.",
+        "请求未签名：互联网上的访客和扫描器常发送这种不带凭证的请求。除非 {resource} 本应公开（此\
+         时其资源策略须允许 {action}），否则无需处理。";
+
+    // Refusals by the layer of policies.
+    EXPLICIT:
+        "a policy denies explicitly",
+        "{action} is denied explicitly by {layer}. No permission elsewhere overrides that: ask \
+         the owner of the policy whether the deny is meant for {caller}, or stop the call.",
+        "{action} 被明确拒绝：{layer}。其他任何授权都无法覆盖它：请向该策略的负责人确认此拒绝是否\
+         针对 {caller}，或停止该调用。";
+    DECODE:
+        "the reason is in an encoded message",
+        "The reason for refusing {action} to {caller} is in the event's encoded message; \
+         `aws sts decode-authorization-message` reads it.",
+        "拒绝 {caller} 执行 {action} 的原因在事件的编码消息中，可用 \
+         `aws sts decode-authorization-message` 解读。";
+    NO_POLICY_NAMED:
+        "the service does not say which policy refused",
+        "The service does not say which policy refused. Check at least the policies of {caller} \
+         for {action}, then the policy of {resource} and the organization's.",
+        "服务未说明由哪条策略拒绝。请至少检查 {caller} 的策略中的 {action}，再检查 {resource} 的策\
+         略与组织策略。";
+    CALLER:
+        "the caller's own policies do not allow the action",
+        "At least the policies of {caller} do not allow {action} on {resource}. If the call is \
+         wanted, its owner adds it there; if it is new, find out what changed.",
+        "至少 {caller} 自身的策略不允许对 {resource} 执行 {action}。若该调用确有需要，由其负责人添\
+         加；若是新出现的，请查明发生了什么变化。";
+    LAYER:
+        "another layer of policies does not allow the action",
+        "At least {layer} does not allow {action} on {resource}. {caller} cannot change that: ask \
+         the owner of the policy.",
+        "至少{layer}不允许对 {resource} 执行 {action}。{caller} 无法自行更改，请联系该策略的负责人。";
+    UNKNOWN_WORDING:
+        "the refusal is worded in an unknown way",
+        "The wording of the refusal is not known here; read the sample, and check who may call \
+         {action} on {resource}.",
+        "该拒绝的措辞尚不认识，请阅读样本，并检查谁可以对 {resource} 执行 {action}。";
+
+    // Failures that are no refusals.
+    OPTIONAL_SETTING:
+        "the setting that was asked for does not exist, such as the lifecycle rules of a bucket",
+        "The question was whether {resource} has this optional setting, and the answer is no. \
+         That is normal: there is nothing to do.",
+        "此调用询问 {resource} 是否有该可选设置，答复是没有。此属正常，无需处理。";
+    STACK_ABSENT:
+        "CloudFormation does not know the stack",
+        "The question was whether the stack exists, and the answer is no. Deployment tools ask \
+         this before they create it; otherwise the name, the account or the Region is wrong.",
+        "此调用询问堆栈是否存在，答复是不存在。部署工具在创建之前会这样询问；否则就是名称、账号或\
+         区域有误。";
+    ABSENT:
+        "what was asked for does not exist",
+        "{caller} asks for something that is not there: {resource}, or a part of it, is deleted, renamed, was never made, or is in another account or Region.",
+        "{caller} 请求的对象不存在：{resource} 或其中的一部分已删除、已改名、从未创建，或位于其他账号或区域。";
+    THROTTLE:
+        "too many calls at a time",
+        "{caller} calls {action} too often: spread the calls, cache what they read, or let the \
+         SDK retry adaptively; then ask for a higher rate.",
+        "{caller} 调用 {action} 过于频繁：请分散调用、缓存读取结果，或让 SDK 自适应重试；然后再申\
+         请更高的速率。";
+    QUOTA:
+        "a limit is reached",
+        "A limit of {service} is reached: clean up, or ask for more in Service Quotas.",
+        "已达 {service} 的配额上限：请清理，或在 Service Quotas 中申请提高。";
+    CAPACITY:
+        "AWS has no capacity left, such as `InsufficientInstanceCapacity`",
+        "AWS has no free capacity of this kind at present; no quota is reached. Let {caller} try again later, in another Availability Zone, or with another type.",
+        "AWS 当前没有此类空闲容量，并非达到配额。请让 {caller} 稍后重试，或换用其他可用区或类型。";
+    CONFLICT:
+        "the state forbids the call",
+        "The state of {resource} does not allow the call. Usually it is a second run of the same \
+         job, or a wrong order; retry or look at the state.",
+        "{resource} 的当前状态不允许此调用。通常是同一任务重复运行或顺序有误；请重试或查看其状态。";
+    SERVER:
+        "AWS failed",
+        "AWS failed at {service}, not the caller. Several callers at once point to an outage: see \
+         the Health dashboard.",
+        "{service} 自身失败，与调用者无关。多个调用者同时失败意味着故障：请查看 Health 仪表板。";
+    INVALID:
+        "the request is malformed",
+        "The request is malformed: a bug or a change in the program that {caller} runs. The \
+         message says which part.",
+        "请求格式有误：{caller} 运行的程序存在缺陷或发生了变更。错误信息指明了有误之处。";
+    DRY_RUN:
+        "a dry run",
+        "A dry run that would have succeeded.",
+        "一次本可成功的试运行。";
+    OTHER:
+        "the code is unknown",
+        "Read the sample; the code is not known here.",
+        "请阅读样本；该错误码尚不认识。";
+
+    // Sensitive calls.
+    POLICY_ATTACHED:
+        "a policy was attached: `AttachUserPolicy`, `AttachRolePolicy`, `AttachGroupPolicy`",
+        "{caller} attached a policy to {resource}: the sample has which. Check that its owner \
+         wanted it; a detach call of the same kind takes it back. If nobody meant it, look at \
+         what was done with the new permissions.",
+        "{caller} 为 {resource} 附加了一条策略，具体见样本。请向其负责人确认；可用对应的 Detach 调\
+         用撤销。若无人知晓，请查看新权限被用来做了什么。";
+    POLICY_WRITTEN:
+        "a policy was written into a user, a role or a group: `PutUserPolicy`, `PutRolePolicy`, \
+         `PutGroupPolicy`",
+        "{caller} wrote an inline policy into {resource}. Read it in IAM and compare it with what \
+         was there before; the matching Delete call takes it back. If nobody meant it, look at \
+         what was done with the new permissions.",
+        "{caller} 向 {resource} 写入了内联策略。请在 IAM 中阅读并与此前的内容比较；可用对应的 \
+         Delete 调用撤销。若无人知晓，请查看新权限被用来做了什么。";
+    POLICY_VERSION:
+        "a policy got other content: `CreatePolicyVersion`, `SetDefaultPolicyVersion`",
+        "{caller} changed the content of the policy {resource}, for everyone that it is attached \
+         to. Compare the versions with `aws iam get-policy-version`; `SetDefaultPolicyVersion` \
+         brings the earlier one back.",
+        "{caller} 更改了策略 {resource} 的内容，影响所有附加了它的身份。请用 \
+         `aws iam get-policy-version` 比较各版本；`SetDefaultPolicyVersion` 可恢复先前版本。";
+    GROUP_JOINED:
+        "a user was added to a group",
+        "{caller} added {resource} to a group, which gives it the group's policies. Check the \
+         group in the sample; `RemoveUserFromGroup` takes it back.",
+        "{caller} 将 {resource} 加入了用户组，使其获得该组的策略。请在样本中确认是哪个组；\
+         `RemoveUserFromGroup` 可撤销。";
+    KEY_CREATED:
+        "an access key was created",
+        "{caller} created a long-term access key for {resource}, which works until it is deleted. \
+         Ask whether it was wanted; if not, set it inactive, see with \
+         `aws iam get-access-key-last-used` whether it was used, and delete it.",
+        "{caller} 为 {resource} 创建了长期访问密钥，在删除之前一直有效。请确认是否需要；若否，请停\
+         用它，用 `aws iam get-access-key-last-used` 查看是否用过，然后删除。";
+    USER_CREATED:
+        "a user was created",
+        "{caller} created the user {resource}. Check what it got: access keys, a password, \
+         policies, groups. If nobody wanted it, deactivate its keys, look at what it did, and \
+         delete it.",
+        "{caller} 创建了用户 {resource}。请检查它获得了什么：访问密钥、密码、策略、用户组。若无人\
+         需要，请停用其密钥，查看它做过什么，再删除该用户。";
+    PASSWORD_SET:
+        "a console password was set: `CreateLoginProfile`, `UpdateLoginProfile`",
+        "{caller} set a console password for {resource}: who knows it can sign in. Ask {resource} \
+         whether they wanted it; `DeleteLoginProfile` takes it back. Look for sign-ins since then.",
+        "{caller} 为 {resource} 设置了控制台密码，知道密码者即可登录。请向 {resource} 确认；\
+         `DeleteLoginProfile` 可撤销。请查看此后的登录。";
+    SECOND_FACTOR_REMOVED:
+        "a device of the second factor was deactivated",
+        "{caller} deactivated the second factor of {resource}, so the password alone is enough \
+         now. Ask whether a device was replaced; if so, check that the new one is active.",
+        "{caller} 停用了 {resource} 的第二因素，现在仅凭密码即可登录。请确认是否在更换设备；若是，\
+         请确认新设备已启用。";
+    TRUST_CHANGED:
+        "the trust policy of a role was changed",
+        "{caller} changed who may assume the role {resource}. Read the trust policy with \
+         `aws iam get-role` and look for accounts and providers that are not yours; \
+         `UpdateAssumeRolePolicy` with the earlier text takes it back.",
+        "{caller} 更改了可担任角色 {resource} 的主体。请用 `aws iam get-role` 阅读信任策略，留意不\
+         属于您的账号和提供商；用先前的内容执行 `UpdateAssumeRolePolicy` 可撤销。";
+    PROVIDER_CREATED:
+        "an identity provider was created or changed",
+        "{caller} created or changed the identity provider {resource}: it can sign people in to \
+         the roles that trust it. Check who operates it, and which roles trust it; delete it if \
+         nobody wanted it.",
+        "{caller} 创建或更改了身份提供商 {resource}：它可使人员登录信任它的角色。请确认由谁运营、\
+         哪些角色信任它；若无人需要，请删除。";
+    BOUNDARY_REMOVED:
+        "a permissions boundary was removed",
+        "{caller} removed the limit of permissions (the boundary) of {resource}. Check whether \
+         its policies give more than was intended; the Put call of the same kind sets the \
+         boundary again.",
+        "{caller} 移除了 {resource} 的权限边界。请检查其策略所授权限是否超出预期；可用对应的 Put \
+         调用重新设置边界。";
+    TRAIL_STOPPED:
+        "`StopLogging` succeeded",
+        "{caller} stopped the trail {resource}: since then it records nothing. Start it again \
+         with `aws cloudtrail start-logging`, unless it was agreed, and look in the event history \
+         and other trails at what was done meanwhile.",
+        "{caller} 停止了跟踪 {resource}，此后不再记录任何事件。除非事先约定，请用 \
+         `aws cloudtrail start-logging` 恢复，并在事件历史和其他跟踪中查看其间的操作。";
+    TRAIL_DELETED:
+        "`DeleteTrail` succeeded",
+        "{caller} deleted the trail {resource}: nothing more is recorded by it. The files in its \
+         bucket are still there. Create it again unless it was agreed, and look in the event \
+         history at what was done meanwhile.",
+        "{caller} 删除了跟踪 {resource}，此后不再记录。存储桶中的文件仍在。除非事先约定，请重新创\
+         建，并在事件历史中查看其间的操作。";
+    TRAIL_CHANGED:
+        "`UpdateTrail` or `PutEventSelectors` succeeded",
+        "{caller} changed what the trail {resource} records or where it delivers. Compare with \
+         `aws cloudtrail get-trail` and `get-event-selectors` whether Regions, management events \
+         or the bucket are different; the same call with the earlier values takes it back.",
+        "{caller} 更改了跟踪 {resource} 的记录内容或投递位置。请用 `aws cloudtrail get-trail` 和 \
+         `get-event-selectors` 核对区域、管理事件和存储桶是否有变；用先前的值再次调用即可恢复。";
+    CONFIG_STOPPED:
+        "the recorder of AWS Config was stopped or deleted",
+        "{caller} stopped the recorder of AWS Config, {resource}: changes of resources are not \
+         recorded and rules are not evaluated. `aws configservice start-configuration-recorder` \
+         starts it again; a deleted one has to be set up first.",
+        "{caller} 停止了 AWS Config 的记录器 {resource}：资源变更不再记录，规则不再评估。\
+         `aws configservice start-configuration-recorder` 可恢复；若已删除，须先重新设置。";
+    DETECTION_OFF:
+        "GuardDuty, Security Hub, Macie or IAM Access Analyzer was switched off",
+        "{caller} switched {service} off in this Region: it reports no findings any more. Switch \
+         it on again unless it was agreed, and look at what was done in the meantime.",
+        "{caller} 在该区域关闭了 {service}，此后不再产生发现结果。除非事先约定，请重新启用，并查看\
+         其间的操作。";
+    DETECTION_CHANGED:
+        "the detector of GuardDuty was changed",
+        "{caller} changed the detector of GuardDuty: it may be suspended, or a source of data may \
+         be off. Check with `aws guardduty get-detector`; `UpdateDetector` with the earlier \
+         values takes it back.",
+        "{caller} 更改了 GuardDuty 的检测器：它可能已被暂停，或某个数据源被关闭。请用 \
+         `aws guardduty get-detector` 核对；用先前的值执行 `UpdateDetector` 可恢复。";
+    DETECTION_DETACHED:
+        "the account left its administrator in GuardDuty or Security Hub",
+        "{caller} took this account away from the administrator account of {service}: the \
+         security team does not see its findings any more. Ask them; an invitation of the \
+         administrator connects it again.",
+        "{caller} 使该账号脱离了 {service} 的管理员账号：安全团队无法再看到其发现结果。请向他们确\
+         认；由管理员账号重新邀请即可恢复关联。";
+    LOGS_REMOVED:
+        "flow logs, log groups or their like were deleted",
+        "{caller} deleted what recorded: {resource}. What was recorded there may be gone. Ask its \
+         owner; create it again unless it was agreed, and look at what was done meanwhile.",
+        "{caller} 删除了记录 {resource}，其中已有的内容可能已丢失。请向其负责人确认；除非事先约定，\
+         请重新创建，并查看其间的操作。";
+    KEY_DISABLED:
+        "`DisableKey` succeeded",
+        "{caller} disabled the key {resource}: all that is encrypted with it cannot be read at \
+         present. `aws kms enable-key` takes it back; check which services use the key.",
+        "{caller} 禁用了密钥 {resource}，用它加密的内容目前都无法读取。`aws kms enable-key` 可撤销；\
+         请检查哪些服务在使用该密钥。";
+    KEY_DELETION:
+        "`ScheduleKeyDeletion` succeeded",
+        "{caller} scheduled the deletion of the key {resource}: after the waiting period of 7 to \
+         30 days all that is encrypted with it is lost for ever. `aws kms cancel-key-deletion`, \
+         then `enable-key`, take it back until then.",
+        "{caller} 已计划删除密钥 {resource}：7 至 30 天的等待期过后，用它加密的内容将永久丢失。在\
+         此之前可用 `aws kms cancel-key-deletion` 再 `enable-key` 撤销。";
+    ORGANIZATION_LEFT:
+        "the account left its organization",
+        "{caller} took this account out of its organization: service control policies, central \
+         trails and shared services no longer apply. Ask the management account; only a new \
+         invitation takes it back.",
+        "{caller} 使该账号脱离了组织：服务控制策略、组织级跟踪和共享服务不再适用。请向管理账号确认；\
+         只能通过重新邀请恢复。";
+    ORGANIZATION_REMOVED:
+        "an account was removed from the organization",
+        "{caller} removed an account from the organization: its service control policies and \
+         central trails no longer apply there. The sample has which; only a new invitation takes \
+         it back.",
+        "{caller} 将一个账号移出了组织：服务控制策略和组织级跟踪对其不再适用。具体账号见样本；只能\
+         通过重新邀请恢复。";
+    BUCKET_POLICY_WRITTEN:
+        "the policy of a bucket was written",
+        "{caller} wrote the bucket policy of {bucket}: read whether it gives access to the \
+         public or to accounts that are not yours. The earlier text, written again, takes it back.",
+        "{caller} 写入了 {bucket} 的存储桶策略：请确认是否向公众或不属于您的账号开放。重新写入先\
+         前的内容即可撤销。";
+    BUCKET_POLICY_REMOVED:
+        "the policy of a bucket was deleted",
+        "{caller} deleted the bucket policy of {bucket}: its denies and the permissions of log \
+         delivery are gone with it. Write the earlier text again unless it was agreed.",
+        "{caller} 删除了 {bucket} 的存储桶策略，其中的拒绝规则和日志投递权限也随之消失。除非事先\
+         约定，请重新写入先前的内容。";
+    BUCKET_ACL:
+        "the access control list of a bucket was written",
+        "{caller} changed the access control list of {bucket}: look whether it gives access to \
+         everyone or to another account. The grant `private` takes it back.",
+        "{caller} 更改了 {bucket} 的访问控制列表：请确认是否向所有人或其他账号开放。设为 \
+         `private` 即可撤销。";
+    SENSITIVE:
+        "any other sensitive call succeeded",
+        "{caller} called {action} on {resource}, and it succeeded. Ask its owner whether it was \
+         meant; the sample shows what was changed.",
+        "{caller} 对 {resource} 成功执行了 {action}。请向其负责人确认是否有意为之；更改的内容见样\
+         本。";
+}

@@ -1,0 +1,605 @@
+//! Tests of the advice: examples of failures with words that the advice has to have, and the page of all advice.
+
+use std::fmt::Write;
+
+use clusters::class::Class;
+use clusters::facet::{FacetKind, Facets};
+use clusters::fingerprint::Identity;
+
+use super::catalog::{ALL, LAYERS, PLACEHOLDERS};
+use super::hint;
+
+const CONFIG: &str =
+    "arn:aws:iam::111122223333:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig";
+const ROLE: &str = "arn:aws:iam::111122223333:role/deploy";
+
+/// One failure, or a sensitive call.
+struct Case<'a> {
+    call: &'a str,
+    class: Class,
+    code: &'a str,
+    message: &'a str,
+    facets: &'a [(FacetKind, &'a str)],
+}
+
+impl Case<'_> {
+    fn hint(&self) -> String {
+        let (service, action) = self.call.split_once(':').unwrap();
+        let identity = Identity {
+            partition: "aws".to_owned(),
+            account_id: "111122223333".to_owned(),
+            service: service.to_owned(),
+            action: action.to_owned(),
+            class: self.class,
+            code: self.code.to_owned(),
+            cause: None,
+            template: None,
+            addition: None,
+        };
+        let mut facets = Facets::default();
+        facets.set(FacetKind::IamAction, Some(self.call));
+        for (kind, value) in self.facets {
+            facets.set(*kind, Some(value));
+        }
+        hint(&identity, self.message, &facets)
+    }
+}
+
+/// Returns the advice for a call by `role/deploy`.
+fn failed(call: &str, class: Class, code: &str, message: &str) -> String {
+    let facets = &[
+        (FacetKind::Principal, ROLE),
+        (FacetKind::PrincipalKind, "role"),
+        (FacetKind::ErrorCode, code),
+    ];
+    Case {
+        call,
+        class,
+        code: if class == Class::Denied {
+            "Denied"
+        } else {
+            code
+        },
+        message,
+        facets,
+    }
+    .hint()
+}
+
+/// Returns the advice for a refused call with these facets.
+fn refused(call: &str, message: &str, facets: &[(FacetKind, &str)]) -> String {
+    Case {
+        call,
+        class: Class::Denied,
+        code: "Denied",
+        message,
+        facets,
+    }
+    .hint()
+}
+
+/// Returns the advice for a refused call of an AWS service, or of the service-linked role of AWS Config.
+fn of_service(call: &str, principal: &str, resource: &str) -> String {
+    let kind = if principal == CONFIG {
+        "role"
+    } else {
+        "service"
+    };
+    let facets = &[
+        (FacetKind::Principal, principal),
+        (FacetKind::PrincipalKind, kind),
+        (FacetKind::Origin, "aws-service"),
+        (FacetKind::Resource, resource),
+    ];
+    refused(call, "Access Denied", facets)
+}
+
+fn assert_words(hint: &str, wanted: &[&str], unwanted: &[&str]) {
+    for word in wanted {
+        assert!(hint.contains(word), "{word} is not in: {hint}");
+    }
+    for word in unwanted {
+        assert!(!hint.contains(word), "{word} is in: {hint}");
+    }
+}
+
+#[test]
+fn only_a_complete_encoded_message_gives_the_advice_to_decode_it() {
+    for (encoded, decodes) in [("whole", true), ("cut", false)] {
+        let hint = refused("ec2:RunInstances", "", &[(FacetKind::Encoded, encoded)]);
+        assert_eq!(
+            hint.contains("decode-authorization-message"),
+            decodes,
+            "{hint}"
+        );
+    }
+}
+
+#[test]
+fn an_explicit_deny_never_gives_the_advice_to_allow() {
+    for layer in [
+        "identity", "resource", "scp", "rcp", "boundary", "session", "vpce", "trust", "unknown",
+    ] {
+        for call in ["ec2:RunInstances", "sts:AssumeRole", "s3:PutObject"] {
+            let layer = format!("{layer} explicit");
+            let hint = refused(call, "", &[(FacetKind::Layer, &layer)]);
+            assert_words(&hint, &["explicitly"], &["adds", "has to allow"]);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_switched_on_is_no_question_of_policies() {
+    for (call, code, message) in [
+        (
+            "macie2:GetMacieSession",
+            "AccessDeniedException",
+            "Macie is not enabled",
+        ),
+        (
+            "ssm:RequestManagedInstanceRoleToken",
+            "AccessDeniedException",
+            "Systems Manager's instance management role is not configured for account: <*>",
+        ),
+        (
+            "auditmanager:GetSettings",
+            "AccessDeniedException",
+            "Please complete AWS Audit Manager setup from home page to enable this action",
+        ),
+        (
+            "securityhub:DescribeHub",
+            "InvalidAccessException",
+            "Account <*> is not subscribed to AWS Security Hub",
+        ),
+        ("detective:ListGraphs", "NotEnabledException", ""),
+    ] {
+        for class in [Class::Denied, Class::Invalid, Class::Absent] {
+            let hint = failed(call, class, code, message);
+            assert_words(&hint, &["switched on"], &["polic", "bug"]);
+        }
+    }
+}
+
+#[test]
+fn wrong_credentials_of_an_end_user_or_a_session_are_no_question_of_policies() {
+    for (call, message, wanted) in [
+        (
+            "cognito-idp:InitiateAuth",
+            "Incorrect username or password.",
+            "your application",
+        ),
+        (
+            "cognito-idp:RespondToAuthChallenge",
+            "Invalid code or auth state for the user.",
+            "your application",
+        ),
+        (
+            "cognito-idp:InitiateAuth",
+            "Password attempts exceeded",
+            "your application",
+        ),
+        (
+            "ec2:DescribeInstances",
+            "AWS was not able to validate the provided access credentials",
+            "credentials of role/deploy",
+        ),
+        (
+            "sso:GetRoleCredentials",
+            "Session token not found or invalid",
+            "sign in again",
+        ),
+        ("s3:GetObject", "Request has expired", "expired"),
+    ] {
+        let hint = failed(call, Class::Denied, "NotAuthorizedException", message);
+        assert_words(&hint, &[wanted], &["polic", "IAM"]);
+    }
+}
+
+#[test]
+fn to_assume_a_role_the_trust_policy_comes_first() {
+    let role = (
+        FacetKind::Resource,
+        "arn:aws:iam::111122223333:role/billing",
+    );
+    let of_caller = ["caller's policies", "policies of the caller"];
+    for call in ["sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity"] {
+        let hint = refused(call, "", &[role]);
+        assert_words(
+            &hint,
+            &["trust policy of arn:aws:iam::111122223333:role/billing"],
+            &of_caller,
+        );
+    }
+    let by_role = (FacetKind::Principal, ROLE);
+    let hint = refused("sts:AssumeRole", "", &[role, by_role]);
+    let trust = hint.find("trust policy").unwrap();
+    assert!(trust < hint.find("caller's policies").unwrap(), "{hint}");
+    assert_words(&hint, &["role/billing", "role/deploy"], &[]);
+    let identity = (FacetKind::Layer, "identity implicit");
+    let hint = refused("sts:AssumeRole", "", &[role, by_role, identity]);
+    assert_words(&hint, &["policies of role/deploy", "trust policy"], &[]);
+    let hint = of_service("sts:AssumeRole", "ecs-tasks.amazonaws.com", role.1);
+    assert_words(
+        &hint,
+        &["trust policy", "ecs-tasks.amazonaws.com"],
+        &of_caller,
+    );
+    let tags = (FacetKind::IamAction, "sts:TagSession");
+    let hint = refused("sts:AssumeRole", "", &[role, by_role, tags]);
+    assert_words(&hint, &["tags", "sts:TagSession", "trust policy"], &[]);
+}
+
+#[test]
+fn other_systems_of_permissions_are_named() {
+    let caller = "policies of role/deploy";
+    for (call, message, wanted, unwanted) in [
+        (
+            "glue:GetTable",
+            "Insufficient Lake Formation permission(s): Required Describe on <*>",
+            "grant",
+            caller,
+        ),
+        (
+            "glue:GetDatabase",
+            "Insufficient Lake Formation permission(s) on <*>",
+            "Lake Formation",
+            caller,
+        ),
+        (
+            "sso:GetRoleCredentials",
+            "No access",
+            "assignment of this permission set",
+            caller,
+        ),
+        (
+            "bedrock:InvokeModel",
+            "You don't have access to the model with the specified model ID.",
+            "request it",
+            caller,
+        ),
+        (
+            "ce:GetCostAndUsage",
+            "IAM user access is not activated for this account",
+            "root user activates",
+            caller,
+        ),
+        (
+            "organizations:ListAccounts",
+            "You don't have permissions to access this resource.",
+            "management account",
+            "The service does not say",
+        ),
+        (
+            "s3:PutBucketAcl",
+            "User: <*> is not authorized to perform: s3:PutBucketAcl on resource: <*> because public ACLs are prevented by \
+             the BlockPublicAcls setting in S3 Block Public Access",
+            "Block Public Access",
+            caller,
+        ),
+        (
+            "kms:Decrypt",
+            "User: <*> is not authorized to perform: kms:Decrypt on the resource associated with this ciphertext because \
+             the resource does not exist in this Region, no resource-based policies allow access, or a resource-based \
+             policy explicitly denies access",
+            "not in this Region",
+            "At least",
+        ),
+    ] {
+        let hint = failed(call, Class::Denied, "AccessDeniedException", message);
+        assert_words(&hint, &[wanted], &[unwanted]);
+    }
+}
+
+#[test]
+fn a_role_s_missing_permission_is_no_bug_of_the_caller() {
+    for (call, code, message, wanted) in [
+        (
+            "lambda:CreateEventSourceMapping",
+            "InvalidParameterValueException",
+            "The function execution role does not have permissions to call ReceiveMessage on SQS",
+            "role",
+        ),
+        (
+            "lambda:CreateFunction",
+            "InvalidParameterValueException",
+            "The role defined for the function cannot be assumed by Lambda.",
+            "trust policy",
+        ),
+        (
+            "codebuild:CreateProject",
+            "InvalidInputException",
+            "CodeBuild is not authorized to perform: sts:AssumeRole on <*>",
+            "trust policy",
+        ),
+        (
+            "firehose:CreateDeliveryStream",
+            "InvalidArgumentException",
+            "Firehose is unable to assume role <*>. Please check the role provided.",
+            "trust policy",
+        ),
+        (
+            "cloudtrail:UpdateTrail",
+            "InvalidCloudWatchLogsRoleArnException",
+            "Access denied. Check the trust relationships for your role.",
+            "trust policy",
+        ),
+        (
+            "cloudtrail:CreateTrail",
+            "InsufficientS3BucketPolicyException",
+            "Incorrect S3 bucket policy is detected for bucket: <*>",
+            "bucket policy",
+        ),
+        (
+            "cloudtrail:CreateTrail",
+            "InsufficientSnsTopicPolicyException",
+            "SNS Topic does not exist or the topic policy is incorrect!",
+            "topic's policy",
+        ),
+    ] {
+        for class in [Class::Invalid, Class::Other, Class::Denied] {
+            let hint = failed(call, class, code, message);
+            assert_words(&hint, &[wanted], &["bug", "not known"]);
+        }
+    }
+    // A sentence about the caller is about the caller.
+    let message = "User: <*> is not authorized to perform: sts:AssumeRole on resource: <*>";
+    let hint = failed(
+        "codebuild:StartBuild",
+        Class::Denied,
+        "AccessDenied",
+        message,
+    );
+    assert_words(&hint, &["policies of role/deploy"], &["cannot assume"]);
+}
+
+#[test]
+fn a_broken_delivery_names_the_policy_that_has_to_allow_the_service() {
+    for (call, principal, wanted) in [
+        (
+            "s3:PutObject",
+            "delivery.logs.amazonaws.com",
+            "bucket policy of arn:aws:s3:::logs",
+        ),
+        (
+            "s3:GetBucketAcl",
+            "cloudtrail.amazonaws.com",
+            "bucket policy of arn:aws:s3:::logs",
+        ),
+        ("s3:PutObject", CONFIG, "bucket policy of arn:aws:s3:::logs"),
+        (
+            "kms:GenerateDataKey",
+            "cloudtrail.amazonaws.com",
+            "key policy",
+        ),
+        ("sns:Publish", "events.amazonaws.com", "policy of the topic"),
+        (
+            "sqs:SendMessage",
+            "sns.amazonaws.com",
+            "policy of the queue",
+        ),
+        (
+            "lambda:Invoke",
+            "s3.amazonaws.com",
+            "policy of arn:aws:s3:::logs",
+        ),
+    ] {
+        let hint = of_service(call, principal, "arn:aws:s3:::logs/*");
+        assert_words(
+            &hint,
+            &[wanted, "has to allow", "lost"],
+            &["policies of", "nothing to do"],
+        );
+    }
+    let hint = of_service(
+        "s3:GetObject",
+        "cloudfront.amazonaws.com",
+        "arn:aws:s3:::web/*",
+    );
+    assert_words(&hint, &["page that is not there"], &["lost"]);
+}
+
+#[test]
+fn a_service_linked_role_that_probes_is_normal_and_so_is_an_absent_setting() {
+    for call in [
+        "elasticloadbalancing:DescribeTargetGroupAttributes",
+        "s3:GetBucketAcl",
+    ] {
+        let hint = of_service(call, CONFIG, "x");
+        assert_words(&hint, &["nothing to do"], &["adds", "has to allow"]);
+    }
+    for code in [
+        "NoSuchWebsiteConfiguration",
+        "ObjectLockConfigurationNotFoundError",
+    ] {
+        let hint = failed("s3:GetBucketWebsite", Class::Absent, code, "");
+        assert_words(&hint, &["optional setting"], &["deleted"]);
+    }
+    let hint = failed("s3:GetObject", Class::Absent, "NoSuchKey", "");
+    assert_words(&hint, &["deleted"], &[]);
+    for (code, wanted) in [
+        ("InsufficientInstanceCapacity", "no quota"),
+        ("VpcLimitExceeded", "Service Quotas"),
+    ] {
+        let hint = failed("ec2:RunInstances", Class::Quota, code, "");
+        assert_words(&hint, &[wanted], &[]);
+    }
+}
+
+#[test]
+fn a_request_without_credentials_has_no_policies_to_check() {
+    let hint = refused(
+        "s3:GetObject",
+        "Access Denied",
+        &[
+            (FacetKind::PrincipalKind, "anonymous"),
+            (FacetKind::Principal, "anonymous"),
+        ],
+    );
+    assert_words(&hint, &["Nobody signed"], &["policies of"]);
+}
+
+#[test]
+fn each_sensitive_call_says_what_it_did_and_how_to_take_it_back() {
+    let facets = &[(FacetKind::Principal, ROLE), (FacetKind::Resource, "main")];
+    let calls = clusters::class::selected_calls();
+    let known = |call: &str| {
+        let services = [
+            "iam",
+            "cloudtrail",
+            "config",
+            "guardduty",
+            "kms",
+            "organizations",
+            "s3",
+        ];
+        services
+            .into_iter()
+            .find(|service| super::sensitive::effect(service, call).is_some())
+    };
+    let mut watched = 0;
+    for (service, call) in calls.filter_map(|call| Some((known(call)?, call))) {
+        watched += 1;
+        let hint = Case {
+            call: &format!("{service}:{call}"),
+            class: Class::Watch,
+            code: "",
+            message: "",
+            facets,
+        }
+        .hint();
+        assert_words(
+            &hint,
+            &["role/deploy"],
+            &["Make sure", "sample shows what was changed"],
+        );
+    }
+    assert!(watched >= 34, "{watched}");
+}
+
+#[test]
+fn a_failing_call_that_would_stop_the_recording_is_an_attempt() {
+    let tool = (FacetKind::Origin, "attack-tool");
+    let trail = (FacetKind::Resource, "main");
+    let by = (FacetKind::Principal, ROLE);
+    let of = |class, origin| {
+        Case {
+            call: "cloudtrail:StopLogging",
+            class,
+            code: "TrailNotFound",
+            message: "Unknown trail: <*> for the user: <*>",
+            facets: &[origin, trail, by],
+        }
+        .hint()
+    };
+    for class in [Class::Absent, Class::Denied] {
+        assert_words(
+            &of(class, tool),
+            &["stopped the recording", "main"],
+            &["deleted"],
+        );
+    }
+    let again = of(Class::Absent, (FacetKind::Origin, "iac"));
+    assert_words(&again, &["deleted"], &["stopped"]);
+    let hint = refused("s3:ListBuckets", "", &[tool, by]);
+    assert_words(
+        &hint,
+        &["tool made for attacks", "role/deploy", "s3:ListBuckets"],
+        &[],
+    );
+}
+
+#[test]
+fn a_second_factor_that_fails_says_that_the_password_is_known() {
+    for (call, mfa) in [
+        ("signin:CredentialVerification", "yes"),
+        ("signin:ConsoleLogin", "yes"),
+        ("signin:CheckMfa", ""),
+    ] {
+        let hint = Case {
+            call,
+            class: Class::Signin,
+            code: "Failure",
+            message: "",
+            facets: &[(FacetKind::Mfa, mfa)],
+        }
+        .hint();
+        assert_words(&hint, &["password was right"], &[]);
+    }
+}
+
+#[test]
+fn a_sentence_that_lacks_its_value_still_reads_well() {
+    let hint = failed("ec2:RunInstances", Class::Conflict, "X", "");
+    assert!(hint.starts_with("The state of the resource does"), "{hint}");
+    let hint = Case {
+        call: "ec2:RunInstances",
+        class: Class::Throttle,
+        code: "Throttled",
+        message: "",
+        facets: &[(FacetKind::Principal, "unknown")],
+    }
+    .hint();
+    assert!(
+        hint.starts_with("The caller calls ec2:RunInstances too often"),
+        "{hint}"
+    );
+}
+
+#[test]
+fn both_languages_have_the_same_placeholders() {
+    let names = |text: &'static str| {
+        let parts = text.split('{').skip(1);
+        let mut names: Vec<&str> = parts.map(|part| part.split_once('}').unwrap().0).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    };
+    for advice in ALL {
+        let found = names(advice.english);
+        assert_eq!(found, names(advice.chinese), "{}", advice.name);
+        let known = |name: &&str| PLACEHOLDERS.iter().any(|of| of.name == *name);
+        assert!(found.iter().all(known), "{}", advice.name);
+        assert!(
+            advice.chinese.chars().any(|c| c > '\u{4e00}'),
+            "{}",
+            advice.name
+        );
+        let chars = advice.english.chars().count();
+        assert!(chars <= 400, "{} has {chars} characters", advice.name);
+    }
+}
+
+#[test]
+fn the_page_of_all_advice_is_up_to_date() {
+    let mut page = "# Advice\n\nWhat to do about a cluster: all texts, in English and in Chinese, each with when it is given. \
+        They are printed as `hint` and sent in messages. The first text that fits is given; the order is not that of this page. \
+        The page is made from the code: `UPDATE_EXPECT=1 cargo test -p alerts` writes it.\n\n\
+        No text has a policy to paste: an explicit deny is a decision of its owner.\n\n\
+        ## Placeholders\n\n\
+        Each is replaced with the most frequent value of the cluster, or with these words if there is none.\n\n\
+        | placeholder | English | Chinese |\n|---|---|---|\n"
+        .to_owned();
+    for of in &PLACEHOLDERS {
+        writeln!(
+            page,
+            "| `{{{}}}` | {} | {} |",
+            of.name, of.english, of.chinese
+        )
+        .unwrap();
+    }
+    page.push_str("\n`{layer}` is one of these:\n\n| layer | English | Chinese |\n|---|---|---|\n");
+    for (name, english, chinese) in LAYERS {
+        writeln!(page, "| `{name}` | {english} | {chinese} |").unwrap();
+    }
+    page.push_str("\n## Texts\n");
+    for advice in ALL {
+        let title = advice.name.to_lowercase().replace('_', " ");
+        writeln!(
+            page,
+            "\n**{title}**: {}\n\n> {}\n>\n> {}",
+            advice.when, advice.english, advice.chinese
+        )
+        .unwrap();
+    }
+    expect_test::expect_file!["../../../docs/advice.md"].assert_eq(&page);
+}
