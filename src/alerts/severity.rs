@@ -6,6 +6,7 @@
 //!
 //! - class: did the call fail because a permission is missing?
 //! - access: does the call change something?
+//! - effect: what did a sensitive call do that succeeded?
 //! - principal: is the caller powerful, or from another account?
 //! - origin: is the caller a program that is known to probe? An AWS service that calls with the permissions of a
 //!   person, a role or a key (`via athena`) is no excuse.
@@ -22,6 +23,8 @@ use records::time::Timestamp;
 
 use crate::alert::Alert;
 use crate::facts::{CampaignFacts, Facts};
+use crate::hint::delivery::is_delivery;
+use crate::hint::sensitive::{self, Effect};
 
 /// The severity of a cluster or an alert, by how soon people should react.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
@@ -64,12 +67,17 @@ impl Severity {
     fn of_points(points: i32) -> Self {
         match points {
             ..8 => Self::Info,
-            8..18 => Self::Warning,
-            18..28 => Self::Error,
-            28.. => Self::Critical,
+            8..ERROR_POINTS => Self::Warning,
+            ERROR_POINTS..CRITICAL_POINTS => Self::Error,
+            CRITICAL_POINTS.. => Self::Critical,
         }
     }
 }
+
+/// The fewest points of an error.
+const ERROR_POINTS: i32 = 18;
+/// The fewest points of a critical cluster or alert.
+const CRITICAL_POINTS: i32 = 28;
 
 /// Services that decide about permissions, keys, secrets and audit logs.
 const SENSITIVE: [&str; 6] = [
@@ -93,8 +101,8 @@ const PROBES: [&str; 8] = [
     "ListNotificationHubs",
 ];
 
-/// After this many seconds a call that an AWS service makes and that still fails is weighed higher,
-/// because it will not stop by itself.
+/// After this many seconds a broken delivery of an AWS service is weighed higher, because it will not be
+/// repaired by itself.
 const PERSISTING_SECONDS: i64 = 86_400;
 
 /// A campaign of this multiple of its threshold is weighed higher.
@@ -201,6 +209,7 @@ impl<'a> Terms<'a> {
         terms.access(subject, circumstance.access);
         terms.caller(subject, circumstance);
         terms.means(subject, circumstance, span);
+        terms.attack_tool(subject, circumstance);
         let ruled = circumstance.ruled.as_ref();
         terms.ruled = ruled.and_then(|(severity, rule)| {
             Severity::from_name(severity).map(|severity| (severity, rule.as_str()))
@@ -277,6 +286,9 @@ impl<'a> Terms<'a> {
     }
 
     fn access(&mut self, subject: &ClusterSubject, access: Access) {
+        if subject.class == Class::Watch {
+            self.effect(subject);
+        }
         let writes = access == Access::Write;
         if writes && matches!(subject.class, Class::Denied | Class::Vpce | Class::Absent) {
             self.add(10, "the call changes something");
@@ -285,6 +297,22 @@ impl<'a> Terms<'a> {
         if sensitive && matches!(subject.class, Class::Denied | Class::Auth | Class::Watch) {
             self.add(5, "the service decides who may do what");
         }
+    }
+
+    /// Adds the effect of a sensitive call that succeeded. The sum is higher than that of the same call if it is
+    /// refused.
+    fn effect(&mut self, subject: &ClusterSubject) {
+        let (points, reason) = match sensitive::effect(&subject.service, &subject.action) {
+            Some(Effect::Blinds) => (
+                20,
+                "it stops the recording or the detection of what happens",
+            ),
+            Some(Effect::Destroys) => (20, "it destroys data or makes them unreadable"),
+            Some(Effect::GivesPower) => (12, "it gives permissions or credentials"),
+            Some(Effect::ChangesRecords) => (12, "it changes what is recorded"),
+            None => (11, "it has changed something"),
+        };
+        self.add(points, reason);
     }
 
     fn caller(&mut self, subject: &ClusterSubject, circumstance: &Circumstance) {
@@ -322,16 +350,14 @@ impl<'a> Terms<'a> {
             }
             ProgramKind::AwsService => {
                 self.add(-15, "an AWS service called");
-                let persists = match (span.first_seen, span.last_seen) {
-                    (Some(first), Some(last)) => last.seconds_since(first) > PERSISTING_SECONDS,
-                    _ => false,
-                };
-                if persists && subject.class == Class::Denied {
-                    self.add(15, "it has been failing for more than a day");
+                if persists(span) && is_broken_delivery(subject, circumstance) {
+                    self.add(
+                        15,
+                        "what a service delivers or changes has been failing for more than a day",
+                    );
                 }
             }
             ProgramKind::Scanner if reads => self.add(-10, "a scanner tries everything"),
-            ProgramKind::AttackTool => self.add(15, "a tool made for attacks"),
             _ => {}
         }
         if reads && subject.class == Class::Denied && PROBES.contains(&subject.action.as_str()) {
@@ -341,6 +367,39 @@ impl<'a> Terms<'a> {
             self.add(-10, "nobody signed the request");
         }
     }
+
+    /// Makes everything that a tool made for attacks does at least an error, and what it succeeded in critical.
+    /// It comes last, because it looks at the sum.
+    fn attack_tool(&mut self, subject: &ClusterSubject, circumstance: &Circumstance) {
+        if circumstance.means != ProgramKind::AttackTool {
+            return;
+        }
+        let least = match subject.class {
+            Class::Watch => CRITICAL_POINTS,
+            _ => ERROR_POINTS,
+        };
+        self.add((least - self.points).max(15), "a tool made for attacks");
+    }
+}
+
+fn persists(span: Span) -> bool {
+    match (span.first_seen, span.last_seen) {
+        (Some(first), Some(last)) => last.seconds_since(first) > PERSISTING_SECONDS,
+        _ => false,
+    }
+}
+
+/// Checks whether an AWS service is refused when it delivers something, or when it changes something on its own
+/// behalf. Other refused calls of services, above all the reads of service-linked roles, are probes, and nobody can
+/// give these roles a permission.
+fn is_broken_delivery(subject: &ClusterSubject, circumstance: &Circumstance) -> bool {
+    let delivers = is_delivery(
+        &subject.service,
+        &subject.action,
+        circumstance.is_service_linked,
+    );
+    let changes = circumstance.access == Access::Write && !circumstance.is_service_linked;
+    subject.class == Class::Denied && (delivers || changes)
 }
 
 #[cfg(test)]
@@ -352,11 +411,22 @@ mod tests {
     use crate::facts::Stage;
 
     fn severity(class: Class, service: &str, facets: &[(FacetKind, &str)]) -> (Severity, String) {
+        let assessment = assessed(class, service, "X", facets, Span::default());
+        (assessment.severity, assessment.reasons.join("; "))
+    }
+
+    fn assessed(
+        class: Class,
+        service: &str,
+        action: &str,
+        facets: &[(FacetKind, &str)],
+        span: Span,
+    ) -> Assessment {
         let identity = Identity {
             partition: "aws".to_owned(),
             account_id: "111122223333".to_owned(),
             service: service.to_owned(),
-            action: "X".to_owned(),
+            action: action.to_owned(),
             class,
             code: "X".to_owned(),
             cause: None,
@@ -367,8 +437,7 @@ mod tests {
         for (kind, value) in facets {
             given.set(*kind, Some(value));
         }
-        let assessment = assess_facets(&identity, &given, Span::default());
-        (assessment.severity, assessment.reasons.join("; "))
+        assess_facets(&identity, &given, span)
     }
 
     #[test]
@@ -519,6 +588,110 @@ mod tests {
         ] {
             let (severity, reasons) = severity(Class::Denied, service, facets);
             assert_eq!(severity, wanted, "{service} {facets:?}: {reasons}");
+        }
+    }
+
+    #[test]
+    fn a_sensitive_call_that_succeeded_is_more_severe_than_the_same_call_refused() {
+        use FacetKind::{Access, AccessKey, Origin, PrincipalKind};
+        for (service, action, wanted) in [
+            ("cloudtrail", "StopLogging", Severity::Critical),
+            ("cloudtrail", "DeleteTrail", Severity::Critical),
+            ("config", "StopConfigurationRecorder", Severity::Critical),
+            ("guardduty", "DeleteDetector", Severity::Critical),
+            ("securityhub", "DisableSecurityHub", Severity::Critical),
+            ("kms", "DisableKey", Severity::Critical),
+            ("kms", "ScheduleKeyDeletion", Severity::Critical),
+            ("iam", "AttachUserPolicy", Severity::Error),
+            ("iam", "CreateAccessKey", Severity::Error),
+            ("iam", "UpdateAssumeRolePolicy", Severity::Error),
+            ("s3", "PutBucketPolicy", Severity::Error),
+            ("guardduty", "UpdateDetector", Severity::Error),
+            ("s3", "AnyOtherSensitiveCall", Severity::Error),
+        ] {
+            for facets in [
+                &[(Access, "write")][..],
+                &[(Access, "write"), (AccessKey, "AKIAEXAMPLE")],
+                &[(Access, "write"), (PrincipalKind, "root")],
+                &[(Access, "write"), (Origin, "console")],
+                &[(Access, "write"), (Origin, "aws-service")],
+            ] {
+                let of = |class| assessed(class, service, action, facets, Span::default());
+                let (done, refused) = (of(Class::Watch), of(Class::Denied));
+                assert!(done.points > refused.points, "{action} {facets:?}");
+                assert!(done.severity >= refused.severity, "{action} {facets:?}");
+            }
+            let role = &[(Access, "write")];
+            let done = assessed(Class::Watch, service, action, role, Span::default());
+            assert_eq!(done.severity, wanted, "{action}: {:?}", done.reasons);
+        }
+    }
+
+    #[test]
+    fn a_tool_made_for_attacks_is_an_error_at_least_and_critical_with_a_success() {
+        use FacetKind::{Access, Origin, PrincipalKind};
+        for class in Class::ALL {
+            for extra in [(Access, "read"), (PrincipalKind, "anonymous")] {
+                let (severity, reasons) = severity(class, "s3", &[(Origin, "attack-tool"), extra]);
+                let least = match class {
+                    Class::Watch => Severity::Critical,
+                    _ => Severity::Error,
+                };
+                assert!(severity >= least, "{class:?}: {reasons}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_the_calls_of_aws_services_only_a_broken_delivery_rises_with_time() {
+        const LINKED: &str = "arn:aws:iam::111122223333:role/aws-service-role/\
+                              config.amazonaws.com/AWSServiceRoleForConfig";
+        let day = |day| Timestamp::parse(&format!("2026-11-{day}T02:00:00Z"));
+        let days = Span {
+            count: 3,
+            first_seen: day(18),
+            last_seen: day(20),
+        };
+        for (service, action, access, principal, rises) in [
+            (
+                "s3",
+                "PutObject",
+                "write",
+                "delivery.logs.amazonaws.com",
+                true,
+            ),
+            (
+                "s3",
+                "GetBucketAcl",
+                "read",
+                "cloudtrail.amazonaws.com",
+                true,
+            ),
+            ("sns", "Publish", "write", "events.amazonaws.com", true),
+            ("kms", "GenerateDataKey", "read", "s3.amazonaws.com", true),
+            ("sqs", "SendMessage", "write", "sns.amazonaws.com", true),
+            ("s3", "PutObject", "write", LINKED, true),
+            ("s3", "GetBucketAcl", "read", LINKED, false),
+            ("macie2", "GetMacieSession", "read", LINKED, false),
+            ("ec2", "CreateTags", "write", LINKED, false),
+            (
+                "s3",
+                "HeadObject",
+                "read",
+                "cloudfront.amazonaws.com",
+                false,
+            ),
+            ("ec2", "DescribeVpcs", "read", "ssm.amazonaws.com", false),
+        ] {
+            let facets = [
+                (FacetKind::Principal, principal),
+                (FacetKind::Origin, "aws-service"),
+                (FacetKind::Access, access),
+            ];
+            let of = |span| assessed(Class::Denied, service, action, &facets, span).severity;
+            let at_first = of(Span::at(days.first_seen));
+            assert!(at_first <= Severity::Warning, "{action} by {principal}");
+            assert_eq!(of(days) > at_first, rises, "{action} by {principal}");
         }
     }
 }
