@@ -132,8 +132,7 @@ catalog! {
         "a call failed that would have switched a record of what happens off, such as \
          `StopLogging`",
         "{caller} tried {action} on {resource}, which would have stopped the recording of what \
-         happens in the account. It did not succeed this time. Ask its owner why; if nobody meant \
-         it, deactivate the credentials and look at what else was tried.",
+         happens in the account. It did not succeed this time. Ask its owner why; if it was not meant, deactivate the credentials and look at what else was tried.",
         "{caller} 试图对 {resource} 执行 {action}，这会停止对账号活动的记录；此次未成功。请向其负\
          责人问明原因；若无人知晓，请停用其凭证，并查看它还尝试过什么。";
 
@@ -345,7 +344,7 @@ catalog! {
          请保留该设置，去掉请求中的公开部分；若存储桶确需公开，由其所有者更改该设置。";
     ANONYMOUS:
         "a request without credentials was refused",
-        "Nobody signed the request: it came without credentials, as visitors and scanners of the \
+        "The request is not signed: it came without credentials, as visitors and scanners of the \
          internet send it. There is nothing to do, unless {resource} is meant to be public; then \
          its own policy has to allow {action}.",
         "请求未签名：互联网上的访客和扫描器常发送这种不带凭证的请求。除非 {resource} 本应公开（此\
@@ -445,7 +444,7 @@ catalog! {
     POLICY_ATTACHED:
         "a policy was attached: `AttachUserPolicy`, `AttachRolePolicy`, `AttachGroupPolicy`",
         "{caller} attached a policy to {resource}: the sample has which. Check that its owner \
-         wanted it; a detach call of the same kind takes it back. If nobody meant it, look at \
+         wanted it; a detach call of the same kind takes it back. If it was not meant, look at \
          what was done with the new permissions.",
         "{caller} 为 {resource} 附加了一条策略，具体见样本。请向其负责人确认；可用对应的 Detach 调\
          用撤销。若无人知晓，请查看新权限被用来做了什么。";
@@ -453,7 +452,7 @@ catalog! {
         "a policy was written into a user, a role or a group: `PutUserPolicy`, `PutRolePolicy`, \
          `PutGroupPolicy`",
         "{caller} wrote an inline policy into {resource}. Read it in IAM and compare it with what \
-         was there before; the matching Delete call takes it back. If nobody meant it, look at \
+         was there before; the matching Delete call takes it back. If it was not meant, look at \
          what was done with the new permissions.",
         "{caller} 向 {resource} 写入了内联策略。请在 IAM 中阅读并与此前的内容比较；可用对应的 \
          Delete 调用撤销。若无人知晓，请查看新权限被用来做了什么。";
@@ -480,7 +479,7 @@ catalog! {
     USER_CREATED:
         "a user was created",
         "{caller} created the user {resource}. Check what it got: access keys, a password, \
-         policies, groups. If nobody wanted it, deactivate its keys, look at what it did, and \
+         policies, groups. If it was not wanted, deactivate its keys, look at what it did, and \
          delete it.",
         "{caller} 创建了用户 {resource}。请检查它获得了什么：访问密钥、密码、策略、用户组。若无人\
          需要，请停用其密钥，查看它做过什么，再删除该用户。";
@@ -507,7 +506,7 @@ catalog! {
         "an identity provider was created or changed",
         "{caller} created or changed the identity provider {resource}: it can sign people in to \
          the roles that trust it. Check who operates it, and which roles trust it; delete it if \
-         nobody wanted it.",
+         it was not wanted.",
         "{caller} 创建或更改了身份提供商 {resource}：它可使人员登录信任它的角色。请确认由谁运营、\
          哪些角色信任它；若无人需要，请删除。";
     BOUNDARY_REMOVED:
@@ -521,14 +520,14 @@ catalog! {
         "`StopLogging` succeeded",
         "{caller} stopped the trail {resource}: since then it records nothing. Start it again \
          with `aws cloudtrail start-logging`, unless it was agreed, and look in the event history \
-         and other trails at what was done meanwhile.",
+         and other trails at what was done in the meantime.",
         "{caller} 停止了跟踪 {resource}，此后不再记录任何事件。除非事先约定，请用 \
          `aws cloudtrail start-logging` 恢复，并在事件历史和其他跟踪中查看其间的操作。";
     TRAIL_DELETED:
         "`DeleteTrail` succeeded",
         "{caller} deleted the trail {resource}: nothing more is recorded by it. The files in its \
          bucket are still there. Create it again unless it was agreed, and look in the event \
-         history at what was done meanwhile.",
+         history at what was done in the meantime.",
         "{caller} 删除了跟踪 {resource}，此后不再记录。存储桶中的文件仍在。除非事先约定，请重新创\
          建，并在事件历史中查看其间的操作。";
     TRAIL_CHANGED:
@@ -568,7 +567,7 @@ catalog! {
     LOGS_REMOVED:
         "flow logs, log groups or their like were deleted",
         "{caller} deleted what recorded: {resource}. What was recorded there may be gone. Ask its \
-         owner; create it again unless it was agreed, and look at what was done meanwhile.",
+         owner; create it again unless it was agreed, and look at what was done in the meantime.",
         "{caller} 删除了记录 {resource}，其中已有的内容可能已丢失。请向其负责人确认；除非事先约定，\
          请重新创建，并查看其间的操作。";
     KEY_DISABLED:

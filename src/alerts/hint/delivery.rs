@@ -1,7 +1,7 @@
 //! Recognizes AWS services that deliver logs, reports or notifications, from the call and the caller of a cluster.
 //!
 //! A refused delivery loses data until a policy is changed. Other refused calls of services are mostly probes, and
-//! nobody can change the role of a service.
+//! the role of a service cannot be changed.
 
 /// The calls with which AWS services deliver, and with which they check the destination before they do.
 ///

@@ -435,7 +435,7 @@ fn a_request_without_credentials_has_no_policies_to_check() {
             (FacetKind::Principal, "anonymous"),
         ],
     );
-    assert_words(&hint, &["Nobody signed"], &["policies of"]);
+    assert_words(&hint, &["not signed"], &["policies of"]);
 }
 
 #[test]
