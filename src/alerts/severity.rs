@@ -390,8 +390,8 @@ fn persists(span: Span) -> bool {
 }
 
 /// Checks whether an AWS service is refused when it delivers something, or when it changes something on its own
-/// behalf. Other refused calls of services, above all the reads of service-linked roles, are probes, and nobody can
-/// give these roles a permission.
+/// behalf. Other refused calls of services, above all the reads of service-linked roles, are probes, and the
+/// permissions of these roles cannot be changed.
 fn is_broken_delivery(subject: &ClusterSubject, circumstance: &Circumstance) -> bool {
     let delivers = is_delivery(
         &subject.service,

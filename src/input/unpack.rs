@@ -3,7 +3,7 @@
 //! The stream accepts any data. Only small data is decompressed in one step, and only if the size in its trailer is
 //! plausible. So the memory is limited before any of it is used. The author of a file can write any size there, so the
 //! size is accepted only up to a factor that no trail reaches. All other data, and damaged data, goes through the
-//! stream, which reports what is wrong.
+//! stream, which reports the error.
 
 use std::io::{self, BufRead, Read};
 
@@ -41,7 +41,7 @@ impl Unpacker {
     /// Decompresses all of `packed` into the start of `unpacked`, and returns the number of bytes written.
     ///
     /// `None`: the data is damaged, too large, or has an unusual gzip header. The caller has to read it with
-    /// [`inflate`], which reports what is wrong.
+    /// [`inflate`], which reports the error.
     pub fn unpack(&mut self, limits: &Limits) -> Option<usize> {
         let size = declared_size(&self.packed)?;
         let max = u64::try_from(UNPACKED_WHOLE_BYTES_MAX)

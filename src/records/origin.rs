@@ -11,7 +11,7 @@
 
 use crate::key_id::KeyKind;
 use crate::principal::{self, AWS_INTERNAL, is_service_linked, service_name};
-use crate::{Record, Text, UserIdentity};
+use crate::{AMAZON, Record, Text, UserIdentity};
 
 /// The means by which a call was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
@@ -301,7 +301,7 @@ fn attested<'r>(record: &'r Record<'_>) -> Option<Origin<'r>> {
         "cloudformation.amazonaws.com" => Origin::Iac,
         // A page of the console calls through services of AWS that have no name.
         AWS_INTERNAL if record.session_credential_from_console => Origin::Console,
-        _ => Origin::Via(short_name(service)),
+        _ => Origin::Via(without_domain(service)),
     })
 }
 
@@ -315,8 +315,8 @@ fn is_linked(identity: &UserIdentity<'_>) -> bool {
 }
 
 /// Returns the name of a service without its domain and its region: `athena` for `athena.amazonaws.com`.
-fn short_name(service: &str) -> &str {
-    let host = service.split(".amazonaws.com").next().unwrap_or(service);
+fn without_domain(service: &str) -> &str {
+    let host = service.split(AMAZON).next().unwrap_or(service);
     let is_region = |text: &str| {
         text.ends_with(|end: char| end.is_ascii_digit()) && text.split('-').count() > 2
     };

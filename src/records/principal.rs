@@ -15,7 +15,7 @@ use memchr::memchr_iter;
 
 use crate::key_id::is_key_id;
 use crate::redact::{clean, sanitize};
-use crate::{Record, Text, UserIdentity, oidc_subject};
+use crate::{AMAZON, Record, Text, UserIdentity, oidc_subject};
 
 /// The caller of a record: a stable name, and separately the parts that change from call to call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,7 +267,7 @@ pub(crate) fn service_name(text: &str) -> Option<&str> {
     let host = text
         .strip_suffix(".cn")
         .unwrap_or(text)
-        .strip_suffix(".amazonaws.com")?;
+        .strip_suffix(AMAZON)?;
     let is_host = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
     (!host.is_empty() && text.len() <= 128 && host.bytes().all(is_host)).then_some(text)
 }

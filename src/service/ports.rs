@@ -796,7 +796,7 @@ pub enum SecretStoreError {
     /// The secret does not exist, has no text, or may not be read. A person must correct the settings.
     #[error("the secret cannot be read: {detail}")]
     Refused {
-        /// The message of Secrets Manager, or what is wrong with the secret.
+        /// The message of Secrets Manager, or the fault of the secret, such as a wrong format.
         detail: String,
     },
     /// Secrets Manager is busy or out of reach. Try again.

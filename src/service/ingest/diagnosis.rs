@@ -23,7 +23,7 @@ pub struct Expected<'e> {
     pub function: &'e str,
 }
 
-/// Why a log group delivers no events to the stack's function: what is wrong with its subscription.
+/// The fault of a subscription, which is why its log group delivers no events to the stack's function.
 ///
 /// The displayed text is a sentence with the cause and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
