@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Compares what the program concludes with what is right, case by case, and prints one table.
+
+A case is a folder with one or more files `input*` and a file `expect.json`. The inputs go through `explain` and `scan --inspect`.
+CONTRIBUTING.md describes the keys of `expect.json`; a key that is absent is not compared.
+
+Usage: judge.py BINARY FOLDER…    FOLDER has one folder for each case
+Exit codes: 0 all cases are right, or belong to a part that is not built yet; 1 a case is wrong or unjudged; 2 wrong usage
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+# Keys of a record in `expect.json`, and where `explain` prints the value.
+OF_RECORD = {
+    "class": lambda said: said.get("class"),
+    "principal": lambda said: facet(said, "principal"),
+    "origin": lambda said: facet(said, "origin"),
+    "action": lambda said: facet(said, "iam_action"),
+    "layer": lambda said: facet(said, "layer"),
+    "policy": lambda said: facet(said, "policy"),
+    "resource": lambda said: facet(said, "resource"),
+    "severity": lambda said: said.get("severity"),
+    "account": lambda said: (said.get("identity") or {}).get("account_id"),
+    "partition": lambda said: (said.get("identity") or {}).get("partition"),
+    "selected": lambda said: said.get("selected", False),
+    "reason": lambda said: said.get("reason"),
+}
+SEVERITIES = ["info", "warning", "error", "critical"]
+KEYS = {"records", "clusters", "transitions", "severity", "undated", "advice_contains", "advice_excludes", "owner"}
+
+
+def facet(said, name):
+    return (said.get("facets") or {}).get(name)
+
+
+class Case:
+    """One folder: the expectation, and what the program concludes from its inputs."""
+
+    def __init__(self, binary, folder):
+        self.binary, self.folder = binary, folder
+        self.inputs = sorted(folder.glob("input*"))
+        self.expect = json.loads((folder / "expect.json").read_text(encoding="utf-8"))
+
+    def owner(self):
+        """Returns the part of the product that has to be built before the case can be right, or `None`."""
+        return self.expect.get("owner")
+
+    def run(self, *arguments):
+        done = subprocess.run(
+            [self.binary, *arguments, *self.inputs], capture_output=True, text=True, encoding="utf-8", check=False
+        )
+        return done.stdout
+
+    def complaints(self):
+        """Yields a sentence for each difference between the expectation and the conclusion."""
+        unknown = set(self.expect) - KEYS
+        if unknown or not self.inputs:
+            yield f"the case is malformed: unknown keys {sorted(unknown)}, {len(self.inputs)} inputs"
+        if "records" in self.expect:
+            yield from self.of_records()
+        if set(self.expect) - {"records", "owner"}:
+            yield from self.of_scan()
+
+    def of_records(self):
+        printed = [json.loads(line) for line in self.run("explain", "--format", "jsonl").splitlines()]
+        for expected in self.expect["records"]:
+            event_id = expected.get("event_id")
+            found = [said for said in printed if event_id in (None, said.get("event_id"))]
+            if len(found) != 1:
+                yield f"{len(found)} records have the id {event_id}"
+                continue
+            for key, right in expected.items():
+                if key != "event_id":
+                    yield from different(key, right, OF_RECORD[key](found[0]), event_id)
+
+    def of_scan(self):
+        printed = self.run("scan", "--inspect", "--format", "json")
+        scan = json.loads(printed) if printed else {"clusters": [], "transitions": []}
+        clusters = scan["clusters"]
+        kinds = [one["transition"] for one in scan.get("transitions", [])]
+        if "clusters" in self.expect:
+            yield from different("clusters", self.expect["clusters"], len(clusters))
+        for kind, right in self.expect.get("transitions", {}).items():
+            yield from different(f"transitions {kind}", right, kinds.count(kind))
+        if "severity" in self.expect:
+            found = [cluster["severity"] for cluster in clusters]
+            yield from different("severity", self.expect["severity"], max(found, key=SEVERITIES.index, default=None))
+        if "undated" in self.expect:
+            undated = sum(cluster["count"] for cluster in clusters if cluster["first_seen"] is None)
+            yield from different("undated", self.expect["undated"], undated)
+        advice = " ".join(cluster.get("hint") or "" for cluster in clusters)
+        for text in self.expect.get("advice_contains", []):
+            if text.lower() not in advice.lower():
+                yield f"the advice does not contain {text!r}: {advice}"
+        for text in self.expect.get("advice_excludes", []):
+            if text.lower() in advice.lower():
+                yield f"the advice contains {text!r}: {advice}"
+
+
+def different(key, right, found, event_id=None):
+    """Yields a sentence if a value is not right; a list has all values that are right."""
+    if found not in (right if isinstance(right, list) else [right]):
+        where = f" of {event_id[-6:]}" if event_id else ""
+        yield f"{key}{where} is {found!r}, not {right!r}"
+
+
+def judged(binary, folder):
+    """Returns the verdict on a case, its complaints and its owner."""
+    if not (folder / "expect.json").exists():
+        return "unjudged", ["there is no expect.json"], None
+    case = Case(binary, folder)
+    complaints = list(case.complaints())
+    verdict = "right" if not complaints else "later" if case.owner() else "WRONG"
+    return verdict, complaints, case.owner()
+
+
+def main(arguments):
+    if len(arguments) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    binary, *roots = arguments
+    count = dict.fromkeys(("right", "WRONG", "later", "unjudged"), 0)
+    for folder in sorted(path for root in roots for path in pathlib.Path(root).iterdir() if path.is_dir()):
+        verdict, complaints, owner = judged(binary, folder)
+        count[verdict] += 1
+        if complaints:
+            print(f"{verdict:9} {folder.name}" + (f" (needs {owner})" if owner else ""))
+        for complaint in complaints:
+            print(textwrap.indent(textwrap.shorten(complaint, 240), " " * 12))
+    print(", ".join(f"{number} {verdict}" for verdict, number in count.items()))
+    return 1 if count["WRONG"] or count["unjudged"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
