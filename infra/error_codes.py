@@ -40,8 +40,15 @@ WORDS = [
 STATUS = {402: "quota", 404: "absent", 410: "absent", 409: "conflict", 412: "conflict", 423: "conflict", 429: "throttle", 401: "auth", 403: "denied", 405: "invalid", 406: "invalid", 413: "invalid", 415: "invalid", 416: "invalid", 422: "invalid"}
 
 
+# Event sources in CloudTrail, without `.amazonaws.com`, that differ from the last label of the model's endpoint prefix.
+SOURCES = {
+    "application-autoscaling": "autoscaling", "data-ats.iot": "iotdata", "email": "ses", "metering.marketplace": "metering-marketplace",
+    "models-v2-lex": "lex", "mturk-requester": "mturkrequester", "oidc": "sso", "runtime-v2-lex": "lex", "streams.dynamodb": "dynamodb",
+}
+
+
 def models():
-    """Yields each service's name and model, the newest of each."""
+    """Yields the event source and the newest model of each service."""
     import botocore
 
     data = pathlib.Path(botocore.__file__).parent / "data"
@@ -49,7 +56,9 @@ def models():
         versions = sorted(service.glob("*/service-2.json*"))
         if versions:
             content = versions[-1].read_bytes()
-            yield service.name, json.loads(gzip.decompress(content) if versions[-1].suffix == ".gz" else content)
+            model = json.loads(gzip.decompress(content) if versions[-1].suffix == ".gz" else content)
+            prefix = model["metadata"].get("endpointPrefix", service.name)
+            yield SOURCES.get(prefix, prefix.rsplit(".", 1)[-1]), model
 
 
 def text(documentation):

@@ -13,6 +13,8 @@ use records::Record;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
+use crate::error_codes;
+
 /// The class of a failure, or [`Class::Watch`] for a sensitive call that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -318,21 +320,36 @@ fn letter(byte: u8) -> u64 {
 
 /// Returns an error code without the parts that services use inconsistently.
 ///
-/// These are EC2's prefixes `Client.` and `Server.`, and a final `Exception`, `Error` or `Fault`.
+/// These are EC2's prefixes `Client.` and `Server.`, and each `Exception`, `Error` or `Fault` at the end.
 pub fn stem(code: &str) -> &str {
-    let code = code
+    let mut stem = code
         .strip_prefix("Client.")
         .or_else(|| code.strip_prefix("Server."))
         .unwrap_or(code);
-    ["Exception", "Error", "Fault"]
+    while let Some(shorter) = ["Exception", "Error", "Fault"]
         .iter()
-        .find_map(|tail| code.strip_suffix(tail))
-        .filter(|stem| !stem.is_empty() && !stem.ends_with('.'))
-        .unwrap_or(code)
+        .find_map(|tail| stem.strip_suffix(tail))
+        .filter(|shorter| !shorter.is_empty() && !shorter.ends_with('.'))
+    {
+        stem = shorter;
+    }
+    stem
 }
 
-/// Returns the class of an error code, spelled as in `errorCode`; [`Class::Other`] for an unknown code.
-pub fn of_code(code: &str) -> Class {
+/// Returns the class of an error code, spelled as in `errorCode`, of a service; [`Class::Other`] for an unknown code.
+///
+/// `service` is the event source without `.amazonaws.com`. Our rules for single codes come first, then EC2's own list, then
+/// the patterns of `TABLE`, then AWS's service models.
+pub fn of_code(service: &str, code: &str) -> Class {
+    error_codes::by_rule(service, code)
+        .or_else(|| error_codes::by_ec2(service, code))
+        .or_else(|| by_pattern(code))
+        .or_else(|| error_codes::by_model(service, code))
+        .unwrap_or(Class::Other)
+}
+
+/// Returns the class of the first row of `TABLE` that matches a code.
+fn by_pattern(code: &str) -> Option<Class> {
     let stem = stem(code);
     // With the prefix `Server.` EC2 blames itself. Rows before the first row of `Server` are more specific.
     let at_fault = code.starts_with("Server.");
@@ -340,7 +357,7 @@ pub fn of_code(code: &str) -> Class {
     TABLE
         .iter()
         .find(|(class, row)| row.matches(stem, letters) || (at_fault && *class == Class::Server))
-        .map_or(Class::Other, |(class, _)| *class)
+        .map(|(class, _)| *class)
 }
 
 /// The reason in [`Selection::NotSelected`] for a call that succeeded and is not a sensitive call.
@@ -376,7 +393,7 @@ pub fn select(record: &Record<'_>) -> Selection {
     if failed_signin(record) {
         return Selection::Clustered(Class::Signin);
     }
-    match code.map(of_code) {
+    match code.map(|code| of_code(record.service(), code)) {
         Some(Class::Dryrun) => Selection::Ignored(Class::Dryrun, "dry_run"),
         Some(_) if record.event_type.as_deref() == Some("AwsVpceEvent") => {
             Selection::Clustered(Class::Vpce)
@@ -602,7 +619,7 @@ mod tests {
             ("Client.DryRunOperation", Class::Dryrun),
         ] {
             for code in codes.split(' ') {
-                assert_eq!(of_code(code), class, "{code}");
+                assert_eq!(of_code("x", code), class, "{code}");
             }
         }
     }

@@ -52,6 +52,7 @@ pub mod campaign;
 pub mod circumstance;
 pub mod class;
 pub mod cross_account_copy;
+pub mod error_codes;
 pub mod escalation;
 pub mod exclusions;
 pub mod facet;
