@@ -27,8 +27,8 @@ demo: ## Write a made-up trail into demo/, scan it into demo/trail.db and demo/r
 # If clippy is installed, it compiles the crates of this workspace in place of rustc, so that lints need no second build. Warnings
 # are errors only with WARNINGS=deny, because a newer compiler has newer lints.
 CLIPPY := $(shell command -v clippy-driver 2>/dev/null)
-test test-long stack stack-tests e2e e2e-tests emulators emulators-tests quality: export RUSTC_WORKSPACE_WRAPPER = $(CLIPPY)
-test test-long stack stack-tests e2e e2e-tests emulators emulators-tests quality: export CLIPPY_ARGS = $(if $(filter deny,$(WARNINGS)),-Dwarnings__CLIPPY_HACKERY__)
+test test-long stack stack-tests e2e e2e-tests emulators emulators-tests quality judge: export RUSTC_WORKSPACE_WRAPPER = $(CLIPPY)
+test test-long stack stack-tests e2e e2e-tests emulators emulators-tests quality judge: export CLIPPY_ARGS = $(if $(filter deny,$(WARNINGS)),-Dwarnings__CLIPPY_HACKERY__)
 
 # Runs a command and prints its time: $(call timed,name,command).
 timed = @echo '$(2)'; begun=$$(date +%s); $(2) && echo "$(1): $$(($$(date +%s) - begun)) s"
@@ -85,6 +85,10 @@ deny: ## Check licences, sources and unused dependencies (cargo-deny and cargo-m
 quality: ## Score the clustering against labelled errors; print every split and merged template
 	cargo build --locked
 	python3 tests/quality.py $(INSPECTOR)
+
+judge: ## Compare what the program concludes with what is right, for tests/cases and CASES=folder
+	cargo build --locked --bin cloudtrail-inspector
+	python3 tests/judge.py $(INSPECTOR) tests/cases $(CASES)
 
 stack: ## Check the stack template: permissions, stored data, refused parameters
 	cargo build --locked
