@@ -597,7 +597,7 @@ mod tests {
                 Class::Absent,
             ),
             (
-                "Client.VpcLimitExceeded ServiceQuotaExceededException MaxDocumentSizeExceeded Server.InsufficientInstanceCapacity",
+                "Client.VpcLimitExceeded ServiceQuotaExceededException MaxParametersExceeded Server.InsufficientInstanceCapacity",
                 Class::Quota,
             ),
             (
@@ -609,11 +609,11 @@ mod tests {
                 Class::Server,
             ),
             (
-                "ValidationException InvalidParameterValueException Client.InvalidInstanceID.Malformed MissingParameter UnsupportedOperationException BadRequestException InvalidAccessException",
+                "ValidationException InvalidParameterValueException Client.InvalidInstanceID.Malformed MissingParameter UnsupportedOperationException BadRequestException MaxDocumentSizeExceeded",
                 Class::Invalid,
             ),
             (
-                "OperationNotPermitted CannotDelete string Exception",
+                "FrobnicationFailed CannotFrobnicate string Exception",
                 Class::Other,
             ),
             ("Client.DryRunOperation", Class::Dryrun),

@@ -5,7 +5,8 @@
 //! - `error_codes.tsv`: codes in AWS's service models that the patterns do not decide. `infra/error_codes.py` keeps it current.
 //!
 //! A row is for one service, named like its event source without `.amazonaws.com`, or with `*` for all services. A code that
-//! services use differently has a row for each; for another service the most frequent class of the code applies.
+//! services use differently has a row for each. A service that no model of AWS names with a code has the code's most
+//! frequent class.
 
 use std::sync::LazyLock;
 
@@ -29,7 +30,7 @@ static EC2: LazyLock<HashMap<&str, Class>> = LazyLock::new(|| {
 
 /// Returns the class of a code by our own rules; `None` if they do not name it. `code` is spelled as in `errorCode`.
 pub fn by_rule(service: &str, code: &str) -> Option<Class> {
-    RULES.class(service, stem(code))
+    RULES.of_service(service, stem(code))
 }
 
 /// Returns the class of a code of Amazon EC2 by its API Reference; `None` for other services and codes.
@@ -43,7 +44,9 @@ pub fn by_ec2(service: &str, code: &str) -> Option<Class> {
 
 /// Returns the class of a code by AWS's service models; `None` if no model has it, or if it says nothing.
 pub fn by_model(service: &str, code: &str) -> Option<Class> {
-    let class = MODELS.class(service, stem(code))?;
+    let stem = stem(code);
+    let named = MODELS.of_service(service, stem);
+    let class = named.or_else(|| MODELS.most_frequent(stem))?;
     (class != Class::Other).then_some(class)
 }
 
@@ -60,21 +63,24 @@ impl Table {
         Self(by_code)
     }
 
-    fn class(&self, service: &str, stem: &str) -> Option<Class> {
+    /// Returns the class in the row of a service, else in the row of all services.
+    fn of_service(&self, service: &str, stem: &str) -> Option<Class> {
         let classes = self.0.get(stem)?;
-        let named = classes.iter().find(|(of, _)| *of == service);
-        let all = || classes.iter().find(|(of, _)| *of == ALL_SERVICES);
-        let usual = || {
-            classes
-                .iter()
-                .max_by_key(|(_, class)| count(classes, *class))
-        };
-        named.or_else(all).or_else(usual).map(|(_, class)| *class)
+        let row = |name: &str| classes.iter().find(|(of, _)| *of == name);
+        row(service)
+            .or_else(|| row(ALL_SERVICES))
+            .map(|(_, class)| *class)
     }
-}
 
-fn count(classes: &[(&str, Class)], class: Class) -> usize {
-    classes.iter().filter(|(_, of)| *of == class).count()
+    /// Returns the class that most services have in the rows of a code.
+    fn most_frequent(&self, stem: &str) -> Option<Class> {
+        let classes = self.0.get(stem)?;
+        let rows = |class: Class| classes.iter().filter(|(_, of)| *of == class).count();
+        classes
+            .iter()
+            .map(|(_, class)| *class)
+            .max_by_key(|class| rows(*class))
+    }
 }
 
 /// Yields the columns and the class of each row.

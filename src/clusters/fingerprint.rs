@@ -4,7 +4,7 @@
 //!
 //! | version | since | components |
 //! |---|---|---|
-//! | `fp1` | 0.1.0 | partition, account, service, action, class, code, cause, template |
+//! | `fp2` | 0.2.0 | partition, account, service, action, class, code, cause, template |
 //!
 //! Caller, network, region and refusing layer are not part of the identity. They are facets of the cluster. So an old
 //! failure of a new caller stays the same cluster, and is announced as an old failure with a new caller.
@@ -32,7 +32,7 @@ use crate::class::{Class, stem};
 /// The version of the method that computes identities.
 ///
 /// It is the first part that a [`ClusterId`] is the hash of, so that ids of different versions never collide.
-pub const VERSION: &str = "fp1";
+pub const VERSION: &str = "fp2";
 
 /// The id of a cluster: the first 128 bits of a SHA-256 over its [`Identity`].
 ///
