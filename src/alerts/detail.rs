@@ -59,7 +59,7 @@ pub fn detail(message: &Message) -> Value {
         "is_late": alert.is_late,
         "severity": message.level().name(),
         "severity_reasons": message.severity.reasons.iter()
-            .map(|reason| readable(reason, CHARS_MAX)).collect::<Vec<_>>(),
+            .map(|reason| readable(&reason.to_string(), CHARS_MAX)).collect::<Vec<_>>(),
         "account": {
             "id": token(alert.account_id(), 64),
             "name": message.account_name.as_deref().map(|name| readable(name, CHARS_MAX)),

@@ -12,6 +12,7 @@
 //!   person, a role or a key (`via athena`) is no excuse.
 
 use std::cmp::Ordering;
+use std::fmt;
 
 use clusters::campaign::Shape;
 use clusters::circumstance::{Access, Caller, Circumstance, Circumstances, ProgramKind};
@@ -40,6 +41,35 @@ pub enum Severity {
     Critical,
 }
 
+/// One reason for a severity. [`fmt::Display`] writes the points before it, such as `+10 access was denied`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason {
+    /// The points that the reason adds; negative if it makes the severity lower. `None` for a reason that sets the
+    /// severity instead of the points, such as a rule of the user.
+    pub points: Option<i32>,
+    /// The reason in words, such as `access was denied`.
+    pub text: String,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(points) = self.points {
+            write!(formatter, "{points:+} ")?;
+        }
+        formatter.write_str(&self.text)
+    }
+}
+
+impl Reason {
+    /// Returns the reason in words for people, without points.
+    pub fn sentence(&self) -> String {
+        match self.points {
+            Some(..0) => format!("less severe: {}", self.text),
+            _ => self.text.clone(),
+        }
+    }
+}
+
 /// A severity, with the points and the reasons that led to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Assessment {
@@ -47,9 +77,16 @@ pub struct Assessment {
     pub severity: Severity,
     /// The sum of the points of all reasons; ten points are one step of severity.
     pub points: i32,
-    /// The reasons with their points, such as `+10 the call changes something`. Last is the name of a rule
-    /// that sets the severity instead of the points, if there is one.
-    pub reasons: Vec<String>,
+    /// The reasons for the severity. Last is the name of a rule that sets the severity instead of the points, if there
+    /// is one.
+    pub reasons: Vec<Reason>,
+}
+
+impl Assessment {
+    /// Returns the reasons in words for people, without points.
+    pub fn sentences(&self) -> Vec<String> {
+        self.reasons.iter().map(Reason::sentence).collect()
+    }
 }
 
 impl Severity {
@@ -222,11 +259,15 @@ impl<'a> Terms<'a> {
         ruled.unwrap_or(Severity::of_points(self.points))
     }
 
-    fn reasons(&self) -> Vec<String> {
+    fn reasons(&self) -> Vec<Reason> {
         let terms = self.terms.iter();
-        let terms = terms.map(|(points, reason)| format!("{points:+} {reason}"));
-        let ruled = |(severity, rule): (Severity, &str)| {
-            format!("{} by the rule {rule:?}", severity.name())
+        let terms = terms.map(|(points, reason)| Reason {
+            points: Some(*points),
+            text: (*reason).to_owned(),
+        });
+        let ruled = |(severity, rule): (Severity, &str)| Reason {
+            points: None,
+            text: format!("{} by the rule {rule:?}", severity.name()),
         };
         terms.chain(self.ruled.map(ruled)).collect()
     }
@@ -412,7 +453,13 @@ mod tests {
 
     fn severity(class: Class, service: &str, facets: &[(FacetKind, &str)]) -> (Severity, String) {
         let assessment = assessed(class, service, "X", facets, Span::default());
-        (assessment.severity, assessment.reasons.join("; "))
+        (assessment.severity, points(&assessment))
+    }
+
+    /// Returns the reasons with their points, separated by semicolons.
+    fn points(assessment: &Assessment) -> String {
+        let reasons: Vec<String> = assessment.reasons.iter().map(Reason::to_string).collect();
+        reasons.join("; ")
     }
 
     fn assessed(
@@ -475,7 +522,7 @@ mod tests {
             let mut terms = Terms::default();
             terms.campaign(&campaign);
             let assessment = terms.assessment();
-            let reasons = assessment.reasons.join("; ");
+            let reasons = points(&assessment);
             assert_eq!(assessment.severity, wanted, "{shapes:?} {actor}: {reasons}");
         }
     }

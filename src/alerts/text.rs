@@ -152,8 +152,8 @@ impl Writer<'_> {
         lines.push(item(words.severity, &[("severity", severity)]));
         if !message.severity.reasons.is_empty() {
             // A reason may hold the name of a rule.
-            let reasons = message.severity.reasons.iter();
-            let reasons = reasons.map(|reason| vec![Piece::other(reason)]).collect();
+            let reasons = message.severity.sentences().into_iter();
+            let reasons = reasons.map(|reason| vec![Piece::other(&reason)]).collect();
             let reasons = joined(reasons, words.comma);
             lines.push(item(words.reasons, &[("reasons", reasons)]));
         }

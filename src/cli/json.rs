@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use alerts::hint::hint;
-use alerts::severity::{self, Assessment};
+use alerts::severity::{self, Assessment, Reason};
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::ClusterId;
 use clusters::ranking;
@@ -295,7 +295,7 @@ pub struct Explanation {
     pub facets: BTreeMap<&'static str, String>,
     /// The severity that a cluster with only this event would have; `None` if the event is in no cluster.
     pub severity: Option<&'static str>,
-    /// The reasons for `severity`, in words for people. Empty if the event is in no cluster.
+    /// The reasons for `severity` with their points, such as `+10 access was denied`. Empty if the event is in no cluster.
     pub severity_reasons: Vec<String>,
     /// Advice on how to investigate the event; `None` if the event is in no cluster.
     pub hint: Option<String>,
@@ -317,7 +317,7 @@ impl Explanation {
         self.template = Some(shown(&understanding.template));
         self.facets = flat(&conclusion.facets);
         self.severity = Some(severity.name());
-        self.severity_reasons = reasons;
+        self.severity_reasons = reasons.iter().map(Reason::to_string).collect();
         self.hint = Some(hint(identity, &understanding.template, &conclusion.facets));
     }
 

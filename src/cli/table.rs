@@ -133,8 +133,8 @@ pub fn cluster(
         }
     }
     line("severity", assessment.severity.name());
-    for reason in &assessment.reasons {
-        line("", reason);
+    for reason in assessment.sentences() {
+        line("", &reason);
     }
     let facts = &cluster.facts;
     let advice = hint(&facts.identity, &facts.template, &cluster.typical());

@@ -544,14 +544,20 @@ impl ClusterSnapshot {
         self.rows.iter().map(row)
     }
 
-    /// Returns the event count and the period of each cluster, clusters with most events first.
+    /// Returns the event count and the period of each cluster, clusters with most events first. Among equals, the cluster
+    /// with the newest event comes first.
     pub fn sums(&self) -> Vec<ClusterTotals<'_>> {
         let cluster = |row: &SeriesRow| self.series_table.get(row.0).cluster();
         let clusters = self
             .rows
             .chunk_by(|one, other| cluster(one) == cluster(other));
         let mut sums: Vec<ClusterTotals<'_>> = clusters.filter_map(|rows| self.sum(rows)).collect();
-        sums.sort_by_cached_key(|sum| (Reverse(sum.span.count), sum.id.to_string()));
+        sums.sort_by_cached_key(|sum| {
+            let Span {
+                count, last_seen, ..
+            } = sum.span;
+            (Reverse((count, last_seen)), sum.id.to_string())
+        });
         sums
     }
 

@@ -124,7 +124,7 @@ pub fn card(described: &DescribedCluster) -> Markup {
             p { (shown(&hint(identity, &cluster.facts.template, &cluster.typical()))) }
             dl.facts {
                 dt { "severity" }
-                dd { (assessment.severity.name()) ": " (assessment.reasons.join(", ")) }
+                dd { (assessment.severity.name()) ": " (assessment.sentences().join(", ")) }
                 (why(cluster))
                 (values(cluster, FacetKind::Principal, "who", 3))
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use alerts::hint::hint;
 use alerts::outbox::MessageLogEntry;
+use alerts::severity::Reason;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
 use clusters::journal::{Fault, JournalEntry, JournalEvent};
 use clusters::triage::{TriageStatus, Until};
@@ -177,7 +178,7 @@ impl ClusterShape {
             first_seen: text(first_seen),
             last_seen: text(last_seen),
             severity: assessment.severity.name(),
-            severity_reasons: assessment.reasons,
+            severity_reasons: assessment.reasons.iter().map(Reason::to_string).collect(),
             hint: hint(identity, &cluster.facts.template, &cluster.typical()),
             status: listed.status().name(),
             triage: triage_status.map(TriageShape::of),

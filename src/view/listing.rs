@@ -518,14 +518,15 @@ impl Listing {
         };
         let all = self.clusters.iter().filter(is_match);
         let (mut rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
-        // The sort is stable: equal ones stay in the order of their ids.
+        // Among equals the newest event comes first. The sort is stable: the rest stays in the order of ids.
         rows.sort_by(|(_, one), (_, other)| {
             let order = query.sort.compare(one, other);
-            if query.is_reversed {
+            let order = if query.is_reversed {
                 order.reverse()
             } else {
                 order
-            }
+            };
+            order.then_with(|| other.last.cmp(&one.last))
         });
         let (found, pages) = (rows.len(), rows.len().div_ceil(PAGE).max(1));
         let number = query.page.clamp(1, pages);

@@ -1003,7 +1003,7 @@ fn a_key_that_slept_for_120_days_is_told_once_and_makes_the_error_louder() {
         );
     }
     assert_eq!(told[1].alert.about(), OURS);
-    let reasons = told[1].severity.reasons.join("; ");
+    let reasons = told[1].severity.sentences().join("; ");
     assert!(reasons.contains("woke up after 120 days"), "{reasons}");
     // What IAM notices later is the same awakening.
     world.directory.say(|_| Ok(used(0)));

@@ -14,6 +14,7 @@ use alerts::guance::open_api::{custom_event, push_event};
 use alerts::kind::AlertKind;
 use alerts::links::Links;
 use alerts::message::{ClusterContext, Message};
+use alerts::severity::Reason;
 use alerts::sns::{attributes, body, subject};
 use alerts::text::{Language, Texts};
 use clusters::circumstance::Circumstances;
@@ -521,7 +522,10 @@ fn hostile_alerts() -> Vec<Message> {
     }
     for message in &mut alerts {
         let reason = format!("critical by the rule {:?}", message.alert.account_id());
-        message.severity.reasons.push(reason);
+        message.severity.reasons.push(Reason {
+            points: None,
+            text: reason,
+        });
     }
     alerts
 }

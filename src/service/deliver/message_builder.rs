@@ -10,7 +10,7 @@ use alerts::facts::{Facts, KeyFacts, Stage};
 use alerts::kind::AlertKind;
 use alerts::message::{ClusterContext, Enrichment, Message};
 use alerts::outbox::OutboxRow;
-use alerts::severity::{Assessment, Severity};
+use alerts::severity::{Assessment, Reason, Severity};
 use clusters::campaign::{Campaign, CampaignSpan};
 use clusters::facet::{self, Facets};
 use clusters::keys::{KeyAnomaly, KeyReport};
@@ -240,9 +240,10 @@ fn raised(mut assessment: Assessment, keys: &[KeyReport]) -> Assessment {
         };
         if assessment.severity < least {
             assessment.severity = least;
-            assessment
-                .reasons
-                .push(format!("{} as {reason}", least.name()));
+            assessment.reasons.push(Reason {
+                points: None,
+                text: format!("{} as {reason}", least.name()),
+            });
         }
     }
     assessment

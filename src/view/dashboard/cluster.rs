@@ -119,7 +119,7 @@ impl ClusterPage<'_> {
                 dt { "account" } dd { (self.frame.account(&identity.account_id)) }
                 (self.times())
                 dt { "severity" }
-                dd { (severity) ": " (assessment.reasons.join(", ")) }
+                dd { (severity) ": " (assessment.sentences().join(", ")) }
                 (why(self.cluster))
             }
             (self.drawing())
