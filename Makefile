@@ -13,7 +13,7 @@ SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long mutants check fmt lint deny quality accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
+.PHONY: help demo test test-long mutants check fmt lint deny quality judge accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
 
 help: ## Print this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -37,7 +37,7 @@ test: ## Run all tests, with lints; tests on real events are skipped if there ar
 	$(call timed,build,$(TOOLS) & cargo test --locked --no-run && wait)
 	$(call timed,tests,python3 tests/e2e/beside.py $(VENVS) cargo test --locked)
 	$(call timed,mutants,python3 tests/mutants.py --check)
-	$(call timed,quality,python3 tests/quality.py $(INSPECTOR))
+	$(call timed,judge,python3 tests/judge.py $(INSPECTOR) tests/cases $(CASES))
 	$(call timed,stack and end to end,$(MAKE) --jobs 2 --output-sync=target stack-tests e2e-tests emulators-tests)
 
 # Installs the packages for the stack tests from PyPI and npm during the build. If that fails, these tests are skipped with a message.
@@ -86,7 +86,7 @@ quality: ## Score the clustering against labelled errors; print every split and 
 	cargo build --locked
 	python3 tests/quality.py $(INSPECTOR)
 
-judge: ## Compare what the program concludes with what is right, for tests/cases and CASES=folder
+judge: ## Compare what the program concludes with what is right, for tests/cases, CASES=folder and labelled errors
 	cargo build --locked --bin cloudtrail-inspector
 	python3 tests/judge.py $(INSPECTOR) tests/cases $(CASES)
 

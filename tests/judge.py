@@ -2,17 +2,22 @@
 """Compares what the program concludes with what is right, case by case, and prints one table.
 
 A case is a folder with one or more files `input*` and a file `expect.json`. The inputs go through `explain` and `scan --inspect`.
-CONTRIBUTING.md describes the keys of `expect.json`; a key that is absent is not compared.
+CONTRIBUTING.md describes the keys of `expect.json`; a key that is absent is not compared. Where the set of labelled errors is, the
+last row is its score by `quality.py`.
 
-Usage: judge.py BINARY FOLDER…    FOLDER has one folder for each case
+Usage: judge.py BINARY FOLDER…    FOLDER is a case, or has one folder for each case
 Exit codes: 0 all cases are right, or belong to a part that is not built yet; 1 a case is wrong or unjudged; 2 wrong usage
 """
 
+import concurrent.futures
 import json
+import os
 import pathlib
 import subprocess
 import sys
 import textwrap
+
+import quality
 
 # Keys of a record in `expect.json`, and where `explain` prints the value.
 OF_RECORD = {
@@ -58,8 +63,11 @@ class Case:
     def complaints(self):
         """Yields a sentence for each difference between the expectation and the conclusion."""
         unknown = set(self.expect) - KEYS
+        for expected in self.expect.get("records", []):
+            unknown |= set(expected) - set(OF_RECORD) - {"event_id"}
         if unknown or not self.inputs:
             yield f"the case is malformed: unknown keys {sorted(unknown)}, {len(self.inputs)} inputs"
+            return
         if "records" in self.expect:
             yield from self.of_records()
         if set(self.expect) - {"records", "owner"}:
@@ -109,13 +117,32 @@ def different(key, right, found, event_id=None):
 
 
 def judged(binary, folder):
-    """Returns the verdict on a case, its complaints and its owner."""
+    """Returns the verdict on a case, and why it is not right."""
     if not (folder / "expect.json").exists():
-        return "unjudged", ["there is no expect.json"], None
+        return "unjudged", ["there is no expect.json"]
     case = Case(binary, folder)
-    complaints = list(case.complaints())
-    verdict = "right" if not complaints else "later" if case.owner() else "WRONG"
-    return verdict, complaints, case.owner()
+    why = list(case.complaints())
+    if why and case.owner():
+        return "later", [f"needs {case.owner()}", *why]
+    return ("WRONG" if why else "right"), why
+
+
+def cases_of(root):
+    """Returns the folders of the cases below a folder, or the folder if it is a case itself."""
+    if any((root / name).exists() for name in ("expect.json", "note.md")):
+        return [root]
+    return sorted((path for path in root.iterdir() if path.is_dir()), key=by_number)
+
+
+def by_number(path):
+    number, _, rest = path.name.partition("-")
+    return (int(number) if number.isdigit() else 0, rest)
+
+
+def print_row(verdict, name, why):
+    print(f"{verdict:9} {name}")
+    for complaint in why:
+        print(textwrap.indent(textwrap.shorten(complaint, 240), " " * 12))
 
 
 def main(arguments):
@@ -123,16 +150,16 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     binary, *roots = arguments
+    folders = [folder for root in roots for folder in cases_of(pathlib.Path(root))]
     count = dict.fromkeys(("right", "WRONG", "later", "unjudged"), 0)
-    for folder in sorted(path for root in roots for path in pathlib.Path(root).iterdir() if path.is_dir()):
-        verdict, complaints, owner = judged(binary, folder)
-        count[verdict] += 1
-        if complaints:
-            print(f"{verdict:9} {folder.name}" + (f" (needs {owner})" if owner else ""))
-        for complaint in complaints:
-            print(textwrap.indent(textwrap.shorten(complaint, 240), " " * 12))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for folder, (verdict, why) in zip(folders, pool.map(lambda folder: judged(binary, folder), folders)):
+            count[verdict] += 1
+            print_row(verdict, folder.name, why)
     print(", ".join(f"{number} {verdict}" for verdict, number in count.items()))
-    return 1 if count["WRONG"] or count["unjudged"] else 0
+    is_good = quality.main([binary]) == 0
+    print_row("right" if is_good else "WRONG", "labelled errors", [])
+    return 0 if is_good and not count["WRONG"] and not count["unjudged"] else 1
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 HISTORY = ["traildiscover_history"]
-WHOLE_MIN, APART_MIN, CLUSTERS_OFF_MAX = 37, 5, 0.01
+WHOLE_MIN, APART_MIN, CLUSTERS_OFF_MAX = 38, 5, 0.01
 
 
 def labelled(path):
@@ -108,14 +108,15 @@ def score(binary, path):
     return whole >= WHOLE_MIN and apart >= APART_MIN and off <= CLUSTERS_OFF_MAX
 
 
-def main():
+def main(arguments):
+    binary, *paths = arguments
     corpus = os.environ.get("CLOUDTRAIL_CORPUS", "../shared/cloudtrail")
-    path = sys.argv[2] if len(sys.argv) > 2 else os.path.join(corpus, "labelled.jsonl.gz")
+    path = paths[0] if paths else os.path.join(corpus, "labelled.jsonl.gz")
     if not os.path.exists(path):
         print(f"quality: skipped, there is no {path}")
         return 0
-    return 0 if score(sys.argv[1], path) else 1
+    return 0 if score(binary, path) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
