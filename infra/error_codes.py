@@ -8,7 +8,7 @@ A class that the file has already was reviewed by a person and stays. For a new 
 evidence: the words of the documentation, or a status that has one meaning (404, 409, 429, 5xx). A status of 400 alone decides
 nothing; a code without evidence is proposed as `other`.
 
-Usage: error_codes.py BINARY    BINARY is cloudtrail-inspector; its `explain` says which codes the table decides
+Usage: error_codes.py BINARY    BINARY is cloudtrail-inspector; its `explain` says which codes nothing decides
 """
 
 import collections
@@ -100,7 +100,7 @@ def judged(code, status, side, documentation):
 
 
 def undecided(binary, codes):
-    """Returns the codes that the table in src/clusters/class.rs does not decide."""
+    """Returns the codes that neither the patterns nor the present table decides."""
     events = "".join(json.dumps({"eventSource": "x.amazonaws.com", "eventName": "Y", "errorCode": code}) + "\n" for code in codes)
     printed = subprocess.run([binary, "explain", "--format", "jsonl", "-"], input=events, capture_output=True, text=True, check=True)
     return {code for code, line in zip(codes, printed.stdout.splitlines(), strict=True) if json.loads(line).get("class") == "other"}
@@ -124,7 +124,8 @@ def main(arguments):
             found[code][service] = rest
     reviewed = read()
     rows, proposed = [], []
-    for code in sorted(undecided(arguments[0], sorted(found))):
+    kept = {code for _, code in reviewed} & set(found)
+    for code in sorted(undecided(arguments[0], sorted(found)) | kept):
         for service, (status, side, documentation) in sorted(found[code].items()):
             verdict = judged(code, status, side, documentation)
             name = reviewed.get((service, code)) or (verdict[0] if verdict else "other")
