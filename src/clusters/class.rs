@@ -609,7 +609,7 @@ mod tests {
                 Class::Server,
             ),
             (
-                "ValidationException InvalidParameterValueException Client.InvalidInstanceID.Malformed MissingParameter UnsupportedOperationException BadRequestException MaxDocumentSizeExceeded",
+                "ValidationException InvalidParameterValueException Client.InvalidInstanceID.Malformed MissingParameter UnsupportedOperationException BadRequestException",
                 Class::Invalid,
             ),
             (
