@@ -426,11 +426,11 @@ impl Writer<'_> {
     }
 
     fn hint(&self, cluster: &Cluster) -> Pieces {
-        let (facts, typical) = (&cluster.facts, cluster.typical());
-        let advice = hint::advice(&facts.identity, &facts.template, &typical);
+        let (facts, facets) = (&cluster.facts, hint::decisive(cluster));
+        let advice = hint::advice(&facts.identity, &facts.template, &facets);
         let sentence = self.texts.language.advice(advice);
         let is_english = self.texts.language == Language::En;
-        let pieces = hint::values(&facts.identity, &typical).map(|(placeholder, value)| {
+        let pieces = hint::values(&facts.identity, &facets).map(|(placeholder, value)| {
             let name = placeholder.name;
             let piece = match value {
                 Some(english) if name == "layer" => Piece::own(self.layer(&english)),

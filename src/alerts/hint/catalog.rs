@@ -443,10 +443,10 @@ catalog! {
     // Sensitive calls.
     POLICY_ATTACHED:
         "a policy was attached: `AttachUserPolicy`, `AttachRolePolicy`, `AttachGroupPolicy`",
-        "{caller} attached a policy to {resource}: the sample has which. Check that its owner \
-         wanted it; a detach call of the same kind takes it back. If it was not meant, look at \
-         what was done with the new permissions.",
-        "{caller} 为 {resource} 附加了一条策略，具体见样本。请向其负责人确认；可用对应的 Detach 调\
+        "{caller} attached a policy to {resource}; the event in CloudTrail names the policy. Check \
+         that its owner wanted it; a detach call of the same kind takes it back. If it was not \
+         meant, look at what was done with the new permissions.",
+        "{caller} 为 {resource} 附加了一条策略，策略名称见 CloudTrail 事件。请向其负责人确认；可用对应的 Detach 调\
          用撤销。若无人知晓，请查看新权限被用来做了什么。";
     POLICY_WRITTEN:
         "a policy was written into a user, a role or a group: `PutUserPolicy`, `PutRolePolicy`, \
@@ -593,9 +593,9 @@ catalog! {
     ORGANIZATION_REMOVED:
         "an account was removed from the organization",
         "{caller} removed an account from the organization: its service control policies and \
-         central trails no longer apply there. The sample has which; only a new invitation takes \
-         it back.",
-        "{caller} 将一个账号移出了组织：服务控制策略和组织级跟踪对其不再适用。具体账号见样本；只能\
+         central trails no longer apply there. The event in CloudTrail names it; only a new \
+         invitation takes it back.",
+        "{caller} 将一个账号移出了组织：服务控制策略和组织级跟踪对其不再适用。具体账号见 CloudTrail 事件；只能\
          通过重新邀请恢复。";
     BUCKET_POLICY_WRITTEN:
         "the policy of a bucket was written",
