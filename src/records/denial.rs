@@ -225,7 +225,7 @@ const LAYERS: [(&str, Layer); 13] = [
 /// Finds the details of a refusal in its error message. Any text is accepted; `None` counts as an empty message.
 pub fn parse(message: Option<&str>) -> Denial<'_> {
     let message = message.unwrap_or_default().trim();
-    let (clear, encoded) = match find(message, ENCODED) {
+    let (clear, encoded) = match start_of_encoded(message) {
         Some(at) => (message[..at].trim_end(), true),
         None => (message, false),
     };
@@ -251,6 +251,18 @@ pub fn parse(message: Option<&str>) -> Denial<'_> {
         denial.form = Form::Specific;
     }
     denial
+}
+
+/// Returns where the encoded part of a message begins: after the last [`ENCODED`], if one word follows. A name can have
+/// the same words in it, but then more words follow.
+fn start_of_encoded(message: &str) -> Option<usize> {
+    let text = message.as_bytes();
+    let at = memrchr_iter(b'E', text).find(|at| text[*at..].starts_with(ENCODED.as_bytes()))?;
+    let encoded = message[at + ENCODED.len()..].trim_start();
+    let is_word = encoded
+        .split_once(' ')
+        .is_none_or(|(_, rest)| rest.starts_with('('));
+    is_word.then_some(at)
 }
 
 /// Returns the byte offset of the first `words` in a text.
@@ -526,6 +538,8 @@ pub fn is_action(token: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn summary(message: &str) -> String {
@@ -808,6 +822,62 @@ mod tests {
             assert_eq!(parse(Some(specific)).form, Form::Specific, "{specific}");
         }
         assert_eq!(parse(None).form, Form::Generic);
+    }
+
+    /// Texts that names of resources can have, with all words that this module looks for.
+    const FRAGMENTS: [&str; 14] = [
+        "x",
+        " ",
+        "\"",
+        "'",
+        "...",
+        "\u{2019}",
+        "arn:aws:iam::111122223333:policy/p",
+        ": arn:aws:iam::111122223333:policy/p",
+        " because no session policy allows it",
+        " because the resource does not exist in this Region, no resource-based policies allow access",
+        " with an explicit deny in a service control policy",
+        " on resource: role r",
+        " doesn't have permission to call iam:GetRole",
+        "Encoded authorization failure message: aB3_-",
+    ];
+
+    proptest! {
+        #[test]
+        fn no_name_of_a_resource_changes_the_reason(
+            parts in proptest::collection::vec(proptest::sample::select(&FRAGMENTS[..]), 0..6),
+        ) {
+            let name = parts.concat();
+            let reason = "because no identity-based policy allows the sqs:SendMessage action";
+            for resource in [format!("x{name}"), format!("\"x{name}\""), format!("`x{name}'")] {
+                let message = format!(
+                    "User: arn:aws:iam::111122223333:user/mia is not authorized to perform: sqs:SendMessage on resource: \
+                     {resource} {reason}"
+                );
+                let denial = parse(Some(&message));
+                prop_assert_eq!(denial.action, Some("sqs:SendMessage"));
+                prop_assert_eq!((denial.layer, denial.stance), (Some(Layer::Identity), Stance::Implicit));
+                prop_assert_eq!((denial.policy, denial.encoded), (None, false));
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_and_each_detail_is_a_part_of_it(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    proptest::sample::select(&FRAGMENTS[..]).prop_map(str::to_owned),
+                    Just("User: x is not authorized to perform: s3:GetObject on resource: ".to_owned()),
+                    ".{0,4}",
+                ],
+                0..8,
+            ),
+        ) {
+            let message = parts.concat();
+            let denial = parse(Some(&message));
+            for part in [denial.action, denial.resource, denial.policy].into_iter().flatten() {
+                prop_assert!(!part.is_empty() && message.contains(part));
+            }
+        }
     }
 
     #[test]
