@@ -134,12 +134,13 @@ fn cluster(cluster: &Cluster, message: &Message) -> Value {
 
 /// The facets in an event, with the names of their fields. Callers can influence the values of some of
 /// them, so every value is in a field `untrusted_value`.
-const FACETS: [(Facet, &str); 10] = [
+const FACETS: [(Facet, &str); 11] = [
     (Facet::Principal, "principals"),
     (Facet::CallerAccount, "caller_accounts"),
     (Facet::Region, "regions"),
     (Facet::Origin, "origins"),
     (Facet::Layer, "layers"),
+    (Facet::Policy, "policies"),
     (Facet::Network, "networks"),
     (Facet::SourceIp, "source_ips"),
     (Facet::Session, "sessions"),

@@ -11,7 +11,7 @@ use clusters::circumstance::{Circumstance, ProgramKind};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
-use clusters::{Cluster, short_name};
+use clusters::{Cluster, short_name, short_policy};
 
 use crate::severity;
 use catalog::{Advice, LAYERS, PLACEHOLDER_COUNT, PLACEHOLDERS, Placeholder};
@@ -23,6 +23,11 @@ mod wordings;
 
 #[cfg(test)]
 mod tests;
+
+/// A part of the ARN of the policies that AWS attaches to a user whose access key it has found in public.
+///
+/// Source: AWS Managed Policy Reference, `AWSCompromisedKeyQuarantineV3`, 2026-11-29.
+const QUARANTINE: &str = ":iam::aws:policy/AWSCompromisedKeyQuarantine";
 
 /// What advice is chosen from: a cluster, its masked message, and the most frequent facets of its events.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +116,10 @@ pub(crate) fn values(
                 let row = LAYERS.iter().find(|(name, _, _)| *name == layer);
                 row.map(|(_, english, _)| (*english).to_owned())
             }
+            "policy" => facets
+                .get(FacetKind::Policy)
+                .filter(|arn| is_of_layer(arn, layer))
+                .map(|arn| short_policy(arn, &identity.account_id).to_owned()),
             "service" => Some(identity.service.clone()).filter(|name| !name.is_empty()),
             // The objects of a bucket have one policy, which is that of the bucket.
             "bucket" => facets
@@ -128,6 +137,17 @@ pub(crate) fn layer<'a>(identity: &Identity, facets: &'a Facets) -> (&'a str, &'
     match facet.split_once(' ').unwrap_or((facet, "")) {
         ("", mode) if identity.class == Class::Vpce => ("vpce", mode),
         found => found,
+    }
+}
+
+/// Checks whether a policy can be one of this layer. In a cluster of several layers, the most frequent policy may be
+/// of another layer than the one that is named.
+fn is_of_layer(arn: &str, layer: &str) -> bool {
+    let is_of_organization = arn.contains(":organizations:");
+    match layer {
+        "scp" => is_of_organization && !arn.contains("/resource_control_policy/"),
+        "rcp" => is_of_organization && !arn.contains("/service_control_policy/"),
+        _ => !is_of_organization,
     }
 }
 
@@ -224,6 +244,10 @@ impl Failure<'_> {
         let (layer, mode) = layer(self.identity, self.facets);
         if layer == "public-access-block" {
             return &catalog::BLOCK_PUBLIC_ACCESS;
+        }
+        let policy = self.facets.get(FacetKind::Policy).unwrap_or_default();
+        if policy.contains(QUARANTINE) {
+            return &catalog::QUARANTINE;
         }
         if mode == "explicit" {
             return &catalog::EXPLICIT;

@@ -303,6 +303,7 @@ impl Writer<'_> {
                 (Facet::UserAgent, words.agents),
                 (Facet::Resource, words.resources),
                 (Facet::Layer, words.layers),
+                (Facet::Policy, words.policies),
             ] {
                 lines.extend(self.values(cluster, facet, what));
             }

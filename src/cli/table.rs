@@ -8,7 +8,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::ranking::RankingEntry;
 use clusters::report::RecordCounts;
 use clusters::triage::TriageStatus;
-use clusters::{Cluster, ClusterTotals, Span};
+use clusters::{Cluster, ClusterTotals, Span, short_policy};
 use comfy_table::{
     Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width, presets,
 };
@@ -249,11 +249,28 @@ fn what(cluster: &Cluster, listed: &ListedCluster) -> String {
             .map(|layer| layer.value.as_str())
             .collect();
         lines.push(format!("denied by {}", layers.join(", ")));
+        lines.extend(policies(cluster));
     } else if !cluster.facts.template.is_empty() {
         lines.push(sanitize(&cluster.facts.template, 200));
     }
     lines.push(format!("{} {}", identity.account_id, cluster.id));
     lines.join("\n")
+}
+
+/// Returns the most frequent refusing policies by short name, and the number of further ones; `None` if there is none.
+fn policies(cluster: &Cluster) -> Option<String> {
+    const SHOWN: usize = 2;
+    let policies = cluster.facets.get(&FacetKind::Policy)?;
+    let account = &cluster.facts.identity.account_id;
+    let names = policies.values.iter().take(SHOWN);
+    let names: Vec<&str> = names
+        .map(|policy| short_policy(&policy.value, account))
+        .collect();
+    let more = match policies.distinct.checked_sub(SHOWN) {
+        Some(more @ 1..) => format!(" and {more} more"),
+        _ => String::new(),
+    };
+    Some(format!("policy {}{more}", names.join(", ")))
 }
 
 /// Returns the error code of a cluster, or `succeeded` for a sensitive call.

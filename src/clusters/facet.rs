@@ -1,6 +1,6 @@
 //! Facets: the details of a single call that are not part of the cluster's identity.
 //!
-//! Examples are the caller, the network, the access key, the refusing policy layer and the resource. A cluster has the
+//! Examples are the caller, the network, the access key, the refusing policy and the resource. A cluster has the
 //! count, the first and the last event time of each facet value.
 //!
 //! One event has at most one value of each kind. Callers choose some of the texts, so all values are sanitized here,
@@ -40,6 +40,8 @@ pub enum FacetKind {
     Origin,
     /// The policy layer that refused the call, and whether the deny was explicit or implicit.
     Layer,
+    /// The ARN of the policy that refused the call, if the message of the refusal names it.
+    Policy,
     /// Whether a refusal contains an encoded message: `whole` if it can be decoded, `cut` if it is truncated.
     Encoded,
     /// The network of the caller: an IPv4 /24, an IPv6 /48, the name of an AWS service, or `other`.
@@ -206,7 +208,7 @@ impl Facets {
         (place.checked_sub(1).map_or(0, end), end(place))
     }
 
-    /// Sets the layer with its stance, and whether the refusal contains an encoded message.
+    /// Sets the layer with its stance, the refusing policy, and whether the refusal contains an encoded message.
     fn put_refusal(&mut self, understanding: &ParsedFailure<'_>) {
         let Some(denial) = understanding.denial.as_ref() else {
             return;
@@ -217,6 +219,9 @@ impl Facets {
         };
         if let Some(layer) = layer {
             self.put(FacetKind::Layer, &[layer.name(), " ", denial.stance.name()]);
+        }
+        if denial.policy.is_some() {
+            self.set(FacetKind::Policy, denial.policy);
         }
         if denial.encoded {
             let length = if denial.decodable { "whole" } else { "cut" };

@@ -681,6 +681,15 @@ pub fn short_name<'p>(principal: &'p str, account_id: &str) -> &'p str {
     }
 }
 
+/// Shortens the ARN of a policy: `p-example1` for one of an organization, `policy/team/limits` for one of the
+/// account. Others are returned whole.
+pub fn short_policy<'p>(arn: &'p str, account_id: &str) -> &'p str {
+    match arn.rsplit_once('/') {
+        Some((organization, id)) if organization.contains(":organizations:") => id,
+        _ => short_name(arn, account_id),
+    }
+}
+
 impl FacetValues {
     fn most_frequent(spans: BTreeMap<&str, Span>) -> Self {
         let distinct = spans.len();

@@ -41,8 +41,11 @@ pub const BYTES_MAX: usize = (350 << 10) - ITEM_OVERHEAD_BYTES;
 /// Space for the other parts of an item: its key, the names of its attributes, its expiry time.
 const ITEM_OVERHEAD_BYTES: usize = 1 << 10;
 
-/// The version of the encoding.
-const VERSION: u8 = 1;
+/// The version of the encoding. Version 2 has the kinds of facets in [`KINDS_OF_2`] beside those of version 1.
+const VERSION: u8 = 2;
+
+/// The kinds of facets that a segment of version 1 does not have.
+const KINDS_OF_2: [FacetKind; 1] = [FacetKind::Policy];
 
 /// The bit that marks a sensitive call; seconds of an hour need 12 bits.
 const WATCHED: u16 = 1 << 12;
@@ -165,15 +168,15 @@ impl Segment {
     /// [`SegmentError::Newer`] for an unknown version; [`SegmentError::Damaged`] for truncated or changed bytes.
     pub fn decode(window: Option<Window>, bytes: &[u8]) -> Result<Self, SegmentError> {
         let mut rest = bytes;
-        match *take(&mut rest, 1)? {
-            [VERSION] => {}
+        let version = match *take(&mut rest, 1)? {
+            [version @ 1..=VERSION] => version,
             [version] => return Err(SegmentError::Newer(version)),
             _ => return Err(SegmentError::Damaged),
-        }
+        };
         let length = take_number(&mut rest)?;
         let packed = take_number(&mut rest)?;
         let packed = take(&mut rest, packed)?;
-        let table = decode_series(&unpack(packed, length)?)?;
+        let table = decode_series(version, &unpack(packed, length)?)?;
         let mut counts = Vec::with_capacity(table.len());
         for _ in &table {
             counts.push(usize::try_from(take_number(&mut rest)?).unwrap_or(usize::MAX));
@@ -324,14 +327,15 @@ fn is_derived(kind: FacetKind, value: &str, facets: &Facets) -> bool {
         && facets.get(FacetKind::SourceIp).map(network).as_deref() == Some(value)
 }
 
-fn decode_series(mut bytes: &[u8]) -> Result<Vec<Arc<Series>>, SegmentError> {
+fn decode_series(version: u8, mut bytes: &[u8]) -> Result<Vec<Arc<Series>>, SegmentError> {
     let rest = &mut bytes;
     let count = take_number(rest)?;
     let clusters = take(rest, count.saturating_mul(16))?;
     let clusters = clusters.as_chunks::<16>().0;
     let mut facets = vec![Facets::default(); clusters.len()];
     let mut derived = Vec::new();
-    for kind in FacetKind::ALL {
+    let is_written = |kind: &FacetKind| version > 1 || !KINDS_OF_2.contains(kind);
+    for kind in FacetKind::ALL.into_iter().filter(is_written) {
         for (place, facets) in facets.iter_mut().enumerate() {
             match take_number(rest)? {
                 ABSENT => {}
@@ -497,9 +501,29 @@ mod tests {
             let _ = Segment::decode(segment.window, &changed);
         }
         let mut newer = bytes;
-        newer[0] = 2;
+        newer[0] = VERSION + 1;
         let refused = Segment::decode(segment.window, &newer);
-        assert_eq!(refused, Err(SegmentError::Newer(2)));
+        assert_eq!(refused, Err(SegmentError::Newer(VERSION + 1)));
+    }
+
+    #[test]
+    fn a_segment_of_version_1_has_no_policies_and_is_read() {
+        let events = [(1, Some("2026-11-21T08:00:00Z"), "198.51.100.7", false)];
+        let EncodedSegment { segment, bytes, .. } = Segment::split(&tally(&events)).remove(0);
+        let table = segment.table().into_iter().map(|(series, _)| series);
+        let table = encode_series(&table.collect::<Vec<_>>());
+        // The count and the cluster, then one byte for each kind without a value before the policy.
+        let principal = "arn:aws:iam::123456789012:role/deploy".len();
+        let policy = 1 + 16 + principal + FacetKind::Policy as usize;
+        assert_eq!(table[policy], ABSENT as u8);
+        let older = [&table[..policy], &table[policy + 1..]].concat();
+        let packed = pack(&older);
+        let mut of_version_1 = vec![1];
+        put_number(&mut of_version_1, older.len() as u64);
+        put_number(&mut of_version_1, packed.len() as u64);
+        of_version_1.extend(packed);
+        of_version_1.extend(&bytes[bytes.len() - EVENT_BYTES - 1..]);
+        assert_eq!(Segment::decode(segment.window, &of_version_1), Ok(segment));
     }
 
     #[test]
@@ -559,7 +583,7 @@ mod tests {
     #[test]
     fn incompressible_segments_are_split_by_bytes_and_no_finer_than_necessary() {
         let (mut tally, mut random) = (Tally::default(), 1);
-        for number in 0..100_u128 {
+        for number in 0..90_u128 {
             let facets = noise(&mut random);
             let cluster = ClusterId::from_bytes([7; 16]);
             let series = Arc::new(Series { cluster, facets });
@@ -573,7 +597,7 @@ mod tests {
         assert_eq!((started, segments.len()), (4, 4), "{bytes} bytes");
         assert_eq!(Segment::split(&tally), segments);
         // A limit below the length of every event gives one event per segment.
-        assert_eq!(counts(&Segment::split_at(&tally, 0)), [1; 100]);
+        assert_eq!(counts(&Segment::split_at(&tally, 0)), [1; 90]);
     }
 
     fn counts(segments: &[EncodedSegment]) -> Vec<usize> {

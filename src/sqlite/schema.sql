@@ -1,4 +1,4 @@
--- Version 1 of the schema; triage.sql has the tables of version 3.
+-- Version 1 of the schema; triage.sql has the tables of version 3, policy.sql the column of version 5.
 -- Times are seconds since 1970 in UTC. Absent values are NULL.
 
 CREATE TABLE cluster (

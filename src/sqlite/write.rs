@@ -434,10 +434,15 @@ fn bind_facts(statement: &mut CachedStatement<'_>, facts: &ClusterFacts) -> rusq
 }
 
 /// Returns the key of a facet set: a hash of its values, each preceded by its length.
+///
+/// A set without a policy has the key that it had before version 5 of the schema, which added policies.
 fn digest(facets: &Facets) -> [u8; 16] {
     let mut values = Vec::with_capacity(facets.bytes() + FacetKind::ALL.len() * size_of::<u64>());
     for kind in FacetKind::ALL {
         let value = facets.get(kind).unwrap_or_default();
+        if kind == FacetKind::Policy && value.is_empty() {
+            continue;
+        }
         values.extend((value.len() as u64).to_be_bytes());
         values.extend(value.as_bytes());
     }

@@ -137,12 +137,13 @@ pub fn card(described: &DescribedCluster) -> Markup {
     }
 }
 
-/// Returns facts about the failure as rows of an HTML description list: the policy layer that denied the call, the
-/// cause and the message.
+/// Returns facts about the failure as rows of an HTML description list: the policy layer and the policy that denied
+/// the call, the cause and the message.
 pub fn why(cluster: &Cluster) -> Markup {
     let facts = &cluster.facts;
     html! {
         (values(cluster, FacetKind::Layer, "denied by", VALUES_MAX))
+        (values(cluster, FacetKind::Policy, "policy", VALUES_MAX))
         @if let Some(cause) = &facts.identity.cause {
             dt { "cause" } dd { bdi { (shown(cause)) } }
         }

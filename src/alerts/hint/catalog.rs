@@ -24,7 +24,7 @@ pub(crate) struct Placeholder {
     pub chinese: &'static str,
 }
 
-pub(crate) const PLACEHOLDER_COUNT: usize = 7;
+pub(crate) const PLACEHOLDER_COUNT: usize = 8;
 
 /// All placeholders that advice may have. [`super::values`] has their values.
 pub(crate) static PLACEHOLDERS: [Placeholder; PLACEHOLDER_COUNT] = [
@@ -47,6 +47,11 @@ pub(crate) static PLACEHOLDERS: [Placeholder; PLACEHOLDER_COUNT] = [
         name: "layer",
         english: "a policy",
         chinese: "某条策略",
+    },
+    Placeholder {
+        name: "policy",
+        english: "the policy",
+        chinese: "该策略",
     },
     Placeholder {
         name: "resource",
@@ -351,12 +356,19 @@ catalog! {
          时其资源策略须允许 {action}），否则无需处理。";
 
     // Refusals by the layer of policies.
+    QUARANTINE:
+        "the refusing policy is one of AWS's `AWSCompromisedKeyQuarantine` policies",
+        "AWS found an access key of {caller} in public and attached {policy}, which denies \
+         {action}. Deactivate that key now, give its program another one, and look at everything \
+         that the key did. Detach the policy after that.",
+        "AWS 发现 {caller} 的访问密钥已公开泄露，并附加了 {policy}，由其拒绝 {action}。请立即停用该\
+         密钥，为使用它的程序更换密钥，并查看该密钥的全部操作；处理完毕后再分离该策略。";
     EXPLICIT:
         "a policy denies explicitly",
         "{action} is denied explicitly by {layer}. No permission elsewhere overrides that: ask \
-         the owner of the policy whether the deny is meant for {caller}, or stop the call.",
-        "{action} 被明确拒绝：{layer}。其他任何授权都无法覆盖它：请向该策略的负责人确认此拒绝是否\
-         针对 {caller}，或停止该调用。";
+         who owns {policy} whether the deny is meant for {caller}, or stop the call.",
+        "{action} 被明确拒绝：{layer}。其他任何授权都无法覆盖它：请向 {policy} 的负责人确认此拒绝是\
+         否针对 {caller}，或停止该调用。";
     DECODE:
         "the reason is in an encoded message",
         "The reason for refusing {action} to {caller} is in the event's encoded message; \

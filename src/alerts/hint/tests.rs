@@ -129,6 +129,50 @@ fn an_explicit_deny_never_gives_the_advice_to_allow() {
 }
 
 #[test]
+fn the_policy_that_denies_is_named_to_ask_its_owner() {
+    let scp =
+        "arn:aws:organizations::777788889999:policy/o-example/service_control_policy/p-example1";
+    let rcp =
+        "arn:aws:organizations::777788889999:policy/o-example/resource_control_policy/p-example2";
+    let own = "arn:aws:iam::111122223333:policy/team/limits";
+    for (layer, policy, wanted) in [
+        ("scp explicit", scp, "who owns p-example1 whether"),
+        ("rcp explicit", rcp, "who owns p-example2 whether"),
+        (
+            "boundary explicit",
+            own,
+            "who owns policy/team/limits whether",
+        ),
+        (
+            "session explicit",
+            "arn:aws:iam::aws:policy/ReadOnlyAccess",
+            "who owns arn:aws:iam::aws:policy/ReadOnlyAccess whether",
+        ),
+        // The most frequent policy of the cluster belongs to another layer.
+        ("boundary explicit", scp, "who owns the policy whether"),
+        ("scp explicit", rcp, "who owns the policy whether"),
+        ("scp explicit", "", "who owns the policy whether"),
+    ] {
+        let facets = &[(FacetKind::Layer, layer), (FacetKind::Policy, policy)];
+        assert_words(&refused("s3:GetObject", "", facets), &[wanted], &[]);
+    }
+}
+
+#[test]
+fn a_quarantined_key_is_a_leaked_key() {
+    let facets = &[
+        (FacetKind::Principal, "arn:aws:iam::111122223333:user/mia"),
+        (FacetKind::Layer, "identity explicit"),
+        (
+            FacetKind::Policy,
+            "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3",
+        ),
+    ];
+    let hint = refused("ec2:RunInstances", "", facets);
+    assert_words(&hint, &["user/mia", "in public", "Deactivate"], &["owner"]);
+}
+
+#[test]
 fn what_is_not_switched_on_is_no_question_of_policies() {
     for (call, code, message) in [
         (

@@ -125,6 +125,7 @@ pub(super) const ENGLISH: Words = Words {
     agents: "Programs",
     resources: "On what",
     layers: "Refused by",
+    policies: "Refusing policy",
     look_event: "Event in CloudTrail",
     look_dashboard: "Dashboard",
     look_logs: "Log group",

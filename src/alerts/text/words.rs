@@ -43,7 +43,7 @@ words! {
     blind, diagnosis,
     // CloudTrail.
     account_errors, call, call_watched, by, value_count, more, detail,
-    principals, sessions, regions, origins, networks, agents, resources, layers,
+    principals, sessions, regions, origins, networks, agents, resources, layers, policies,
     look_event, look_dashboard, look_logs, look_samples, look_fault, look_cluster,
     calls, probing, changed, guessing, in_summary, new_in_summary,
     list_regressed, list_recovered, list_escalating, list_campaigns, list_top, campaign_line,

@@ -115,6 +115,7 @@ pub(super) const CHINESE: Words = Words {
     agents: "程序",
     resources: "目标资源",
     layers: "拒绝方",
+    policies: "拒绝策略",
     look_event: "在 CloudTrail 中查看事件",
     look_dashboard: "仪表板",
     look_logs: "日志组",
