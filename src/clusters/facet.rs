@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use json::Json;
-use records::denial::{Layer, Stance, is_action};
+use records::denial::{Layer, Stance};
 use records::origin::origin;
 use records::principal::{self, network, principal};
 use records::redact::clean;
@@ -19,6 +19,7 @@ use records::{Record, Text};
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::fingerprint::{Identity, ParsedFailure};
+use crate::iam_action::action_of_call;
 
 /// A kind of facet: a detail of a call that is not part of the cluster's identity, such as the caller or the region.
 ///
@@ -54,7 +55,7 @@ pub enum FacetKind {
     Instance,
     /// The target of the call, such as an ARN or a name; all objects of a bucket count as one resource.
     Resource,
-    /// The missing IAM action that the refusal names, else the IAM action of the called API.
+    /// The missing IAM action that the refusal names, else the IAM action that the called API needs, if it is known.
     IamAction,
     /// The error code in the service's own spelling.
     ErrorCode,
@@ -224,7 +225,7 @@ impl Facets {
         }
     }
 
-    /// Sets the IAM action: from the refusal, else from [`ACTIONS`], else from the service and the name of the API.
+    /// Sets the IAM action: from the refusal, else that of the called API; none if no action is known.
     fn put_iam_action(&mut self, record: &Record<'_>, understanding: &ParsedFailure<'_>) {
         let denial = understanding.denial.as_ref();
         if let Some((prefix, name)) = denial.and_then(|denial| denial.action?.split_once(':')) {
@@ -239,17 +240,8 @@ impl Facets {
             action: event,
             ..
         } = &understanding.identity;
-        let listed = ACTIONS
-            .iter()
-            .find(|(of, name, _)| name == event && of == service);
-        if let Some((_, _, action)) = listed {
-            return self.put(FacetKind::IamAction, &[action]);
-        }
-        let other = ACTION_PREFIXES.iter().find(|(name, _)| name == service);
-        let prefix = other.map_or(service.as_str(), |(_, prefix)| prefix);
-        let action = [prefix, ":", event].concat();
-        if is_action(&action) {
-            self.set(FacetKind::IamAction, Some(&action));
+        if let Some((prefix, name)) = action_of_call(service, event) {
+            self.put(FacetKind::IamAction, &[prefix, ":", name]);
         }
     }
 }
@@ -351,31 +343,6 @@ fn whole_bucket(resource: Text<'_>) -> Text<'_> {
         None => resource,
     }
 }
-
-/// Services whose IAM actions have another prefix than the first part of their event source.
-const ACTION_PREFIXES: [(&str, &str); 6] = [
-    ("monitoring", "cloudwatch"),
-    ("email", "ses"),
-    ("tagging", "tag"),
-    ("streams.dynamodb", "dynamodb"),
-    ("models.lex", "lex"),
-    ("runtime.lex", "lex"),
-];
-
-/// APIs whose IAM action has another name: service, API, IAM action. Source: AWS Service Authorization Reference.
-const ACTIONS: [(&str, &str, &str); 11] = [
-    ("s3", "ListBuckets", "s3:ListAllMyBuckets"),
-    ("s3", "ListObjects", "s3:ListBucket"),
-    ("s3", "ListObjectsV2", "s3:ListBucket"),
-    ("s3", "HeadBucket", "s3:ListBucket"),
-    ("s3", "HeadObject", "s3:GetObject"),
-    ("s3", "CopyObject", "s3:PutObject"),
-    ("s3", "CreateMultipartUpload", "s3:PutObject"),
-    ("s3", "UploadPart", "s3:PutObject"),
-    ("s3", "DeleteObjects", "s3:DeleteObject"),
-    ("s3", "GetBucketLifecycle", "s3:GetLifecycleConfiguration"),
-    ("lambda", "Invoke", "lambda:InvokeFunction"),
-];
 
 /// Returns the program's name and version: the text before the first space, without square brackets around it.
 fn program(user_agent: &str) -> &str {
