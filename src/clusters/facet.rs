@@ -10,7 +10,6 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
-use json::Json;
 use records::denial::{Layer, Stance};
 use records::origin::origin;
 use records::principal::{self, network, principal};
@@ -20,6 +19,7 @@ use strum::{IntoStaticStr, VariantArray};
 
 use crate::fingerprint::{Identity, ParsedFailure};
 use crate::iam_action::action_of_call;
+use crate::requested_resource::requested_resource;
 
 /// A kind of facet: a detail of a call that is not part of the cluster's identity, such as the caller or the region.
 ///
@@ -270,28 +270,6 @@ impl fmt::Debug for Facets {
     }
 }
 
-/// Request parameters that name the target of a call, the most specific first.
-const RESOURCE_PARAMETERS: [&str; 18] = [
-    "bucketName",
-    "functionName",
-    "instanceId",
-    "roleArn",
-    "roleName",
-    "userName",
-    "keyId",
-    "secretId",
-    "tableName",
-    "queueUrl",
-    "topicArn",
-    "logGroupName",
-    "clusterName",
-    "name",
-    "policyArn",
-    "groupName",
-    "resourceArn",
-    "dBInstanceIdentifier",
-];
-
 fn resource<'r>(record: &Record<'r>, understanding: &ParsedFailure<'r>) -> Option<Text<'r>> {
     let refused = understanding
         .denial
@@ -304,26 +282,13 @@ fn resource<'r>(record: &Record<'r>, understanding: &ParsedFailure<'r>) -> Optio
             .into_iter()
             .find_map(|r| r.text_at(&["ARN"]))
     };
-    let resource = refused
-        .map(Cow::Borrowed)
-        .or_else(named)
-        .or_else(|| requested_resource(record.request_parameters?))?;
+    let resource = refused.map(Cow::Borrowed).or_else(named).or_else(|| {
+        let Identity {
+            service, action, ..
+        } = &understanding.identity;
+        requested_resource(service, action, record.request_parameters?)
+    })?;
     Some(whole_bucket(resource))
-}
-
-fn requested_resource(request: Json<'_>) -> Option<Text<'_>> {
-    let mut best: Option<(usize, Text<'_>)> = None;
-    let _ = request.each_field(|key, value| {
-        let rank = RESOURCE_PARAMETERS
-            .iter()
-            .position(|name| name.as_bytes() == key);
-        if let (Some(rank), Some(text)) = (rank, value.text())
-            && best.as_ref().is_none_or(|(found, _)| rank < *found)
-        {
-            best = Some((rank, text));
-        }
-    });
-    best.map(|(_, text)| text)
 }
 
 /// Replaces the key of an S3 object by `*`. Keys are numerous, and may contain any text.
