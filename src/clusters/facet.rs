@@ -10,8 +10,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
-use json::Json;
-use records::denial::{Layer, Stance, is_action};
+use records::denial::{Layer, Stance};
 use records::origin::origin;
 use records::principal::{self, network, principal};
 use records::redact::clean;
@@ -19,6 +18,8 @@ use records::{Record, Text};
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::fingerprint::{Identity, ParsedFailure};
+use crate::iam_action::action_of_call;
+use crate::requested_resource::requested_resource;
 
 /// A kind of facet: a detail of a call that is not part of the cluster's identity, such as the caller or the region.
 ///
@@ -56,7 +57,7 @@ pub enum FacetKind {
     Instance,
     /// The target of the call, such as an ARN or a name; all objects of a bucket count as one resource.
     Resource,
-    /// The missing IAM action that the refusal names, else the IAM action of the called API.
+    /// The missing IAM action that the refusal names, else the IAM action that the called API needs, if it is known.
     IamAction,
     /// The error code in the service's own spelling.
     ErrorCode,
@@ -229,7 +230,7 @@ impl Facets {
         }
     }
 
-    /// Sets the IAM action: from the refusal, else from [`ACTIONS`], else from the service and the name of the API.
+    /// Sets the IAM action: from the refusal, else that of the called API; none if no action is known.
     fn put_iam_action(&mut self, record: &Record<'_>, understanding: &ParsedFailure<'_>) {
         let denial = understanding.denial.as_ref();
         if let Some((prefix, name)) = denial.and_then(|denial| denial.action?.split_once(':')) {
@@ -244,17 +245,8 @@ impl Facets {
             action: event,
             ..
         } = &understanding.identity;
-        let listed = ACTIONS
-            .iter()
-            .find(|(of, name, _)| name == event && of == service);
-        if let Some((_, _, action)) = listed {
-            return self.put(FacetKind::IamAction, &[action]);
-        }
-        let other = ACTION_PREFIXES.iter().find(|(name, _)| name == service);
-        let prefix = other.map_or(service.as_str(), |(_, prefix)| prefix);
-        let action = [prefix, ":", event].concat();
-        if is_action(&action) {
-            self.set(FacetKind::IamAction, Some(&action));
+        if let Some((prefix, name)) = action_of_call(service, event) {
+            self.put(FacetKind::IamAction, &[prefix, ":", name]);
         }
     }
 }
@@ -283,28 +275,6 @@ impl fmt::Debug for Facets {
     }
 }
 
-/// Request parameters that name the target of a call, the most specific first.
-const RESOURCE_PARAMETERS: [&str; 18] = [
-    "bucketName",
-    "functionName",
-    "instanceId",
-    "roleArn",
-    "roleName",
-    "userName",
-    "keyId",
-    "secretId",
-    "tableName",
-    "queueUrl",
-    "topicArn",
-    "logGroupName",
-    "clusterName",
-    "name",
-    "policyArn",
-    "groupName",
-    "resourceArn",
-    "dBInstanceIdentifier",
-];
-
 fn resource<'r>(record: &Record<'r>, understanding: &ParsedFailure<'r>) -> Option<Text<'r>> {
     let refused = understanding
         .denial
@@ -317,26 +287,13 @@ fn resource<'r>(record: &Record<'r>, understanding: &ParsedFailure<'r>) -> Optio
             .into_iter()
             .find_map(|r| r.text_at(&["ARN"]))
     };
-    let resource = refused
-        .map(Cow::Borrowed)
-        .or_else(named)
-        .or_else(|| requested_resource(record.request_parameters?))?;
+    let resource = refused.map(Cow::Borrowed).or_else(named).or_else(|| {
+        let Identity {
+            service, action, ..
+        } = &understanding.identity;
+        requested_resource(service, action, record.request_parameters?)
+    })?;
     Some(whole_bucket(resource))
-}
-
-fn requested_resource(request: Json<'_>) -> Option<Text<'_>> {
-    let mut best: Option<(usize, Text<'_>)> = None;
-    let _ = request.each_field(|key, value| {
-        let rank = RESOURCE_PARAMETERS
-            .iter()
-            .position(|name| name.as_bytes() == key);
-        if let (Some(rank), Some(text)) = (rank, value.text())
-            && best.as_ref().is_none_or(|(found, _)| rank < *found)
-        {
-            best = Some((rank, text));
-        }
-    });
-    best.map(|(_, text)| text)
 }
 
 /// Replaces the key of an S3 object by `*`. Keys are numerous, and may contain any text.
@@ -356,31 +313,6 @@ fn whole_bucket(resource: Text<'_>) -> Text<'_> {
         None => resource,
     }
 }
-
-/// Services whose IAM actions have another prefix than the first part of their event source.
-const ACTION_PREFIXES: [(&str, &str); 6] = [
-    ("monitoring", "cloudwatch"),
-    ("email", "ses"),
-    ("tagging", "tag"),
-    ("streams.dynamodb", "dynamodb"),
-    ("models.lex", "lex"),
-    ("runtime.lex", "lex"),
-];
-
-/// APIs whose IAM action has another name: service, API, IAM action. Source: AWS Service Authorization Reference.
-const ACTIONS: [(&str, &str, &str); 11] = [
-    ("s3", "ListBuckets", "s3:ListAllMyBuckets"),
-    ("s3", "ListObjects", "s3:ListBucket"),
-    ("s3", "ListObjectsV2", "s3:ListBucket"),
-    ("s3", "HeadBucket", "s3:ListBucket"),
-    ("s3", "HeadObject", "s3:GetObject"),
-    ("s3", "CopyObject", "s3:PutObject"),
-    ("s3", "CreateMultipartUpload", "s3:PutObject"),
-    ("s3", "UploadPart", "s3:PutObject"),
-    ("s3", "DeleteObjects", "s3:DeleteObject"),
-    ("s3", "GetBucketLifecycle", "s3:GetLifecycleConfiguration"),
-    ("lambda", "Invoke", "lambda:InvokeFunction"),
-];
 
 /// Returns the program's name and version: the text before the first space, without square brackets around it.
 fn program(user_agent: &str) -> &str {

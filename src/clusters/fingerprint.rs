@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::class::{Class, stem};
+use crate::iam_action::is_own_prefix;
 
 /// The version of the method that computes identities.
 ///
@@ -230,61 +231,6 @@ fn cause(
     foreign.then(|| format!("{prefix}:{name}"))
 }
 
-/// Services whose IAM prefix is not the first label of their event source.
-///
-/// Source: AWS Service Authorization Reference, compared with each service's CloudTrail page.
-const PREFIXES: [(&str, &[&str]); 34] = [
-    ("monitoring", &["cloudwatch"]),
-    ("email", &["ses"]),
-    ("tagging", &["tag"]),
-    ("resource-groups", &["resource-groups", "tag"]),
-    ("cognito-idp", &["cognito-identity"]),
-    ("streams.dynamodb", &["dynamodb"]),
-    ("dynamodb", &["dax"]),
-    ("models.lex", &["lex"]),
-    ("runtime.lex", &["lex"]),
-    ("runtime.sagemaker", &["sagemaker"]),
-    ("elasticmapreduce", &["emr"]),
-    ("states", &["stepfunctions"]),
-    ("s3express", &["s3"]),
-    ("s3-outposts", &["s3"]),
-    ("s3", &["s3express", "s3-outposts", "s3-object-lambda"]),
-    ("ssmmessages", &["ssm"]),
-    ("ec2messages", &["ssm", "ec2"]),
-    ("aws-marketplace", &["marketplace"]),
-    ("entitlement.marketplace", &["aws-marketplace"]),
-    ("metering-marketplace", &["aws-marketplace"]),
-    ("billingconsole", &["aws-portal", "billing"]),
-    ("billing", &["aws-portal"]),
-    ("ce", &["aws-portal"]),
-    ("sso", &["sso-directory", "identitystore"]),
-    ("sso-directory", &["sso", "identitystore"]),
-    ("iotdata", &["iot"]),
-    ("data.iot", &["iot"]),
-    ("bedrock", &["bedrock-runtime", "bedrock-agent"]),
-    ("amazonmq", &["mq"]),
-    ("cloudcontrolapi", &["cloudformation"]),
-    ("pinpoint", &["mobiletargeting"]),
-    ("rdsdataapi", &["rds-data"]),
-    ("servicecatalog-appregistry", &["servicecatalog"]),
-    ("transcribestreaming", &["transcribe"]),
-];
-
-fn is_own_prefix(service: &str, prefix: &str) -> bool {
-    if service == prefix {
-        return true;
-    }
-    // Event source and prefix may differ in hyphens: the source `rdsdata`, the prefix `rds-data`.
-    let letters = |name: &str| name.replace('-', "").to_ascii_lowercase();
-    let prefix_letters = letters(prefix);
-    let own = |name: &str| letters(name) == prefix_letters;
-    own(service)
-        || service.rsplit('.').next().is_some_and(own)
-        || PREFIXES.iter().any(|(name, prefixes)| {
-            name.eq_ignore_ascii_case(service) && prefixes.contains(&prefix)
-        })
-}
-
 /// Removes the API version that Lambda, CloudFront and other services append to an event name.
 ///
 /// Examples are `CreateFunction20150331`, `UpdateFunctionCode20150331v2` and `CreateDistribution2020_05_31`. A name
@@ -453,20 +399,6 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(unversioned(name), wanted);
-        }
-    }
-
-    #[test]
-    fn the_prefix_of_a_service_is_its_own_in_each_spelling() {
-        for (service, prefix, own) in [
-            ("rdsdata", "rds-data", true),
-            ("rdsdataapi", "rds-data", true),
-            ("amazonmq", "mq", true),
-            ("runtime.sagemaker", "sagemaker", true),
-            ("athena", "glue", false),
-            ("s3", "kms", false),
-        ] {
-            assert_eq!(is_own_prefix(service, prefix), own, "{service} {prefix}");
         }
     }
 

@@ -17,6 +17,8 @@
 //!   of a call that two accounts log (`cross_account_copy`).
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
 //! - `facet` extracts the details of a single call: caller, region, access key, refusing policy layer, resource and so on.
+//! - `iam_action` looks up the IAM action that a call needs, in a list of all actions that exist.
+//! - `requested_resource` finds the request parameter that identifies the resource of a call.
 //! - `sample` chooses the few records of a cluster that are stored as examples.
 //! - `report` counts what becomes of the records (clustered, left out and so on), and writes these counts as metrics.
 //!
@@ -58,6 +60,7 @@ pub mod exclusions;
 pub mod facet;
 pub mod fingerprint;
 pub mod guard;
+mod iam_action;
 pub mod inspection_state;
 pub mod journal;
 pub mod keys;
@@ -67,6 +70,7 @@ pub mod packed;
 pub mod ranking;
 pub mod related;
 pub mod report;
+mod requested_resource;
 pub mod sample;
 pub mod segment;
 pub mod series;

@@ -640,13 +640,20 @@ fn sample_identity(identity: &UserIdentity<'_>, is_sign_in: bool, divisor: usize
     if !is_sign_in || is_root {
         json.text("arn", &identity.arn, long, false);
     }
+    let mut delegate = Object::open();
+    delegate.text("accountId", &identity.delegate_account_id, name, true);
+    json.object("invokedByDelegate", delegate);
+    let mut person = Object::open();
+    person.text("userId", &identity.on_behalf_of_user_id, name, true);
+    json.object("onBehalfOf", person);
+    let mut context = Object::open();
+    if identity.assumed_root {
+        context.raw("assumedRoot", "true");
+    }
     let mut issuer = Object::open();
     issuer.text("arn", &identity.issuer_arn, long, false);
-    if !issuer.is_empty() {
-        let mut context = Object::open();
-        context.raw("sessionIssuer", &issuer.close());
-        json.raw("sessionContext", &context.close());
-    }
+    context.object("sessionIssuer", issuer);
+    json.object("sessionContext", context);
     json.text("type", &identity.kind, name, true);
     json.close()
 }
@@ -691,6 +698,13 @@ impl Object {
         }
         for part in ["\"", key, "\":", json] {
             self.0.push_str(part);
+        }
+    }
+
+    /// Writes a nested object, unless it has no fields.
+    fn object(&mut self, key: &str, object: Self) {
+        if !object.is_empty() {
+            self.raw(key, &object.close());
         }
     }
 
@@ -888,6 +902,26 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_says_for_whom_and_through_whom_the_call_was_made() {
+        let caller = |identity: &str| {
+            let text = format!(r#"{{"userIdentity":{identity}}}"#);
+            sample_of(&text)["userIdentity"].to_string()
+        };
+        let root = r#"{"sessionContext":{"assumedRoot":true},"type":"AssumedRole"}"#;
+        let person = r#"{"onBehalfOf":{"userId":"1234567890-0a1b2c3d"},"type":"AssumedRole"}"#;
+        let delegate = r#"{"invokedByDelegate":{"accountId":"444455556666"},"type":"AssumedRole"}"#;
+        for identity in [root, person, delegate] {
+            assert_eq!(caller(identity), identity);
+        }
+        let rest = r#"{"onBehalfOf":{"userId":"mila@example.com","identityStoreArn":"a"},
+            "invokedByDelegate":{"name":"n"},"sessionContext":{"assumedRoot":false}}"#;
+        assert_eq!(
+            caller(rest),
+            r#"{"onBehalfOf":{"userId":"***@example.com"}}"#
+        );
+    }
+
+    #[test]
     fn a_sign_in_sample_never_repeats_the_typed_name() {
         let sample = sample_of(
             r#"{"eventName":"ConsoleLogin","errorMessage":"Failed authentication","userIdentity":
@@ -922,6 +956,8 @@ mod tests {
             user_identity: Some(UserIdentity {
                 arn: wide.clone(),
                 issuer_arn: wide.clone(),
+                on_behalf_of_user_id: wide.clone(),
+                delegate_account_id: wide.clone(),
                 kind: wide,
                 ..UserIdentity::default()
             }),
