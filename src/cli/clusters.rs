@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use crate::decide::Decide;
+use crate::deployed::carry;
 use crate::open_store::{StoreArguments, one};
 use crate::scan::Format;
 use crate::since::Since;
@@ -23,6 +24,7 @@ enum Command {
     List(List),
     Show(Show),
     History(History),
+    Carry(carry::Arguments),
     #[command(flatten)]
     Decide(Decide),
 }
@@ -84,6 +86,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Command::List(arguments) => list(arguments),
         Command::Show(arguments) => show(arguments),
         Command::History(arguments) => history(arguments),
+        Command::Carry(arguments) => carry::run(arguments),
         Command::Decide(decide) => decide.run(),
     }
 }

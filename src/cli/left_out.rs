@@ -50,6 +50,10 @@ left_out!(
     "Process failed invocations of a stack again (not available: this build has no AWS support)"
 );
 left_out!(
+    carry,
+    "Continue the clusters of a stack under their present IDs (not available: this build has no AWS support)"
+);
+left_out!(
     config_set,
     "Upload a settings file to a stack's bucket (not available: this build has no AWS support)"
 );

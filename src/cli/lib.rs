@@ -18,11 +18,13 @@
 //! - `inputs` finds and opens files; `jobs` reads them with several threads and keeps their order.
 //! - `open_store` opens the SQLite file or the table that holds clusters; `stack` has the options that name the table.
 //! - `settings` loads a settings file of a stack.
+//! - `carry` carries decisions over from clusters with ids of an earlier version of the identity.
 //! - `since` parses `--since`; `machine` has the clock, random secrets and the asynchronous runtime.
 //! - `used_files` prevents a command from overwriting a file that it reads.
 //! - `output` writes to stdout and stderr; `table` and `json` are the two forms of results; `counts` words the totals.
 //! - `story` prints the timeline of `scan --inspect`; `html` writes the report page.
 
+mod carry;
 mod clusters;
 mod config;
 mod counts;

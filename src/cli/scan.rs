@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use crate::source::{SourceArguments, StoreQuery};
+use crate::source::{Beside, SourceArguments, StoreQuery};
 use crate::{html, json, output, story, table};
 
 /// Group the errors in CloudTrail records into clusters
@@ -18,6 +18,7 @@ use crate::{html, json, output, story, table};
     cloudtrail-inspector scan AWSLogs/\n  \
     cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT * FROM clusters'\n  \
     cloudtrail-inspector scan --html report.html AWSLogs/\n  \
+    cloudtrail-inspector scan --db new.db --marks-from trail.db AWSLogs/\n  \
     cloudtrail-inspector scan --inspect AWSLogs/111122223333/CloudTrail/eu-central-1/2026/\n  \
     cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \
     aws s3 cp s3://trail/2026/11/21/x.json.gz - | cloudtrail-inspector scan --format json -")]
@@ -33,6 +34,10 @@ pub struct Arguments {
     /// Also write a report to this file: one self-contained HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Carry decisions and journals over from this SQLite file to the clusters in --db that hold the same events, after a change of
+    /// the identity version. The file stays unchanged
+    #[arg(long, value_name = "FILE", requires = "db")]
+    marks_from: Option<PathBuf>,
     /// Also print a timeline in event time: new, recovered, regressed and escalating clusters, campaigns
     #[arg(long)]
     inspect: bool,
@@ -60,7 +65,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let page = arguments.html.as_deref();
     let (source, paths) = (&arguments.source, &arguments.paths);
-    let (scanned, answer) = source.scan_beside(page, paths, query)?;
+    let beside = Beside {
+        page,
+        marks: arguments.marks_from.as_deref(),
+    };
+    let (scanned, answer) = source.scan_beside(beside, paths, query)?;
     scanned.complain();
     // The page is written first, because a reader may close stdout early. An error of the page is returned last.
     let page = page.map_or(Ok(()), |path| html::write(path, paths, &scanned, &answer));

@@ -43,7 +43,7 @@ use crate::settings::load_lists;
 use crate::since::Since;
 use crate::stack::TableArguments;
 use crate::used_files::UsedFiles;
-use crate::{inputs, jobs, output};
+use crate::{carry, inputs, jobs, output};
 
 /// Default of `--inflated-mib-max`. A crafted file of 1 MiB can decompress to 770 MiB; real files stay far below this.
 const INFLATED_MIB_MAX: u64 = 256;
@@ -64,6 +64,15 @@ pub struct SourceArguments {
     /// Number of files to read in parallel. Default: one per CPU. The output does not depend on it
     #[arg(long, short, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+}
+
+/// The further files of a scan.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// The file that a report is written to later; `None`: no report is written.
+    pub page: Option<&'a Path>,
+    /// The SQLite file whose decisions are carried over to that of `--db`; `None`: there is none.
+    pub marks: Option<&'a Path>,
 }
 
 /// Options that decide which events are ignored or changed: rules, trail accounts, a settings file.
@@ -267,16 +276,14 @@ impl SourceArguments {
         paths: &[PathBuf],
         query: StoreQuery,
     ) -> anyhow::Result<(Scanned, StoreAnswer)> {
-        self.scan_beside(None, paths, query)
+        self.scan_beside(Beside::default(), paths, query)
     }
 
-    /// Does the same as [`Self::scan`], but first checks that a report written to `page` later overwrites no file
-    /// that the command uses.
-    ///
-    /// With `page` as `None`, no report is written.
+    /// Does the same as [`Self::scan`], with the further files of the command. First checks that no file that the command uses
+    /// is overwritten.
     pub fn scan_beside(
         &self,
-        page: Option<&Path>,
+        beside: Beside<'_>,
         paths: &[PathBuf],
         query: StoreQuery,
     ) -> anyhow::Result<(Scanned, StoreAnswer)> {
@@ -290,8 +297,9 @@ impl SourceArguments {
             inputs: &inputs,
             rules: self.rules.rules.as_deref(),
             settings: self.rules.settings.as_deref(),
+            marks: beside.marks,
             store: self.db.as_deref(),
-            page,
+            page: beside.page,
         };
         places.check()?;
         if self.table.is_given() {
@@ -312,10 +320,17 @@ impl SourceArguments {
                 )
             }
             Some(path) => {
+                let old = beside.marks.map(carry::read).transpose()?;
                 let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
                 let batch_limits = self.batch_limits(INPUTS_MAX, true);
-                scan_into(&mut store, scanned, inputs, batch_limits, query)
-                    .map_err(|error| with_store_name(error, shown(path)))
+                let scan = || {
+                    let scanned = read_into(&mut store, scanned, inputs, batch_limits)?;
+                    if let (Some(old), Some(file)) = (&old, beside.marks) {
+                        carry::carry_over(&store, old, &shown(file))?;
+                    }
+                    Ok((scanned, answer(&store, query)?))
+                };
+                scan().map_err(|error| with_store_name(error, shown(path)))
             }
         }
     }
@@ -410,11 +425,22 @@ const EVENTS_MAX: usize = 4096;
 
 fn scan_into(
     store: &mut impl QueryableStore,
-    mut scanned: Scanned,
+    scanned: Scanned,
     inputs: Inputs,
     batch_limits: BatchLimits,
     query: StoreQuery,
 ) -> anyhow::Result<(Scanned, StoreAnswer)> {
+    let scanned = read_into(store, scanned, inputs, batch_limits)?;
+    Ok((scanned, answer(store, query)?))
+}
+
+/// Reads inputs into a store, and returns what became of them.
+fn read_into(
+    store: &mut impl QueryableStore,
+    mut scanned: Scanned,
+    inputs: Inputs,
+    batch_limits: BatchLimits,
+) -> anyhow::Result<Scanned> {
     let bar = progress(&inputs);
     scanned.failed = inputs.failed;
     let rules = scanned.rules.clone();
@@ -442,7 +468,7 @@ fn scan_into(
     })?;
     scanned.commit(store, gathered, &folding)?;
     bar.finish_and_clear();
-    Ok((scanned, answer(store, query)?))
+    Ok(scanned)
 }
 
 /// Returns an error for an input that has content but no CloudTrail event; else `None`.

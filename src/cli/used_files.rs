@@ -37,6 +37,8 @@ pub struct UsedFiles<'a> {
     pub rules: Option<&'a Path>,
     /// Settings file, which is read.
     pub settings: Option<&'a Path>,
+    /// SQLite file whose decisions are carried over, which is read.
+    pub marks: Option<&'a Path>,
     /// SQLite file with the clusters, which is read and written.
     pub store: Option<&'a Path>,
     /// HTML report, which is written at the end.
@@ -79,7 +81,11 @@ impl UsedFiles<'_> {
             Input::File(path) => Some((identity(path)?, format!("the input {}", shown(path)))),
             Input::Stdin => Some((stdin()?, "the file on standard input".to_owned())),
         });
-        let others = [(self.rules, "the rules"), (self.settings, "the settings")];
+        let others = [
+            (self.rules, "the rules"),
+            (self.settings, "the settings"),
+            (self.marks, "the store of --marks-from"),
+        ];
         let others = others
             .into_iter()
             .filter_map(|(path, what)| Some((identity(path?)?, what.to_owned())));

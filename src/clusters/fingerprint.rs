@@ -22,7 +22,7 @@ use std::fmt;
 use data_encoding::BASE32_NOPAD;
 use records::denial::{self, Denial, Form};
 use records::message;
-use records::principal;
+use records::partition;
 use records::{Record, Wrapper};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -266,11 +266,11 @@ fn is_digits(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
 fn partition(record: &Record<'_>) -> &'static str {
     let region = record.aws_region.as_deref().unwrap_or_default();
     if !region.is_empty() {
-        return principal::partition(region);
+        return partition::of_region(region);
     }
     let user = record.user_identity.as_ref();
     let arn = user.and_then(|user| user.arn.as_deref());
-    principal::partition_of_arn(arn.unwrap_or_default())
+    partition::of_arn(arn.unwrap_or_default())
 }
 
 /// Returns the account that a record belongs to; `unknown` if neither the record nor its wrapper names an account.

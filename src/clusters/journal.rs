@@ -62,6 +62,8 @@ pub enum JournalEvent {
     Resolved,
     /// A person withdrew a resolution: the failure is not over.
     Reopened,
+    /// Decisions and entries were carried over from a cluster with an id of an earlier identity version.
+    Carried,
 }
 
 /// One entry of a cluster's journal: what happened to the cluster or was decided about it, with time, episode, author

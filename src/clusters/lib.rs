@@ -46,11 +46,13 @@
 //! What people ask and decide:
 //!
 //! - `triage` is the decision of a person about a cluster; `journal` lists what happened to the cluster.
+//! - `carry` carries both over to the clusters that hold the same events by another version of the identity.
 //! - `keys` determines the owner of an access key, and finds anomalies in the last use of the key that IAM reports.
 //! - `related` finds other failures of the same callers.
 //! - `ranking` lists the values of one property of events, such as the caller or the error code, by number of events.
 
 pub mod campaign;
+pub mod carry;
 pub mod circumstance;
 pub mod class;
 pub mod cross_account_copy;

@@ -11,6 +11,7 @@
 //! - `key_id`: access key ids, and the kind of a key.
 //! - `oidc_subject`: the part of an OIDC subject that is the same in all runs of a pipeline.
 //! - `principal`: one stable name for each caller, without the parts that change from call to call.
+//! - `partition`: the partitions of AWS, their regions and hosts.
 //! - `origin`: the means by which a call was made: console, command line, program, service or tool.
 //! - `denial`: the details of a refusal: action, resource, layer of policy, and reason.
 //! - `message`: the template of an error message: fixed words stay, values are replaced.
@@ -24,6 +25,7 @@ pub mod key_id;
 pub mod message;
 mod oidc_subject;
 pub mod origin;
+pub mod partition;
 pub mod principal;
 pub mod record_template;
 pub mod redact;
@@ -32,6 +34,8 @@ pub mod time;
 use std::borrow::Cow;
 
 use json::Json;
+
+use crate::partition::AMAZON;
 
 /// Text of a record: borrowed from the JSON text, or a copy if the JSON string contains escapes.
 pub type Text<'a> = Cow<'a, str>;
@@ -210,9 +214,6 @@ impl Rejection {
     }
 }
 
-/// End of the DNS name of a service.
-const AMAZON: &str = ".amazonaws.com";
-
 impl<'a> Record<'a> {
     /// Reads one record from its JSON text.
     ///
@@ -284,15 +285,19 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Returns the event source without `.amazonaws.com`: `s3` for `s3.amazonaws.com`. Empty if the record has no event
-    /// source.
+    /// Returns the event source without the domain of its partition: `s3` for `s3.amazonaws.com`. Empty if the record has
+    /// no event source.
     pub fn service(&self) -> &str {
         let source = self.event_source.as_deref().unwrap_or_default();
         // Nearly all sources end in this suffix, and a comparison at the end is cheaper than a search.
         let ended = source
             .strip_suffix(AMAZON)
             .filter(|service| !service.contains('.'));
-        ended.unwrap_or_else(|| source.split(AMAZON).next().unwrap_or(source))
+        let is_before_more = || source.split_once(AMAZON).map(|(service, _)| service);
+        ended
+            .or_else(is_before_more)
+            .or_else(|| partition::without_domain(source))
+            .unwrap_or(source)
     }
 }
 

@@ -11,7 +11,7 @@
 
 use crate::key_id::KeyKind;
 use crate::principal::{self, AWS_INTERNAL, is_service_linked, service_name};
-use crate::{AMAZON, Record, Text, UserIdentity};
+use crate::{Record, Text, UserIdentity, partition};
 
 /// The means by which a call was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
@@ -298,7 +298,7 @@ fn attested<'r>(record: &'r Record<'_>) -> Option<Origin<'r>> {
         _ if is_console_host(service) => Origin::Console,
         _ if is_own => Origin::AwsService,
         // A person who deploys a stack calls through CloudFormation.
-        "cloudformation.amazonaws.com" => Origin::Iac,
+        _ if without_domain(service) == "cloudformation" => Origin::Iac,
         // A page of the console calls through services of AWS that have no name.
         AWS_INTERNAL if record.session_credential_from_console => Origin::Console,
         _ => Origin::Via(without_domain(service)),
@@ -316,7 +316,7 @@ fn is_linked(identity: &UserIdentity<'_>) -> bool {
 
 /// Returns the name of a service without its domain and its region: `athena` for `athena.amazonaws.com`.
 fn without_domain(service: &str) -> &str {
-    let host = service.split(AMAZON).next().unwrap_or(service);
+    let host = partition::without_domain(service).unwrap_or(service);
     let is_region = |text: &str| {
         text.ends_with(|end: char| end.is_ascii_digit()) && text.split('-').count() > 2
     };
@@ -369,8 +369,8 @@ fn is_console_agent(agent: &str) -> bool {
 /// Checks for names such as `console.amazonaws.com`, `console.ec2.amazonaws.com`, `signin.amazonaws.com`.
 fn is_console_host(text: &str) -> bool {
     text.starts_with("console.")
-        && (text.contains(".amazonaws.com") || text.contains(".amazon.com"))
-        || text.starts_with("signin.amazonaws.com")
+        && (text.contains(".amazon.com") || partition::contains_domain(text))
+        || text.starts_with("signin.amazonaws.")
         || text.starts_with("signin.aws.")
 }
 
@@ -731,6 +731,17 @@ mod tests {
                     "invokedBy":"s3.amazonaws.com.cn"}}"#
                     .to_owned(),
                 Origin::Via("s3"),
+            ),
+            (
+                r#"{"userIdentity":{"accessKeyId":"AKIAIOSFODNN7EXAMPLE",
+                    "invokedBy":"athena.eusc-de-east-1.amazonaws.eu"}}"#
+                    .to_owned(),
+                Origin::Via("athena"),
+            ),
+            (
+                r#"{"userIdentity":{"type":"IAMUser","invokedBy":"cloudformation.amazonaws.com.cn"}}"#
+                    .to_owned(),
+                Origin::Iac,
             ),
             (
                 // A page of the console.

@@ -15,7 +15,7 @@ use memchr::memchr_iter;
 
 use crate::key_id::is_key_id;
 use crate::redact::{clean, sanitize};
-use crate::{AMAZON, Record, Text, UserIdentity, oidc_subject};
+use crate::{Record, Text, UserIdentity, oidc_subject, partition};
 
 /// The caller of a record: a stable name, and separately the parts that change from call to call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,12 +262,10 @@ pub fn access_key<'r>(record: &'r Record<'_>) -> Option<&'r str> {
     is_key_id(key).then_some(key)
 }
 
-/// Returns `text` if it is the DNS name of an AWS service, such as `s3.amazonaws.com`; `None` for other text.
+/// Returns `text` if it is the DNS name of an AWS service in any partition, such as `s3.amazonaws.com`; `None` for other
+/// text.
 pub(crate) fn service_name(text: &str) -> Option<&str> {
-    let host = text
-        .strip_suffix(".cn")
-        .unwrap_or(text)
-        .strip_suffix(AMAZON)?;
+    let host = partition::without_domain(text)?;
     let is_host = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
     (!host.is_empty() && text.len() <= 128 && host.bytes().all(is_host)).then_some(text)
 }
@@ -335,7 +333,8 @@ fn root<'r>(record: &Record<'_>, identity: &'r UserIdentity<'_>) -> Called<'r> {
         (Some(arn), _) if arn.ends_with(":root") => Cow::Borrowed(arn),
         (_, Some(account)) => {
             let region = non_blank(&record.aws_region).unwrap_or_default();
-            format!("arn:{}:iam::{account}:root", partition(region)).into()
+            let partition = partition::of_region(region);
+            format!("arn:{partition}:iam::{account}:root").into()
         }
         (Some(arn), None) => Cow::Borrowed(arn),
         (None, None) => Cow::Borrowed("root"),
@@ -567,32 +566,6 @@ pub fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Prefixes of region names, with their partitions; all other regions belong to `aws`. Source: `partitions.json` of the
-/// AWS SDKs, November 2026.
-const PARTITIONS: [(&str, &str); 7] = [
-    ("cn-", "aws-cn"),
-    ("us-gov-", "aws-us-gov"),
-    ("eusc-", "aws-eusc"),
-    ("us-iso-", "aws-iso"),
-    ("us-isob-", "aws-iso-b"),
-    ("eu-isoe-", "aws-iso-e"),
-    ("us-isof-", "aws-iso-f"),
-];
-
-/// Returns the AWS partition of a region, such as `aws-cn` for `cn-north-1`; `aws` for an unknown region.
-pub fn partition(region: &str) -> &'static str {
-    let mut partitions = PARTITIONS.iter();
-    let found = partitions.find(|(start, _)| region.starts_with(start));
-    found.map_or("aws", |(_, name)| name)
-}
-
-/// Returns the AWS partition in an ARN, such as `aws-cn`; `aws` if the text contains no known partition.
-pub fn partition_of_arn(arn: &str) -> &'static str {
-    let named = arn.split(':').nth(1).unwrap_or_default();
-    let found = PARTITIONS.iter().find(|(_, name)| *name == named);
-    found.map_or("aws", |(_, name)| name)
-}
-
 /// Returns the trimmed text of a field; `None` if the text is blank.
 fn non_blank<'r>(field: &'r Option<Text<'_>>) -> Option<&'r str> {
     let text = field.as_deref()?.trim();
@@ -667,26 +640,6 @@ mod tests {
     }
 
     #[test]
-    fn each_partition_is_known_by_its_regions_and_by_its_arns() {
-        for (region, name) in [
-            ("eu-central-1", "aws"),
-            ("us-east-1", "aws"),
-            ("cn-north-1", "aws-cn"),
-            ("us-gov-west-1", "aws-us-gov"),
-            ("eusc-de-east-1", "aws-eusc"),
-            ("us-iso-east-1", "aws-iso"),
-            ("us-isob-east-1", "aws-iso-b"),
-            ("eu-isoe-west-1", "aws-iso-e"),
-            ("us-isof-south-1", "aws-iso-f"),
-        ] {
-            assert_eq!(partition(region), name);
-            let arn = format!("arn:{name}:iam::111122223333:root");
-            assert_eq!(partition_of_arn(&arn), name);
-        }
-        assert_eq!(partition_of_arn("no:arn"), "aws");
-    }
-
-    #[test]
     fn the_root_user_has_one_name_with_and_without_its_arn() {
         let root = "arn:aws:iam::111122223333:root";
         assert_names(&[
@@ -717,11 +670,17 @@ mod tests {
                 root,
             ),
         ]);
-        let chinese = r#"{"awsRegion":"cn-north-1",
-            "userIdentity":{"type":"Root","accountId":"111122223333"}}"#;
-        let root = Record::parse(chinese).unwrap();
-        let root = principal(&root);
-        assert_eq!(root.name, "arn:aws-cn:iam::111122223333:root");
+        for (region, root) in [
+            ("cn-north-1", "arn:aws-cn:iam::111122223333:root"),
+            ("eusc-de-east-1", "arn:aws-eusc:iam::111122223333:root"),
+            ("us-isof-south-1", "arn:aws-iso-f:iam::111122223333:root"),
+        ] {
+            let record = format!(
+                r#"{{"awsRegion":"{region}",
+                "userIdentity":{{"type":"Root","accountId":"111122223333"}}}}"#
+            );
+            assert_eq!(principal(&Record::parse(&record).unwrap()).name, root);
+        }
     }
 
     #[test]
@@ -1077,6 +1036,7 @@ mod tests {
             ("2001:db8:1:2::7", "2001:db8:1::/48"),
             ("::ffff:203.0.113.77", "203.0.113.0/24"),
             ("delivery.logs.amazonaws.com", "delivery.logs.amazonaws.com"),
+            ("athena.amazonaws.eu", "athena.amazonaws.eu"),
             ("AWS Internal", "AWS Internal"),
             ("evil\n.amazonaws.com", "other"),
             ("300.1.1.1", "other"),

@@ -17,6 +17,7 @@
 //! - `inspect` processes hours that are over: which clusters recovered, came back, escalated or are part of a campaign.
 //! - `deliver` sends the alerts that wait: queues, circuit breakers, and digests of very many alerts.
 //! - `widget` answers a dashboard, and stores the decisions that people make there.
+//! - `carry` gives clusters what they inherit after a change of the identity version: decisions and journals.
 //! - `key_lookup` asks IAM about access keys, for `deliver` and `inspect`.
 //! - `memory` implements a store and a bucket in memory.
 
@@ -46,6 +47,9 @@ pub mod key_lookup;
 
 // A store and a bucket in memory.
 pub mod memory;
+
+// Decisions and journals after a change of the identity version.
+pub mod carry;
 
 // The verb that groups the events of an input into clusters.
 pub mod ingest;

@@ -821,6 +821,17 @@ pub enum StoreError {
         /// The newest schema version that this program supports.
         known: i64,
     },
+    /// The ids of the clusters have another version of the identity. Scan the files into a new store.
+    #[error(
+        "the clusters in this store have ids of identity version {found}, but this program makes ids of version {known}; scan \
+         the files into a new store, which takes over the decisions of people: scan --db NEW --marks-from OLD FILES"
+    )]
+    OtherIdentity {
+        /// The version that the store has, such as `fp1`.
+        found: String,
+        /// The version of this program.
+        known: &'static str,
+    },
     /// The file is no store of this program. Choose another file.
     #[error("this is not a cloudtrail-inspector store; choose another file")]
     Foreign,

@@ -10,7 +10,9 @@
 //! - `write` writes batches: first clusters and facet sets, then events, then samples.
 //! - `read` reads rows and converts them to clusters, events and samples.
 //! - `triage` stores the triage decisions of people and the journals of clusters.
+//! - `old_store` reads these from a file with an earlier version of the identity.
 
+pub mod old_store;
 mod read;
 mod triage;
 mod write;
@@ -23,12 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clusters::circumstance::Circumstances;
-use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::fingerprint::{ClusterId, ClusterSubject, VERSION};
 use clusters::sample::Samples;
 use clusters::timeline::Timeline;
 use clusters::{ClusterSnapshot, EventId, Sighting};
 use records::time::{Timestamp, Window};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use service::ports::{
     Batch, ClusterDetails, ClusterReader, Committed, Hour, HourReader, KeyAnswers, SentLog, Store,
     StoreError,
@@ -70,8 +72,8 @@ impl SqliteStore {
     /// of an older version.
     ///
     /// # Errors
-    /// [`StoreError::Newer`] for a store of a newer version, and [`StoreError::Foreign`] for a file that is not a store;
-    /// both files are not changed. [`StoreError::Damaged`] or [`StoreError::Unavailable`] if SQLite cannot read or write
+    /// [`StoreError::Newer`] for a store of a newer version, [`StoreError::OtherIdentity`] for a store whose cluster ids have
+    /// another version, and [`StoreError::Foreign`] for a file that is not a store; these files are not changed. [`StoreError::Damaged`] or [`StoreError::Unavailable`] if SQLite cannot read or write
     /// the file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         make_private(path);
@@ -105,6 +107,9 @@ impl SqliteStore {
             .unchecked_transaction()
             .map_err(unavailable)?;
         let found = version(&transaction)?;
+        if found.is_some() {
+            check_identity(&transaction)?;
+        }
         drop(transaction);
         self.log_ahead()?;
         if found == Some(SCHEMA_VERSION) {
@@ -148,6 +153,23 @@ impl SqliteStore {
                 set => return set.map_err(unavailable),
             }
         }
+    }
+
+    /// Returns the cluster that an event of the file belongs to; `None` if the file does not have the event.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] or [`StoreError::Unavailable`] if the file cannot be read.
+    pub fn cluster_of(&self, event: EventId) -> Result<Option<ClusterId>, StoreError> {
+        const SELECT: &str = "SELECT cluster_id FROM event JOIN cluster ON cluster.id = event.cluster WHERE event_id = ?1";
+        let select = self.connection.prepare_cached(SELECT);
+        let found = select.and_then(|mut select| {
+            let found = select.query_row([event.bytes()], |row| row.get::<_, String>(0));
+            found.optional()
+        });
+        let id = |text: String| {
+            ClusterId::parse(&text).ok_or_else(|| damaged("a cluster id is malformed"))
+        };
+        found.map_err(unavailable)?.map(id).transpose()
     }
 
     fn begin(&mut self) -> Result<rusqlite::Transaction<'_>, StoreError> {
@@ -338,6 +360,19 @@ fn version(connection: &Connection) -> Result<Option<i64>, StoreError> {
         });
     }
     Ok(Some(version))
+}
+
+/// Fails if a cluster of the store has an id of another version of the identity than this program makes.
+fn check_identity(connection: &Connection) -> Result<(), StoreError> {
+    const SELECT: &str = "SELECT min(version) FROM cluster WHERE version <> ?1";
+    let found = connection.query_row(SELECT, [VERSION], |row| row.get::<_, Option<String>>(0));
+    match found.map_err(unavailable)? {
+        None => Ok(()),
+        Some(found) => Err(StoreError::OtherIdentity {
+            found,
+            known: VERSION,
+        }),
+    }
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

@@ -50,6 +50,50 @@ fn note(
     Ok(())
 }
 
+/// Returns the journal of a cluster, oldest entry first.
+pub fn journal(
+    connection: &Connection,
+    cluster: ClusterId,
+) -> Result<Vec<JournalEntry>, StoreError> {
+    let mut select = connection
+        .prepare_cached(
+            "SELECT at, epoch, what, actor, reason, detail FROM journal WHERE cluster_id = ?1",
+        )
+        .map_err(unavailable)?;
+    let mut found = select.query([cluster.to_string()]).map_err(unavailable)?;
+    let mut entries = Vec::new();
+    while let Some(row) = found.next().map_err(unavailable)? {
+        let what: String = row.get(2).map_err(unavailable)?;
+        let what = JournalEvent::from_name(&what)
+            .ok_or_else(|| damaged("a journal entry is malformed"))?;
+        let text = |column| row.get::<_, String>(column).map_err(unavailable);
+        let number = |column| row.get::<_, i64>(column).map_err(unavailable);
+        let at = Timestamp::from_seconds(number(0)?);
+        let at = at.ok_or_else(|| damaged("a journal entry has no valid time"))?;
+        let entry = JournalEntry::of(what, at, number(1)?)
+            .by(&text(3)?, &text(4)?)
+            .about(&text(5)?);
+        entries.push(entry);
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+/// Returns the triage decision about a cluster, and its version; `None` if there never was one.
+pub fn triage(
+    connection: &Connection,
+    cluster: ClusterId,
+) -> Result<Option<VersionedTriage>, StoreError> {
+    let Some((text, version)) = stored_triage(connection, cluster)? else {
+        return Ok(None);
+    };
+    let triage = match text.as_str() {
+        "" => None,
+        text => Some(Triage::decode(text).ok_or_else(|| damaged("a mark is malformed"))?),
+    };
+    Ok(Some(VersionedTriage { triage, version }))
+}
+
 impl TriageStore for SqliteStore {
     async fn triages(
         &self,
@@ -57,14 +101,9 @@ impl TriageStore for SqliteStore {
     ) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError> {
         let mut triages = BTreeMap::new();
         for cluster in clusters {
-            let Some((text, version)) = stored_triage(&self.connection, *cluster)? else {
-                continue;
-            };
-            let triage = match text.as_str() {
-                "" => None,
-                text => Some(Triage::decode(text).ok_or_else(|| damaged("a mark is malformed"))?),
-            };
-            triages.insert(*cluster, VersionedTriage { triage, version });
+            if let Some(versioned) = triage(&self.connection, *cluster)? {
+                triages.insert(*cluster, versioned);
+            }
         }
         Ok(triages)
     }
@@ -96,29 +135,7 @@ impl TriageStore for SqliteStore {
     }
 
     async fn journal(&self, cluster: ClusterId) -> Result<Vec<JournalEntry>, StoreError> {
-        let mut select = self
-            .connection
-            .prepare_cached(
-                "SELECT at, epoch, what, actor, reason, detail FROM journal WHERE cluster_id = ?1",
-            )
-            .map_err(unavailable)?;
-        let mut found = select.query([cluster.to_string()]).map_err(unavailable)?;
-        let mut entries = Vec::new();
-        while let Some(row) = found.next().map_err(unavailable)? {
-            let what: String = row.get(2).map_err(unavailable)?;
-            let what = JournalEvent::from_name(&what)
-                .ok_or_else(|| damaged("a journal entry is malformed"))?;
-            let text = |column| row.get::<_, String>(column).map_err(unavailable);
-            let number = |column| row.get::<_, i64>(column).map_err(unavailable);
-            let at = Timestamp::from_seconds(number(0)?);
-            let at = at.ok_or_else(|| damaged("a journal entry has no valid time"))?;
-            let entry = JournalEntry::of(what, at, number(1)?)
-                .by(&text(3)?, &text(4)?)
-                .about(&text(5)?);
-            entries.push(entry);
-        }
-        entries.sort();
-        Ok(entries)
+        journal(&self.connection, cluster)
     }
 
     async fn resolutions(&self) -> Result<Resolutions, StoreError> {

@@ -24,7 +24,7 @@ use crate::dynamodb::calls::concurrently;
 use crate::dynamodb::item::{
     CALLERS_MAX, CallerHash, ClusterItem, beginning_key, caller, circumstance_texts, circumstances,
     cluster_key, late_item, learned_key, principal_item, principal_key, renewal_key, renewed,
-    segment_item,
+    segment_item, version,
 };
 use crate::dynamodb::lease::Purpose;
 use crate::dynamodb::message::marker_item;
@@ -40,9 +40,6 @@ const LATE_SECONDS: i64 = 2 * 3600;
 
 /// After a change of the identity version, no alerts about new clusters and callers are written for this many seconds.
 const RENEWAL_SECONDS: i64 = 86_400;
-
-/// The version of the identity in a table that does not state the version.
-const VERSION_FIRST: &str = "fp1";
 
 /// The events of one cluster in a batch, summarized.
 #[derive(Debug, Default)]
@@ -294,7 +291,7 @@ impl<T: Table> DynamoStore<T> {
             plans.push((
                 *cluster,
                 change,
-                new_cluster_item(tally, *cluster, change, admitted),
+                self.new_cluster_item(tally, *cluster, change, admitted),
             ));
         }
         if plans.is_empty() {
@@ -334,6 +331,32 @@ impl<T: Table> DynamoStore<T> {
             }
         }
         Ok(count)
+    }
+
+    fn new_cluster_item(
+        &self,
+        tally: &Tally,
+        cluster: ClusterId,
+        change: &ClusterBatch,
+        admitted: Option<Window>,
+    ) -> ClusterItem {
+        // The sample with the least hash, so that no caller can choose the sample.
+        let sample = tally.samples.get(&cluster).and_then(Samples::first);
+        let callers: BTreeSet<CallerHash> =
+            change.callers.keys().map(|name| caller(name)).collect();
+        ClusterItem {
+            facts: ClusterFacts::clone(&tally.facts[&cluster]),
+            identity: self.settings.identity.to_owned(),
+            state: State::New,
+            episode: 1,
+            version: 1,
+            first: change.first,
+            watermark: None,
+            admitted,
+            callers: callers.into_iter().take(CALLERS_MAX).collect(),
+            circumstances: change.circumstances.clone(),
+            sample: sample.cloned(),
+        }
     }
 
     /// Applies the changes of the batch to existing cluster items.
@@ -578,7 +601,7 @@ impl<T: Table> DynamoStore<T> {
             let found = self.table.get(&keys).await?;
             let of = |key: &Key| found.iter().find(|item| item.key == *key);
             let began = of(&beginning_key());
-            let first = began.map(|item| item.text_of("av").unwrap_or(VERSION_FIRST));
+            let first = began.map(version);
             if first.is_some_and(|version| version != self.settings.identity) {
                 let renewed = of(&renewal_key).and_then(|item| item.time_of("ft"));
                 self.renewal = match renewed {
@@ -669,27 +692,4 @@ fn cluster_batches(tally: &Tally) -> BTreeMap<ClusterId, ClusterBatch> {
         }
     }
     all
-}
-
-fn new_cluster_item(
-    tally: &Tally,
-    cluster: ClusterId,
-    change: &ClusterBatch,
-    admitted: Option<Window>,
-) -> ClusterItem {
-    // The sample with the least hash, so that no caller can choose the sample.
-    let sample = tally.samples.get(&cluster).and_then(Samples::first);
-    let callers: BTreeSet<CallerHash> = change.callers.keys().map(|name| caller(name)).collect();
-    ClusterItem {
-        facts: ClusterFacts::clone(&tally.facts[&cluster]),
-        state: State::New,
-        episode: 1,
-        version: 1,
-        first: change.first,
-        watermark: None,
-        admitted,
-        callers: callers.into_iter().take(CALLERS_MAX).collect(),
-        circumstances: change.circumstances.clone(),
-        sample: sample.cloned(),
-    }
 }

@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use clusters::circumstance::{Circumstance, Circumstances};
 use clusters::class::Class;
-use clusters::fingerprint::{ClusterId, Identity, VERSION};
+use clusters::fingerprint::{ClusterId, Identity};
 use clusters::lifecycle::State;
 use clusters::packed::{deflate, inflate};
 use clusters::sample::Sample;
@@ -54,6 +54,8 @@ pub type CallerHash = [u8; 8];
 pub struct ClusterItem {
     /// The identity of the cluster, and the message template that is shown to people.
     pub facts: ClusterFacts,
+    /// The version of the identity that the id of the cluster has, such as `fp2`.
+    pub identity: String,
     /// Whether the cluster is new, ongoing, recovered or regressed.
     pub state: State,
     /// The number of the current episode, or of the last episode if the cluster has recovered; from 1.
@@ -85,6 +87,9 @@ pub const SHARDS: u8 = 4;
 
 /// The largest number of caller hashes that one cluster item holds, in [`ClusterItem::callers`].
 pub const CALLERS_MAX: usize = 32;
+
+/// The version of the identity in an item that does not state the version.
+const VERSION_FIRST: &str = "fp1";
 
 /// The lifetime of a caller's item, in seconds. A caller that comes back later counts as new.
 const CALLER_SECONDS: i64 = 400 * 86_400;
@@ -157,7 +162,7 @@ impl ClusterItem {
     pub fn item(&self, cluster: ClusterId, last: Option<Timestamp>) -> Item {
         let identity = &self.facts.identity;
         let item = Item::new(cluster_key(cluster))
-            .text("av", VERSION)
+            .text("av", &self.identity)
             .text("st", self.state.name())
             .number("ep", self.episode)
             .time("ft", self.first)
@@ -216,6 +221,7 @@ impl ClusterItem {
         let callers = item.bytes_of("pr").unwrap_or_default();
         let cluster_item = Self {
             facts: ClusterFacts { identity, template },
+            identity: version(item).to_owned(),
             state: State::from_name(state)?,
             episode: number("ep"),
             version: number("vr"),
@@ -228,6 +234,11 @@ impl ClusterItem {
         };
         Some((cluster, cluster_item))
     }
+}
+
+/// Returns the version of the identity in an item: the attribute `av`.
+pub fn version(item: &Item) -> &str {
+    item.text_of("av").unwrap_or(VERSION_FIRST)
 }
 
 /// Encodes circumstances of events as the table stores them: each as one JSON text.

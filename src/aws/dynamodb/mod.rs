@@ -20,6 +20,7 @@ mod commit;
 pub mod item;
 mod lease;
 pub mod message;
+pub mod old_clusters;
 mod outbox;
 mod read;
 pub mod sdk;

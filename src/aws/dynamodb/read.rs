@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clusters::ClusterFacts;
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, VERSION};
 use clusters::guard::is_overflow;
 use clusters::sample::Samples;
 use clusters::segment::Segment;
 use clusters::sightings::Sightings;
+use clusters::{ClusterFacts, EventId, Sighting};
 use records::time::{Timestamp, Window};
 use service::ports::StoreError;
 
@@ -30,6 +30,7 @@ pub struct Content {
 pub async fn content(table: &impl Table, now: Timestamp) -> Result<Content, StoreError> {
     let mut content = Content::default();
     let mut segments = Vec::new();
+    let mut outdated = BTreeSet::new();
     let mut damaged = None;
     let mut visit = |item: Item| {
         let expires = item.number_of("ttl");
@@ -37,6 +38,9 @@ pub async fn content(table: &impl Table, now: Timestamp) -> Result<Content, Stor
             return;
         }
         if let Some((cluster, cluster_item)) = ClusterItem::read(&item) {
+            if cluster_item.identity != VERSION {
+                outdated.insert(cluster);
+            }
             content.facts.insert(cluster, Arc::new(cluster_item.facts));
             if let Some(sample) = cluster_item.sample {
                 content.samples.entry(cluster).or_default().insert(sample);
@@ -55,7 +59,19 @@ pub async fn content(table: &impl Table, now: Timestamp) -> Result<Content, Stor
     let overflow = content.facts.iter();
     let overflow = overflow.filter(|(_, facts)| is_overflow(&facts.identity));
     let overflow = overflow.map(|(cluster, _)| *cluster).collect();
-    add(&mut content.sightings, &segments, &overflow);
+    let is_outdated = |seen: &Sighting| outdated.contains(&seen.series.cluster);
+    let sightings = &mut content.sightings;
+    let all = || segments.iter().flat_map(Segment::sightings);
+    let present = || all().filter(|(_, seen)| !is_outdated(seen));
+    add_events(sightings, present, &overflow);
+    if !outdated.is_empty() {
+        // An event that was read again since the version of the identity changed counts under its present id.
+        let rest = all().filter(|(_, seen)| is_outdated(seen));
+        let rest: Vec<_> = rest
+            .filter(|(id, _)| sightings.cluster(*id).is_none())
+            .collect();
+        add_events(sightings, || rest.iter().copied(), &overflow);
+    }
     Ok(content)
 }
 
@@ -65,6 +81,15 @@ pub async fn content(table: &impl Table, now: Timestamp) -> Result<Content, Stor
 /// later. Such an event counts only for the overflow cluster.
 pub fn add(sightings: &mut Sightings, segments: &[Segment], overflow: &BTreeSet<ClusterId>) {
     let all = || segments.iter().flat_map(Segment::sightings);
+    add_events(sightings, all, overflow);
+}
+
+/// Adds events as [`add`] does. `all` returns them, each time anew.
+fn add_events<'s, I: Iterator<Item = (EventId, &'s Sighting)>>(
+    sightings: &mut Sightings,
+    all: impl Fn() -> I,
+    overflow: &BTreeSet<ClusterId>,
+) {
     if overflow.is_empty() {
         sightings.add(all());
         return;
@@ -99,7 +124,7 @@ pub async fn hour(
 }
 
 /// Decodes the segment in an item.
-fn segment(item: &Item) -> Result<Segment, StoreError> {
+pub fn segment(item: &Item) -> Result<Segment, StoreError> {
     let damaged = |detail: &dyn std::fmt::Display| StoreError::Damaged {
         detail: format!("item {} {}: {detail}", item.key.pk, item.key.sk),
     };

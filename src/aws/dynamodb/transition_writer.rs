@@ -17,7 +17,9 @@ use clusters::transition::{Change, Transition};
 use records::time::Window;
 use service::ports::{Hour, HourReader, LateHour, StoreError, TransitionWriter};
 
-use crate::dynamodb::item::{ClusterItem, cluster_key, late_item, late_partition, read_late};
+use crate::dynamodb::item::{
+    ClusterItem, cluster_key, late_item, late_partition, read_late, version,
+};
 use crate::dynamodb::message::announced_item;
 use crate::dynamodb::table::{Item, Table, TableError, Write};
 use crate::dynamodb::triage::journal_item;
@@ -121,6 +123,8 @@ impl<T: Table> TransitionWriter for DynamoStore<T> {
                 };
                 // The number in the table is more reliable, because segments expire earlier than cluster items.
                 let found = self.table.get(&[cluster_key(cluster)]).await?;
+                let alert =
+                    alert.filter(|_| found.first().is_none_or(|item| self.is_present(item)));
                 let episode = found.first().and_then(|item| item.number_of("ep"));
                 let episode = episode.unwrap_or(transition.episode);
                 let entry = JournalEntry::of(what, transition.at, episode);
@@ -158,6 +162,14 @@ impl<T: Table> DynamoStore<T> {
         alert.into_iter().flat_map(rows)
     }
 
+    /// Checks whether the id of a cluster has the version of the identity that this program makes.
+    ///
+    /// No alert is sent about other clusters: their events are counted under other ids since the version changed, so they only seem
+    /// to have recovered.
+    fn is_present(&self, cluster_item: &Item) -> bool {
+        version(cluster_item) == self.settings.identity
+    }
+
     /// Changes the state of a cluster item to recovered or regressed; `false` if that does not apply any more.
     async fn change_state(
         &self,
@@ -167,6 +179,7 @@ impl<T: Table> DynamoStore<T> {
     ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.table.get(&[cluster_key(cluster)]).await?;
+            let alert = alert.filter(|_| found.first().is_none_or(|item| self.is_present(item)));
             let cluster_item = found.first().and_then(ClusterItem::read);
             let change = cluster_item
                 .and_then(|(_, cluster_item)| state_write(cluster, &cluster_item, transition));

@@ -182,8 +182,11 @@ impl<T: Table> TriageStore for DynamoStore<T> {
     async fn note(&self, cluster: ClusterId, entries: &[JournalEntry]) -> Result<(), StoreError> {
         let now = self.now;
         let puts = entries.iter().map(|entry| async move {
-            let put = Write::Put(journal_item(cluster, entry, now));
-            self.apply(&[put]).await
+            let mut puts = vec![Write::Put(journal_item(cluster, entry, now))];
+            if entry.what.said().is_some() {
+                puts.push(Write::Put(resolution_item(cluster, entry, now)));
+            }
+            self.apply(&puts).await
         });
         for put in concurrently(puts).await {
             put?;

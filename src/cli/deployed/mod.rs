@@ -1,6 +1,7 @@
 //! Commands that use a deployed stack from a user's machine: they open its table or do the work of its functions.
 
 pub mod backfill;
+pub mod carry;
 pub mod config_set;
 mod function;
 pub mod redrive;
