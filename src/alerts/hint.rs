@@ -176,7 +176,10 @@ impl Failure<'_> {
             return &catalog::TRIES_TO_BLIND;
         }
         if self.circumstance().means == ProgramKind::AttackTool {
-            return &catalog::ATTACK_TOOL;
+            return match self.facets.get(FacetKind::Resource) {
+                Some(_) => &catalog::ATTACK_TOOL,
+                None => &catalog::ATTACK_TOOL_ALONE,
+            };
         }
         self.by_words().unwrap_or_else(|| match class {
             Class::Denied | Class::Vpce => self.refused(),

@@ -294,11 +294,11 @@ fn a_scan_prints_a_table_and_its_books() {
         ═══════════════════════════════════════════════════════════════════════════════════════════════════
          warning    3       s3:GetObject AccessDenied                 user/mia   2026-11-02 08:00   new
                             denied by identity implicit                          2026-11-02 08:02
-                            111122223333 prcox6qjl2ltzvtl422a5ji6uq
+                            111122223333 io7rmvgak6mj7aintxcmcszife
         ───────────────────────────────────────────────────────────────────────────────────────────────────
          info       1       dynamodb:PutItem ThrottlingException      user/mia   2026-11-02 08:00   new
                             Rate exceeded
-                            111122223333 m5klgrfmt3elwujlnc32wpwq44
+                            111122223333 6c56iapvu4rz4px6qqlfakhvni
         ───────────────────────────────────────────────────────────────────────────────────────────────────
         5 records in 1 file: 1 not selected (1 no_error), 4 selected
         4 selected: 4 clustered, 0 duplicate, 0 ignored, 0 quarantined
@@ -530,7 +530,7 @@ fn an_explanation_says_why() {
     let printed = folder.run(&["explain", "trail.jsonl"]).printed();
     expect![[r#"
         event 00000000-0000-4000-8000-000000000003: selected, class denied
-          cluster    prcox6qjl2ltzvtl422a5ji6uq
+          cluster    io7rmvgak6mj7aintxcmcszife
                      account   111122223333
                      service   s3
                      action    GetObject
@@ -558,7 +558,7 @@ fn an_explanation_says_why() {
           hint       At least the policies of user/mia do not allow s3:GetObject on arn:aws:s3:::shop-logs/*. If the call is wanted, its owner adds it there; if it is new, find out what changed.
 
         event 00000000-0000-4000-8000-00000000000b: selected, class throttle
-          cluster    m5klgrfmt3elwujlnc32wpwq44
+          cluster    6c56iapvu4rz4px6qqlfakhvni
                      account   111122223333
                      service   dynamodb
                      action    PutItem

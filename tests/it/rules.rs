@@ -317,7 +317,7 @@ fn a_trial_says_what_would_change() {
         rule "quiet reads": applied to 2 records
         rule "old": applied to 0 records
         rule "nobody": applied to 0 records
-        less severe (warning to info): s3:GetObject AccessDenied, 2 events, prcox6qjl2ltzvtl422a5ji6uq
+        less severe (warning to info): s3:GetObject AccessDenied, 2 events, io7rmvgak6mj7aintxcmcszife
     "#]]
     .assert_eq(
         &folder
@@ -329,8 +329,8 @@ fn a_trial_says_what_would_change() {
         rule "quiet reads": applied to 2 records
         rule "old": applied to 1 records
         rule "nobody": applied to 0 records
-        less severe (warning to info): s3:GetObject AccessDenied, 2 events, prcox6qjl2ltzvtl422a5ji6uq
-        gone: s3:PutObject AccessDenied, 1 events, naav6o63q3vdtukpdzd3ovuqca
+        less severe (warning to info): s3:GetObject AccessDenied, 2 events, io7rmvgak6mj7aintxcmcszife
+        gone: s3:PutObject AccessDenied, 1 events, gqew3t7hes5lo4jilhz4rlz7aa
     "#]]
     .assert_eq(
         &folder

@@ -133,6 +133,13 @@ catalog! {
          above all at what succeeded.",
         "{caller} 使用攻击工具对 {resource} 尝试了 {action}。若非约定的安全测试，请立即停用其凭证，\
          并查看它的其他所有操作，尤其是成功的操作。";
+    ATTACK_TOOL_ALONE:
+        "the same, and the call has no known resource",
+        "{caller} used a tool made for attacks and tried {action}. If this is no agreed test, \
+         deactivate its credentials now, and look at everything else that it did, above all at \
+         what succeeded.",
+        "{caller} 使用攻击工具尝试了 {action}。若非约定的安全测试，请立即停用其凭证，并查看它的其他所\
+         有操作，尤其是成功的操作。";
     TRIES_TO_BLIND:
         "a call failed that would have switched a record of what happens off, such as \
          `StopLogging`",
