@@ -118,7 +118,7 @@ pub(crate) fn values(
             }
             "policy" => facets
                 .get(FacetKind::Policy)
-                .filter(|arn| is_of_layer(arn, layer))
+                .filter(|arn| is_of_layer(arn, layer) || arn.contains(QUARANTINE))
                 .map(|arn| short_policy(arn, &identity.account_id).to_owned()),
             "service" => Some(identity.service.clone()).filter(|name| !name.is_empty()),
             // The objects of a bucket have one policy, which is that of the bucket.

@@ -257,20 +257,15 @@ fn what(cluster: &Cluster, listed: &ListedCluster) -> String {
     lines.join("\n")
 }
 
-/// Returns the most frequent refusing policies by short name, and the number of further ones; `None` if there is none.
+/// Returns the most frequent refusing policy by short name, and the number of further ones; `None` if there is none.
 fn policies(cluster: &Cluster) -> Option<String> {
-    const SHOWN: usize = 2;
     let policies = cluster.facets.get(&FacetKind::Policy)?;
-    let account = &cluster.facts.identity.account_id;
-    let names = policies.values.iter().take(SHOWN);
-    let names: Vec<&str> = names
-        .map(|policy| short_policy(&policy.value, account))
-        .collect();
-    let more = match policies.distinct.checked_sub(SHOWN) {
-        Some(more @ 1..) => format!(" and {more} more"),
-        _ => String::new(),
-    };
-    Some(format!("policy {}{more}", names.join(", ")))
+    let account_id = &cluster.facts.identity.account_id;
+    let policy = short_policy(&policies.values.first()?.value, account_id);
+    Some(match policies.distinct.saturating_sub(1) {
+        0 => format!("policy {policy}"),
+        more => format!("policy {policy} and {more} more"),
+    })
 }
 
 /// Returns the error code of a cluster, or `succeeded` for a sensitive call.

@@ -12,7 +12,7 @@
 //! "Enhanced access denied error messages with policy ARNs"; Amazon S3 User Guide, "Troubleshoot access denied (403
 //! Forbidden) errors"; AWS KMS Developer Guide, "Troubleshooting key access".
 
-use memchr::{memchr_iter, memrchr_iter};
+use memchr::{memchr, memchr_iter, memrchr_iter};
 
 /// The details of a refused call that the error message of its record contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,16 +253,14 @@ pub fn parse(message: Option<&str>) -> Denial<'_> {
     denial
 }
 
-/// Returns where the encoded part of a message begins: after the last [`ENCODED`], if one word follows. A name can have
-/// the same words in it, but then more words follow.
+/// Returns where the encoded part of a message begins: at [`ENCODED`], if one word follows. A name can have the same
+/// words in it, but then more words follow.
 fn start_of_encoded(message: &str) -> Option<usize> {
-    let text = message.as_bytes();
-    let at = memrchr_iter(b'E', text).find(|at| text[*at..].starts_with(ENCODED.as_bytes()))?;
-    let encoded = message[at + ENCODED.len()..].trim_start();
-    let is_word = encoded
-        .split_once(' ')
-        .is_none_or(|(_, rest)| rest.starts_with('('));
-    is_word.then_some(at)
+    occurrences(message, ENCODED).find(|at| {
+        let encoded = message[at + ENCODED.len()..].trim_start();
+        let end = memchr(b' ', encoded.as_bytes()).unwrap_or(encoded.len());
+        matches!(encoded[end..].trim_start().chars().next(), None | Some('('))
+    })
 }
 
 /// Returns the byte offset of the first `words` in a text.
@@ -296,7 +294,8 @@ fn after_opening(clear: &str) -> Option<&str> {
 
 /// Returns the text after "doesn't have permission to call" in a sentence about the caller.
 fn after_call(clear: &str) -> Option<&str> {
-    if !speaks_of_caller(clear) {
+    // A quick check first.
+    if !clear.contains(" to call ") || !speaks_of_caller(clear) {
         return None;
     }
     BEFORE_CALL.iter().find_map(|words| {
