@@ -20,16 +20,31 @@ from iam_actions import Actions, decided
 
 TABLE = pathlib.Path(__file__).resolve().parent.parent / "src" / "clusters" / "request_resources.tsv"
 
-# Calls where a person decided. The target of a credential's call is the user, and `ReEncrypt` has to read with the source key first.
+# Calls where a person decided. The target of a call about a credential is its user, that of a call about a grant is
+# the key, and `ReEncrypt` has to read with the source key first.
 DECIDED = {
     ("iam", call): "userName"
     for call in "DeleteAccessKey DeleteSSHPublicKey DeleteServiceSpecificCredential DeleteSigningCertificate GetSSHPublicKey ResetServiceSpecificCredential UpdateAccessKey UpdateSSHPublicKey UpdateServiceSpecificCredential UpdateSigningCertificate".split()
-} | {("iam", "CreateOpenIDConnectProvider"): "url", ("kms", "ReEncrypt"): "sourceKeyId", ("ssm", "StartSession"): "target"}
+} | {
+    ("iam", "CreateOpenIDConnectProvider"): "url",
+    ("kms", "ReEncrypt"): "sourceKeyId",
+    ("kms", "RetireGrant"): "keyId",
+    ("kms", "RevokeGrant"): "keyId",
+    ("ssm", "StartSession"): "target",
+}
 # Parameters that CloudTrail calls by another name.
 RENAMED = {"Bucket": "bucketName"}
 BARE = {"name", "arn", "id", "identifier"}
+# What is new with each call, as the keys of objects are: many of these are not many resources.
+RUNS = {"command", "conversation", "execution", "logstream", "operation", "query", "queryexecution", "statement", "transaction"}
 # What identifies no resource that is called, unless the call is about it.
-NONE = {"account", "attribute", "awsaccount", "client", "clientrequest", "contextkey", "display", "owner", "principal", "request", "requester"}
+NONE = {"account", "attribute", "awsaccount", "client", "clientrequest", "contextkey", "display", "family", "first", "full", "given", "last", "middle", "owner", "principal", "request", "requester"}
+# Keys that are a resource without the form of an identifier. Other such keys often have a text of the caller, such as `statement`.
+NOUNS = {
+    "application", "attributegroup", "capacityprovider", "channel", "cluster", "computeenvironment", "containerinstance", "database", "domain", "emailidentity", "environment",
+    "eventdatastore", "gateway", "group", "identity", "job", "jobdefinition", "jobqueue", "loadbalancer", "package", "packagegroup", "repository", "rule", "service", "statemachine", "task",
+    "taskdefinition", "taskset", "topic", "trail", "workgroup",
+}
 # What many calls share.
 SHARED = {"catalog", "event", "executionrole", "file", "kmskey", "registry", "role", "servicerole", "tag"}
 # What a call often has beside the resource.
@@ -56,13 +71,17 @@ def stem(key):
 def points(about, key):
     """Returns how well a key names the resource of a call that is about `about`; 0 for a key that does not."""
     whole = key.lower()
+    if whole in ("bucket", "resource"):
+        return 97 if whole == "bucket" else 70
     if whole in BARE:
         return 90
     if whole == "path":
         return 50
     name = stem(key)
     if name is None:
-        return 0 if len(whole) < 4 or whole in SHARED else 95 if about in (whole, whole + "s") else 83 if about.startswith(whole) else 0
+        return 0 if whole not in NOUNS else 95 if about in (whole, whole + "s") else 83 if about.startswith(whole) else 0
+    if name in RUNS:
+        return 0
     if about in (name, name + "s"):
         return 100
     if name == "bucket":
@@ -117,12 +136,12 @@ def resource(call, keys, kinds):
     about = subject(call)
     required, any_key = best(about, [key for key, needed in keys.items() if needed]), best(about, keys)
     if required and (points(about, required) >= 60 or points(about, any_key) < 80):
-        chosen = required
+        chosen = "name" if required == "id" and keys.get("name") else required
     else:
         chosen = any_key
     if chosen is None or points(about, chosen) < 60:
         making = not required and MAKING.match(call)
-        typed = [key for key in keys if (stem(key) or key.lower()) in kinds]
+        typed = [key for key in keys if (stem(key) or (key.lower() if key.lower() in NOUNS else "")) in kinds and stem(key) not in RUNS]
         if len(typed) == 1:
             return typed[0]
         return None if making else chosen

@@ -94,10 +94,7 @@ impl<'r> Search<'_, 'r> {
         match value.as_str().as_bytes().first() {
             Some(b'"') => self.offer(self.points(key), key, || value.text()),
             Some(b'[') => {
-                let Some(singular) = key.strip_suffix(b"s") else {
-                    return;
-                };
-                let points = self.points_of_list(singular);
+                let points = self.points_of_list(key);
                 self.offer(points, key, || value.elements().first()?.text());
             }
             _ => {}
@@ -108,17 +105,20 @@ impl<'r> Search<'_, 'r> {
     /// `GetConsoleScreenshotRequest: {InstanceId}`, where a list is `{InstanceId: {content, tag}}`.
     fn visit_ec2(&mut self, key: &[u8], value: Json<'r>) {
         if key.ends_with(b"Set") && key != b"filterSet" {
-            let items = value.at(&["items"]).map(Json::elements).unwrap_or_default();
-            if let Some(first) = items.first() {
+            let items = value.at(&["items"]).or_else(|| value.at(&["item"]));
+            if let Some(first) = items.map(Json::elements).unwrap_or_default().first() {
                 let _ = first.each_field(|key, value| {
                     self.offer(self.points_of_list(key), key, || value.text());
                 });
             }
-        } else if key.ends_with(b"Request") {
+        } else if key.first().is_some_and(u8::is_ascii_uppercase) {
             let _ = value.each_field(|key, value| {
                 self.visit(key, value);
-                let points = self.points_of_list(key.strip_suffix(b"s").unwrap_or(key));
-                self.offer(points, key, || value.text_at(&["content"]));
+                if stem(singular(key)).is_some() {
+                    self.offer(self.points_of_list(key), key, || {
+                        value.text_at(&["content"])
+                    });
+                }
             });
         }
     }
@@ -131,8 +131,8 @@ impl<'r> Search<'_, 'r> {
         }
     }
 
-    fn points_of_list(&self, singular: &[u8]) -> u8 {
-        let points = points(self.about, singular);
+    fn points_of_list(&self, key: &[u8]) -> u8 {
+        let points = points(self.about, singular(key));
         if points < RELATED { 0 } else { points - 1 }
     }
 
@@ -151,14 +151,34 @@ impl<'r> Search<'_, 'r> {
     }
 }
 
+/// Returns the name of one element of a list: `keyId` for `keyIds` and `keyIdList`.
+fn singular(key: &[u8]) -> &[u8] {
+    key.strip_suffix(b"List")
+        .or_else(|| key.strip_suffix(b"s"))
+        .unwrap_or(key)
+}
+
 /// Keys that are an identifier without saying of what.
 const BARE: [&str; 4] = ["name", "arn", "id", "identifier"];
 
 /// The ends of keys that are identifiers.
 const ENDS: [&str; 7] = ["Identifier", "ARN", "Arn", "ID", "Id", "Name", "name"];
 
+/// What is new with each call, as the keys of objects are: many of these are not many resources.
+const RUNS: [&str; 9] = [
+    "command",
+    "conversation",
+    "execution",
+    "logstream",
+    "operation",
+    "query",
+    "queryexecution",
+    "statement",
+    "transaction",
+];
+
 /// What identifies no resource that is called, unless the call is about it.
-const NONE: [&str; 11] = [
+const NONE: [&str; 17] = [
     "account",
     "attribute",
     "awsaccount",
@@ -166,10 +186,53 @@ const NONE: [&str; 11] = [
     "clientrequest",
     "contextkey",
     "display",
+    "family",
+    "first",
+    "full",
+    "given",
+    "last",
+    "middle",
     "owner",
     "principal",
     "request",
     "requester",
+];
+
+/// Keys that are a resource without the form of an identifier.
+///
+/// Other such keys often have a text of the caller, such as `statement`.
+const NOUNS: [&str; 31] = [
+    "application",
+    "attributegroup",
+    "capacityprovider",
+    "channel",
+    "cluster",
+    "computeenvironment",
+    "containerinstance",
+    "database",
+    "domain",
+    "emailidentity",
+    "environment",
+    "eventdatastore",
+    "gateway",
+    "group",
+    "identity",
+    "job",
+    "jobdefinition",
+    "jobqueue",
+    "loadbalancer",
+    "package",
+    "packagegroup",
+    "repository",
+    "rule",
+    "service",
+    "statemachine",
+    "task",
+    "taskdefinition",
+    "taskset",
+    "topic",
+    "trail",
+    "workgroup",
 ];
 
 /// What many calls share.
@@ -204,11 +267,12 @@ const BESIDE: [&str; 11] = [
 ///
 /// Must agree with `points` in `infra/request_resources.py`.
 fn points(about: &[u8], key: &[u8]) -> u8 {
-    if is_in(&BARE, key) {
-        return 90;
-    }
-    if key.eq_ignore_ascii_case(b"path") {
-        return 50;
+    match key {
+        _ if is_in(&["bucket"], key) => return 97,
+        _ if is_in(&BARE, key) => return 90,
+        _ if is_in(&["resource"], key) => return 70,
+        _ if is_in(&["path"], key) => return 50,
+        _ => {}
     }
     let singular = match about {
         [singular @ .., b's' | b'S'] => singular,
@@ -218,13 +282,14 @@ fn points(about: &[u8], key: &[u8]) -> u8 {
         |name: &[u8]| about.eq_ignore_ascii_case(name) || is_plural(singular, about, name);
     let Some(name) = stem(key) else {
         return match key {
-            _ if key.len() < 4 || is_in(&SHARED, key) => 0,
+            _ if !is_in(&NOUNS, key) => 0,
             _ if is_subject(key) => 95,
             _ if starts_with(about, key) => 83,
             _ => 0,
         };
     };
     match name {
+        _ if is_in(&RUNS, name) => 0,
         _ if is_subject(name) => 100,
         _ if is_in(&["bucket"], name) => 97,
         _ if is_in(&["resource"], name) => 70,
@@ -334,14 +399,39 @@ mod tests {
                 "GetObjectVersion",
                 r#"{"bucketName":"x","key":"secret.txt","versionId":"v","Host":"h"}"#,
             ),
+            ("secretsmanager", "GetSecretValue", r#"{"secretId":"x"}"#),
+            ("sqs", "DeleteMessage", r#"{"queueUrl":"x"}"#),
+            ("of-no-model", "GetWidget", r#"{"note":"n","widgetId":"x"}"#),
+        ] {
+            assert_eq!(resource(service, call, request), "x", "{service} {call}");
+        }
+    }
+
+    #[test]
+    fn the_models_lists_and_nouns_without_an_end_are_known() {
+        for (service, call, request) in [
             (
                 "organizations",
                 "RegisterDelegatedAdministrator",
                 r#"{"servicePrincipal":"config.amazonaws.com","accountId":"x"}"#,
             ),
-            ("secretsmanager", "GetSecretValue", r#"{"secretId":"x"}"#),
-            ("sqs", "DeleteMessage", r#"{"queueUrl":"x"}"#),
-            ("of-no-model", "GetWidget", r#"{"note":"n","widgetId":"x"}"#),
+            (
+                "ecs",
+                "DescribeServices",
+                r#"{"cluster":"c","services":["x","y"]}"#,
+            ),
+            (
+                "codeartifact",
+                "DeletePackage",
+                r#"{"domain":"d","package":"x","repository":"r"}"#,
+            ),
+            (
+                "logs",
+                "CreateLogStream",
+                r#"{"logGroupName":"x","logStreamName":"2026/11/29/[$LATEST]0a1b"}"#,
+            ),
+            ("cloudtrail", "ListTags", r#"{"resourceIdList":["x","y"]}"#),
+            ("wafv2", "UpdateWebACL", r#"{"id":"i","name":"x"}"#),
         ] {
             assert_eq!(resource(service, call, request), "x", "{service} {call}");
         }
@@ -367,6 +457,16 @@ mod tests {
                 r#"{"clientId":"c","authFlow":"USER_PASSWORD_AUTH"}"#,
             ),
             ("s3", "ListBuckets", r#"{"Host":"s3.amazonaws.com"}"#),
+            (
+                "athena",
+                "GetQueryExecution",
+                r#"{"queryExecutionId":"00000000-0000-4000-8000-000000000000"}"#,
+            ),
+            (
+                "dynamodb",
+                "ExecuteStatement",
+                r#"{"statement":"SELECT * FROM Music"}"#,
+            ),
         ] {
             assert_eq!(resource(service, call, request), "", "{service} {call}");
         }
