@@ -12,7 +12,8 @@
 //!
 //! The modules, in reading order. From a record to a cluster:
 //!
-//! - `class` has the tables that decide whether a record is a failure, its class, and which successful calls are sensitive.
+//! - `class` decides whether a record is a failure, and its class. `error_codes`, `code_patterns`, `wordings`,
+//!   `hidden_failures` and `sensitive_calls` are the tables that it decides by.
 //! - `exclusions` leaves records out before any rule: errors of this tool's own roles (`own_roles`), and the second record
 //!   of a call that two accounts log (`cross_account_copy`).
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
@@ -51,6 +52,7 @@
 pub mod campaign;
 pub mod circumstance;
 pub mod class;
+mod code_patterns;
 pub mod cross_account_copy;
 pub mod error_codes;
 pub mod escalation;
@@ -58,6 +60,7 @@ pub mod exclusions;
 pub mod facet;
 pub mod fingerprint;
 pub mod guard;
+pub mod hidden_failures;
 pub mod inspection_state;
 pub mod journal;
 pub mod keys;
@@ -69,12 +72,14 @@ pub mod related;
 pub mod report;
 pub mod sample;
 pub mod segment;
+pub mod sensitive_calls;
 pub mod series;
 pub mod sightings;
 pub mod summary;
 pub mod timeline;
 pub mod transition;
 pub mod triage;
+pub mod wordings;
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::hash_map::Entry;
