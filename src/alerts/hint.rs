@@ -220,8 +220,11 @@ impl Failure<'_> {
             code,
             ..
         } = self.identity;
-        if service.starts_with("cognito-idp") && wordings::is_of_end_user(self.template) {
-            return Some(&catalog::END_USER);
+        // The code of a refusal or a sign-in is the same for all; its own spelling is a facet.
+        let spelled = self.facets.get(FacetKind::ErrorCode).unwrap_or(code);
+        let meaning = clusters::class::meaning(service, spelled, self.template);
+        if let Some(advice) = meaning.and_then(wordings::by_meaning) {
+            return Some(advice);
         }
         if !matches!(
             class,
@@ -230,14 +233,9 @@ impl Failure<'_> {
             return None;
         }
         match code.as_str() {
-            "SubscriptionRequired" if matches!(service.as_str(), "support" | "trustedadvisor") => {
-                return Some(&catalog::SUPPORT_PLAN);
-            }
             "OptInRequired" | "SubscriptionRequired" => return Some(&catalog::SIGN_UP),
             _ => {}
         }
-        // The code of a refusal is the same for all; its own spelling is a facet.
-        let spelled = self.facets.get(FacetKind::ErrorCode).unwrap_or(code);
         wordings::by_code(clusters::class::stem(spelled))
             .or_else(|| wordings::by_message(self.template))
             .or_else(|| wordings::is_not_enabled(spelled).then_some(&catalog::NOT_SWITCHED_ON))

@@ -33,7 +33,8 @@ pub enum Shape {
     Spread,
     /// One cluster of refusals has many callers that it did not have before; the items are callers.
     Widespread,
-    /// Many sign-ins of one user fail; the items are events.
+    /// Many sign-ins of one user fail; the items are events. The users of an application (Amazon Cognito) have no names in
+    /// records, so their sign-ins are grouped by network.
     BruteForce,
     /// Sign-ins of many users from one network fail; the items are users.
     Spraying,
@@ -98,7 +99,7 @@ pub struct Campaign {
     /// The shapes whose thresholds were reached; several if campaigns of one actor overlapped and were joined.
     pub shapes: BTreeSet<Shape>,
     /// The value that all failures have in common: a caller's name, for [`Shape::Widespread`] the id of a cluster, and
-    /// for [`Shape::Spraying`] a network.
+    /// for [`Shape::Spraying`], and for [`Shape::BruteForce`] of users without names, a network.
     pub actor: String,
     /// The id of the account whose trail contains the failures; `unknown` if the records name no account.
     pub account_id: String,
@@ -170,7 +171,12 @@ impl Shape {
             }
             Self::BruteForce if signin => {
                 let event = format!("{:?}", occurrence.id.bytes());
-                (facet(FacetKind::Principal)?, String::new(), event)
+                let user = facet(FacetKind::Principal)?;
+                let name = match &*user {
+                    ANONYMOUS => facet(FacetKind::Network)?,
+                    _ => user,
+                };
+                (name, String::new(), event)
             }
             Self::Spraying if signin => (
                 facet(FacetKind::Network)?,
@@ -190,6 +196,9 @@ impl Shape {
         ))
     }
 }
+
+/// The name of all callers who are not known, as `records::principal` writes it.
+const ANONYMOUS: &str = "anonymous";
 
 /// The key of a group of occurrences that are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -613,6 +622,26 @@ mod tests {
             panic!("one campaign");
         };
         assert_eq!(campaign.shapes, BTreeSet::from([Shape::Spraying]));
+        assert_eq!(campaign.actor, "198.51.100.0/24");
+    }
+
+    #[test]
+    fn wrong_passwords_of_users_without_names_are_grouped_by_network() {
+        let signin = |n: i64| {
+            failure(
+                Class::Signin,
+                n * 6,
+                "anonymous",
+                "InitiateAuth",
+                "",
+                "us-east-1",
+            )
+        };
+        let many: Vec<_> = (0..40).map(signin).collect();
+        let [campaign] = &found(&many)[..] else {
+            panic!("one campaign");
+        };
+        assert_eq!(campaign.shapes, BTreeSet::from([Shape::BruteForce]));
         assert_eq!(campaign.actor, "198.51.100.0/24");
     }
 

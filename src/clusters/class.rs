@@ -1,19 +1,26 @@
 //! Decides whether a record is a failure, and assigns a class to each failure.
 //!
-//! The tables list error codes by class, failures without an error code, and sensitive calls: successful calls that
-//! change permissions or logging. The class decides which components the identity of a cluster has, and influences the
-//! severity. So the tables are data in one place. They are read from the top, and the first match wins.
+//! The class decides which components the identity of a cluster has, and influences the severity. What it is decided by
+//! are tables of other modules: `error_codes` and `code_patterns` for codes, `wordings` for messages,
+//! `hidden_failures` for failures without a code, and `sensitive_calls` for calls that succeeded.
+//!
+//! The order of authority for a failure: a row for its code, or for the class of its code, and the words of its message;
+//! then our rules for single codes, EC2's own list, the patterns, AWS's service models; and at last [`Class::Other`].
+//!
+//! Wrong passwords of the users of an application are sign-ins ([`Class::Signin`]), and not bad credentials
+//! ([`Class::Auth`]): guessing is searched for among sign-ins.
 
 use std::sync::LazyLock;
 
 use json::Json;
 use json::prefilter::Prefilter;
-use memchr::memchr_iter;
 use records::Record;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-use crate::error_codes;
+use crate::code_patterns::{by_pattern, by_status};
+use crate::wordings::{self, Meaning};
+use crate::{error_codes, hidden_failures, sensitive_calls};
 
 /// The class of a failure, or [`Class::Watch`] for a sensitive call that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,246 +85,6 @@ impl Class {
     }
 }
 
-/// A pattern of the table: a code matches if any of the listed texts does.
-enum Code {
-    Is(&'static [&'static str]),
-    Starts(&'static [&'static str]),
-    Ends(&'static [&'static str]),
-    Holds(&'static [&'static str]),
-    /// Matches codes that start with the first text and end with the second.
-    Between(&'static str, &'static str),
-}
-use Code::{Between, Ends, Holds, Is, Starts};
-
-/// The class of each code, in the form that [`stem`] returns. The order of rows matters.
-///
-/// `RequestLimitExceeded` is a throttle before `*LimitExceeded` is a quota. `InvalidVpcID.NotFound` is absent before
-/// `Invalid*` is invalid.
-///
-/// Sources: the "Common Errors" page of each service's API reference; Amazon EC2 API Reference,
-/// "Error codes"; Amazon S3 API Reference, "Error responses".
-const TABLE: [(Class, Code); 32] = [
-    (Class::Dryrun, Is(&["DryRunOperation"])),
-    (Class::Vpce, Is(&["VpceAccessDenied"])),
-    (
-        Class::Denied,
-        Starts(&["AccessDenied", "Unauthorized", "Forbidden", "NotAuthorized"]),
-    ),
-    (
-        Class::Denied,
-        Starts(&["AuthorizationError", "AuthorizationFailure"]),
-    ),
-    (
-        Class::Denied,
-        Is(&[
-            "AuthFailure",
-            "OptInRequired",
-            "SubscriptionRequired",
-            "403",
-            "NotSignedUp",
-            "Authorization",
-        ]),
-    ),
-    (
-        Class::Denied,
-        Ends(&["AccessDenied", "NotAuthorized", "AccessDisabled"]),
-    ),
-    (
-        Class::Auth,
-        Starts(&["ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient"]),
-    ),
-    (
-        Class::Auth,
-        Starts(&[
-            "SignatureDoesNotMatch",
-            "InvalidAccessKeyId",
-            "InvalidSignature",
-        ]),
-    ),
-    (
-        Class::Auth,
-        Starts(&[
-            "MissingAuthenticationToken",
-            "InvalidIdentityToken",
-            "IDPRejectedClaim",
-        ]),
-    ),
-    (
-        Class::Auth,
-        Is(&[
-            "IncompleteSignature",
-            "RequestTimeTooSkewed",
-            "RequestExpired",
-            "TokenRefreshRequired",
-            "InvalidToken",
-        ]),
-    ),
-    (
-        Class::Throttle,
-        Holds(&["Throttl", "SlowDown", "TooManyRequests", "RateExceeded"]),
-    ),
-    (
-        Class::Throttle,
-        Holds(&[
-            "RequestLimitExceeded",
-            "ThroughputExceeded",
-            "BandwidthLimitExceeded",
-        ]),
-    ),
-    (Class::Absent, Starts(&["NoSuch"])),
-    (
-        Class::Absent,
-        Holds(&[
-            "NotFound",
-            "DoesNotExist",
-            "NotExist",
-            "NonExistent",
-            "Nonexistent",
-        ]),
-    ),
-    (
-        Class::Absent,
-        Holds(&["NotEnabled", "NotConfigured", "NotInUse"]),
-    ),
-    (Class::Absent, Is(&["404"])),
-    (
-        Class::Quota,
-        Holds(&[
-            "LimitExceeded",
-            "LimitsExceeded",
-            "QuotaExceeded",
-            "LimitReached",
-        ]),
-    ),
-    (
-        Class::Quota,
-        Starts(&["TooMany", "InsufficientFreeAddresses"]),
-    ),
-    (Class::Quota, Between("Insufficient", "Capacity")),
-    (Class::Quota, Between("Max", "Exceeded")),
-    (
-        Class::Conflict,
-        Holds(&["Already", "Conflict", "InUse", "Duplicate", "InProgress"]),
-    ),
-    (
-        Class::Conflict,
-        Holds(&["InvalidState", "DependencyViolation", "Concurrent"]),
-    ),
-    (Class::Conflict, Between("Invalid", "State")),
-    (Class::Conflict, Starts(&["Incorrect"])),
-    (
-        Class::Conflict,
-        Ends(&[
-            "NotEmpty",
-            "NotReady",
-            "NotActive",
-            "NotDisabled",
-            "Running",
-            "OptimisticLock",
-        ]),
-    ),
-    (
-        Class::Conflict,
-        Is(&[
-            "OperationAborted",
-            "EntityTemporarilyUnmodifiable",
-            "TransactionCanceled",
-            "ConditionalCheckFailed",
-            "PreconditionFailed",
-            "Disabled",
-            "KMS.Disabled",
-        ]),
-    ),
-    (
-        Class::Server,
-        Starts(&[
-            "Internal",
-            "ServiceUnavailable",
-            "ServiceFailure",
-            "ServerException",
-        ]),
-    ),
-    (
-        Class::Server,
-        Ends(&[
-            "Internal",
-            "InternalFailure",
-            "InternalServer",
-            "Timeout",
-            "TimedOut",
-        ]),
-    ),
-    (
-        Class::Server,
-        Is(&["Service", "Server", "Unavailable", "500", "503"]),
-    ),
-    (
-        Class::Invalid,
-        Holds(&[
-            "Invalid",
-            "Malformed",
-            "Validation",
-            "NotSupported",
-            "Unsupported",
-        ]),
-    ),
-    (
-        Class::Invalid,
-        Starts(&[
-            "Missing",
-            "BadRequest",
-            "Illegal",
-            "Unknown",
-            "Serialization",
-        ]),
-    ),
-    (
-        Class::Invalid,
-        Is(&[
-            "MethodNotAllowed",
-            "IncompleteBody",
-            "EntityTooLarge",
-            "EntityTooSmall",
-            "KeyTooLong",
-            "400",
-        ]),
-    ),
-];
-
-impl Code {
-    /// Checks whether a code matches.
-    ///
-    /// `letters` is the set of the code's letters, see [`letter`]. Most texts begin with a letter that the code lacks.
-    fn matches(&self, code: &str, letters: u64) -> bool {
-        match self {
-            Is(codes) => codes.contains(&code),
-            Starts(heads) => heads.iter().any(|head| starts(code, head)),
-            Ends(tails) => tails.iter().any(|tail| ends(code, tail)),
-            Holds(parts) => parts.iter().any(|part| {
-                let first = part.as_bytes()[0];
-                let begins = |at| code.as_bytes()[at..].starts_with(part.as_bytes());
-                letters & letter(first) != 0 && memchr_iter(first, code.as_bytes()).any(begins)
-            }),
-            Between(head, tail) => code.starts_with(head) && code.ends_with(tail),
-        }
-    }
-}
-
-/// Compares the first letter before the rest, because the first letter differs for nearly all codes.
-fn starts(code: &str, head: &str) -> bool {
-    code.as_bytes().first() == head.as_bytes().first() && code.starts_with(head)
-}
-
-/// Compares the last letter before the rest.
-fn ends(code: &str, tail: &str) -> bool {
-    code.as_bytes().last() == tail.as_bytes().last() && code.ends_with(tail)
-}
-
-/// Returns the bit of a byte in a set of 64; no two ASCII letters share a bit.
-fn letter(byte: u8) -> u64 {
-    1 << (byte & 63)
-}
-
 /// Returns an error code without the parts that services use inconsistently.
 ///
 /// These are EC2's prefixes `Client.` and `Server.`, and each `Exception`, `Error` or `Fault` at the end.
@@ -338,26 +105,29 @@ pub fn stem(code: &str) -> &str {
 
 /// Returns the class of an error code, spelled as in `errorCode`, of a service; [`Class::Other`] for an unknown code.
 ///
-/// `service` is the event source without `.amazonaws.com`. Our rules for single codes come first, then EC2's own list, then
-/// the patterns of `TABLE`, then AWS's service models.
+/// `service` is the event source without `.amazonaws.com`. Our rules for single codes come first, then HTTP
+/// statuses, EC2's own list, the patterns, and AWS's service models.
 pub fn of_code(service: &str, code: &str) -> Class {
     error_codes::by_rule(service, code)
+        .or_else(|| by_status(code))
         .or_else(|| error_codes::by_ec2(service, code))
         .or_else(|| by_pattern(code))
         .or_else(|| error_codes::by_model(service, code))
         .unwrap_or(Class::Other)
 }
 
-/// Returns the class of the first row of `TABLE` that matches a code.
-fn by_pattern(code: &str) -> Option<Class> {
-    let stem = stem(code);
-    // With the prefix `Server.` EC2 blames itself. Rows before the first row of `Server` are more specific.
-    let at_fault = code.starts_with("Server.");
-    let letters = stem.bytes().fold(0, |letters, byte| letters | letter(byte));
-    TABLE
-        .iter()
-        .find(|(class, row)| row.matches(stem, letters) || (at_fault && *class == Class::Server))
-        .map(|(class, _)| *class)
+/// Returns the class of a failure by its code, spelled as in `errorCode`, and its message, which may be empty.
+pub fn of_failure(service: &str, code: &str, message: &str) -> Class {
+    let class = of_code(service, code);
+    wordings::find(service, code, class, message).map_or(class, |(class, _)| class)
+}
+
+/// Returns what the message of a failure means beyond its class; `None` if nothing is known.
+///
+/// `code` is spelled as in `errorCode`. The values in `message` may be masked.
+pub fn meaning(service: &str, code: &str, message: &str) -> Option<Meaning> {
+    let class = of_code(service, code);
+    wordings::find(service, code, class, message).map(|(_, meaning)| meaning)
 }
 
 /// The reason in [`Selection::NotSelected`] for a call that succeeded and is not a sensitive call.
@@ -371,15 +141,15 @@ pub const NO_EVENT: &str = "not_an_api_event";
 /// For each record that the filter recognizes, [`select`] would return [`Selection::NotSelected`] with [`NO_ERROR`].
 pub static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| Prefilter::new(selected_calls()));
 
-/// Returns the names of events that [`select`] can select without an error code: sign-ins, calls that list failures in
-/// their response, and sensitive calls.
+/// Returns the names of API calls that [`select`] can select without an error code: sign-ins, calls that list failures
+/// in their response, and sensitive calls. A name may occur more than once.
 ///
-/// The filter pattern of a CloudWatch Logs subscription has to let records of these events through, and all records
-/// with an error. A name may occur more than once.
+/// Events that AWS services caused themselves are not among them: they can be selected whatever their name is.
 pub fn selected_calls() -> impl Iterator<Item = &'static str> {
-    let hidden = HIDDEN.iter().map(|(_, event, _)| event);
-    let watched = WATCH.iter().flat_map(|(_, events)| events.iter());
-    SIGNINS.iter().chain(hidden).chain(watched).copied()
+    let signins = SIGNINS.iter().copied();
+    signins
+        .chain(hidden_failures::events())
+        .chain(sensitive_calls::events())
 }
 
 /// Decides whether a record goes into a cluster: as a failure, with which class, or as a sensitive call.
@@ -389,27 +159,45 @@ pub fn select(record: &Record<'_>) -> Selection {
     if let Some(reason) = not_an_api_event(record) {
         return Selection::NotSelected(reason);
     }
-    let code = record.error_code.as_deref();
     if failed_signin(record) {
         return Selection::Clustered(Class::Signin);
     }
-    match code.map(|code| of_code(record.service(), code)) {
-        Some(Class::Dryrun) => Selection::Ignored(Class::Dryrun, "dry_run"),
-        Some(_) if record.event_type.as_deref() == Some("AwsVpceEvent") => {
+    let message = record.error_message.as_deref();
+    let Some(code) = record.error_code.as_deref() else {
+        return select_without_code(record);
+    };
+    match of_failure(record.service(), code, message.unwrap_or_default()) {
+        Class::Dryrun => Selection::Ignored(Class::Dryrun, "dry_run"),
+        _ if record.event_type.as_deref() == Some("AwsVpceEvent") => {
             Selection::Clustered(Class::Vpce)
         }
+        class => Selection::Clustered(class),
+    }
+}
+
+fn select_without_code(record: &Record<'_>) -> Selection {
+    if record.error_message.is_some() {
+        return Selection::Clustered(Class::Other);
+    }
+    match hidden_failures::class(record) {
         Some(class) => Selection::Clustered(class),
-        None if record.error_message.is_some() => Selection::Clustered(Class::Other),
-        None if hidden_failure(record) => Selection::Clustered(Class::Other),
-        None if watched(record) => Selection::Clustered(Class::Watch),
+        None if sensitive_calls::is_sensitive(record) => Selection::Clustered(Class::Watch),
         None => Selection::NotSelected(NO_ERROR),
     }
 }
 
+/// Returns the reason why a record is not an event of a call; `None` if it is one.
+///
+/// An aggregated event counts calls of five minutes, so that it is no call itself; it has a reason of its own, because
+/// people who look for the failures in it find them nowhere else. Source: AWS CloudTrail User Guide, "CloudTrail record
+/// contents for aggregated events".
 fn not_an_api_event(record: &Record<'_>) -> Option<&'static str> {
     let insight = |text: &str| text.eq_ignore_ascii_case("AwsCloudTrailInsight");
     if record.event_type.as_deref().is_some_and(insight) {
         return Some("insight");
+    }
+    if record.event_type.as_deref() == Some("AwsAggregatedEvent") {
+        return Some("aggregated");
     }
     // Kinesis, SQS and others also have events with a source and a name; their sources begin with `aws:`.
     let source = record.event_source.as_deref();
@@ -448,35 +236,6 @@ const SIGNINS: [&str; 6] = [
     "UserAuthentication",
 ];
 
-/// A call that can fail without an error code: service, event, and the path of a list or an object in its response.
-///
-/// The call failed if that list or object is not empty.
-type Hidden = (&'static str, &'static str, &'static [&'static str]);
-
-/// Calls that succeed as a whole and list partial failures in their response.
-///
-/// The list is explicit. A search for words of failure in responses would find the empty `unprocessedAccounts` of every
-/// GuardDuty call.
-const HIDDEN: [Hidden; 9] = [
-    ("ec2", "CreateFleet", &["CreateFleetResponse", "errorSet"]),
-    (
-        "ec2",
-        "CreateFlowLogs",
-        &["CreateFlowLogsResponse", "unsuccessful"],
-    ),
-    (
-        "ec2",
-        "DeleteFlowLogs",
-        &["DeleteFlowLogsResponse", "unsuccessful"],
-    ),
-    ("ecs", "RunTask", &["failures"]),
-    ("ecs", "StartTask", &["failures"]),
-    ("guardduty", "CreateMembers", &["unprocessedAccounts"]),
-    ("guardduty", "InviteMembers", &["unprocessedAccounts"]),
-    ("secretsmanager", "BatchGetSecretValue", &["errors"]),
-    ("glue", "BatchCreatePartition", &["errors"]),
-];
-
 fn failed_signin(record: &Record<'_>) -> bool {
     let event = record.event_name.as_deref().unwrap_or_default();
     if !SIGNINS.contains(&event) || !matches!(record.service(), "signin" | "sso") {
@@ -490,87 +249,6 @@ fn failed_signin(record: &Record<'_>) -> bool {
         || record.error_message.is_some()
         || failure(record.response_elements)
         || failure(record.service_event_details)
-}
-
-fn hidden_failure(record: &Record<'_>) -> bool {
-    HIDDEN.iter().any(|(service, event, path)| {
-        record.event_name.as_deref() == Some(event)
-            && record.service() == *service
-            && record
-                .response_elements
-                .and_then(|answer| answer.at(path))
-                .is_some_and(holds_something)
-    })
-}
-
-fn holds_something(value: Json<'_>) -> bool {
-    let mut fields = 0;
-    let _ = value.each_field(|_, _| fields += 1);
-    fields > 0 || !value.elements().is_empty()
-}
-
-/// The sensitive calls: they change permissions, credentials, keys, or what is logged.
-const WATCH: [(&str, &[&str]); 7] = [
-    (
-        "iam",
-        &[
-            "AddUserToGroup",
-            "AttachGroupPolicy",
-            "AttachRolePolicy",
-            "AttachUserPolicy",
-            "CreateAccessKey",
-            "CreateLoginProfile",
-            "CreatePolicyVersion",
-            "CreateSAMLProvider",
-            "CreateUser",
-            "DeactivateMFADevice",
-            "DeleteRolePermissionsBoundary",
-            "DeleteUserPermissionsBoundary",
-            "PutGroupPolicy",
-            "PutRolePolicy",
-            "PutUserPolicy",
-            "SetDefaultPolicyVersion",
-            "UpdateAssumeRolePolicy",
-            "UpdateLoginProfile",
-        ],
-    ),
-    (
-        "cloudtrail",
-        &[
-            "DeleteTrail",
-            "PutEventSelectors",
-            "StopLogging",
-            "UpdateTrail",
-        ],
-    ),
-    (
-        "config",
-        &["DeleteConfigurationRecorder", "StopConfigurationRecorder"],
-    ),
-    (
-        "guardduty",
-        &[
-            "DeleteDetector",
-            "DisassociateFromMasterAccount",
-            "UpdateDetector",
-        ],
-    ),
-    ("kms", &["DisableKey", "ScheduleKeyDeletion"]),
-    (
-        "organizations",
-        &["LeaveOrganization", "RemoveAccountFromOrganization"],
-    ),
-    (
-        "s3",
-        &["DeleteBucketPolicy", "PutBucketAcl", "PutBucketPolicy"],
-    ),
-];
-
-fn watched(record: &Record<'_>) -> bool {
-    let event = record.event_name.as_deref().unwrap_or_default();
-    WATCH
-        .iter()
-        .any(|(service, events)| record.service() == *service && events.contains(&event))
 }
 
 #[cfg(test)]
@@ -626,20 +304,6 @@ mod tests {
 
     fn selected(json: &str) -> Selection {
         select(&Record::parse(json).unwrap())
-    }
-
-    #[test]
-    fn an_empty_list_in_a_response_is_no_hidden_failure() {
-        let call = |answer: &str| {
-            format!(
-                r#"{{"eventSource":"guardduty.amazonaws.com","eventName":"CreateMembers","responseElements":{{"unprocessedAccounts":{answer}}}}}"#
-            )
-        };
-        assert_eq!(selected(&call("[]")), Selection::NotSelected("no_error"));
-        assert_eq!(
-            selected(&call(r#"[{"accountId":"111122223333"}]"#)),
-            Selection::Clustered(Class::Other)
-        );
     }
 
     #[test]

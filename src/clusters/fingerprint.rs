@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::class::{Class, stem};
+use crate::hidden_failures;
 use crate::iam_action::is_own_prefix;
 
 /// The version of the method that computes identities.
@@ -148,6 +149,11 @@ pub fn identify<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
     let counts = template_counts(class, denial.as_ref());
     let template = masked(record);
     let service = record.service();
+    let hidden = match record.error_code {
+        None if class != Class::Watch => hidden_failures::code(record),
+        _ => None,
+    };
+    let code = record.error_code.as_deref().or(hidden.as_deref());
     let identity = Identity {
         partition: partition(record).to_owned(),
         account_id: account_id(record, wrapper),
@@ -156,7 +162,7 @@ pub fn identify<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
             record.event_name.as_deref().unwrap_or_default(),
         )),
         class,
-        code: bounded(&canonical_code(class, record.error_code.as_deref())),
+        code: bounded(&canonical_code(class, code)),
         cause: cause(record, service, class, denial.as_ref()).map(|cause| bounded(&cause)),
         template: counts.then(|| template.clone()),
         addition: None,

@@ -12,7 +12,8 @@
 //!
 //! The modules, in reading order. From a record to a cluster:
 //!
-//! - `class` has the tables that decide whether a record is a failure, its class, and which successful calls are sensitive.
+//! - `class` decides whether a record is a failure, and its class. `error_codes`, `code_patterns`, `wordings`,
+//!   `hidden_failures` and `sensitive_calls` are the tables that it decides by.
 //! - `exclusions` leaves records out before any rule: errors of this tool's own roles (`own_roles`), and the second record
 //!   of a call that two accounts log (`cross_account_copy`).
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
@@ -55,6 +56,7 @@ pub mod campaign;
 pub mod carry;
 pub mod circumstance;
 pub mod class;
+mod code_patterns;
 pub mod cross_account_copy;
 pub mod error_codes;
 pub mod escalation;
@@ -62,6 +64,7 @@ pub mod exclusions;
 pub mod facet;
 pub mod fingerprint;
 pub mod guard;
+pub mod hidden_failures;
 mod iam_action;
 pub mod inspection_state;
 pub mod journal;
@@ -75,12 +78,14 @@ pub mod report;
 mod requested_resource;
 pub mod sample;
 pub mod segment;
+pub mod sensitive_calls;
 pub mod series;
 pub mod sightings;
 pub mod summary;
 pub mod timeline;
 pub mod transition;
 pub mod triage;
+pub mod wordings;
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::hash_map::Entry;

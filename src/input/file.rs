@@ -425,15 +425,15 @@ impl<'v, R: Read> ReaderState<'v, R> {
     }
 }
 
-/// Returns the `detail` of an EventBridge envelope, if it is a CloudTrail event.
+/// Returns the `detail` of an EventBridge envelope, if it is a CloudTrail event. An Insights event has no source.
 fn event_in<R: Read>(cursor: &Cursor<R>, span: Range<u64>, max: usize) -> Option<Piece<'_>> {
     let detail = cursor.slice(span)?;
     if detail.len() > max {
         return Some(Piece::Oversize);
     }
     let text = text(detail);
-    let is_event = Json::new(&text).at(&["eventSource"]).is_some();
-    is_event.then_some(Piece::Whole(detail))
+    let has = |key| Json::new(&text).at(&[key]).is_some();
+    (has("eventSource") || has("insightDetails")).then_some(Piece::Whole(detail))
 }
 
 /// The keys that show the kind of an object.

@@ -169,6 +169,15 @@ impl<'a> Json<'a> {
         reference::string(self.text).filter(|text| !text.is_empty())
     }
 
+    /// Returns the content of a JSON string, unescaped, or the JSON text of any other value; `None` if the value is null or
+    /// an empty string.
+    pub fn text_or_json(self) -> Option<Cow<'a, str>> {
+        if self.text.starts_with('"') {
+            return self.text();
+        }
+        self.present().map(|value| Cow::Borrowed(value.text))
+    }
+
     /// Returns the value as a boolean; `None` for any other value.
     ///
     /// The strings `"true"`, `"yes"`, `"false"` and `"no"` count too, in upper or lower case, because CloudTrail writes

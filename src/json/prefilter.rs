@@ -2,7 +2,7 @@
 //!
 //! Most records are of this kind. A few keys are enough to recognise them. The record must have the
 //! name and the source of an event, no key that begins with `error`, and a name that is not watched.
-//! Its version, if any, must be 1.x, and its type must not be that of an Insight record. If any of
+//! Its version, if any, must be 1.x, and its type must be that of a call or a sign-in. If any of
 //! this is in doubt, the record is parsed.
 
 use foldhash::{HashMap, HashMapExt as _};
@@ -21,16 +21,25 @@ impl Prefilter {
     /// Creates a prefilter that lets records with these event names through, so that they are parsed even without an
     /// error.
     ///
-    /// Each name must have at least seven letters.
+    /// Each name must have at least six letters.
     pub fn new(names: impl IntoIterator<Item = &'static str>) -> Self {
         let mut by_head = HashMap::<_, Vec<_>>::new();
         for name in names.into_iter().map(str::as_bytes) {
-            // A name of seven letters is followed by the closing quote.
-            debug_assert!(name.len() >= HEAD - 1, "a shorter name would not be found");
-            let mut head = [b'"'; HEAD];
-            let length = name.len().min(HEAD);
-            head[..length].copy_from_slice(&name[..length]);
-            by_head.entry(head).or_default().push(name);
+            debug_assert!(name.len() >= HEAD - 2, "a shorter name would not be found");
+            debug_assert!(name.len() < VALUE_BYTES_MAX, "{name:?}");
+            // After the closing quote of a name of six letters, the record goes on or ends.
+            for after in [b',', b'}'] {
+                let mut head = [after; HEAD];
+                let length = name.len().min(HEAD);
+                head[..length].copy_from_slice(&name[..length]);
+                if length < HEAD {
+                    head[length] = b'"';
+                }
+                let names = by_head.entry(head).or_default();
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
         }
         Self(by_head)
     }
@@ -89,11 +98,13 @@ const VALUES: [Value; 4] = [
         begins_text(value) && !value.starts_with(b"\"aws:")
     }),
     (b"Version\":", |_, value| value.starts_with(b"\"1.")),
-    // All types except `AwsCloudTrailInsight`, that of Insight records.
+    // All types except `AwsCloudTrailInsight`, that of Insight records, and `AwsServiceEvent`, whose details may state a
+    // failure.
     (b"Type\":", |_, value| {
         matches!(
             value,
-            [b'"', b'A', b'w', b's', b'A' | b'S' | b'V', ..]
+            [b'"', b'A', b'w', b's', b'A', b'p', ..]
+                | [b'"', b'A', b'w', b's', b'V', ..]
                 | [b'"', b'A', b'w', b's', b'C', b'o', ..]
         )
     }),

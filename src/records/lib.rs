@@ -1,6 +1,7 @@
 //! Reads the fields of one CloudTrail record that the product needs.
 //!
-//! AWS promises no fixed schema. A field that is missing, null or of the wrong type is absent. An unknown field is
+//! AWS promises no fixed schema. A field that is missing, null or of the wrong type is absent, except that an error code
+//! or message of any type is one. An unknown field is
 //! skipped, and its value is not read. A record is unreadable only if its text is not a JSON object, or if its version
 //! is not 1.x. This crate draws no conclusions: classes and identities are in the crate `clusters`, severities in
 //! `alerts`.
@@ -64,9 +65,11 @@ pub struct Record<'a> {
     pub source_ip_address: Option<Text<'a>>,
     /// Name and version of the caller's program. The caller chooses this text, so it proves nothing.
     pub user_agent: Option<Text<'a>>,
-    /// Error code, such as `AccessDenied`; `None` if the call succeeded, and in some failures, such as failed sign-ins.
+    /// Error code, such as `AccessDenied`; `None` if the call succeeded, and in some failures, such as failed sign-ins. The
+    /// JSON text of a value that is not a string, such as `403`.
     pub error_code: Option<Text<'a>>,
-    /// Error message in words; CloudTrail truncates the message at about 1 KB.
+    /// Error message in words; CloudTrail truncates the message at about 1 KB. The JSON text of a value that is not a
+    /// string.
     pub error_message: Option<Text<'a>>,
     /// Whether the call only reads; `None` if the record does not contain the boolean `readOnly`.
     pub read_only: Option<bool>,
@@ -251,8 +254,8 @@ impl<'a> Record<'a> {
             b"awsRegion" => self.aws_region = value.text(),
             b"sourceIPAddress" => self.source_ip_address = value.text(),
             b"userAgent" => self.user_agent = value.text(),
-            b"errorCode" => self.error_code = value.text(),
-            b"errorMessage" => self.error_message = value.text(),
+            b"errorCode" => self.error_code = value.text_or_json(),
+            b"errorMessage" => self.error_message = value.text_or_json(),
             b"readOnly" => self.read_only = value.boolean(),
             b"recipientAccountId" => self.recipient_account_id = value.text(),
             b"sharedEventID" => self.shared_event_id = value.text(),

@@ -182,19 +182,19 @@ fn a_byte_order_mark_is_skipped() {
 }
 
 #[test]
-fn odd_fields_are_absent_and_the_record_still_counts() {
+fn odd_fields_are_absent_except_errors_and_the_record_still_counts() {
     let deny = |field: &str, value: Value| denied(3, json!({field: value}));
     let only = |field: &str, value: Value| {
         record(json!({"eventID": id(3), "eventSource": "s3.amazonaws.com", field: value}))
     };
     let cases = [
         (only("errorMessage", json!(null)), "not selected no_error"),
-        (only("errorMessage", json!(17)), "not selected no_error"),
-        (
-            only("errorMessage", json!({"text": "no"})),
-            "not selected no_error",
-        ),
-        (only("errorMessage", json!(["no"])), "not selected no_error"),
+        (only("errorMessage", json!(17)), "clustered"),
+        (only("errorMessage", json!({"text": "no"})), "clustered"),
+        (only("errorMessage", json!(["no"])), "clustered"),
+        (only("errorMessage", json!("")), "not selected no_error"),
+        (only("errorCode", json!(403)), "clustered"),
+        (only("errorCode", json!({"code": "X"})), "clustered"),
         (only("errorMessage", json!("no")), "clustered"),
         (deny("errorMessage", json!(null)), "clustered"),
         (deny("errorMessage", json!(17)), "clustered"),

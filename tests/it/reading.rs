@@ -125,7 +125,8 @@ proptest! {
         fn records_like_earlier_ones_are_told_as_if_they_were_read(
             lists in prop::collection::vec(prop::array::uniform5(prop::sample::select(vec![
                 "x", "", "GetObject", "CreateUser", "RunTask", "s3.amazonaws.com", "1.08", "2.0",
-                "AwsApiCall", "AwsCloudTrailInsight", r#"x","errorCode":"y"#, r"\u0041", r"a\nb", "\u{1}",
+                "AwsApiCall", "AwsCloudTrailInsight", "AwsServiceEvent", "AwsAggregatedEvent", "Enable",
+                r#"x","errorCode":"y"#, r#"x","errorCode":403,"y":"z"#, r#"RotationFailed","errorMessage":{"a":1},"y":""#, r"\u0041", r"a\nb", "\u{1}",
                 r#"","x":{"y":"#, "a long value that goes on beyond the end of a block of sixty-four bytes",
             ])), 1..12),
         ) {

@@ -192,6 +192,12 @@ catalog! {
          the user pool, and look for sign-ins that succeeded.",
         "您的应用的用户输错了用户名、密码或验证码。零星的失败属于正常；大量失败，或同一地址尝试多\
          个用户，则是猜测密码：请在用户池中限制尝试次数，并查看是否有成功的登录。";
+    PROTOCOL_STEP:
+        "a program waits until a person has confirmed a sign-in, or a user of an application has not \
+         finished signing up",
+        "This is a step of a sign-in: the next one is up to the person, and programs ask until it is \
+         done. There is nothing to do.",
+        "这是登录流程中的一步：需由本人完成下一步，程序会在此之前反复询问。无需处理。";
     SECOND_FACTOR:
         "a sign-in failed at the second factor",
         "The password was right, and the second factor was wrong. Ask {caller} whether it was \
@@ -276,6 +282,14 @@ catalog! {
         "The key policy does not let {service} encrypt with the key that the request names. The \
          caller's policies are not the reason.",
         "密钥策略未允许 {service} 使用请求中的密钥加密。原因不在调用者的策略。";
+
+    DESTINATION:
+        "the message says that a service may not reach the destination that the request names",
+        "The policy of the destination that the request for {resource} names (a topic, a queue or a \
+         function) does not let {service} in, or the destination does not exist. The caller's own \
+         policies are not the reason.",
+        "{resource} 的请求中指定的目标（主题、队列或函数）的策略未允许 {service} 访问，或目标不存在。原因\
+         不在调用者自身的策略。";
 
     // Callers that are AWS services.
     DELIVERY_TO_BUCKET:

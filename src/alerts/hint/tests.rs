@@ -206,35 +206,45 @@ fn what_is_not_switched_on_is_no_question_of_policies() {
 
 #[test]
 fn wrong_credentials_of_an_end_user_or_a_session_are_no_question_of_policies() {
-    for (call, message, wanted) in [
+    for (call, code, message, wanted) in [
         (
             "cognito-idp:InitiateAuth",
+            "NotAuthorizedException",
             "Incorrect username or password.",
             "your application",
         ),
         (
             "cognito-idp:RespondToAuthChallenge",
+            "CodeMismatchException",
             "Invalid code or auth state for the user.",
             "your application",
         ),
         (
             "cognito-idp:InitiateAuth",
+            "NotAuthorizedException",
             "Password attempts exceeded",
             "your application",
         ),
         (
             "ec2:DescribeInstances",
+            "Client.AuthFailure",
             "AWS was not able to validate the provided access credentials",
             "credentials of role/deploy",
         ),
         (
             "sso:GetRoleCredentials",
+            "UnauthorizedException",
             "Session token not found or invalid",
             "sign in again",
         ),
-        ("s3:GetObject", "Request has expired", "expired"),
+        (
+            "s3:GetObject",
+            "AccessDenied",
+            "Request has expired",
+            "expired",
+        ),
     ] {
-        let hint = failed(call, Class::Denied, "NotAuthorizedException", message);
+        let hint = failed(call, Class::Denied, code, message);
         assert_words(&hint, &[wanted], &["polic", "IAM"]);
     }
 }

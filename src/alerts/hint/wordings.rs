@@ -2,37 +2,24 @@
 //!
 //! The texts are parts of masked messages, in lower case.
 
+use clusters::wordings::Meaning;
+
 use super::catalog::{
-    Advice, BILLING_ACCESS, BLOCK_PUBLIC_ACCESS, CREDENTIALS, DESTINATION_BUCKET, DESTINATION_KEY,
-    DESTINATION_TOPIC, KMS_THREE_REASONS, LAKE_FORMATION, MODEL_ACCESS, NOT_SWITCHED_ON,
-    ROLE_CANNOT_BE_ASSUMED, ROLE_LACKS_PERMISSION,
+    Advice, BILLING_ACCESS, BLOCK_PUBLIC_ACCESS, CREDENTIALS, DESTINATION, DESTINATION_BUCKET,
+    DESTINATION_KEY, DESTINATION_TOPIC, END_USER, KMS_THREE_REASONS, LAKE_FORMATION, MODEL_ACCESS,
+    NOT_SWITCHED_ON, PROTOCOL_STEP, ROLE_CANNOT_BE_ASSUMED, ROLE_LACKS_PERMISSION, SUPPORT_PLAN,
 };
 
 /// A row: words, one of which is in the message, and the advice. The first match wins.
 type Row = (&'static [&'static str], &'static Advice);
 
-/// Advice by the message, for failures of the classes that say little: refused, invalid, absent, other.
+/// Advice by the message, for failures of the classes that say little: refused, invalid, absent, other. Most words are
+/// in the table of `clusters::wordings`, because they decide the class too; these decide only the advice.
 ///
-/// Sources, 2026-11-29: for what is not switched on, issues of DataBiosphere/azul (5779, 6438) and the API references
-/// of Macie, Audit Manager and Security Hub; for credentials, Amazon EC2 API Reference, "Error codes", and the AWS
-/// CLI; for roles, hashicorp/terraform-provider-aws (20229) and the API references of Lambda, `CodeBuild`, Firehose and
-/// CloudTrail; for KMS, its Developer Guide, "Troubleshooting key access"; AWS Lake Formation Developer Guide,
-/// "Troubleshooting".
-static MESSAGES: [Row; 9] = [
-    (
-        &[
-            "not able to validate the provided access credentials",
-            "session token not found or invalid",
-            "request has expired",
-            "security token included in the request is expired",
-            "security token included in the request is invalid",
-            "token has expired",
-            "token is expired",
-            "invalid access token",
-            "invalid refresh token",
-        ],
-        &CREDENTIALS,
-    ),
+/// Sources, 2026-11-29: Amazon Bedrock User Guide, "Access foundation models"; for KMS, its Developer Guide,
+/// "Troubleshooting key access"; AWS Lake Formation Developer Guide, "Troubleshooting"; AWS Billing User Guide; Amazon
+/// S3 User Guide, "Blocking public access".
+static MESSAGES: [Row; 5] = [
     (&["not activated for this account"], &BILLING_ACCESS),
     (
         &[
@@ -42,64 +29,11 @@ static MESSAGES: [Row; 9] = [
         &MODEL_ACCESS,
     ),
     (
-        &[
-            "is not enabled",
-            "are not enabled",
-            "not been enabled",
-            "is not configured",
-            "has not been configured",
-            "not been set up",
-            "is not subscribed",
-            "not subscribed to",
-            "not opted in",
-            "needs to be opted in",
-            "is not turned on",
-            "is not activated",
-            "not signed up",
-            "complete aws audit manager setup",
-            "does not have a delegated administrator",
-        ],
-        &NOT_SWITCHED_ON,
-    ),
-    (
         &["does not exist in this region, no resource-based"],
         &KMS_THREE_REASONS,
     ),
     (&["lake formation permission"], &LAKE_FORMATION),
     (&["in s3 block public access"], &BLOCK_PUBLIC_ACCESS),
-    (
-        &[
-            "cannot be assumed by",
-            "can't be assumed by",
-            "unable to assume role",
-            "unable to assume the role",
-            "unable to assume the provided role",
-            "could not assume role",
-            "failed to assume role",
-            "not authorized to assume",
-            "check the trust relationship",
-            "is not authorized to perform: sts:assumerole",
-            "is not authorized to perform assumerole",
-        ],
-        &ROLE_CANNOT_BE_ASSUMED,
-    ),
-    (
-        &[
-            "execution role does not have permission",
-            "execution role doesn't have permission",
-            "role does not have permission",
-            "role doesn't have permission",
-            "role does not have sufficient permission",
-            "role does not have the required permission",
-            "role lacks permission",
-            "role is missing permission",
-            "the role is not authorized to",
-            "provided role does not have",
-            "ensure that the role has",
-            "role that has permission",
-        ],
-        &ROLE_LACKS_PERMISSION,
-    ),
 ];
 
 /// Advice by the error code, without `Exception`.
@@ -116,18 +50,6 @@ static CODES: [Row; 3] = [
     ),
     (&["InsufficientSnsTopicPolicy"], &DESTINATION_TOPIC),
     (&["InsufficientEncryptionPolicy"], &DESTINATION_KEY),
-];
-
-/// Words of a wrong user name, password or code of an application's user.
-///
-/// Source: Amazon Cognito API Reference, `InitiateAuth` and `RespondToAuthChallenge`, 2026-11-29.
-const END_USER: [&str; 6] = [
-    "incorrect username or password",
-    "password attempts exceeded",
-    "user does not exist",
-    "user is disabled",
-    "invalid session for the user",
-    "invalid code",
 ];
 
 /// Settings that a resource may have or not, so that many programs ask for them: service, and parts of error codes
@@ -171,15 +93,29 @@ const OPTIONAL: [(&str, &[&str]); 7] = [
     ),
 ];
 
+/// Returns the advice for what a message means beyond its class; `None` if the class says enough.
+pub(super) fn by_meaning(meaning: Meaning) -> Option<&'static Advice> {
+    Some(match meaning {
+        Meaning::Credentials => &CREDENTIALS,
+        Meaning::EndUser => &END_USER,
+        Meaning::NotSwitchedOn => &NOT_SWITCHED_ON,
+        Meaning::SupportPlan => &SUPPORT_PLAN,
+        Meaning::BillingAccess => &BILLING_ACCESS,
+        Meaning::RoleTrust => &ROLE_CANNOT_BE_ASSUMED,
+        Meaning::RolePermission => &ROLE_LACKS_PERMISSION,
+        Meaning::Destination => &DESTINATION,
+        Meaning::ProtocolStep => &PROTOCOL_STEP,
+        Meaning::None | Meaning::TooFast | Meaning::NotThere => return None,
+    })
+}
+
 /// Returns the advice that the words of a message decide; `None` if no row matches.
 pub(super) fn by_message(message: &str) -> Option<&'static Advice> {
     let message = message.to_ascii_lowercase().replace('\u{2019}', "'");
-    // A sentence about the user is about the caller, not about the role that a request names.
-    let is_of_caller = message.starts_with("user");
-    let row = MESSAGES.iter().find(|(words, advice)| {
-        let is_of_role = **advice == ROLE_CANNOT_BE_ASSUMED || **advice == ROLE_LACKS_PERMISSION;
-        words.iter().any(|words| message.contains(words)) && !(is_of_role && is_of_caller)
-    });
+    let is_in_message = |words: &&str| message.contains(words);
+    let row = MESSAGES
+        .iter()
+        .find(|(words, _)| words.iter().any(is_in_message));
     row.map(|row| row.1)
 }
 
@@ -187,12 +123,6 @@ pub(super) fn by_message(message: &str) -> Option<&'static Advice> {
 pub(super) fn by_code(code: &str) -> Option<&'static Advice> {
     let row = CODES.iter().find(|row| row.0.contains(&code));
     row.map(|row| row.1)
-}
-
-/// Checks whether a message is about a wrong user name, password or code of an application's user.
-pub(super) fn is_of_end_user(message: &str) -> bool {
-    let message = message.to_ascii_lowercase();
-    END_USER.iter().any(|words| message.contains(words))
 }
 
 /// Checks whether an error code says that something is not switched on, such as `InsightNotEnabled`.
