@@ -151,6 +151,26 @@ pub(crate) fn is_anonymous(identity: &UserIdentity<'_>) -> bool {
         || (is_named(&identity.user_name) && is_untyped())
 }
 
+/// Checks for a call of Cognito that needs no credentials: its record has the type `Unknown` and nothing else about the
+/// caller. In records of other services, this type alone says nothing.
+///
+/// Source: Cognito Developer Guide, "Example Amazon Cognito events", of `GetCredentialsForIdentity`, 2026-11-29.
+fn is_unsigned_cognito_call(record: &Record<'_>, identity: &UserIdentity<'_>) -> bool {
+    let UserIdentity {
+        kind,
+        principal_id,
+        arn,
+        account_id,
+        access_key_id,
+        user_name,
+        ..
+    } = identity;
+    let named = [principal_id, arn, account_id, access_key_id, user_name];
+    non_blank(kind).is_some_and(|kind| kind.eq_ignore_ascii_case("Unknown"))
+        && named.into_iter().all(|field| non_blank(field).is_none())
+        && record.service().starts_with("cognito-")
+}
+
 fn is_anonymous_name(text: &str) -> bool {
     let Some((start, end)) = text.split_at_checked("anonymous".len()) else {
         return false;
@@ -304,7 +324,7 @@ impl<'r> Called<'r> {
 }
 
 fn call<'r>(record: &'r Record<'_>, identity: &'r UserIdentity<'_>) -> Called<'r> {
-    if is_anonymous(identity) {
+    if is_anonymous(identity) || is_unsigned_cognito_call(record, identity) {
         return Called::new(PrincipalKind::Anonymous, "anonymous");
     }
     let kind = non_blank(&identity.kind).unwrap_or_default();
@@ -636,6 +656,25 @@ mod tests {
         for (identity, kind, name) in cases {
             let called = called_by(identity);
             assert_eq!((called.kind, &*called.name), (*kind, *name), "{identity}");
+        }
+    }
+
+    #[test]
+    fn the_type_unknown_alone_is_anonymous_at_cognito_only() {
+        for (service, identity, name) in [
+            ("cognito-identity", r#"{"type":"Unknown"}"#, "anonymous"),
+            ("cognito-idp", r#"{"type":"Unknown"}"#, "anonymous"),
+            ("s3", r#"{"type":"Unknown"}"#, "unknown"),
+            (
+                "cognito-idp",
+                r#"{"type":"Unknown","userName":"mia"}"#,
+                "user/mia",
+            ),
+        ] {
+            let record =
+                format!(r#"{{"eventSource":"{service}.amazonaws.com","userIdentity":{identity}}}"#);
+            let record = Record::parse(&record).unwrap();
+            assert_eq!(principal(&record).name, name, "{service} {identity}");
         }
     }
 

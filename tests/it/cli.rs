@@ -182,7 +182,7 @@ fn the_json_of_a_scan_keeps_its_shape() {
         .map(|cluster| {
             let count = cluster["count"].as_u64().unwrap();
             (
-                std::cmp::Reverse(count),
+                std::cmp::Reverse((count, cluster["last_seen"].as_str())),
                 cluster["cluster_id"].as_str().unwrap(),
             )
         })

@@ -111,11 +111,11 @@ fn one_cluster_is_found_by_the_beginning_of_its_id() {
     let table = ["--table", emulator.name()];
     run(&["scan", table[0], table[1], "-"], &input());
     let show = |id: &str| run(&["clusters", "show", table[0], table[1], id], "");
-    let (shown, complaints, done) = show("PRCOX");
+    let (shown, complaints, done) = show("IO7RM");
     assert!(done, "{complaints}");
     let expected = expect_test::expect![[r#"
         s3:GetObject AccessDenied
-        111122223333 prcox6qjl2ltzvtl422a5ji6uq
+        111122223333 io7rmvgak6mj7aintxcmcszife
           events          3
           seen (UTC)      2026-11-02 08:00
           status          recovered
@@ -184,11 +184,11 @@ fn what_cannot_be_read_is_told_with_what_to_do() {
     }
 }
 
-const DENIED: &str = "prcox6qjl2ltzvtl422a5ji6uq";
+const DENIED: &str = "io7rmvgak6mj7aintxcmcszife";
 
 /// Saves a decision about the cluster `DENIED` of a store, and returns the output.
 fn decide(place: [&str; 2], words: &[&str], reason: &str) -> String {
-    let mut arguments = vec!["clusters", words[0], "PRCOX", "--reason", reason];
+    let mut arguments = vec!["clusters", words[0], "IO7RM", "--reason", reason];
     arguments.extend(place.iter().chain(&words[1..]));
     let (printed, complaints, done) = run(&arguments, "");
     assert!(done, "{arguments:?}: {complaints}");
@@ -260,7 +260,7 @@ fn what_is_decided_is_kept_and_shown(place: [&str; 2], scan: &str) {
     let lasted = lasted.split(',').next().unwrap();
     let expected = expect_test::expect![[r#"
         s3:GetObject AccessDenied
-        111122223333 prcox6qjl2ltzvtl422a5ji6uq
+        111122223333 io7rmvgak6mj7aintxcmcszife
           events          3
           seen (UTC)      2026-11-02 08:00
           status          recovered
@@ -323,7 +323,7 @@ fn a_file_shows_what_a_scan_shows_and_its_history_is_inspected() {
     let back = json!({"eventID": id(9), "errorCode": "AccessDenied",
         "eventTime": "2026-11-12T09:30:00Z"});
     run(&["scan", place[0], place[1], "-"], &lines(&[record(back)]));
-    let (told, ..) = run(&["clusters", "history", place[0], place[1], "prcox"], "");
+    let (told, ..) = run(&["clusters", "history", place[0], place[1], "io7rm"], "");
     let expected = expect_test::expect![""];
     expected.assert_eq(&told);
 }
@@ -334,7 +334,7 @@ fn what_cannot_be_decided_is_told_with_what_to_do() {
     let path = folder.path().join("trail.db");
     let path = path.to_str().unwrap();
     let decide = |words: &[&str]| {
-        let mut arguments = vec!["clusters", words[0], "prcox", "--db", path];
+        let mut arguments = vec!["clusters", words[0], "io7rm", "--db", path];
         arguments.extend(&words[1..]);
         let (printed, complaints, code) = coded(&arguments, "");
         assert_eq!(printed, "", "{words:?}");
@@ -389,7 +389,7 @@ fn what_cannot_be_decided_is_told_with_what_to_do() {
         assert_eq!(code, expected, "{words:?}: {complaints}");
     }
     run(
-        &["clusters", "resolve", "prcox", "--db", path, why[0], why[1]],
+        &["clusters", "resolve", "io7rm", "--db", path, why[0], why[1]],
         "",
     );
     let (complaints, code) = decide(&["unmark", why[0], why[1]]);
