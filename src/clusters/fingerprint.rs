@@ -55,7 +55,7 @@ pub const VERSION: &str = "fp2";
 ///     addition: None,
 /// };
 /// let id = identity.cluster_id();
-/// assert_eq!(id.to_string(), "prcox6qjl2ltzvtl422a5ji6uq");
+/// assert_eq!(id.to_string(), "io7rmvgak6mj7aintxcmcszife");
 /// assert_eq!(ClusterId::parse(&id.to_string()), Some(id));
 ///
 /// // The same error of another account is another cluster.
