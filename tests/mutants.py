@@ -32,6 +32,7 @@ UNSET = ("EFFORT", "PROPTEST_CASES", "PROPTEST_RNG_SEED", "AWS_ENDPOINT_URL", "R
 
 IT = ("--test", "it")
 RECORDS = ("-p", "records", "--lib")
+CLUSTERS = ("-p", "clusters", "--lib")
 
 Mutant = collections.namedtuple("Mutant", "name file text instead suite test")
 
@@ -203,6 +204,15 @@ MUTANTS = [
         "Some(changed) => return changed.into(),",
         RECORDS,
         "redact::tests::card_numbers_in_a_row_are_all_masked",
+    ),
+    # A cluster continues in all clusters that hold its events.
+    Mutant(
+        "first-successor-alone",
+        "src/clusters/carry.rs",
+        "successors.entry(cluster).or_default().insert(successor);",
+        "successors.entry(cluster).or_insert_with(|| BTreeSet::from([successor]));",
+        CLUSTERS,
+        "carry::tests::neither_order_nor_repetition_nor_cuts_change_what_is_carried",
     ),
     # Hours are hours of UTC.
     Mutant(
