@@ -22,7 +22,7 @@ static NAMES: LazyLock<Vec<(&str, &str)>> =
 /// Service, call and action; sorted by service and call.
 static ROWS: LazyLock<Vec<[&str; 3]>> = LazyLock::new(|| {
     rows(include_str!("iam_action_rows.tsv"))
-        .filter_map(|row| row.split('\t').collect::<Vec<_>>().first_chunk().copied())
+        .filter_map(first_columns)
         .collect()
 });
 
@@ -121,18 +121,26 @@ fn letters(name: &str) -> impl Iterator<Item = u8> {
 
 /// Cuts the list of actions into one block of names for each prefix; a prefix is a line that ends in a colon.
 fn blocks(text: &'static str) -> Vec<(&'static str, &'static str)> {
-    let (_, text) = text.split_once('\n').unwrap_or_default();
-    let mut pieces = text.split(":\n");
-    let mut prefix = pieces.next().unwrap_or_default();
-    pieces
-        .map(|piece| {
-            let (names, next) = piece.rsplit_once('\n').unwrap_or((piece, ""));
-            (std::mem::replace(&mut prefix, next), names)
-        })
+    // Start and end of each prefix. Nothing else has a colon.
+    let prefixes: Vec<_> = memchr::memchr_iter(b':', text.as_bytes())
+        .map(|colon| (text[..colon].rfind('\n').map_or(0, |at| at + 1), colon))
+        .collect();
+    let ends = prefixes.iter().skip(1).map(|(start, _)| *start);
+    prefixes
+        .iter()
+        .zip(ends.chain([text.len()]))
+        .map(|((start, colon), end)| (&text[*start..*colon], text[colon + 1..end].trim()))
         .collect()
 }
 
-fn rows(text: &'static str) -> impl Iterator<Item = &'static str> {
+/// Returns the first three columns of a row.
+pub(crate) fn first_columns(row: &'static str) -> Option<[&'static str; 3]> {
+    let mut columns = row.split('\t');
+    Some([columns.next()?, columns.next()?, columns.next()?])
+}
+
+/// Yields the lines of a text file that are no comments.
+pub(crate) fn rows(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter(|row| !row.starts_with('#'))
 }
 

@@ -12,12 +12,12 @@ use std::sync::LazyLock;
 use json::Json;
 use records::Text;
 
+use crate::iam_action::{first_columns, rows};
+
 /// Service, call and parameter; sorted by service and call. The parameter `-` means that no parameter is the resource.
 static ROWS: LazyLock<Vec<[&str; 3]>> = LazyLock::new(|| {
-    include_str!("request_resources.tsv")
-        .lines()
-        .filter(|row| !row.starts_with('#'))
-        .filter_map(|row| row.split('\t').collect::<Vec<_>>().first_chunk().copied())
+    rows(include_str!("request_resources.tsv"))
+        .filter_map(first_columns)
         .collect()
 });
 
