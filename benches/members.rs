@@ -18,7 +18,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use clusters::class::PREFILTER;
+use clusters::selection::PREFILTER;
 use json::structure::{self, Found};
 use libdeflater::Decompressor;
 use memchr::memmem;

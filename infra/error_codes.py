@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes src/clusters/error_codes.tsv: classes of the error codes in AWS's service models, by status, fault side and documentation.
 
-Only codes are written whose class the table in src/clusters/class.rs does not decide. The models are those of botocore, which
+Only codes are written whose class the table in src/clusters/code_patterns.rs does not decide. The models are those of botocore, which
 has to be installed: `pip install botocore`. The result has the version of botocore in its first line; review it as a diff.
 
 A class that the file has already was reviewed by a person and stays. For a new code the script proposes a class. It needs

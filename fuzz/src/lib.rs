@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use alerts::{hint, severity};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use clusters::class::{NO_ERROR, PREFILTER, Selection, select};
+use clusters::selection::{NO_ERROR, PREFILTER, Selection, select};
 use clusters::{Conclusion, Span};
 use flate2::Compression;
 use flate2::write::GzEncoder;

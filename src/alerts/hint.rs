@@ -222,7 +222,7 @@ impl Failure<'_> {
         } = self.identity;
         // The code of a refusal or a sign-in is the same for all; its own spelling is a facet.
         let spelled = self.facets.get(FacetKind::ErrorCode).unwrap_or(code);
-        let meaning = clusters::class::meaning(service, spelled, self.template);
+        let meaning = clusters::classification::meaning(service, spelled, self.template);
         if let Some(advice) = meaning.and_then(wordings::by_meaning) {
             return Some(advice);
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use clusters::class::NO_EVENT;
+use clusters::selection::NO_EVENT;
 use indicatif::ProgressBar;
 use input::file::read_reference;
 use input::{InputItem, Limits, likeness};

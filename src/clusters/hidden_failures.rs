@@ -13,7 +13,8 @@ use foldhash::{HashMap, HashMapExt as _};
 use json::Json;
 use records::{Record, Text};
 
-use crate::class::{Class, of_code};
+use crate::class::Class;
+use crate::classification::of_code;
 
 /// Returns the names of the calls that can list failures in their response. A name may occur more than once.
 pub fn events() -> impl Iterator<Item = &'static str> {

@@ -12,8 +12,10 @@
 //!
 //! The modules, in reading order. From a record to a cluster:
 //!
-//! - `class` decides whether a record is a failure, and its class. `error_codes`, `code_patterns`, `wordings`,
-//!   `hidden_failures` and `sensitive_calls` are the tables that it decides by.
+//! - `selection` decides whether a record is a failure or a sensitive call, by the tables in `hidden_failures` and
+//!   `sensitive_calls`.
+//! - `classification` assigns one of the classes in `class` to a failure, by the tables in `wordings`, `error_codes` and
+//!   `code_patterns`.
 //! - `exclusions` leaves records out before any rule: errors of this tool's own roles (`own_roles`), and the second record
 //!   of a call that two accounts log (`cross_account_copy`).
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
@@ -56,6 +58,7 @@ pub mod campaign;
 pub mod carry;
 pub mod circumstance;
 pub mod class;
+pub mod classification;
 mod code_patterns;
 pub mod cross_account_copy;
 pub mod error_codes;
@@ -78,6 +81,7 @@ pub mod report;
 mod requested_resource;
 pub mod sample;
 pub mod segment;
+pub mod selection;
 pub mod sensitive_calls;
 pub mod series;
 pub mod sightings;
@@ -200,7 +204,7 @@ const LOGGED_SECONDS_MAX: i64 = 15 * 86_400;
 
 /// Analyzes a record of a failure or a sensitive call: event id, time, cluster identity and facets.
 ///
-/// `class` is the class that [`class::select`] returned for the record. `wrapper` supplies account and time if the
+/// `class` is the class that [`selection::select`] returned for the record. `wrapper` supplies account and time if the
 /// record has none.
 pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> Conclusion<'a> {
     let understanding = identify(record, wrapper, class);

@@ -187,7 +187,7 @@ fn is_plain(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::class::of_failure;
+    use crate::classification::of_failure;
 
     #[test]
     fn each_line_of_the_table_is_a_row() {

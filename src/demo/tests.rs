@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::sync::LazyLock;
 
-use clusters::class::{self, Class};
+use clusters::class::Class;
+use clusters::classification;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -286,7 +287,11 @@ fn every_class_of_failure_occurs() {
         .collect();
     for row in failures::FAILURES {
         if !row.code.is_empty() {
-            assert_eq!(Some(class::of_code("x", row.code)), row.class, "{row:?}");
+            assert_eq!(
+                Some(classification::of_code("x", row.code)),
+                row.class,
+                "{row:?}"
+            );
         }
         assert!(
             found.contains(&(row.name.to_owned(), row.code.to_owned())),

@@ -12,10 +12,11 @@
 use std::fmt;
 
 use alerts::severity::Severity;
-use clusters::class::{Class, Selection, select};
+use clusters::class::Class;
 use clusters::exclusions::Exclusions;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
+use clusters::selection::{Selection, select};
 use clusters::{Conclusion, conclude, event_time};
 use json::Json;
 use quamina::Quamina;

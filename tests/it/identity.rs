@@ -9,8 +9,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use clusters::class::{Class, Selection, select};
+use clusters::class::Class;
 use clusters::fingerprint::{Identity, VERSION, identify};
+use clusters::selection::{Selection, select};
 use records::{Record, Wrapper};
 
 use crate::fixtures::{fixture, names};

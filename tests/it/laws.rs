@@ -2,9 +2,9 @@
 //! no input makes the engine fail.
 
 use alerts::{hint, severity};
-use clusters::class::{Selection, select};
 use clusters::fingerprint::ClusterId;
 use clusters::report::RecordCounts;
+use clusters::selection::{Selection, select};
 use clusters::series::SeriesRef;
 use clusters::{ClusterSnapshot, Span, conclude};
 use input::{Layout, Limits};

@@ -9,7 +9,7 @@ use std::fs;
 use aws_lambda_events::cloudwatch_logs::{LogData, LogEntry, LogsEvent};
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
-use clusters::class::PREFILTER;
+use clusters::selection::PREFILTER;
 use input::envelope::{self, PayloadOrigin};
 use input::file::Reader;
 use input::{InputItem, Layout, Limits};

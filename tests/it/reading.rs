@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use clusters::class::{NO_ERROR, PREFILTER, Selection, select};
 use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
+use clusters::selection::{NO_ERROR, PREFILTER, Selection, select};
 use demo::{Plan, payload, trail};
 use input::file::Reader;
 use input::{Layout, Limits};

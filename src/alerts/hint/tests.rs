@@ -495,7 +495,7 @@ fn a_request_without_credentials_has_no_policies_to_check() {
 #[test]
 fn each_sensitive_call_says_what_it_did_and_how_to_take_it_back() {
     let facets = &[(FacetKind::Principal, ROLE), (FacetKind::Resource, "main")];
-    let calls = clusters::class::selected_calls();
+    let calls = clusters::selection::selected_calls();
     let known = |call: &str| {
         let services = [
             "iam",

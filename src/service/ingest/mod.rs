@@ -18,10 +18,11 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use clusters::class::{Class, NO_ERROR, NO_EVENT, PREFILTER};
+use clusters::class::Class;
 use clusters::own_roles::{OWN, is_refusal};
 use clusters::report::RecordCounts;
 use clusters::sample::SampleCutoffs;
+use clusters::selection::{NO_ERROR, NO_EVENT, PREFILTER};
 use clusters::{Conclusion, EventId, Finding, Tally, event_time};
 use input::file::{Reader, read_reference};
 use input::likeness;
