@@ -41,10 +41,11 @@ pub const BYTES_MAX: usize = (350 << 10) - ITEM_OVERHEAD_BYTES;
 /// Space for the other parts of an item: its key, the names of its attributes, its expiry time.
 const ITEM_OVERHEAD_BYTES: usize = 1 << 10;
 
-/// The version of the encoding. Version 2 has the kinds of facets in [`KINDS_OF_2`] beside those of version 1.
+/// The newest version of the encoding. Version 2 has the kinds of facets in [`KINDS_OF_2`] beside those of version 1. A
+/// segment without values of these kinds has version 1, so its bytes and its digest are those of earlier programs.
 const VERSION: u8 = 2;
 
-/// The kinds of facets that a segment of version 1 does not have.
+/// The kinds of facets that a segment of version 1 does not have; few events have values of them.
 const KINDS_OF_2: [FacetKind; 1] = [FacetKind::Policy];
 
 /// The bit that marks a sensitive call; seconds of an hour need 12 bits.
@@ -145,12 +146,21 @@ impl Segment {
         for (_, sighting) in &self.sightings {
             events.extend_from_slice(&second(sighting).to_le_bytes());
         }
-        let table = encode_series(&table);
+        let has_new = |series: &&Arc<Series>| {
+            let mut kinds = KINDS_OF_2.iter();
+            kinds.any(|kind| series.facets.get(*kind).is_some())
+        };
+        let version = if table.iter().any(has_new) {
+            VERSION
+        } else {
+            1
+        };
+        let table = encode_series(version, &table);
         let mut digest = [0; 16];
         let hash = Sha256::new().chain_update(&table).chain_update(&events);
         digest.copy_from_slice(&hash.finalize()[..16]);
         let packed = pack(&table);
-        let mut bytes = vec![VERSION];
+        let mut bytes = vec![version];
         put_number(&mut bytes, table.len() as u64);
         put_number(&mut bytes, packed.len() as u64);
         bytes.extend(packed);
@@ -297,14 +307,20 @@ const ABSENT: u64 = 0;
 const DERIVED: u64 = 1;
 const LENGTH: u64 = 2;
 
-fn encode_series(table: &[&Arc<Series>]) -> Vec<u8> {
+/// Returns the kinds of facets that segments of a version have.
+fn kinds_of(version: u8) -> impl Iterator<Item = FacetKind> {
+    let kinds = FacetKind::ALL.into_iter();
+    kinds.filter(move |kind| version > 1 || !KINDS_OF_2.contains(kind))
+}
+
+fn encode_series(version: u8, table: &[&Arc<Series>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     put_number(&mut bytes, table.len() as u64);
     for series in table {
         bytes.extend_from_slice(series.cluster.bytes());
     }
     // Kind by kind, because values of one kind are similar and compress well.
-    for kind in FacetKind::ALL {
+    for kind in kinds_of(version) {
         for series in table {
             match series.facets.get(kind) {
                 None => put_number(&mut bytes, ABSENT),
@@ -334,8 +350,7 @@ fn decode_series(version: u8, mut bytes: &[u8]) -> Result<Vec<Arc<Series>>, Segm
     let clusters = clusters.as_chunks::<16>().0;
     let mut facets = vec![Facets::default(); clusters.len()];
     let mut derived = Vec::new();
-    let is_written = |kind: &FacetKind| version > 1 || !KINDS_OF_2.contains(kind);
-    for kind in FacetKind::ALL.into_iter().filter(is_written) {
+    for kind in kinds_of(version) {
         for (place, facets) in facets.iter_mut().enumerate() {
             match take_number(rest)? {
                 ABSENT => {}
@@ -507,23 +522,27 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_of_version_1_has_no_policies_and_is_read() {
-        let events = [(1, Some("2026-11-21T08:00:00Z"), "198.51.100.7", false)];
-        let EncodedSegment { segment, bytes, .. } = Segment::split(&tally(&events)).remove(0);
-        let table = segment.table().into_iter().map(|(series, _)| series);
-        let table = encode_series(&table.collect::<Vec<_>>());
-        // The count and the cluster, then one byte for each kind without a value before the policy.
-        let principal = "arn:aws:iam::123456789012:role/deploy".len();
-        let policy = 1 + 16 + principal + FacetKind::Policy as usize;
-        assert_eq!(table[policy], ABSENT as u8);
-        let older = [&table[..policy], &table[policy + 1..]].concat();
-        let packed = pack(&older);
-        let mut of_version_1 = vec![1];
-        put_number(&mut of_version_1, older.len() as u64);
-        put_number(&mut of_version_1, packed.len() as u64);
-        of_version_1.extend(packed);
-        of_version_1.extend(&bytes[bytes.len() - EVENT_BYTES - 1..]);
-        assert_eq!(Segment::decode(segment.window, &of_version_1), Ok(segment));
+    fn only_a_segment_with_a_policy_has_version_2() {
+        let of = |policy: Option<&str>| {
+            let mut facets = Facets::default();
+            facets.set(FacetKind::Layer, Some("scp explicit"));
+            facets.set(FacetKind::Policy, policy);
+            facets.set(FacetKind::Encoded, Some("whole"));
+            let cluster = ClusterId::from_bytes([7; 16]);
+            let series = Arc::new(Series { cluster, facets });
+            let mut tally = Tally::default();
+            tally.insert(
+                EventId::from_bytes([1; 16]),
+                Sighting::new(false, None, series),
+            );
+            Segment::split(&tally).remove(0)
+        };
+        let scp = "arn:aws:organizations::777788889999:policy/o-example/service_control_policy/p-example1";
+        for (policy, version) in [(None, 1), (Some(scp), 2)] {
+            let EncodedSegment { segment, bytes, .. } = of(policy);
+            assert_eq!(bytes[0], version);
+            assert_eq!(Segment::decode(None, &bytes), Ok(segment));
+        }
     }
 
     #[test]
