@@ -20,15 +20,13 @@ static NAMES: LazyLock<Vec<(&str, &str)>> =
     LazyLock::new(|| blocks(include_str!("iam_actions.txt")));
 
 /// Service, call and action; sorted by service and call.
-static ROWS: LazyLock<Vec<[&str; 3]>> = LazyLock::new(|| {
-    rows(include_str!("iam_action_rows.tsv"))
-        .filter_map(first_columns)
-        .collect()
-});
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| rows(include_str!("iam_action_rows.tsv")));
 
 /// Services, and other prefixes of their actions with spaces in between; sorted by service.
 static PREFIXES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
-    rows(include_str!("service_prefixes.tsv"))
+    include_str!("service_prefixes.tsv")
+        .lines()
+        .skip(1)
         .filter_map(|row| row.split_once('\t'))
         .collect()
 });
@@ -38,13 +36,9 @@ static PREFIXES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
 /// `service` is an event source without `.amazonaws.com`, `call` an event name without API version. If a call needs
 /// several actions, the result is the one without which the call never succeeds.
 pub fn action_of_call(service: &str, call: &str) -> Option<Action> {
-    let listed = |of: &str| {
-        let at = ROWS.binary_search_by(|[name, event, _]| (*name, *event).cmp(&(of, call)));
-        ROWS[at.ok()?][2].split_once(':')
-    };
     let label = last_label(service);
-    listed(service)
-        .or_else(|| (label != service).then(|| listed(label)).flatten())
+    cell(&ROWS, service, call)
+        .and_then(|action| action.split_once(':'))
         .or_else(|| named(own_prefix(service)?, call))
         .or_else(|| named(own_prefix(label)?, call))
         .or_else(|| {
@@ -133,15 +127,39 @@ fn blocks(text: &'static str) -> Vec<(&'static str, &'static str)> {
         .collect()
 }
 
-/// Returns the first three columns of a row.
-pub(crate) fn first_columns(row: &'static str) -> Option<[&'static str; 3]> {
-    let mut columns = row.split('\t');
-    Some([columns.next()?, columns.next()?, columns.next()?])
+/// The first three columns of a row of a table; the first two are a service and a call.
+pub(crate) type Row = [&'static str; 3];
+
+/// Reads a table, whose first line is a comment. Rows have at least three columns with tabs in between.
+pub(crate) fn rows(text: &'static str) -> Vec<Row> {
+    let (_, text) = text.split_once('\n').unwrap_or_default();
+    let bytes = text.as_bytes();
+    let mut rows = Vec::with_capacity(text.len() / size_of::<Row>());
+    let (mut row, mut column, mut start) = ([""; 3], 0, 0);
+    // One pass over the text, because to split each line on its own costs more.
+    for at in memchr::memchr2_iter(b'\t', b'\n', bytes) {
+        if let Some(cell) = row.get_mut(column) {
+            *cell = &text[start..at];
+        }
+        (column, start) = (column + 1, at + 1);
+        if bytes[at] == b'\n' {
+            rows.push(row);
+            (row, column) = ([""; 3], 0);
+        }
+    }
+    rows
 }
 
-/// Yields the lines of a text file that are no comments.
-pub(crate) fn rows(text: &'static str) -> impl Iterator<Item = &'static str> {
-    text.lines().filter(|row| !row.starts_with('#'))
+/// Returns the third column in the row of a service and a call; the rows must be sorted by these.
+///
+/// AWS's models name a service by the last label: `sagemaker` for `runtime.sagemaker`.
+pub(crate) fn cell(rows: &[Row], service: &str, call: &str) -> Option<&'static str> {
+    let of = |service: &str| {
+        let at = rows.binary_search_by(|[name, event, _]| (*name, *event).cmp(&(service, call)));
+        at.ok().map(|at| rows[at][2])
+    };
+    let label = last_label(service);
+    of(service).or_else(|| (label != service).then(|| of(label)).flatten())
 }
 
 #[cfg(test)]

@@ -12,20 +12,16 @@ use std::sync::LazyLock;
 use json::Json;
 use records::Text;
 
-use crate::iam_action::{first_columns, rows};
+use crate::iam_action::{Row, cell, rows};
 
 /// Service, call and parameter; sorted by service and call. The parameter `-` means that no parameter is the resource.
-static ROWS: LazyLock<Vec<[&str; 3]>> = LazyLock::new(|| {
-    rows(include_str!("request_resources.tsv"))
-        .filter_map(first_columns)
-        .collect()
-});
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| rows(include_str!("request_resources.tsv")));
 
 /// Returns the value of the request parameter that identifies the resource; `None` if there is no such parameter.
 ///
 /// `service` is an event source without `.amazonaws.com`, `call` an event name without API version.
 pub fn requested_resource<'r>(service: &str, call: &str, request: Json<'r>) -> Option<Text<'r>> {
-    let listed = parameter(service, call);
+    let listed = cell(&ROWS, service, call);
     if listed == Some("-") {
         return None;
     }
@@ -41,15 +37,6 @@ pub fn requested_resource<'r>(service: &str, call: &str, request: Json<'r>) -> O
         }
     });
     search.found.map(|found| found.text)
-}
-
-fn parameter(service: &str, call: &str) -> Option<&'static str> {
-    let row = |of: &str| {
-        let at = ROWS.binary_search_by(|[name, event, _]| (*name, *event).cmp(&(of, call)));
-        at.ok().map(|at| ROWS[at][2])
-    };
-    // The models name a service by the last label: `sagemaker` for `runtime.sagemaker`.
-    row(service).or_else(|| row(service.rsplit('.').next()?))
 }
 
 /// Returns what a call is about: its name without the verb.
