@@ -56,7 +56,12 @@ pub fn find(service: &str, code: &str, class: Class, message: &str) -> Option<(C
     let by_class = &ROWS.by_class[class as usize];
     let is_of_service = |row: &&Row| row.service == "*" || row.service == service;
     let mut rows = by_code.iter().chain(by_class).filter(is_of_service);
-    // Most codes have no row, so the message is copied only for the first.
+    // Most codes have no row, and most messages have the words of none.
+    let first = rows.next()?;
+    let pairs = Pairs::of(message.as_bytes());
+    let mut rows = std::iter::once(first)
+        .chain(rows)
+        .filter(|row| pairs.hold_all(&row.words.pairs));
     let first = rows.next()?;
     let message = message.trim_end_matches(['.', ' ']).to_ascii_lowercase();
     let message = message.replace('\u{2019}', "'");
@@ -64,6 +69,30 @@ pub fn find(service: &str, code: &str, class: Class, message: &str) -> Option<(C
         .chain(rows)
         .find(|row| row.words.match_whole(&message))?;
     Some((row.class, row.meaning))
+}
+
+/// The pairs of neighbouring bytes in a text, as a set of their hashes. Upper and lower case are equal.
+#[derive(Clone, Copy, Default)]
+struct Pairs([u64; 8]);
+
+impl Pairs {
+    fn of(text: &[u8]) -> Self {
+        let mut pairs = Self::default();
+        pairs.add(text);
+        pairs
+    }
+
+    fn add(&mut self, text: &[u8]) {
+        for pair in text.windows(2) {
+            let hash = usize::from(pair[0] | 32) * 7 + usize::from(pair[1] | 32) * 61;
+            self.0[hash / 64 % 8] |= 1 << (hash % 64);
+        }
+    }
+
+    fn hold_all(&self, others: &Self) -> bool {
+        let missing = self.0.iter().zip(others.0).map(|(own, other)| other & !own);
+        missing.fold(0, |all, missing| all | missing) == 0
+    }
 }
 
 /// A row of the table; its code or class is the key under which it is stored.
@@ -125,6 +154,8 @@ struct Words {
     literals: Vec<(Gap, &'static str)>,
     /// Whether more text may follow.
     is_open: bool,
+    /// The pairs of all literal texts; a message without one of them does not match.
+    pairs: Pairs,
 }
 
 impl Words {
@@ -143,9 +174,14 @@ impl Words {
             };
             rest = &after[1..];
         }
+        let mut pairs = Pairs::default();
+        for (_, literal) in literals.iter().filter(|(_, text)| !text.contains('\'')) {
+            pairs.add(literal.as_bytes());
+        }
         Self {
             literals,
             is_open: words.ends_with('*'),
+            pairs,
         }
     }
 
@@ -312,6 +348,12 @@ mod tests {
                 "pipes",
                 "ValidationException",
                 "Provided role does not have permission to perform sqs:ReceiveMessage",
+                Class::Denied,
+            ),
+            (
+                "eks",
+                "InvalidParameterException",
+                "Role with arn: arn:aws:iam::111122223333:role/eks, could not be assumed because it does not exist or the trusted entity is not correct",
                 Class::Denied,
             ),
             (

@@ -27,18 +27,19 @@ impl Prefilter {
         for name in names.into_iter().map(str::as_bytes) {
             debug_assert!(name.len() >= HEAD - 2, "a shorter name would not be found");
             debug_assert!(name.len() < VALUE_BYTES_MAX, "{name:?}");
-            // After the closing quote of a name of six letters, the record goes on or ends.
-            for after in [b',', b'}'] {
+            let mut add = |after| {
                 let mut head = [after; HEAD];
                 let length = name.len().min(HEAD);
                 head[..length].copy_from_slice(&name[..length]);
                 if length < HEAD {
                     head[length] = b'"';
                 }
-                let names = by_head.entry(head).or_default();
-                if !names.contains(&name) {
-                    names.push(name);
-                }
+                by_head.entry(head).or_default().push(name);
+            };
+            add(b',');
+            // After the closing quote of a name of six letters, the record goes on or ends.
+            if name.len() < HEAD - 1 {
+                add(b'}');
             }
         }
         Self(by_head)

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use clusters::hidden_failures::{is_service_event, table};
 use clusters::selection::{Selection, select, selected_calls};
+use json::Json;
 use records::Record;
 
 use crate::fixtures::{fixture, names};
@@ -76,7 +77,7 @@ fn lets_through(record: &Record<'_>) -> bool {
     let response = |path: &[&str]| record.response_elements.and_then(|value| value.at(path));
     let number = |path| response(path).and_then(|value| value.as_str().parse::<u32>().ok());
     let is_listed = |(list, part): &(&str, &str)| {
-        let entries = response(&[list]).map(json::Json::elements);
+        let entries = response(&[list]).map(Json::elements);
         let first = entries.into_iter().flatten().next();
         first.is_some_and(|entry| entry.text_at(&[part]).is_some())
     };

@@ -250,6 +250,43 @@ fn wrong_credentials_of_an_end_user_or_a_session_are_no_question_of_policies() {
 }
 
 #[test]
+fn a_step_of_a_sign_in_and_the_policy_of_a_destination_are_named() {
+    for (call, class, code, message, wanted) in [
+        (
+            "sso:CreateToken",
+            Class::Conflict,
+            "AuthorizationPendingException",
+            "",
+            "step of a sign-in",
+        ),
+        (
+            "cognito-idp:InitiateAuth",
+            Class::Conflict,
+            "UserNotConfirmedException",
+            "User is not confirmed.",
+            "step of a sign-in",
+        ),
+        (
+            "s3:PutBucketNotification",
+            Class::Denied,
+            "InvalidArgument",
+            "Unable to validate the following destination configurations",
+            "destination",
+        ),
+        (
+            "logs:PutSubscriptionFilter",
+            Class::Denied,
+            "InvalidParameterException",
+            "Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute your function.",
+            "destination",
+        ),
+    ] {
+        let hint = failed(call, class, code, message);
+        assert_words(&hint, &[wanted], &["bug"]);
+    }
+}
+
+#[test]
 fn to_assume_a_role_the_trust_policy_comes_first() {
     let role = (
         FacetKind::Resource,

@@ -17,10 +17,9 @@ type Row = (&'static [&'static str], &'static Advice);
 /// in the table of `clusters::wordings`, because they decide the class too; these decide only the advice.
 ///
 /// Sources, 2026-11-29: Amazon Bedrock User Guide, "Access foundation models"; for KMS, its Developer Guide,
-/// "Troubleshooting key access"; AWS Lake Formation Developer Guide, "Troubleshooting"; AWS Billing User Guide; Amazon
-/// S3 User Guide, "Blocking public access".
-static MESSAGES: [Row; 5] = [
-    (&["not activated for this account"], &BILLING_ACCESS),
+/// "Troubleshooting key access"; AWS Lake Formation Developer Guide, "Troubleshooting"; Amazon S3
+/// User Guide, "Blocking public access".
+static MESSAGES: [Row; 4] = [
     (
         &[
             "don't have access to the model",
