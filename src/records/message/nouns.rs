@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use foldhash::HashMap;
 
 use super::scan::FIELD_NOUNS;
-use super::words::last_hump;
+use super::words::{KINDS, LETTER, last_hump};
 
 /// Maximum number of words of a name, and of the words before it that are examined; limits the time for any text.
 const NAME_WORDS_MAX: usize = 3;
@@ -35,61 +35,62 @@ struct Known {
     is_part: bool,
     /// Whether the word is in [`LEADS`].
     is_lead: bool,
+    /// Whether the word is in [`NO_VALUES`].
+    is_no_value: bool,
 }
 
-static KNOWN: LazyLock<HashMap<&'static str, Known>> = LazyLock::new(|| {
-    let mut known = HashMap::<_, Known>::default();
+static KNOWN: LazyLock<HashMap<Key, Known>> = LazyLock::new(|| {
+    let mut known = HashMap::<Key, Known>::default();
+    let mut nouns = Vec::new();
+    let mut add = |words: &'static str, set: fn(&mut Known)| {
+        for key in words.split(' ').filter_map(key) {
+            set(known.entry(key).or_default());
+        }
+    };
+    add(ENGLISH, |known| known.is_english = true);
+    add(PARTS, |known| known.is_part = true);
+    add(LEADS, |known| known.is_lead = true);
+    add(NO_VALUES, |known| known.is_no_value = true);
     let rows = include_str!("nouns.tsv").lines();
     for (noun, terms) in rows.filter_map(|row| row.split_once('\t')) {
         if noun == "*" {
-            for word in terms.split(' ') {
-                known.entry(word).or_default().in_names = true;
-            }
-        } else {
-            known.entry(noun).or_default().terms = Some(terms);
+            add(terms, |known| known.in_names = true);
+        } else if let Some(key) = key(noun) {
+            nouns.push((key, terms));
         }
     }
-    for word in ENGLISH.split(' ') {
-        known.entry(word).or_default().is_english = true;
-    }
-    for word in PARTS.split(' ') {
-        known.entry(word).or_default().is_part = true;
-    }
-    for word in LEADS.split(' ') {
-        known.entry(word).or_default().is_lead = true;
+    for (key, terms) in nouns {
+        known.entry(key).or_default().terms = Some(terms);
     }
     known
 });
 
 /// Returns what is known about a word in upper or lower case.
 fn known(word: &str) -> Known {
-    let known = Lower::of(word).and_then(|lower| KNOWN.get(lower.text()));
+    let known = key(word).and_then(|key| KNOWN.get(&key));
     known.copied().unwrap_or_default()
 }
 
-/// A word in lower case, without memory of its own on the heap.
-struct Lower {
-    bytes: [u8; NOUN_BYTES_MAX],
-    length: usize,
-}
+/// A word in lower case, padded with spaces to the longest word of the table.
+type Key = [u64; NOUN_BYTES_MAX / 8];
 
-impl Lower {
-    /// Returns `None` for a word that is too long for the table or has other characters than ASCII letters.
-    fn of(word: &str) -> Option<Self> {
-        let mut bytes = [0; NOUN_BYTES_MAX];
-        let place = bytes.get_mut(..word.len())?;
-        place.copy_from_slice(word.as_bytes());
-        place.make_ascii_lowercase();
-        let letters = place.iter().all(u8::is_ascii_lowercase);
-        letters.then_some(Self {
-            bytes,
-            length: word.len(),
-        })
+/// Returns `None` for a word that is too long for the table or has other characters than ASCII letters.
+fn key(word: &str) -> Option<Key> {
+    const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);
+    if word.len() > NOUN_BYTES_MAX {
+        return None;
     }
-
-    fn text(&self) -> &str {
-        str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    let mut key = [SPACES; NOUN_BYTES_MAX / 8];
+    let mut kinds = LETTER;
+    for (part, bytes) in key.iter_mut().zip(word.as_bytes().chunks(8)) {
+        let mut padded = [b' '; 8];
+        for (to, byte) in padded.iter_mut().zip(bytes) {
+            kinds &= KINDS[usize::from(*byte)];
+            *to = byte | 0x20;
+        }
+        *part = u64::from_ne_bytes(padded);
     }
+    (kinds == LETTER).then_some(key)
 }
 
 /// Returns a word and its singular forms.
@@ -159,7 +160,7 @@ const ENGLISH: &str = "\
 
 /// Checks whether a word belongs to the sentence and is no name: a word of the list or a participle.
 pub(super) fn is_english(word: &str) -> bool {
-    known(word).is_english || is_participle(word)
+    is_participle(word) || known(word).is_english
 }
 
 fn is_participle(word: &str) -> bool {
@@ -208,7 +209,7 @@ impl Next {
         };
         let singular = match word {
             "already" | "under" => return Some(Self::Existence { singular: false }),
-            "in" | "on" | "at" | "for" | "of" | "with" | "to" | "from" | "that" | "because" => {
+            "in" | "on" | "at" | "for" | "with" | "that" | "because" => {
                 return Some(Self::Preposition);
             }
             "exists" | "Does" | "does" | "doesn't" | "is" | "isn't" | "was" | "wasn't" | "has"
@@ -385,9 +386,21 @@ fn lacks_article(before: &str, at_start: bool) -> bool {
             return true;
         }
         let modifies = starts_upper(word) || known.terms.is_some();
-        if known.is_english || !modifies || Lower::of(word).is_none() {
+        if known.is_english || !modifies || key(word).is_none() {
             return false;
         }
     }
     false
+}
+
+/// Words behind which a colon introduces a problem or the name of something in the API, and no value, in lower case.
+const NO_VALUES: &str = "\
+    action actions allowed api argument attribute attributes because call cause code condition denied details \
+    element error errors exception expected failed failure fault field fields header hint info member message \
+    method missing note operation parameter parameters perform permission permissions problem property reason \
+    reasons required state status supported warning was";
+
+/// Checks whether a colon behind a word introduces no value, as behind "error" or "parameter".
+pub(super) fn announces_no_value(word: &str) -> bool {
+    known(last_hump(word)).is_no_value
 }

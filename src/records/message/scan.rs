@@ -387,7 +387,8 @@ impl<'a> Scan<'a> {
             return true;
         }
         // A value before the colon, which was masked, is no kind of thing. A value by its form needs no announcement.
-        if self.copied >= before.len() || is_value(core) {
+        // A name has no colon in it, as an action has.
+        if self.copied >= before.len() || core.contains(':') || is_value(core) {
             return false;
         }
         let next = after.split(' ').next().unwrap_or_default();
@@ -553,6 +554,9 @@ impl<'a> Scan<'a> {
         let end = self.at + length;
         let core = &self.text[self.at..end];
         let after = &self.text[end..];
+        if !core.starts_with(|c: char| c.is_alphabetic()) {
+            return;
+        }
         if words::is_dotted_name(core) {
             let before = self.text[..self.at].trim_ascii_end();
             let before = before.rsplit(' ').next().unwrap_or_default();
@@ -758,61 +762,11 @@ fn announces(before: &str) -> bool {
 /// Checks whether the last word behind the text and a colon is a value. It is none behind a word for a problem or for
 /// the name of something in the API.
 fn announces_at_end(before: &str) -> bool {
-    const NO_VALUES: [&str; 48] = [
-        "action",
-        "actions",
-        "allowed",
-        "api",
-        "argument",
-        "attribute",
-        "attributes",
-        "because",
-        "call",
-        "cause",
-        "code",
-        "condition",
-        "details",
-        "element",
-        "error",
-        "errors",
-        "exception",
-        "expected",
-        "failed",
-        "failure",
-        "fault",
-        "field",
-        "fields",
-        "header",
-        "hint",
-        "info",
-        "member",
-        "message",
-        "method",
-        "missing",
-        "note",
-        "operation",
-        "parameter",
-        "parameters",
-        "perform",
-        "permission",
-        "permissions",
-        "problem",
-        "property",
-        "reason",
-        "reasons",
-        "required",
-        "state",
-        "status",
-        "supported",
-        "warning",
-        "was",
-        "denied",
-    ];
     let mut words = before.rsplit(' ');
     let kind = words.next().unwrap_or_default();
     let is_in =
         |word: &str, list: &[&str]| list.iter().any(|listed| listed.eq_ignore_ascii_case(word));
     let is_field = words.next().is_some_and(|word| is_in(word, &FIELD_NOUNS));
     let letters = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphabetic());
-    letters && !is_field && !is_in(words::last_hump(kind), &NO_VALUES)
+    letters && !is_field && !nouns::announces_no_value(kind)
 }
