@@ -1,0 +1,406 @@
+//! Finds names without a special form by the grammar of their sentence: `orders` in "Table orders not found".
+//!
+//! Customers choose names such as `orders`, `webServers` or `queue`, which look like words. Such a word is a name if a noun
+//! for a kind of thing is before it and the sentence goes on behind it as behind a name: with a verb, with a preposition,
+//! or with the end of the sentence. English shows the difference too: "for stack orders" has no article, "for the stack
+//! policy" has one.
+//!
+//! A word that names of AWS have behind the noun forms a term with it, such as "bucket policy", and stays. The table of
+//! nouns and of their terms comes from AWS's service models, see `infra/nouns.py`.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use foldhash::HashMap;
+
+use super::scan::FIELD_NOUNS;
+use super::words::{KINDS, LETTER, last_hump};
+
+/// Maximum number of words of a name, and of the words before it that are examined; limits the time for any text.
+const NAME_WORDS_MAX: usize = 3;
+
+/// A word of the table is not longer, in bytes.
+const NOUN_BYTES_MAX: usize = 24;
+
+/// What is known about a word.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// For a noun, the words that form a term with it.
+    terms: Option<&'static str>,
+    /// Whether the word is a part of names in AWS's service models.
+    in_names: bool,
+    /// Whether the word is in [`ENGLISH`].
+    is_english: bool,
+    /// Whether the word is in [`PARTS`].
+    is_part: bool,
+    /// Whether the word is in [`LEADS`].
+    is_lead: bool,
+    /// Whether the word is in [`NO_VALUES`].
+    is_no_value: bool,
+}
+
+static KNOWN: LazyLock<HashMap<Key, Known>> = LazyLock::new(|| {
+    let mut known = HashMap::<Key, Known>::default();
+    let mut nouns = Vec::new();
+    let mut add = |words: &'static str, set: fn(&mut Known)| {
+        for key in words.split(' ').filter_map(key) {
+            set(known.entry(key).or_default());
+        }
+    };
+    add(ENGLISH, |known| known.is_english = true);
+    add(PARTS, |known| known.is_part = true);
+    add(LEADS, |known| known.is_lead = true);
+    add(NO_VALUES, |known| known.is_no_value = true);
+    let rows = include_str!("nouns.tsv").lines();
+    for (noun, terms) in rows.filter_map(|row| row.split_once('\t')) {
+        if noun == "*" {
+            add(terms, |known| known.in_names = true);
+        } else if let Some(key) = key(noun) {
+            nouns.push((key, terms));
+        }
+    }
+    for (key, terms) in nouns {
+        known.entry(key).or_default().terms = Some(terms);
+    }
+    known
+});
+
+/// Returns what is known about a word in upper or lower case.
+fn known(word: &str) -> Known {
+    let known = key(word).and_then(|key| KNOWN.get(&key));
+    known.copied().unwrap_or_default()
+}
+
+/// A word in lower case, padded with spaces to the longest word of the table.
+type Key = [u64; NOUN_BYTES_MAX / 8];
+
+/// Returns `None` for a word that is too long for the table or has other characters than ASCII letters.
+fn key(word: &str) -> Option<Key> {
+    const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);
+    if word.len() > NOUN_BYTES_MAX {
+        return None;
+    }
+    let mut key = [SPACES; NOUN_BYTES_MAX / 8];
+    let mut kinds = LETTER;
+    for (part, bytes) in key.iter_mut().zip(word.as_bytes().chunks(8)) {
+        let mut padded = [b' '; 8];
+        for (to, byte) in padded.iter_mut().zip(bytes) {
+            kinds &= KINDS[usize::from(*byte)];
+            *to = byte | 0x20;
+        }
+        *part = u64::from_ne_bytes(padded);
+    }
+    (kinds == LETTER).then_some(key)
+}
+
+/// Returns a word and its singular forms.
+fn forms(word: &str) -> impl Iterator<Item = &str> {
+    let plural = word.ends_with('s').then_some(word);
+    let singular = plural.map(|word| &word[..word.len() - 1]);
+    let singular_es = plural.and_then(|word| word.strip_suffix("es"));
+    [Some(word), singular, singular_es].into_iter().flatten()
+}
+
+/// Returns the words that form a term with a noun; `None` if the word is no noun of the table.
+fn terms(word: &str) -> Option<&'static str> {
+    let is_word = word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if is_word {
+        known(last_hump(word)).terms
+    } else {
+        None
+    }
+}
+
+/// Checks whether a word is a noun of the table, which stands before a name: `table`, `Role`, `EventBus`.
+pub(super) fn is_noun(word: &str) -> bool {
+    terms(word).is_some()
+}
+
+/// Checks whether a word is common in the messages of services: a noun, another word of AWS's names, or English.
+pub(super) fn is_common(word: &str) -> bool {
+    let is_word = |word| forms(word).any(|form| known(form).in_names);
+    let (mut rest, mut all) = (word, true);
+    while !rest.is_empty() && all {
+        let hump = last_hump(rest);
+        all = is_word(hump);
+        rest = &rest[..rest.len() - hump.len()];
+    }
+    all || is_english(word)
+}
+
+/// Words behind any noun that are a part or a property of the thing, in lower case.
+const PARTS: &str = "\
+    access action address alias api arn arns attribute attributes body call calls class code combination \
+    conditions configuration count credentials data definition description document error expression field \
+    fields format group header id identifier identifiers ids information key kind length limit limits list \
+    message metrics mode name names number object operation options parameter parameters path permissions \
+    policies policy property quota reference request resource response role settings size state status storage \
+    syntax time type update url value version";
+
+/// Checks whether a word forms a term with the noun before it: `policy` behind `bucket`.
+fn is_term(terms: &str, word: &str) -> bool {
+    forms(word).any(|form| {
+        let is_term = |term: &str| term.eq_ignore_ascii_case(form);
+        known(form).is_part || terms.split(' ').any(is_term)
+    })
+}
+
+/// Words of a sentence that are not a part of a name, in lower case.
+const ENGLISH: &str = "\
+    a about across active additional after again against all allows already also among an and another any are as \
+    at automatically available be because been before being belongs between both but by can cannot check \
+    contains correctly could current currently default did different directly do does down due duplicate during \
+    each either empty exactly exceeds exist existing exists failed failure false following for found from given \
+    had has have here how if in inside instead into invalid is it its just least less limit longer many matching \
+    may might more most must needs neither new no none nor not now null occurs of off on once one only or other \
+    out outside over own per please previously properly provided refers requires same shall should since some \
+    starts still successfully such supplied supports temporarily than that the their them then there these they \
+    this those through to too true try unable under unique unknown unless until up us used using valid value via \
+    was we were what when where whether which while who whose why will with within without would yet you your";
+
+/// Checks whether a word belongs to the sentence and is no name: a word of the list or a participle.
+pub(super) fn is_english(word: &str) -> bool {
+    is_participle(word) || known(word).is_english
+}
+
+fn is_participle(word: &str) -> bool {
+    word.len() > 4 && word.ends_with("ed") && word.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+/// Words before a noun without an article, which show that a name follows the noun: "in stack orders", "unknown user bo".
+const LEADS: &str = "\
+    access associated assume by called cannot change create delete describe duplicate existing find for from get \
+    in into invalid load locate missing modify named no nonexistent of on read remove resolve to unable \
+    unconfigured undefined unknown unrecognized unresolved update use using via with within write";
+
+/// How a sentence goes on behind a name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It says whether the thing exists: "does not exist", "not found", "already exists".
+    Existence {
+        /// Whether the verb is in the singular.
+        singular: bool,
+    },
+    /// Another verb: "is", "cannot", "must".
+    Verb {
+        /// Whether the verb is in the singular.
+        singular: bool,
+    },
+    /// A preposition: "in", "for".
+    Preposition,
+    /// The sentence ends.
+    End,
+}
+
+/// Checks whether a word may end a name, so that [`Next::of`] returns how the sentence goes on with it.
+pub(super) fn ends_name(word: &str) -> bool {
+    word.len() < 9 && Next::of(word, "").is_some()
+}
+
+impl Next {
+    /// Returns how a sentence goes on with a word, and with the text `rest` behind it; `None` if the word does not end a
+    /// name.
+    pub(super) fn of(word: &str, rest: &str) -> Option<Self> {
+        let exists = || {
+            let rest = &rest[..rest.floor_char_boundary(EXISTENCE_BYTES_MAX)];
+            [" found", " exist", " already", " Found", " Exist"]
+                .iter()
+                .any(|text| rest.contains(text))
+        };
+        let singular = match word {
+            "already" | "under" => return Some(Self::Existence { singular: false }),
+            "in" | "on" | "at" | "for" | "with" | "that" | "because" => {
+                return Some(Self::Preposition);
+            }
+            "exists" | "Does" | "does" | "doesn't" | "is" | "isn't" | "was" | "wasn't" | "has"
+            | "hasn't" | "contains" => true,
+            "not" | "Not" | "can" | "cannot" | "can't" | "could" | "couldn't" | "must" | "may"
+            | "will" | "should" | "do" | "don't" | "did" | "didn't" | "were" | "weren't" => false,
+            _ => return None,
+        };
+        let is_existence = word == "exists" || exists();
+        Some(if is_existence {
+            Self::Existence { singular }
+        } else {
+            Self::Verb { singular }
+        })
+    }
+
+    fn is_singular(self) -> bool {
+        matches!(
+            self,
+            Self::Existence { singular: true } | Self::Verb { singular: true }
+        )
+    }
+
+    fn is_existence(self) -> bool {
+        matches!(self, Self::Existence { .. })
+    }
+}
+
+/// "could not be found" and the like are not longer behind their first word, in bytes.
+const EXISTENCE_BYTES_MAX: usize = 32;
+
+/// Returns the byte range of a name without a special form at the end of a text; `None` if the text does not end in one.
+/// `next` returns how the sentence goes on behind the text, and is called only if the text may end in a name.
+pub(super) fn name_at_end(text: &str, next: impl FnOnce() -> Option<Next>) -> Option<Range<usize>> {
+    let end = text.len();
+    let mut start = end - last_word(text).len();
+    let mut name = &text[start..];
+    if !may_be_in_name(name) {
+        return None;
+    }
+    let next = next()?;
+    if is_gerund(name, next) {
+        return None;
+    }
+    if start == 0 && next.is_existence() && (is_camel(name) || !is_common(name)) {
+        return Some(0..end);
+    }
+    let mut found = None;
+    for _ in 0..NAME_WORDS_MAX {
+        let Some(before) = text[..start].strip_suffix(' ') else {
+            break;
+        };
+        let word = last_word(before);
+        let name_start = start;
+        start = before.len() - word.len();
+        if follows_noun(&text[..start], word, name, next) {
+            found = Some(name_start..end);
+            // "Stack Customer Portal": a noun in capitals may be a part of the name.
+            if !starts_upper(word) || start == 0 {
+                break;
+            }
+        } else if found.is_some() {
+            break;
+        }
+        if !may_be_in_name(word) || is_gerund(word, next) {
+            break;
+        }
+        name = word;
+    }
+    found
+}
+
+/// Returns the text after the last space.
+fn last_word(text: &str) -> &str {
+    let space = memchr::memrchr(b' ', text.as_bytes());
+    &text[space.map_or(0, |space| space + 1)..]
+}
+
+/// Checks whether a word is a name behind a noun and a colon: "Table: orders not found". A sentence can follow a colon as
+/// well, so a common word in capitals is a name only behind a noun that `announces` one.
+pub(super) fn name_after_colon(before: &str, word: &str, next: Next, announces: bool) -> bool {
+    let (before, noun) = before.rsplit_once(' ').unwrap_or(("", before));
+    let is_name = announces
+        || next.is_existence()
+        || !starts_upper(word)
+        || !is_common(word)
+        || lacks_article(before, false);
+    is_name
+        && may_be_in_name(word)
+        && !is_gerund(word, next)
+        && follows_noun(before, noun, word, next)
+}
+
+/// Checks whether a word can be a part of a name: letters of any language, and no word of a sentence.
+fn may_be_in_name(word: &str) -> bool {
+    let letters = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+    word.len() > 1 && word.bytes().all(letters) && !is_english(word)
+}
+
+/// Checks for a form in "ing", which is a name only before a verb or in capitals: "pending" is none.
+fn is_gerund(word: &str, next: Next) -> bool {
+    matches!(next, Next::Preposition | Next::End) && word.ends_with("ing") && !starts_upper(word)
+}
+
+/// Checks whether a word is a name behind a noun. `before` is the text before the noun, and `noun` may be any word.
+fn follows_noun(before: &str, noun: &str, word: &str, next: Next) -> bool {
+    let Some(terms) = terms(noun) else {
+        // "Invalid route identifier specified orders", and not "the specified route".
+        let is_given = next == Next::End && matches!(noun, "specified" | "provided");
+        return is_given && before.rsplit(' ').next().is_some_and(is_noun);
+    };
+    if last_hump(noun).eq_ignore_ascii_case(word) {
+        return true;
+    }
+    let is_field = before.rsplit(' ').next().is_some_and(|word| {
+        let word = word.strip_suffix('s').unwrap_or(word);
+        FIELD_NOUNS
+            .iter()
+            .any(|noun| noun.eq_ignore_ascii_case(word))
+    });
+    if is_field {
+        return false;
+    }
+    let is_proper = starts_upper(word) && !starts_upper(noun) && !is_acronym(word);
+    let is_modified =
+        is_acronym(noun) && !starts_upper(word) && !is_plural(word) && is_common(word);
+    if !is_proper && (is_modified || is_term(terms, word)) {
+        return false;
+    }
+    // The noun before a verb in the singular is no plural: "The function orders is off".
+    if next.is_singular() && is_plural(word) {
+        return true;
+    }
+    let is_special = || is_proper || is_camel(word) || !is_common(word);
+    match next {
+        Next::Existence { .. } => true,
+        Next::Verb { .. } => is_special() || lacks_article(before, starts_upper(noun)),
+        Next::Preposition => lacks_article(before, is_special() || is_plural(word)),
+        Next::End => is_proper || is_camel(word) || lacks_article(before, false),
+    }
+}
+
+fn is_plural(word: &str) -> bool {
+    word.len() > 3
+        && word.ends_with('s')
+        && !["ss", "us", "is", "as"]
+            .iter()
+            .any(|end| word.ends_with(end))
+}
+
+fn starts_upper(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_uppercase())
+}
+
+fn is_acronym(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// Checks for camel case such as `webServers`.
+fn is_camel(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_lowercase())
+        && word.bytes().any(|b| b.is_ascii_uppercase())
+}
+
+/// Checks whether a noun has no article, at the end of the text before the noun. `at_start` is the answer where the noun
+/// begins the sentence.
+fn lacks_article(before: &str, at_start: bool) -> bool {
+    for word in before.trim_ascii_end().rsplit(' ').take(NAME_WORDS_MAX) {
+        if word.is_empty() || word.ends_with(['.', ':', ']', ')', ',', '-']) {
+            return at_start;
+        }
+        let known = known(word);
+        if known.is_lead {
+            return true;
+        }
+        let modifies = starts_upper(word) || known.terms.is_some();
+        if known.is_english || !modifies || key(word).is_none() {
+            return false;
+        }
+    }
+    false
+}
+
+/// Words behind which a colon introduces a problem or the name of something in the API, and no value, in lower case.
+const NO_VALUES: &str = "\
+    action actions allowed api argument attribute attributes because call cause code condition denied details \
+    element error errors exception expected failed failure fault field fields header hint info member message \
+    method missing note operation parameter parameters perform permission permissions problem property reason \
+    reasons required state status supported warning was";
+
+/// Checks whether a colon behind a word introduces no value, as behind "error" or "parameter".
+pub(super) fn announces_no_value(word: &str) -> bool {
+    known(last_hump(word)).is_no_value
+}
