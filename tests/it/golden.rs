@@ -396,8 +396,8 @@ fn a_dashboard_with_a_plain_word_for_a_name_is_masked_like_any_other() {
             missing("DashboardGone", "Falsimentis"),
         ],
         &expect![[r#"
-            monitoring:GetDashboard absent DashboardNotFound x2 08:00..08:00 by=arn:aws:iam::…:user/mia needs=cloudwatch:GetDashboard via=sdk info
-            monitoring:GetDashboard other DashboardGone "Dashboard <*> does not exist" x2 08:00..08:00 by=arn:aws:iam::…:user/mia needs=cloudwatch:GetDashboard via=sdk warning
+            monitoring:GetDashboard absent DashboardNotFound x2 08:00..08:00 by=arn:aws:iam::…:user/mia needs=cloudwatch:GetDashboard on=CloudWatch-Default|Falsimentis via=sdk info
+            monitoring:GetDashboard other DashboardGone "Dashboard <*> does not exist" x2 08:00..08:00 by=arn:aws:iam::…:user/mia needs=cloudwatch:GetDashboard on=CloudWatch-Default|Falsimentis via=sdk warning
         "#]],
     );
 }
@@ -740,7 +740,7 @@ fn what_may_be_the_only_record_of_an_action_counts() {
         &expect![[r#"
             kms:Encrypt of 444455556666 conflict Disabled x1 08:00..08:00 by=account/777788889999 via=sdk info
             kms:GenerateDataKey of 444455556666 conflict Disabled x1 08:00..08:00 by=delivery.logs.amazonaws.com via=aws-service info
-            kms:ReEncrypt of 444455556666 conflict Disabled x1 08:00..08:00 by=account/…/AROAEXAMPLEEXAMPLE003 session=fn via=sdk info
+            kms:ReEncrypt of 444455556666 conflict Disabled x1 08:00..08:00 by=account/…/AROAEXAMPLEEXAMPLE003 session=fn needs=kms:ReEncryptFrom via=sdk info
             kms:Sign of 444455556666 conflict Disabled x1 08:00..08:00 by=account/…/AROAEXAMPLEEXAMPLE003 session=fn via=sdk info
             kms:Verify of 444455556666 vpce Disabled x1 08:00..08:00 by=account/…/AROAEXAMPLEEXAMPLE003 session=fn via=sdk warning
             not selected insight x1
