@@ -38,7 +38,7 @@ pub static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| Prefilter::new(sele
 /// Returns the names of API calls that [`select`] can select without an error code: sign-ins, calls that list failures
 /// in their response, and sensitive calls. A name may occur more than once.
 ///
-/// Events that AWS services caused themselves are not among them: they can be selected whatever their name is.
+/// Events that AWS services caused themselves are not among them: events with any name can be selected.
 pub fn selected_calls() -> impl Iterator<Item = &'static str> {
     let signins = SIGNINS.iter().copied();
     signins
