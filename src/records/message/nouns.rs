@@ -194,7 +194,29 @@ pub(super) enum Next {
 
 /// Checks whether a word may end a name, so that [`Next::of`] returns how the sentence goes on with it.
 pub(super) fn ends_name(word: &str) -> bool {
-    word.len() < 9 && Next::of(word, "").is_some()
+    let starts = matches!(
+        word.as_bytes(),
+        [
+            b'a' | b'b'
+                | b'c'
+                | b'd'
+                | b'D'
+                | b'e'
+                | b'f'
+                | b'h'
+                | b'i'
+                | b'm'
+                | b'n'
+                | b'N'
+                | b'o'
+                | b's'
+                | b't'
+                | b'u'
+                | b'w',
+            ..
+        ]
+    );
+    starts && word.len() < 9 && Next::of(word, "").is_some()
 }
 
 impl Next {
@@ -304,7 +326,7 @@ pub(super) fn name_after_colon(before: &str, word: &str, next: Next, announces: 
 }
 
 /// Checks whether a word can be a part of a name: letters of any language, and no word of a sentence.
-fn may_be_in_name(word: &str) -> bool {
+pub(super) fn may_be_in_name(word: &str) -> bool {
     let letters = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
     word.len() > 1 && word.bytes().all(letters) && !is_english(word)
 }

@@ -20,6 +20,7 @@ pub(super) fn pass(message: &str, requested: &Requested<'_>) -> (String, bool) {
         template: String::with_capacity(message.len().min(TEMPLATE_BYTES_MAX + 64)),
         unpaired: [false; 3],
         settled: true,
+        has_names: !REFUSALS.iter().any(|refusal| message.starts_with(refusal)),
     };
     scan.run();
     scan.copy();
@@ -57,7 +58,12 @@ struct Scan<'a> {
     unpaired: [bool; 3],
     /// Whether another pass would change nothing.
     settled: bool,
+    /// Whether the text may have names that only their place in the sentence shows.
+    has_names: bool,
 }
+
+/// How the usual refusals begin. They have an ARN for each thing, and most error messages are of this kind.
+const REFUSALS: [&str; 2] = ["User: ", "You are not authorized"];
 
 impl<'a> Scan<'a> {
     fn run(&mut self) {
@@ -133,7 +139,7 @@ impl<'a> Scan<'a> {
     /// Masks the name directly before a word at the current position that shows that a name ends: "Table orders does
     /// not exist".
     fn name_before(&mut self, word: &str) {
-        if !nouns::ends_name(word) {
+        if !self.has_names || !nouns::ends_name(word) {
             return;
         }
         let at = self.at;
@@ -388,7 +394,7 @@ impl<'a> Scan<'a> {
         }
         // A value before the colon, which was masked, is no kind of thing. A value by its form needs no announcement.
         // A name has no colon in it, as an action has.
-        if self.copied >= before.len() || core.contains(':') || is_value(core) {
+        if !self.has_names || self.copied >= before.len() || core.contains(':') || is_value(core) {
             return false;
         }
         let next = after.split(' ').next().unwrap_or_default();
@@ -432,12 +438,19 @@ impl<'a> Scan<'a> {
             if self.ends_name(end) {
                 return end;
             }
-            if word.is_empty() || nouns::is_english(word) || !word.bytes().all(|b| !is_break(b)) {
+            if next.trim_ascii().is_empty() {
+                break;
+            }
+            let name = word.strip_suffix('.').unwrap_or(word);
+            if !nouns::may_be_in_name(name) {
                 return length;
             }
-            end += 1 + word.len();
+            end += 1 + name.len();
+            if name.len() < word.len() {
+                break;
+            }
         }
-        let is_last = rest[end..].trim_ascii().is_empty();
+        let is_last = matches!(rest[end..].trim_ascii(), "" | ".");
         let in_capitals = || {
             let mut words = rest[length..end].split_ascii_whitespace();
             words.all(|word| word.starts_with(|c: char| c.is_ascii_uppercase()))
@@ -531,6 +544,8 @@ impl<'a> Scan<'a> {
             } else {
                 self.value(lead, end - tail, word);
             }
+        } else if !self.has_names {
+            // The rest of the rules is for names.
         } else if word.len() <= DID_NOT_BYTES_MAX && word.contains('\'') {
             self.name_before(word);
         } else {
