@@ -121,8 +121,8 @@ fn one_cluster_is_found_by_the_beginning_of_its_id() {
           status          recovered
           faults          since 2026-11-02 08:00                failing
           severity        warning
-                          +10 access was denied
-                          +3 a long-term access key
+                          access was denied
+                          a long-term access key
           hint            The service does not say which policy refused. Check at least the policies of user/mia for s3:GetObject, then the policy of the resource and the organization's.
           principal             3  arn:aws:iam::111122223333:user/mia
           principal_kind        3  user
@@ -324,7 +324,16 @@ fn a_file_shows_what_a_scan_shows_and_its_history_is_inspected() {
         "eventTime": "2026-11-12T09:30:00Z"});
     run(&["scan", place[0], place[1], "-"], &lines(&[record(back)]));
     let (told, ..) = run(&["clusters", "history", place[0], place[1], "io7rm"], "");
-    let expected = expect_test::expect![""];
+    let expected = expect_test::expect![[r#"
+        2026-11-02 08:00 to 2026-11-02 08:00  failed for 0s, recovered
+        2026-11-02 08:00 to 2026-11-12 09:30  quiet for 10d 1h
+        since 2026-11-12 09:30                failing
+
+        2026-11-02 08:00  new
+        2026-11-03 08:00  ongoing
+        2026-11-09 08:00  recovered
+        2026-11-12 09:30  regressed
+    "#]];
     expected.assert_eq(&told);
 }
 

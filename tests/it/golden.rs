@@ -349,7 +349,7 @@ fn four_invalid_values_in_run_instances_are_three_facts() {
         ],
         &expect![[r#"
             ec2:RunInstances invalid InvalidParameterValue "The architecture '<*>' of the specified instance type does not match the architecture '<*>' of the specified AMI." x1 08:00..08:00 by=arn:aws:iam::…:user/mia via=sdk info
-            ec2:RunInstances invalid InvalidParameterValue "Value () for parameter groupId is invalid. The value cannot be empty" x1 08:00..08:00 by=arn:aws:iam::…:user/mia via=sdk info
+            ec2:RunInstances invalid InvalidParameterValue "Value (<*>) for parameter groupId is invalid. The value cannot be empty" x1 08:00..08:00 by=arn:aws:iam::…:user/mia via=sdk info
             ec2:RunInstances invalid InvalidParameterValue "Value (<*>) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name" x2 08:00..08:00 by=arn:aws:iam::…:user/mia via=sdk info
         "#]],
     );
@@ -1075,7 +1075,7 @@ fn nothing_that_a_caller_writes_steers_a_terminal() {
     check(
         &records,
         &expect![[r#"
-            s3:Get[1mObject denied Denied "nope \u{1b}]<*>;owned\u{7} \u{202e}txt | `<*>` <script>alert(<*>)<<*>>" x1 08:00..08:00 by=arn:aws:iam::…:role/app session=s[8m | x | y | on=shop[5m/[link](http://203.0.113.9) via=other warning
+            s3:Get[1mObject denied Denied "nope \u{1b}]<*>;owned\u{7} \u{202e}txt | `<*>` <*>alert(<*>)<*>" x1 08:00..08:00 by=arn:aws:iam::…:role/app session=s[8m | x | y | on=shop[5m/[link](http://203.0.113.9) via=other warning
         "#]],
     );
 }
