@@ -561,7 +561,7 @@ fn each_sensitive_call_says_what_it_did_and_how_to_take_it_back() {
         assert_words(
             &hint,
             &["role/deploy"],
-            &["Make sure", "sample shows what was changed"],
+            &["Make sure", "CloudTrail shows what was changed"],
         );
     }
     assert!(watched >= 34, "{watched}");
