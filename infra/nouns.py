@@ -93,7 +93,7 @@ def main():
     often = collections.Counter(word for name in operations | members | shapes for word in set(words(name)))
     vocabulary = sorted(word for word, times in often.items() if times >= WORD_IN_NAMES_MIN and len(word) > 1)
     today = datetime.date.today().isoformat()
-    rows = [f"# Nouns of AWS's service models (botocore {botocore.__version__}, {today}), made by infra/nouns.py"]
+    rows = [f"# Nouns of AWS's service models (botocore {botocore.__version__}, {today}), made by infra/nouns.py. Columns: noun, the words that follow it in names; * has the words of all names."]
     rows.append(f"*\t{' '.join(vocabulary)}")
     for noun in sorted(nouns):
         followers = sorted(word for word in seconds[noun] if len(word) > 1)

@@ -1,12 +1,11 @@
 //! Finds names without a special form by the grammar of their sentence: `orders` in "Table orders not found".
 //!
-//! Customers choose names such as `orders`, `webServers` or `queue`, which look like words. Such a word is a name if a noun
-//! for a kind of thing is before it and the sentence goes on behind it as behind a name: with a verb, with a preposition,
-//! or with the end of the sentence. English shows the difference too: "for stack orders" has no article, "for the stack
-//! policy" has one.
+//! Customers choose names such as `orders`, `webServers` or `queue`, which look like words. Such a word is a name if two
+//! things hold: a noun for a kind of thing is before it, and a verb, a preposition or the end of the sentence follows. The
+//! article helps as well: "for stack orders" has none, so `orders` is a name; "for the stack policy" has one.
 //!
-//! A word that names of AWS have behind the noun forms a term with it, such as "bucket policy", and stays. The table of
-//! nouns and of their terms comes from AWS's service models, see `infra/nouns.py`.
+//! A word that follows the noun in names of AWS forms a term with it, such as "bucket policy", and is not masked. The table
+//! of nouns and terms comes from AWS's service models, see `infra/nouns.py`.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -331,7 +330,7 @@ pub(super) fn may_be_in_name(word: &str) -> bool {
     word.len() > 1 && word.bytes().all(letters) && !is_english(word)
 }
 
-/// Checks for a form in "ing", which is a name only before a verb or in capitals: "pending" is none.
+/// Checks for a word that ends in "ing". It is a name only before a verb or with capital letters: "pending" is not a name.
 fn is_gerund(word: &str, next: Next) -> bool {
     matches!(next, Next::Preposition | Next::End) && word.ends_with("ing") && !starts_upper(word)
 }
@@ -396,7 +395,7 @@ fn is_camel(word: &str) -> bool {
         && word.bytes().any(|b| b.is_ascii_uppercase())
 }
 
-/// Checks whether a noun has no article, at the end of the text before the noun. `at_start` is the answer where the noun
+/// Checks whether a noun has no article, by the end of the text before the noun. `at_start` is the result if the noun
 /// begins the sentence.
 fn lacks_article(before: &str, at_start: bool) -> bool {
     for word in before.trim_ascii_end().rsplit(' ').take(NAME_WORDS_MAX) {
@@ -415,14 +414,14 @@ fn lacks_article(before: &str, at_start: bool) -> bool {
     false
 }
 
-/// Words behind which a colon introduces a problem or the name of something in the API, and no value, in lower case.
+/// Words after which a colon introduces a problem or the name of something in the API, and not a value, in lower case.
 const NO_VALUES: &str = "\
     action actions allowed api argument attribute attributes because call cause code condition denied details \
     element error errors exception expected failed failure fault field fields header hint info member message \
     method missing note operation parameter parameters perform permission permissions problem property reason \
     reasons required state status supported warning was";
 
-/// Checks whether a colon behind a word introduces no value, as behind "error" or "parameter".
+/// Checks whether a colon after a word introduces no value, as after "error" or "parameter".
 pub(super) fn announces_no_value(word: &str) -> bool {
     known(last_hump(word)).is_no_value
 }

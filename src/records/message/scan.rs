@@ -10,7 +10,7 @@ use super::words::{
 use super::{ENCODED_MASK, MASK, Requested, TEMPLATE_BYTES_MAX};
 use crate::denial::ENCODED;
 
-/// Masks a message in one pass; `true`: another pass would change nothing.
+/// Masks a message in one pass. Returns the template, and whether another pass would change nothing.
 pub(super) fn pass(message: &str, requested: &Requested<'_>) -> (String, bool) {
     let mut scan = Scan {
         text: message,
@@ -62,7 +62,7 @@ struct Scan<'a> {
     has_names: bool,
 }
 
-/// How the usual refusals begin. They have an ARN for each thing, and most error messages are of this kind.
+/// How the usual refusals begin. They name everything by its ARN, and most error messages are of this kind.
 const REFUSALS: [&str; 2] = ["User: ", "You are not authorized"];
 
 impl<'a> Scan<'a> {
