@@ -5,8 +5,8 @@
 //! - `error_codes.tsv`: codes in AWS's service models that the patterns do not decide. `infra/error_codes.py` keeps it current.
 //!
 //! A row is for one service, named like its event source without `.amazonaws.com`, or with `*` for all services. A code that
-//! services use differently has a row for each of them. If no row of a code is for the service, the class that most of the
-//! rows have counts.
+//! services use differently has a row for each of them. If no row of a code in `error_codes.tsv` is for the
+//! service, the class that most of the rows have is taken.
 
 use std::sync::LazyLock;
 

@@ -215,8 +215,8 @@ impl<T: Table> DynamoStore<T> {
 
 /// Returns the present cluster item with what the old one knows: first event, callers, circumstances, and the number of the episode.
 fn joined(old: &ClusterItem, present: &ClusterItem) -> ClusterItem {
-    // A cluster that had recovered and has events since then has regressed. Its episode number continues the old numbers, so a
-    // repeated call does not change it again.
+    // A cluster that had recovered and has events since then has regressed, in its next episode. Then it is no longer new, so a
+    // repeated call changes nothing.
     let (state, episode) = match (present.state, old.state) {
         (State::New, State::Recovered) => (State::Regressed, old.episode + 1),
         (State::New, state) => (state, old.episode),
