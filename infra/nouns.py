@@ -25,7 +25,7 @@ HANDLES = "delete|deregister|terminate|cancel|remove|release|stop|detach"
 OTHERS = {"type", "version", "location", "id", "name", "arn", "format", "path", "service", "identifier",
           "entity", "resource", "role", "user", "bus", "database", "column", "vpc", "subnet", "listener", "principal", "engine", "region",
           "dashboard", "secret", "alarm", "account", "instance", "mesh", "layer"}
-# Words for fields and for parts of any resource: a word behind them is no name.
+# Words for fields and for parts of any resource: a word after them is not a name.
 NO_NOUNS = {
     "attribute", "parameter", "field", "property", "option", "setting", "value", "status", "state", "detail", "data", "metadata",
     "access", "usage", "limit", "count", "error", "result", "response", "request", "configuration", "config", "content", "info",

@@ -170,7 +170,7 @@ fn decisions_and_journals_go_to_the_clusters_with_the_same_events_and_again_chan
             "NoSuchBucket: resolved by bob, resolved".to_owned(),
         ]
     );
-    // What was resolved is recovered, and who looks at its history sees why.
+    // What was resolved is recovered, and its history says why.
     let listed = folder
         .run(&["clusters", "list", "--db", "new.db", "--format", "json"])
         .json();
@@ -553,7 +553,7 @@ mod stack {
         let (cluster, _) = head(&table, "other", "fp1");
         let triage = Triage::new(Decision::Expected, "ann", "known", now(), 1);
         assert!(block_on(store.set_triage(cluster, Some(&triage), 0, &triage.made())).unwrap());
-        // The present version is made of the same code here: what it gives another id is another error with the same event id.
+        // This test has only the present version: another error with the same event id stands for a cluster with another id.
         let mut store = table::store(&table, telling());
         ingest(
             &mut store,
