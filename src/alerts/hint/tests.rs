@@ -169,7 +169,7 @@ fn a_quarantined_key_is_a_leaked_key() {
         ),
     ];
     let hint = refused("ec2:RunInstances", "", facets);
-    assert_words(&hint, &["user/mia", "in public", "Deactivate"], &["owner"]);
+    assert_words(&hint, &["user/mia", "is public", "Deactivate"], &["owner"]);
 }
 
 #[test]
