@@ -4,11 +4,11 @@
 Only codes are written whose class the table in src/clusters/code_patterns.rs does not decide. The models are those of botocore, which
 has to be installed: `pip install botocore`. The result has the version of botocore in its first line; review it as a diff.
 
-A class that the file has already was reviewed by a person and stays. For a new code the script proposes a class. It needs
+A class that is in the file already was reviewed by a person and stays. For a new code the script proposes a class. It needs
 evidence: the words of the documentation, or a status that has one meaning (404, 409, 429, 5xx). A status of 400 alone decides
 nothing; a code without evidence is proposed as `other`.
 
-Usage: error_codes.py BINARY    BINARY is cloudtrail-inspector; its `explain` says which codes nothing decides
+Usage: error_codes.py BINARY    BINARY is cloudtrail-inspector; its `explain` shows which codes have no class yet
 """
 
 import collections
@@ -36,7 +36,7 @@ WORDS = [
     ("server", r"internal|unexpected(ly)? (error|fail|server)|unhandled|service (is )?(currently |temporarily )?(unavailable|busy|failed)|temporar|try again (later|in)|retry (the|your) (request|operation|call)|timed? ?out|time-?out|server(-side)? (error|fault|side)|unknown (error|failure|reason)|(failed|error|problem) (communicating|connecting)"),
     ("invalid", r"invalid|not valid|isn't valid|aren't valid|malformed|not (supported|recognized|allowed|permitted|acceptable|compatible|match|a valid|well|correct)|unsupported|doesn't (support|match|meet|conform|comply|contain|have|satisfy)|does not (support|match|meet|conform|comply|contain|have|satisfy)|isn't (supported|allowed|compatible|permitted)|can't be (used|empty|null|specified|parsed|modified|changed|deleted)|cannot be (used|empty|null|specified|parsed|combined|modified|changed|deleted|removed)|must (be|have|contain|specify|include|not)|(is|are|was|were) (required|missing|too (long|large|big|small|short|old)|empty|incorrect|wrong|incompatible|out of range|outside)|incorrect|incompatible|inconsisten|mismatch|violat|(size|length) .{0,30}(exceed|limit|large)|too (large|long|big|complex|small|short|old)|\bexceeds?\b.{0,30}\b(size|length|bytes|maximum)|(could not|couldn't|cannot|can't|unable to|failed to|fail\w* to) (be )?(pars|decod|deseriali|read|process|validat|compil|interpret|resolv)|syntax|validation|constraint|bad request|wrong|not one of|specified .{0,60} (isn't|is not|aren't|are not)|required (parameter|field|value|header|attribute)|parameter"),
 ]
-# Statuses that have one meaning whatever the code.
+# Statuses that have one meaning for any code.
 STATUS = {402: "quota", 404: "absent", 410: "absent", 409: "conflict", 412: "conflict", 423: "conflict", 429: "throttle", 401: "auth", 403: "denied", 405: "invalid", 406: "invalid", 413: "invalid", 415: "invalid", 416: "invalid", 422: "invalid"}
 
 
@@ -100,7 +100,7 @@ def judged(code, status, side, documentation):
 
 
 def undecided(binary, codes):
-    """Returns the codes that neither the patterns nor the present table decides."""
+    """Returns the codes that have a class by neither the patterns nor the present table."""
     events = "".join(json.dumps({"eventSource": "x.amazonaws.com", "eventName": "Y", "errorCode": code}) + "\n" for code in codes)
     printed = subprocess.run([binary, "explain", "--format", "jsonl", "-"], input=events, capture_output=True, text=True, check=True)
     return {code for code, line in zip(codes, printed.stdout.splitlines(), strict=True) if json.loads(line).get("class") == "other"}

@@ -25,8 +25,8 @@ LISTS = re.compile(r"fail|error|unprocess|unsuccess|reject|invalid", re.IGNORECA
 # Members that are a reason, a setting or a state, and not a list of what failed in this call.
 NOT_LISTS = re.compile(r"failover|failureRe|reason|maxErr|tolerat|onFail|lastFail|errorLog|bisect|failedMediaResourceMap", re.IGNORECASE)
 KINDS = {"list": "list", "map": "list", "integer": "count", "long": "count"}
-# Calls whose member says something else: the state of what was made, the remainder of a page, the content of an evaluation, or a
-# response that CloudTrail does not record.
+# Calls whose member means something else: the state of what was created, the rest of a page, the content of an evaluation; and calls whose
+# response CloudTrail does not record.
 LEFT_OUT = {
     ("dataexchange", "CreateJob"),
     ("dynamodb", "BatchWriteItem"),
@@ -50,7 +50,7 @@ LEFT_OUT = {
     ("sagemaker", "RenderUiTemplate"),
     ("ssm", "UpdatePatchBaseline"),
 }
-# Calls that the models do not show: a call that reads, and whose response is recorded all the same; and calls whose response has an
+# Calls that cannot be found in the models: a call that only reads, but whose response is recorded; and calls whose response has an
 # HTTP status. Source of the latter: Amazon Bedrock AgentCore Developer Guide, "Understanding Amazon Bedrock AgentCore Gateway
 # CloudTrail events".
 MORE = [

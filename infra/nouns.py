@@ -25,7 +25,7 @@ HANDLES = "delete|deregister|terminate|cancel|remove|release|stop|detach"
 OTHERS = {"type", "version", "location", "id", "name", "arn", "format", "path", "service", "identifier",
           "entity", "resource", "role", "user", "bus", "database", "column", "vpc", "subnet", "listener", "principal", "engine", "region",
           "dashboard", "secret", "alarm", "account", "instance", "mesh", "layer"}
-# Words for fields and for parts of any resource: a word behind them is no name.
+# Words for fields and for parts of any resource: a word after them is not a name.
 NO_NOUNS = {
     "attribute", "parameter", "field", "property", "option", "setting", "value", "status", "state", "detail", "data", "metadata",
     "access", "usage", "limit", "count", "error", "result", "response", "request", "configuration", "config", "content", "info",
@@ -93,7 +93,7 @@ def main():
     often = collections.Counter(word for name in operations | members | shapes for word in set(words(name)))
     vocabulary = sorted(word for word, times in often.items() if times >= WORD_IN_NAMES_MIN and len(word) > 1)
     today = datetime.date.today().isoformat()
-    rows = [f"# Nouns of AWS's service models (botocore {botocore.__version__}, {today}), made by infra/nouns.py"]
+    rows = [f"# Nouns of AWS's service models (botocore {botocore.__version__}, {today}), made by infra/nouns.py. Columns: noun, the words that follow it in names; * has the words of all names."]
     rows.append(f"*\t{' '.join(vocabulary)}")
     for noun in sorted(nouns):
         followers = sorted(word for word in seconds[noun] if len(word) > 1)

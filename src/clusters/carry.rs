@@ -2,7 +2,7 @@
 //!
 //! A new version of the identity gives the same errors other cluster ids. The events are the same, and each event has an id. So
 //! an old cluster continues in each new cluster that holds one of its events. All results are unions over old clusters, so they
-//! do not depend on an order, and to carry the same again changes nothing.
+//! do not depend on an order, and a repetition changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,7 +85,7 @@ pub fn inherit(
 
 /// Returns the journal entry that says from which old cluster decisions and journal come; `None` if there are none.
 ///
-/// It has the time of the last of them, so that it is the same whenever they are carried over.
+/// Its time is that of the latest decision or entry, so each run makes the same entry.
 fn carried_entry(cluster: ClusterId, decided: &OldCluster) -> Option<JournalEntry> {
     let decision = decided.triage.as_ref();
     let times = decided
@@ -145,7 +145,7 @@ impl Inheritance {
     /// Returns the journal entry with which the decision [`Self::triage`] is stored: the last one that says where it comes from, as
     /// `stored` has it if it is there. `None` without a decision.
     ///
-    /// It is not the entry of the decision itself, because a store that closes resolved clusters would close the new one.
+    /// It is not the entry of the decision itself: with that of a resolution, a store would close the new cluster.
     pub fn entry(&self, stored: &[JournalEntry]) -> Option<JournalEntry> {
         let decision = self.triage()?;
         let is_carried = |entry: &&JournalEntry| entry.what == JournalEvent::Carried;

@@ -1,12 +1,12 @@
 //! Classes of error codes, one table for each source of knowledge; the tables are text files that a person reviews.
 //!
-//! - `code_rules.tsv`: our own decisions on codes that the patterns in `class` would get wrong.
+//! - `code_rules.tsv`: our own decisions on codes that the patterns in `code_patterns` would get wrong.
 //! - `ec2_codes.tsv`: the codes of Amazon EC2, whose service model has no errors, from its API Reference.
 //! - `error_codes.tsv`: codes in AWS's service models that the patterns do not decide. `infra/error_codes.py` keeps it current.
 //!
 //! A row is for one service, named like its event source without `.amazonaws.com`, or with `*` for all services. A code that
-//! services use differently has a row for each. A service that no model of AWS names with a code has the code's most
-//! frequent class.
+//! services use differently has a row for each of them. If no row of a code in `error_codes.tsv` is for the
+//! service, the class that most of the rows have is taken.
 
 use std::sync::LazyLock;
 

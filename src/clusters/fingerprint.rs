@@ -4,7 +4,8 @@
 //!
 //! | version | since | components |
 //! |---|---|---|
-//! | `fp2` | 0.2.0 | partition, account, service, action, class, code, cause, template |
+//! | `fp1` | before the release of 0.1.0 | partition, account, service, action, class, code, cause, template |
+//! | `fp2` | 0.1.0 | the same; CHANGELOG.md says what changed in classes, codes, causes and masking |
 //!
 //! Caller, network, region and refusing layer are not part of the identity. They are facets of the cluster. So an old
 //! failure of a new caller stays the same cluster, and is announced as an old failure with a new caller.

@@ -49,7 +49,7 @@
 //! What people ask and decide:
 //!
 //! - `triage` is the decision of a person about a cluster; `journal` lists what happened to the cluster.
-//! - `carry` carries both over to the clusters that hold the same events by another version of the identity.
+//! - `carry` carries both over after a change of the identity version, to the clusters that hold the same events.
 //! - `keys` determines the owner of an access key, and finds anomalies in the last use of the key that IAM reports.
 //! - `related` finds other failures of the same callers.
 //! - `ranking` lists the values of one property of events, such as the caller or the error code, by number of events.

@@ -72,7 +72,7 @@ const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 /// The points of the parameter that the table names.
 const LISTED: u8 = 255;
 
-/// A list counts only if it has as many points: more than the form of its name speaks for it.
+/// The minimum points of a list: the form of its name alone is not enough.
 const RELATED: u8 = 60;
 
 impl<'r> Search<'_, 'r> {
@@ -151,7 +151,7 @@ const BARE: [&str; 4] = ["name", "arn", "id", "identifier"];
 /// The ends of keys that are identifiers.
 const ENDS: [&str; 7] = ["Identifier", "ARN", "Arn", "ID", "Id", "Name", "name"];
 
-/// What is new with each call, as the keys of objects are: many of these are not many resources.
+/// Identifiers that are new with each call, like the keys of objects. Many of them are not many resources.
 const RUNS: [&str; 9] = [
     "command",
     "conversation",
@@ -164,7 +164,7 @@ const RUNS: [&str; 9] = [
     "transaction",
 ];
 
-/// What identifies no resource that is called, unless the call is about it.
+/// Identifiers of something other than the called resource, unless the call is about it.
 const NONE: [&str; 17] = [
     "account",
     "attribute",
@@ -222,7 +222,7 @@ const NOUNS: [&str; 31] = [
     "workgroup",
 ];
 
-/// What many calls share.
+/// Identifiers that many calls have in common, such as a role or an encryption key.
 const SHARED: [&str; 9] = [
     "catalog",
     "event",
@@ -235,7 +235,7 @@ const SHARED: [&str; 9] = [
     "tag",
 ];
 
-/// What a call often has beside the resource.
+/// Identifiers that a call often has in addition to that of its resource.
 const BESIDE: [&str; 11] = [
     "destination",
     "image",

@@ -1,6 +1,6 @@
 //! Decides whether a record is a failure or a sensitive call.
 //!
-//! A failure has an error code, a message or a failed sign-in; or its response lists failures, as `hidden_failures` knows.
+//! A failure has an error code or an error message, or is a failed sign-in, or `hidden_failures` finds a failure in it.
 //! `sensitive_calls` lists the calls that are selected although they succeeded.
 
 use std::sync::LazyLock;
@@ -82,8 +82,8 @@ fn select_without_code(record: &Record<'_>) -> Selection {
 
 /// Returns the reason why a record is not an event of a call; `None` if it is one.
 ///
-/// An aggregated event counts calls of five minutes, so that it is no call itself; it has a reason of its own, because
-/// people who look for the failures in it find them nowhere else. Source: AWS CloudTrail User Guide, "CloudTrail record
+/// An aggregated event counts the calls of five minutes and is not a call itself. It has its own reason, so that users
+/// see that the failures that it counts are not in the result. Source: AWS CloudTrail User Guide, "CloudTrail record
 /// contents for aggregated events".
 fn not_an_api_event(record: &Record<'_>) -> Option<&'static str> {
     let insight = |text: &str| text.eq_ignore_ascii_case("AwsCloudTrailInsight");

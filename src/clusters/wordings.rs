@@ -1,7 +1,7 @@
 //! Finds the class of a failure by its message, where the error code says little or something wrong.
 //!
-//! A service that is not switched on answers `AccessDenied`; a role that lacks a permission is an invalid parameter of
-//! the call that names the role. The rows are in `wordings.tsv`, which a person reviews.
+//! For example, a service that is not switched on answers `AccessDenied`, and a call that names a role without a
+//! permission fails with a code for an invalid parameter. The rows are in `wordings.tsv`, which a person reviews.
 //!
 //! Names that customers choose are in messages too. So words are compared from the start of the message, and `~` stands
 //! only for words without digits, quotes and other punctuation. A sentence that begins with `User: ` is the usual refusal, with the
@@ -34,7 +34,7 @@ pub enum Meaning {
     RoleTrust,
     /// The role that the request names lacks a permission.
     RolePermission,
-    /// The policy of a destination that the request names does not let the service in.
+    /// The policy of a destination that the request names does not allow the service to use it.
     Destination,
     /// A step of a sign-in, such as a person who has not confirmed yet.
     ProtocolStep,
@@ -56,7 +56,7 @@ pub fn find(service: &str, code: &str, class: Class, message: &str) -> Option<(C
     let by_class = &ROWS.by_class[class as usize];
     let is_of_service = |row: &&Row| row.service == "*" || row.service == service;
     let mut rows = by_code.iter().chain(by_class).filter(is_of_service);
-    // Most codes have no row, and most messages have the words of none.
+    // Most codes have no row, and most messages do not have the words of any row.
     let first = rows.next()?;
     let pairs = Pairs::of(message.as_bytes());
     let mut rows = std::iter::once(first)
@@ -144,7 +144,7 @@ fn read(text: &'static str) -> impl Iterator<Item = Option<(&'static str, Row)>>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gap {
     Nothing,
-    /// Plain words, also none; see [`is_plain`].
+    /// Plain words, which may be missing; see [`is_plain`].
     Plain,
     Any,
 }

@@ -7,12 +7,13 @@
 //! time is linear in its length for any text.
 //!
 //! These parts are values; the first match wins:
-//! 1. whole words that are also strings in `requestParameters`, which is the surest sign, unless they are common words: a
-//!    queue called "queue" must not mask the other queues of the sentence;
+//! 1. whole words that are also strings in `requestParameters`, which is the most reliable sign, unless they are common
+//!    words: a queue called "queue" must not mask this word elsewhere in the sentence;
 //! 2. the encoded part of an authorization failure, which becomes [`ENCODED_MASK`];
 //! 3. text in quotes, unless it is the name of a field beside a word like "parameter" ("at 'maxResults'"), of which only
 //!    an index is masked; text in brackets or braces; a single word in parentheses; text in angle brackets, with the
-//!    person before an e-mail address; a schedule ("cron(0 12 * * ? *)"). A sentence in quotes or brackets is read on;
+//!    person before an e-mail address; a schedule ("cron(0 12 * * ? *)"). A sentence in quotes or brackets is read
+//!    like other text;
 //! 4. a word announced by the text before it: `key=value`, "with name orders", "Table: orders", "not found: orders",
 //!    "on resource: *", "Value my queue for parameter Name";
 //! 5. dates, ARNs, URLs, host names, types ("`AWS::IAM::User`"), and words with a digit, `-`, `_`, `/` or `@`.

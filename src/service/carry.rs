@@ -1,6 +1,7 @@
 //! Gives clusters what they inherit from clusters with ids of an earlier version of the identity: decisions and journals.
 //!
-//! `clusters::carry` says what each cluster inherits. Here it is stored. What is stored already stays, so each step may be repeated.
+//! `clusters::carry` computes what each cluster inherits; this module stores it. What is stored already stays, so each step may be
+//! repeated.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -88,11 +89,11 @@ async fn give(
 /// Finds successors by examples: for each old cluster the cluster that its example belongs to by the present version of the identity.
 /// Returns them with the facts of the new clusters.
 ///
-/// An example is a record without its request. So the message may be masked in another way than that of the whole record: where the
-/// message is part of the identity, the new cluster must be in `known`. A cluster without a sure successor is left out.
+/// An example is a record without its request, so its message may be masked in another way than that of the whole record. So where
+/// the message is part of the identity, the new cluster must be in `known`. A cluster without a certain successor is left out.
 ///
 /// # Errors
-/// Never fails by itself: it groups records in a store in memory.
+/// [`StoreError`] of the store in memory in which the examples are grouped; it does not occur in practice.
 pub async fn successors_by_example<'e>(
     examples: impl IntoIterator<Item = (ClusterId, &'e str)>,
     rules: &Rules,

@@ -73,8 +73,8 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Newer`] for a store of a newer version, [`StoreError::OtherIdentity`] for a store whose cluster ids have
-    /// another version, and [`StoreError::Foreign`] for a file that is not a store; these files are not changed. [`StoreError::Damaged`] or [`StoreError::Unavailable`] if SQLite cannot read or write
-    /// the file.
+    /// another version, and [`StoreError::Foreign`] for a file that is not a store; these files are not changed.
+    /// [`StoreError::Damaged`] or [`StoreError::Unavailable`] if SQLite cannot read or write the file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         make_private(path);
         // SQLite gives some relative names, such as `:memory:`, a special meaning. An absolute path never has one.

@@ -182,7 +182,7 @@ fn a_byte_order_mark_is_skipped() {
 }
 
 #[test]
-fn odd_fields_are_absent_except_errors_and_the_record_still_counts() {
+fn unusual_fields_are_absent_except_errors_and_the_record_still_counts() {
     let deny = |field: &str, value: Value| denied(3, json!({field: value}));
     let only = |field: &str, value: Value| {
         record(json!({"eventID": id(3), "eventSource": "s3.amazonaws.com", field: value}))

@@ -170,7 +170,7 @@ fn decisions_and_journals_go_to_the_clusters_with_the_same_events_and_again_chan
             "NoSuchBucket: resolved by bob, resolved".to_owned(),
         ]
     );
-    // What was resolved is recovered, and who looks at its history sees why.
+    // What was resolved is recovered, and its history says why.
     let listed = folder
         .run(&["clusters", "list", "--db", "new.db", "--format", "json"])
         .json();
@@ -435,7 +435,7 @@ mod stack {
     }
 
     /// The kinds of the alerts that wait.
-    fn told(table: &MemoryTable) -> Vec<String> {
+    fn waiting(table: &MemoryTable) -> Vec<String> {
         let items = table.items();
         let rows = items.iter().filter_map(|item| decode_row(item).ok());
         rows.map(|row| row.alert.kind().name().to_owned()).collect()
@@ -519,7 +519,7 @@ mod stack {
     fn a_known_failure_is_not_announced_as_new_because_it_has_another_id() {
         let (carried, forgotten) = (old_table(), old_table());
         carry(&carried);
-        let before = told(&carried);
+        let before = waiting(&carried);
         // Two days later: the time in which nothing is announced after a change of the version is over.
         for table in [&carried, &forgotten] {
             let mut store = table::store(table, telling());
@@ -529,8 +529,12 @@ mod stack {
             );
             later(table, &denied_again(91));
         }
-        assert_eq!(told(&carried), before);
-        assert_eq!(told(&forgotten).len(), before.len() + 1, "not carried over");
+        assert_eq!(waiting(&carried), before);
+        assert_eq!(
+            waiting(&forgotten).len(),
+            before.len() + 1,
+            "not carried over"
+        );
     }
 
     #[test]
@@ -549,7 +553,7 @@ mod stack {
         let (cluster, _) = head(&table, "other", "fp1");
         let triage = Triage::new(Decision::Expected, "ann", "known", now(), 1);
         assert!(block_on(store.set_triage(cluster, Some(&triage), 0, &triage.made())).unwrap());
-        // The present version is made of the same code here: what it gives another id is another error with the same event id.
+        // This test has only the present version: another error with the same event id stands for a cluster with another id.
         let mut store = table::store(&table, telling());
         ingest(
             &mut store,
@@ -607,7 +611,7 @@ mod stack {
     }
 
     #[test]
-    fn nothing_is_told_about_the_recovery_of_an_id_that_is_not_made_any_more() {
+    fn no_alert_is_sent_about_the_recovery_of_a_cluster_with_an_old_id() {
         let table = old_table();
         carry(&table);
         for (version, alerts) in [("fp1", 0), (VERSION, 1)] {
@@ -627,10 +631,10 @@ mod stack {
                 is_covered: false,
             };
             let alert = Alert::of_recovery("111122223333", (cluster, 1), at, began, (60, 2), at);
-            let before = told(&table).len();
+            let before = waiting(&table).len();
             let store = table::store(&table, telling());
             assert!(block_on(store.settle(&transition, Some(&alert))).unwrap());
-            assert_eq!(told(&table).len(), before + alerts, "{version}");
+            assert_eq!(waiting(&table).len(), before + alerts, "{version}");
             assert_eq!(head(&table, "denied", version).1.state, State::Recovered);
         }
     }

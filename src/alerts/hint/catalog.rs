@@ -141,12 +141,13 @@ catalog! {
         "{caller} 使用攻击工具尝试了 {action}。若非约定的安全测试，请立即停用其凭证，并查看它的其他所\
          有操作，尤其是成功的操作。";
     TRIES_TO_BLIND:
-        "a call failed that would have switched a record of what happens off, such as \
+        "a call failed that would have stopped the recording of what happens, such as \
          `StopLogging`",
         "{caller} tried {action} on {resource}, which would have stopped the recording of what \
-         happens in the account. It did not succeed this time. Ask its owner why; if it was not meant, deactivate the credentials and look at what else was tried.",
+         happens in the account. It did not succeed this time. Ask its owner why; if it was not \
+         intended, deactivate the credentials and look at what else was tried.",
         "{caller} 试图对 {resource} 执行 {action}，这会停止对账号活动的记录；此次未成功。请向其负\
-         责人问明原因；若无人知晓，请停用其凭证，并查看它还尝试过什么。";
+         责人问明原因；若非有意为之，请停用其凭证，并查看它还尝试过什么。";
 
     // Not switched on.
     NOT_SWITCHED_ON:
@@ -170,7 +171,7 @@ catalog! {
         "IAM access to billing is not activated for the account",
         "Users and roles of this account may not see billing before the root user activates it, \
          once, in the account settings (\"IAM user and role access to Billing information\").",
-        "须先由根用户在账户设置中激活“IAM 用户和角色访问账单信息的权限”（仅需一次），此账号的用户\
+        "须先由根用户在账号设置中激活“IAM 用户和角色访问账单信息的权限”（仅需一次），此账号的用户\
          和角色才能查看账单。";
     MODEL_ACCESS:
         "Amazon Bedrock answers that the account has no access to the model",
@@ -188,16 +189,16 @@ catalog! {
     END_USER:
         "a user of an application (Amazon Cognito) gave a wrong user name, password or code",
         "A user of your application gave a wrong user name, password or code. Single failures are \
-         normal. Many of them, or many users from one address, are guesses: limit the attempts in \
-         the user pool, and look for sign-ins that succeeded.",
+         normal. Many of them, or many users from one address, mean that passwords are being \
+         guessed: limit the attempts in the user pool, and look for sign-ins that succeeded.",
         "您的应用的用户输错了用户名、密码或验证码。零星的失败属于正常；大量失败，或同一地址尝试多\
-         个用户，则是猜测密码：请在用户池中限制尝试次数，并查看是否有成功的登录。";
+         个用户，则说明有人在猜测密码：请在用户池中限制尝试次数，并查看是否有成功的登录。";
     PROTOCOL_STEP:
         "a program waits until a person has confirmed a sign-in, or a user of an application has not \
          finished signing up",
-        "This is a step of a sign-in: the next one is up to the person, and programs ask until it is \
-         done. There is nothing to do.",
-        "这是登录流程中的一步：需由本人完成下一步，程序会在此之前反复询问。无需处理。";
+        "This is a step of a sign-in: the program asks again until the person has done the next \
+         step. There is nothing to do.",
+        "这是登录流程中的一步：在用户完成下一步之前，程序会反复查询。无需处理。";
     SECOND_FACTOR:
         "a sign-in failed at the second factor",
         "The password was right, and the second factor was wrong. Ask {caller} whether it was \
@@ -240,26 +241,27 @@ catalog! {
         "any other refused `AssumeRole`",
         "Look at the trust policy of {role} first: does it name {caller}, and do its conditions \
          match? Then at the caller's policies for {action}. A role that does not exist is \
-         answered in the same way. Many roles tried by one caller are a search.",
+         answered in the same way. A caller that tries many roles is searching for one that it \
+         can assume.",
         "请先检查 {role} 的信任策略：是否包含 {caller}，条件是否匹配；再检查调用者策略中的 \
-         {action}。角色不存在时的答复与此相同。同一调用者尝试多个角色则属于探测。";
+         {action}。角色不存在时的答复与此相同。若同一调用者尝试多个角色，则是在探测可担任的角色。";
     ROLE_SESSION:
         "`TagSession` or `SetSourceIdentity` is the refused action of an assumed role",
-        "The session has tags or a source identity, and these need {action} of their own: in the \
-         trust policy of {role}, and in the policies of {caller}.",
+        "The session has tags or a source identity, which need the separate permission {action}: \
+         in the trust policy of {role}, and in the policies of {caller}.",
         "该会话带有标签或源身份，需要单独的 {action} 权限：{role} 的信任策略和 {caller} 的策略都须\
          允许。";
     ROLE_CANNOT_BE_ASSUMED:
         "the message says that a service cannot assume the role that the request names",
         "The service {service} cannot assume the role that the request for {resource} names: \
          check that this role exists, and that its trust policy allows the service. A role that \
-         was just made needs some seconds.",
+         was just created can be used after some seconds.",
         "服务 {service} 无法担任 {resource} 的请求中指定的角色：请确认该角色存在，且其信任策略允许\
          此服务。刚创建的角色需要数秒才生效。";
     ROLE_LACKS_PERMISSION:
         "the message says that the role that the request names lacks a permission",
         "The role that the request for {resource} names lacks a permission, which the message \
-         has. Add it to the policies of that role; the caller did nothing wrong.",
+         names. Add it to the policies of that role; the caller did nothing wrong.",
         "{resource} 的请求中指定的角色缺少某项权限，见错误信息：请将其添加到该角色的策略中。调用者\
          没有做错。";
     DESTINATION_BUCKET:
@@ -285,9 +287,9 @@ catalog! {
 
     DESTINATION:
         "the message says that a service may not reach the destination that the request names",
-        "The policy of the destination that the request for {resource} names (a topic, a queue or a \
-         function) does not let {service} in, or the destination does not exist. The caller's own \
-         policies are not the reason.",
+        "The policy of the destination that the request for {resource} names (a topic, a queue or \
+         a function) does not allow {service} to use it, or the destination does not exist. The \
+         caller's own policies are not the reason.",
         "{resource} 的请求中指定的目标（主题、队列或函数）的策略未允许 {service} 访问，或目标不存在。原因\
          不在调用者自身的策略。";
 
@@ -295,10 +297,10 @@ catalog! {
     DELIVERY_TO_BUCKET:
         "an AWS service was refused at a bucket to which it delivers",
         "The bucket policy of {bucket} has to allow {caller} to call {action}. The logs or \
-         reports that it delivers there are being lost since the first event, and are not \
+         reports that it delivers there have been lost since the first event, and are not \
          delivered later.",
-        "{bucket} 的存储桶策略须允许 {caller} 执行 {action}。自首个事件起，它投递到该处的日志或\
-         报告都在丢失，且不会补投。";
+        "{bucket} 的存储桶策略须允许 {caller} 执行 {action}。自首个事件起，它投递到该处的日志或报\
+         告均已丢失，且不会补投。";
     DELIVERY_WITH_KEY:
         "an AWS service was refused at a key of KMS",
         "The key policy of {resource} has to allow {caller} to call {action}. Until then it can \
@@ -323,15 +325,16 @@ catalog! {
         "{resource} 的策略须允许 {caller} 执行 {action}；在此之前，该服务投递到该处的内容会丢失。";
     WEBSITE:
         "CloudFront was refused when it read from a bucket",
-        "A visitor asked for a page that is not there, or the bucket policy of {bucket} does \
-         not allow the distribution to read. Without s3:ListBucket a missing object is answered \
-         as refused. Single ones are normal; if each page fails, check the bucket policy.",
+        "A visitor asked for a page that is not there, or the bucket policy of {bucket} does not \
+         allow the distribution to read. Without s3:ListBucket a missing object is answered as \
+         refused. Single refusals are normal; if each page fails, check the bucket policy.",
         "访客请求了不存在的页面，或 {bucket} 的存储桶策略未允许该分配读取。没有 s3:ListBucket 权\
          限时，对象不存在也会答复为拒绝。零星出现属于正常；若所有页面都失败，请检查存储桶策略。";
     SERVICE:
         "an AWS service was refused at a call of its own that delivers nothing",
         "{caller} is an AWS service and has no policies of its own. If its work is wanted, the \
-         policy of {resource} has to allow {action}; a read that only looks around needs nothing.",
+         policy of {resource} has to allow {action}; for a read that only explores, there is \
+         nothing to do.",
         "{caller} 是 AWS 服务，自身没有策略。若确需其工作，{resource} 的策略须允许 {action}；若只\
          是探查性的读取，则无需处理。";
     SERVICE_LINKED:
@@ -379,11 +382,11 @@ catalog! {
     // Refusals by the layer of policies.
     QUARANTINE:
         "the refusing policy is one of AWS's `AWSCompromisedKeyQuarantine` policies",
-        "AWS found an access key of {caller} in public and attached {policy}, which denies \
-         {action}. Deactivate that key now, give its program another one, and look at everything \
-         that the key did. Detach the policy after that.",
-        "AWS 发现 {caller} 的访问密钥已公开泄露，并附加了 {policy}，由其拒绝 {action}。请立即停用该\
-         密钥，为使用它的程序更换密钥，并查看该密钥的全部操作；处理完毕后再分离该策略。";
+        "AWS found that an access key of {caller} is public, and attached {policy}, which denies \
+         {action}. Deactivate that key now, replace it in the program that uses it, and look at \
+         everything that was done with the key. Then detach the policy.",
+        "AWS 发现 {caller} 的访问密钥已公开泄露，并附加了 {policy}，该策略拒绝 {action}。请立即停\
+         用该密钥，为使用它的程序更换密钥，并查看该密钥的全部操作；处理完毕后再分离该策略。";
     EXPLICIT:
         "a policy denies explicitly",
         "{action} is denied explicitly by {layer}. No permission elsewhere overrides that: ask \
@@ -417,7 +420,7 @@ catalog! {
         "the refusal is worded in an unknown way",
         "The wording of the refusal is not known here; read the sample, and check who may call \
          {action} on {resource}.",
-        "该拒绝的措辞尚不认识，请阅读样本，并检查谁可以对 {resource} 执行 {action}。";
+        "无法识别该拒绝的措辞，请阅读样本，并检查谁可以对 {resource} 执行 {action}。";
 
     // Failures that are no refusals.
     OPTIONAL_SETTING:
@@ -433,7 +436,8 @@ catalog! {
          区域有误。";
     ABSENT:
         "what was asked for does not exist",
-        "{caller} asks for something that is not there: {resource}, or a part of it, is deleted, renamed, was never made, or is in another account or Region.",
+        "{caller} asks for something that does not exist: {resource}, or a part of it, was \
+         deleted or renamed, was never created, or is in another account or Region.",
         "{caller} 请求的对象不存在：{resource} 或其中的一部分已删除、已改名、从未创建，或位于其他账号或区域。";
     THROTTLE:
         "too many calls at a time",
@@ -458,7 +462,8 @@ catalog! {
         "AWS failed",
         "AWS failed at {service}, not the caller. Several callers at once point to an outage: see \
          the Health dashboard.",
-        "{service} 自身失败，与调用者无关。多个调用者同时失败意味着故障：请查看 Health 仪表板。";
+        "{service} 自身出错，与调用者无关。多个调用者同时失败，表明可能发生服务中断：请查看 \
+         Health 仪表板。";
     INVALID:
         "the request is malformed",
         "The request is malformed: a bug or a change in the program that {caller} runs. The \
@@ -471,36 +476,36 @@ catalog! {
     OTHER:
         "the code is unknown",
         "Read the sample; the code is not known here.",
-        "请阅读样本；该错误码尚不认识。";
+        "请阅读样本；无法识别该错误码。";
 
     // Sensitive calls.
     POLICY_ATTACHED:
         "a policy was attached: `AttachUserPolicy`, `AttachRolePolicy`, `AttachGroupPolicy`",
-        "{caller} attached a policy to {resource}; the event in CloudTrail names the policy. Check \
-         that its owner wanted it; a detach call of the same kind takes it back. If it was not \
-         meant, look at what was done with the new permissions.",
-        "{caller} 为 {resource} 附加了一条策略，策略名称见 CloudTrail 事件。请向其负责人确认；可用对应的 Detach 调\
-         用撤销。若无人知晓，请查看新权限被用来做了什么。";
+        "{caller} attached a policy to {resource}; the event in CloudTrail names the policy. \
+         Check that its owner wanted it; a detach call of the same kind takes it back. If it was \
+         not intended, look at what was done with the new permissions.",
+        "{caller} 为 {resource} 附加了一条策略，策略名称见 CloudTrail 事件。请向其负责人确认；可用\
+         对应的 Detach 调用撤销。若非有意为之，请查看新权限被用来做了什么。";
     POLICY_WRITTEN:
         "a policy was written into a user, a role or a group: `PutUserPolicy`, `PutRolePolicy`, \
          `PutGroupPolicy`",
         "{caller} wrote an inline policy into {resource}. Read it in IAM and compare it with what \
-         was there before; the matching Delete call takes it back. If it was not meant, look at \
-         what was done with the new permissions.",
+         was there before; the matching Delete call takes it back. If it was not intended, look \
+         at what was done with the new permissions.",
         "{caller} 向 {resource} 写入了内联策略。请在 IAM 中阅读并与此前的内容比较；可用对应的 \
-         Delete 调用撤销。若无人知晓，请查看新权限被用来做了什么。";
+         Delete 调用撤销。若非有意为之，请查看新权限被用来做了什么。";
     POLICY_VERSION:
         "a policy got other content: `CreatePolicyVersion`, `SetDefaultPolicyVersion`",
-        "{caller} changed the content of the policy {resource}, for everyone that it is attached \
-         to. Compare the versions with `aws iam get-policy-version`; `SetDefaultPolicyVersion` \
-         brings the earlier one back.",
+        "{caller} changed the content of the policy {resource}, for all identities that it is \
+         attached to. Compare the versions with `aws iam get-policy-version`; \
+         `SetDefaultPolicyVersion` brings the earlier one back.",
         "{caller} 更改了策略 {resource} 的内容，影响所有附加了它的身份。请用 \
          `aws iam get-policy-version` 比较各版本；`SetDefaultPolicyVersion` 可恢复先前版本。";
     GROUP_JOINED:
         "a user was added to a group",
-        "{caller} added {resource} to a group, which gives it the group's policies. Check the \
-         group in the sample; `RemoveUserFromGroup` takes it back.",
-        "{caller} 将 {resource} 加入了用户组，使其获得该组的策略。请在样本中确认是哪个组；\
+        "{caller} added {resource} to a group, which gives it the group's policies. The event in \
+         CloudTrail names the group; `RemoveUserFromGroup` takes it back.",
+        "{caller} 将 {resource} 加入了用户组，使其获得该组的策略。组名见 CloudTrail 事件；\
          `RemoveUserFromGroup` 可撤销。";
     KEY_CREATED:
         "an access key was created",
@@ -518,8 +523,9 @@ catalog! {
          需要，请停用其密钥，查看它做过什么，再删除该用户。";
     PASSWORD_SET:
         "a console password was set: `CreateLoginProfile`, `UpdateLoginProfile`",
-        "{caller} set a console password for {resource}: who knows it can sign in. Ask {resource} \
-         whether they wanted it; `DeleteLoginProfile` takes it back. Look for sign-ins since then.",
+        "{caller} set a console password for {resource}: anyone who knows it can sign in. Ask \
+         {resource} whether they wanted it; `DeleteLoginProfile` takes it back. Look for sign-ins \
+         since then.",
         "{caller} 为 {resource} 设置了控制台密码，知道密码者即可登录。请向 {resource} 确认；\
          `DeleteLoginProfile` 可撤销。请查看此后的登录。";
     SECOND_FACTOR_REMOVED:
@@ -598,11 +604,12 @@ catalog! {
         "{caller} 使该账号脱离了 {service} 的管理员账号：安全团队无法再看到其发现结果。请向他们确\
          认；由管理员账号重新邀请即可恢复关联。";
     LOGS_REMOVED:
-        "flow logs, log groups or their like were deleted",
-        "{caller} deleted what recorded: {resource}. What was recorded there may be gone. Ask its \
-         owner; create it again unless it was agreed, and look at what was done in the meantime.",
-        "{caller} 删除了记录 {resource}，其中已有的内容可能已丢失。请向其负责人确认；除非事先约定，\
-         请重新创建，并查看其间的操作。";
+        "flow logs, log groups or similar were deleted",
+        "{caller} deleted {resource}, which recorded activity. What was recorded there may be \
+         lost. Ask its owner; create it again unless it was agreed, and look at what was done in \
+         the meantime.",
+        "{caller} 删除了用于记录活动的 {resource}，其中已有的记录可能已丢失。请向其负责人确认；除\
+         非事先约定，请重新创建，并查看其间的操作。";
     KEY_DISABLED:
         "`DisableKey` succeeded",
         "{caller} disabled the key {resource}: all that is encrypted with it cannot be read at \
@@ -612,8 +619,8 @@ catalog! {
     KEY_DELETION:
         "`ScheduleKeyDeletion` succeeded",
         "{caller} scheduled the deletion of the key {resource}: after the waiting period of 7 to \
-         30 days all that is encrypted with it is lost for ever. `aws kms cancel-key-deletion`, \
-         then `enable-key`, take it back until then.",
+         30 days all that is encrypted with it is lost permanently. `aws kms \
+         cancel-key-deletion`, then `enable-key`, take it back until then.",
         "{caller} 已计划删除密钥 {resource}：7 至 30 天的等待期过后，用它加密的内容将永久丢失。在\
          此之前可用 `aws kms cancel-key-deletion` 再 `enable-key` 撤销。";
     ORGANIZATION_LEFT:
@@ -651,7 +658,7 @@ catalog! {
     SENSITIVE:
         "any other sensitive call succeeded",
         "{caller} called {action} on {resource}, and it succeeded. Ask its owner whether it was \
-         meant; the sample shows what was changed.",
-        "{caller} 对 {resource} 成功执行了 {action}。请向其负责人确认是否有意为之；更改的内容见样\
-         本。";
+         intended; the event in CloudTrail shows what was changed.",
+        "{caller} 对 {resource} 成功执行了 {action}。请向其负责人确认是否有意为之；更改的内容见 \
+         CloudTrail 事件。";
 }

@@ -169,7 +169,7 @@ fn a_quarantined_key_is_a_leaked_key() {
         ),
     ];
     let hint = refused("ec2:RunInstances", "", facets);
-    assert_words(&hint, &["user/mia", "in public", "Deactivate"], &["owner"]);
+    assert_words(&hint, &["user/mia", "is public", "Deactivate"], &["owner"]);
 }
 
 #[test]
@@ -561,7 +561,7 @@ fn each_sensitive_call_says_what_it_did_and_how_to_take_it_back() {
         assert_words(
             &hint,
             &["role/deploy"],
-            &["Make sure", "sample shows what was changed"],
+            &["Make sure", "CloudTrail shows what was changed"],
         );
     }
     assert!(watched >= 34, "{watched}");

@@ -13,8 +13,8 @@ use super::catalog::{
 /// A row: words, one of which is in the message, and the advice. The first match wins.
 type Row = (&'static [&'static str], &'static Advice);
 
-/// Advice by the message, for failures of the classes that say little: refused, invalid, absent, other. Most words are
-/// in the table of `clusters::wordings`, because they decide the class too; these decide only the advice.
+/// Advice by the message, for failures of the classes that say little: refused, invalid, absent, other. These words
+/// decide only the advice. Words that also decide the class are in the table of `clusters::wordings`.
 ///
 /// Sources, 2026-11-29: Amazon Bedrock User Guide, "Access foundation models"; for KMS, its Developer Guide,
 /// "Troubleshooting key access"; AWS Lake Formation Developer Guide, "Troubleshooting"; Amazon S3

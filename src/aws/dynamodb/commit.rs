@@ -340,7 +340,7 @@ impl<T: Table> DynamoStore<T> {
         change: &ClusterBatch,
         admitted: Option<Window>,
     ) -> ClusterItem {
-        // The sample with the least hash, so that no caller can choose the sample.
+        // The sample with the smallest hash, so that no caller can choose the sample.
         let sample = tally.samples.get(&cluster).and_then(Samples::first);
         let callers: BTreeSet<CallerHash> =
             change.callers.keys().map(|name| caller(name)).collect();

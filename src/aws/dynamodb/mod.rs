@@ -65,7 +65,7 @@ pub struct TableSettings {
     /// Canary keys: ids of access keys that must never be used. Each use causes an alert, at most one per key and day
     /// of event time.
     pub canaries: BTreeSet<String>,
-    /// The version of the cluster identity, such as `fp1`: of the rules that decide which events form one cluster. A
+    /// The version of the cluster identity, such as `fp2`: of the rules that decide which events form one cluster. A
     /// new version gives every cluster a new id.
     pub identity: &'static str,
 }

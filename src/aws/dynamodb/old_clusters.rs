@@ -1,8 +1,8 @@
 //! Finds the clusters of a table whose ids have an earlier version of the identity, and continues them under their present ids.
 //!
-//! The functions go on counting under the present ids as soon as they are updated. A cluster that only got another id would be
-//! announced as new, all its callers too. So its new cluster item gets the state, the callers and the first event of the old one. The
-//! old item stays, for links and for events that are counted under it.
+//! After an update, the functions count under the present ids. A cluster that only got another id would be announced as new, and
+//! so would all its callers. So its new cluster item gets the state, the callers and the first event of the old one. The old item
+//! stays, for links and for the events that are counted under it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -146,7 +146,7 @@ impl<T: Table> DynamoStore<T> {
     /// Continues an old cluster in the cluster `new`: creates or completes its item, and adds the known callers. `facts` are those
     /// of the new cluster, which are needed if it has no item yet. Returns whether the item was created or changed.
     ///
-    /// Nothing is announced. To do the same again changes nothing.
+    /// Nothing is announced. A repeated call changes nothing.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if the table cannot be read or written.
@@ -215,7 +215,8 @@ impl<T: Table> DynamoStore<T> {
 
 /// Returns the present cluster item with what the old one knows: first event, callers, circumstances, and the number of the episode.
 fn joined(old: &ClusterItem, present: &ClusterItem) -> ClusterItem {
-    // A cluster that recovered before and has events since is back. A number that continues the old ones shows that it was joined.
+    // A cluster that had recovered and has events since then has regressed, in its next episode. Then it is no longer new, so a
+    // repeated call changes nothing.
     let (state, episode) = match (present.state, old.state) {
         (State::New, State::Recovered) => (State::Regressed, old.episode + 1),
         (State::New, state) => (state, old.episode),

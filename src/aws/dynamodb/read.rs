@@ -84,7 +84,7 @@ pub fn add(sightings: &mut Sightings, segments: &[Segment], overflow: &BTreeSet<
     add_events(sightings, all, overflow);
 }
 
-/// Adds events as [`add`] does. `all` returns them, each time anew.
+/// Adds events as [`add`] does. Each call of `all` returns all of them.
 fn add_events<'s, I: Iterator<Item = (EventId, &'s Sighting)>>(
     sightings: &mut Sightings,
     all: impl Fn() -> I,

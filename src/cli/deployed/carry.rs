@@ -21,8 +21,8 @@ use crate::output;
 
 /// Continue the clusters of a stack under their present IDs, after an upgrade that changed the version of the identity
 ///
-/// An old cluster continues in each cluster that holds one of its events, after a backfill, and else in the one that its example
-/// belongs to. That cluster gets its decisions, journal, state, callers and first event, so it is not announced as new. It is safe to
+/// An old cluster continues in each cluster that holds one of its events, as after a backfill; otherwise in the cluster that its
+/// example belongs to. That cluster gets its decisions, journal, state, callers and first event, so it is not announced as new. It is safe to
 /// repeat or interrupt: nothing is carried over twice.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \

@@ -1,12 +1,11 @@
 //! Finds names without a special form by the grammar of their sentence: `orders` in "Table orders not found".
 //!
-//! Customers choose names such as `orders`, `webServers` or `queue`, which look like words. Such a word is a name if a noun
-//! for a kind of thing is before it and the sentence goes on behind it as behind a name: with a verb, with a preposition,
-//! or with the end of the sentence. English shows the difference too: "for stack orders" has no article, "for the stack
-//! policy" has one.
+//! Customers choose names such as `orders`, `webServers` or `queue`, which look like words. Such a word is a name if two
+//! things hold: a noun for a kind of thing is before it, and a verb, a preposition or the end of the sentence follows. The
+//! article helps as well: "for stack orders" has none, so `orders` is a name; "for the stack policy" has one.
 //!
-//! A word that names of AWS have behind the noun forms a term with it, such as "bucket policy", and stays. The table of
-//! nouns and of their terms comes from AWS's service models, see `infra/nouns.py`.
+//! A word that follows the noun in names of AWS forms a term with it, such as "bucket policy", and is not masked. The table
+//! of nouns and terms comes from AWS's service models, see `infra/nouns.py`.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -19,7 +18,7 @@ use super::words::{KINDS, LETTER, last_hump};
 /// Maximum number of words of a name, and of the words before it that are examined; limits the time for any text.
 const NAME_WORDS_MAX: usize = 3;
 
-/// A word of the table is not longer, in bytes.
+/// Maximum length of a word of the table, in bytes.
 const NOUN_BYTES_MAX: usize = 24;
 
 /// What is known about a word.
@@ -101,7 +100,7 @@ fn forms(word: &str) -> impl Iterator<Item = &str> {
     [Some(word), singular, singular_es].into_iter().flatten()
 }
 
-/// Returns the words that form a term with a noun; `None` if the word is no noun of the table.
+/// Returns the words that form a term with a noun; `None` if the word is not a noun of the table.
 fn terms(word: &str) -> Option<&'static str> {
     let is_word = word.bytes().all(|byte| byte.is_ascii_alphabetic());
     if is_word {
@@ -128,7 +127,7 @@ pub(super) fn is_common(word: &str) -> bool {
     all || is_english(word)
 }
 
-/// Words behind any noun that are a part or a property of the thing, in lower case.
+/// Words after any noun that are a part or a property of the thing, in lower case.
 const PARTS: &str = "\
     access action address alias api arn arns attribute attributes body call calls class code combination \
     conditions configuration count credentials data definition description document error expression field \
@@ -137,7 +136,7 @@ const PARTS: &str = "\
     policies policy property quota reference request resource response role settings size state status storage \
     syntax time type update url value version";
 
-/// Checks whether a word forms a term with the noun before it: `policy` behind `bucket`.
+/// Checks whether a word forms a term with the noun before it: `policy` after `bucket`.
 fn is_term(terms: &str, word: &str) -> bool {
     forms(word).any(|form| {
         let is_term = |term: &str| term.eq_ignore_ascii_case(form);
@@ -158,7 +157,7 @@ const ENGLISH: &str = "\
     this those through to too true try unable under unique unknown unless until up us used using valid value via \
     was we were what when where whether which while who whose why will with within without would yet you your";
 
-/// Checks whether a word belongs to the sentence and is no name: a word of the list or a participle.
+/// Checks whether a word belongs to the sentence and is not a name: a word of the list or a participle.
 pub(super) fn is_english(word: &str) -> bool {
     is_participle(word) || known(word).is_english
 }
@@ -173,7 +172,7 @@ const LEADS: &str = "\
     in into invalid load locate missing modify named no nonexistent of on read remove resolve to unable \
     unconfigured undefined unknown unrecognized unresolved update use using via with within write";
 
-/// How a sentence goes on behind a name.
+/// How a sentence goes on after a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// It says whether the thing exists: "does not exist", "not found", "already exists".
@@ -220,7 +219,7 @@ pub(super) fn ends_name(word: &str) -> bool {
 }
 
 impl Next {
-    /// Returns how a sentence goes on with a word, and with the text `rest` behind it; `None` if the word does not end a
+    /// Returns how a sentence goes on with a word, and with the text `rest` after it; `None` if the word does not end a
     /// name.
     pub(super) fn of(word: &str, rest: &str) -> Option<Self> {
         let exists = || {
@@ -260,11 +259,11 @@ impl Next {
     }
 }
 
-/// "could not be found" and the like are not longer behind their first word, in bytes.
+/// "could not be found" and the like are not longer after their first word, in bytes.
 const EXISTENCE_BYTES_MAX: usize = 32;
 
 /// Returns the byte range of a name without a special form at the end of a text; `None` if the text does not end in one.
-/// `next` returns how the sentence goes on behind the text, and is called only if the text may end in a name.
+/// `next` returns how the sentence goes on after the text, and is called only if the text may end in a name.
 pub(super) fn name_at_end(text: &str, next: impl FnOnce() -> Option<Next>) -> Option<Range<usize>> {
     let end = text.len();
     let mut start = end - last_word(text).len();
@@ -310,8 +309,8 @@ fn last_word(text: &str) -> &str {
     &text[space.map_or(0, |space| space + 1)..]
 }
 
-/// Checks whether a word is a name behind a noun and a colon: "Table: orders not found". A sentence can follow a colon as
-/// well, so a common word in capitals is a name only behind a noun that `announces` one.
+/// Checks whether a word is a name after a noun and a colon: "Table: orders not found". A sentence can follow a colon as
+/// well, so a common word in capitals is a name only after a noun that `announces` one.
 pub(super) fn name_after_colon(before: &str, word: &str, next: Next, announces: bool) -> bool {
     let (before, noun) = before.rsplit_once(' ').unwrap_or(("", before));
     let is_name = announces
@@ -331,12 +330,12 @@ pub(super) fn may_be_in_name(word: &str) -> bool {
     word.len() > 1 && word.bytes().all(letters) && !is_english(word)
 }
 
-/// Checks for a form in "ing", which is a name only before a verb or in capitals: "pending" is none.
+/// Checks for a word that ends in "ing". It is a name only before a verb or with capital letters: "pending" is not a name.
 fn is_gerund(word: &str, next: Next) -> bool {
     matches!(next, Next::Preposition | Next::End) && word.ends_with("ing") && !starts_upper(word)
 }
 
-/// Checks whether a word is a name behind a noun. `before` is the text before the noun, and `noun` may be any word.
+/// Checks whether a word is a name after a noun. `before` is the text before the noun, and `noun` may be any word.
 fn follows_noun(before: &str, noun: &str, word: &str, next: Next) -> bool {
     let Some(terms) = terms(noun) else {
         // "Invalid route identifier specified orders", and not "the specified route".
@@ -361,7 +360,7 @@ fn follows_noun(before: &str, noun: &str, word: &str, next: Next) -> bool {
     if !is_proper && (is_modified || is_term(terms, word)) {
         return false;
     }
-    // The noun before a verb in the singular is no plural: "The function orders is off".
+    // A noun before a verb in the singular is not a plural: "The function orders is off".
     if next.is_singular() && is_plural(word) {
         return true;
     }
@@ -396,7 +395,7 @@ fn is_camel(word: &str) -> bool {
         && word.bytes().any(|b| b.is_ascii_uppercase())
 }
 
-/// Checks whether a noun has no article, at the end of the text before the noun. `at_start` is the answer where the noun
+/// Checks whether a noun has no article, by the end of the text before the noun. `at_start` is the result if the noun
 /// begins the sentence.
 fn lacks_article(before: &str, at_start: bool) -> bool {
     for word in before.trim_ascii_end().rsplit(' ').take(NAME_WORDS_MAX) {
@@ -415,14 +414,14 @@ fn lacks_article(before: &str, at_start: bool) -> bool {
     false
 }
 
-/// Words behind which a colon introduces a problem or the name of something in the API, and no value, in lower case.
+/// Words after which a colon introduces a problem or the name of something in the API, and not a value, in lower case.
 const NO_VALUES: &str = "\
     action actions allowed api argument attribute attributes because call cause code condition denied details \
     element error errors exception expected failed failure fault field fields header hint info member message \
     method missing note operation parameter parameters perform permission permissions problem property reason \
     reasons required state status supported warning was";
 
-/// Checks whether a colon behind a word introduces no value, as behind "error" or "parameter".
+/// Checks whether a colon after a word introduces no value, as after "error" or "parameter".
 pub(super) fn announces_no_value(word: &str) -> bool {
     known(last_hump(word)).is_no_value
 }

@@ -10,7 +10,7 @@ use super::words::{
 use super::{ENCODED_MASK, MASK, Requested, TEMPLATE_BYTES_MAX};
 use crate::denial::ENCODED;
 
-/// Masks a message in one pass; `true`: another pass would change nothing.
+/// Masks a message in one pass. Returns the template, and whether another pass would change nothing.
 pub(super) fn pass(message: &str, requested: &Requested<'_>) -> (String, bool) {
     let mut scan = Scan {
         text: message,
@@ -62,7 +62,7 @@ struct Scan<'a> {
     has_names: bool,
 }
 
-/// How the usual refusals begin. They have an ARN for each thing, and most error messages are of this kind.
+/// How the usual refusals begin. They name everything by its ARN, and most error messages are of this kind.
 const REFUSALS: [&str; 2] = ["User: ", "You are not authorized"];
 
 impl<'a> Scan<'a> {
@@ -111,7 +111,8 @@ impl<'a> Scan<'a> {
         self.copied = at;
     }
 
-    /// Passes over a word of letters and one space, which is most of a message; `false` if there is none here.
+    /// Passes over a word of letters and one space, which is most of a message. Returns `false` if the text has another
+    /// form here.
     fn plain_word(&mut self) -> bool {
         let rest = self.rest().as_bytes();
         let ends = |byte: &u8| KINDS[usize::from(*byte)] & LETTER == 0;
@@ -144,7 +145,7 @@ impl<'a> Scan<'a> {
         }
         let at = self.at;
         let next = || Next::of(word, &self.text[at + word.len()..]);
-        // What was masked directly before the word is no name any more.
+        // What was masked directly before the word is not a name any more.
         if self.copied + 1 < at
             && let Some(before) = self.text[..at].strip_suffix(' ')
             && let Some(name) = nouns::name_at_end(before, next)
@@ -392,7 +393,7 @@ impl<'a> Scan<'a> {
         if ends && announces(before) {
             return true;
         }
-        // A value before the colon, which was masked, is no kind of thing. A value by its form needs no announcement.
+        // A value before the colon, which was masked, is not a kind of thing. A value by its form needs no announcement.
         // A name has no colon in it, as an action has.
         if !self.has_names || self.copied >= before.len() || core.contains(':') || is_value(core) {
             return false;
@@ -413,7 +414,7 @@ impl<'a> Scan<'a> {
         (absent || announces(before)) && self.spaced_name(word.len()) > word.len()
     }
 
-    /// Checks whether the sentence goes on with a verb behind the first `length` bytes of the rest.
+    /// Checks whether the sentence goes on with a verb after the first `length` bytes of the rest.
     fn ends_name(&self, length: usize) -> bool {
         let rest = self.rest()[length..].trim_ascii_start();
         let word = rest.split(' ').next().unwrap_or_default();
@@ -599,13 +600,13 @@ impl<'a> Scan<'a> {
 /// The longest form of "did not" is `shouldn't` and `couldn't`, in bytes.
 const DID_NOT_BYTES_MAX: usize = 9;
 
-/// Maximum number of words of a name behind its first word.
+/// Maximum number of words of a name after its first word.
 const NAME_WORDS_MAX: usize = 4;
 
-/// A value between "Value" and "for parameter" is not longer, in bytes.
+/// Maximum length of a value between "Value" and "for parameter", in bytes.
 const PARAMETER_VALUE_BYTES_MAX: usize = 256;
 
-/// Text in angle brackets is not longer, in bytes. Limits the time for any text.
+/// Maximum length of text in angle brackets, in bytes. Limits the time for any text.
 const ANGLED_BYTES_MAX: usize = 256;
 
 /// Words for the fields of a request; the name of a field is not a value.
@@ -774,8 +775,8 @@ fn announces(before: &str) -> bool {
     is_in(words.next().map(words::last_hump), &THINGS) && !is_in(words.next(), &FIELD_NOUNS)
 }
 
-/// Checks whether the last word behind the text and a colon is a value. It is none behind a word for a problem or for
-/// the name of something in the API.
+/// Checks whether the last word after the text and a colon is a value. It is not a value after a word for a problem
+/// or for the name of something in the API.
 fn announces_at_end(before: &str) -> bool {
     let mut words = before.rsplit(' ');
     let kind = words.next().unwrap_or_default();
