@@ -79,6 +79,11 @@ def errors(model):
             yield error.get("code") or name, error.get("httpStatusCode"), side, text(shape.get("documentation"))
 
 
+def stem(code):
+    """Returns a code without the endings that services use inconsistently, as the program does."""
+    return re.sub(r"(?<=[^.])(Exception|Error|Fault)+$", "", code)
+
+
 def words_of(code):
     """Returns a code as words: `KMSOptInRequired` becomes `kms opt in required`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[._]", " ", re.sub(r"(Exception|Error|Fault)+$", "", code)).lower()
@@ -125,7 +130,7 @@ def main(arguments):
     reviewed = read()
     rows, proposed = [], []
     kept = {code for _, code in reviewed} & set(found)
-    for code in sorted(undecided(arguments[0], sorted(found)) | kept):
+    for code in sorted(undecided(arguments[0], sorted(found)) | kept, key=lambda code: (stem(code), code)):
         for service, (status, side, documentation) in sorted(found[code].items()):
             verdict = judged(code, status, side, documentation)
             name = reviewed.get((service, code)) or (verdict[0] if verdict else "other")

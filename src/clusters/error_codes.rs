@@ -10,27 +10,21 @@
 
 use std::sync::LazyLock;
 
-use foldhash::{HashMap, HashMapExt as _};
-
 use crate::class::{Class, stem};
+use crate::tsv::{Row, rows};
 
 /// The name of a service in a row that is for all services.
 const ALL_SERVICES: &str = "*";
 
-/// Classes by code, for each code with the services of its rows.
-struct Table(HashMap<&'static str, Vec<(&'static str, Class)>>);
-
-static RULES: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("code_rules.tsv"), 2));
-static MODELS: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("error_codes.tsv"), 2));
-static EC2: LazyLock<HashMap<&str, Class>> = LazyLock::new(|| {
-    rows(include_str!("ec2_codes.tsv"), 2)
-        .map(|(columns, class)| (columns[0], class))
-        .collect()
-});
+/// Rows of service, code and class, sorted by [`stem`] of the code.
+static RULES: LazyLock<Vec<Row>> = LazyLock::new(|| rows(include_str!("code_rules.tsv")));
+static MODELS: LazyLock<Vec<Row>> = LazyLock::new(|| rows(include_str!("error_codes.tsv")));
+/// Rows of code, side and class, sorted by code.
+static EC2: LazyLock<Vec<Row>> = LazyLock::new(|| rows(include_str!("ec2_codes.tsv")));
 
 /// Returns the class of a code by our own rules; `None` if they do not name it. `code` is spelled as in `errorCode`.
 pub fn by_rule(service: &str, code: &str) -> Option<Class> {
-    RULES.of_service(service, stem(code))
+    of_service(of_code(&RULES, stem(code)), service)
 }
 
 /// Returns the class of a code of Amazon EC2 by its API Reference; `None` for other services and codes.
@@ -39,60 +33,55 @@ pub fn by_ec2(service: &str, code: &str) -> Option<Class> {
         .strip_prefix("Client.")
         .or_else(|| code.strip_prefix("Server."))
         .unwrap_or(code);
-    (service == "ec2").then(|| EC2.get(code).copied()).flatten()
+    if service != "ec2" {
+        return None;
+    }
+    let at = EC2.binary_search_by(|[of, ..]| (*of).cmp(code)).ok()?;
+    Class::from_name(EC2[at][2])
 }
 
 /// Returns the class of a code by AWS's service models; `None` if no model has it, or if it says nothing.
 pub fn by_model(service: &str, code: &str) -> Option<Class> {
-    let stem = stem(code);
-    let named = MODELS.of_service(service, stem);
-    let class = named.or_else(|| MODELS.most_frequent(stem))?;
+    let rows = of_code(&MODELS, stem(code));
+    let class = of_service(rows, service).or_else(|| most_frequent(rows))?;
     (class != Class::Other).then_some(class)
 }
 
-impl Table {
-    /// Reads a file; the columns are service, code and, at the given index, class.
-    fn read(text: &'static str, class_column: usize) -> Self {
-        let mut by_code: HashMap<_, Vec<_>> = HashMap::new();
-        for (columns, class) in rows(text, class_column) {
-            by_code
-                .entry(stem(columns[1]))
-                .or_default()
-                .push((columns[0], class));
-        }
-        Self(by_code)
-    }
-
-    /// Returns the class in the row of a service, else in the row of all services.
-    fn of_service(&self, service: &str, stem: &str) -> Option<Class> {
-        let classes = self.0.get(stem)?;
-        let row = |name: &str| classes.iter().find(|(of, _)| *of == name);
-        row(service)
-            .or_else(|| row(ALL_SERVICES))
-            .map(|(_, class)| *class)
-    }
-
-    /// Returns the class that most services have in the rows of a code.
-    fn most_frequent(&self, stem: &str) -> Option<Class> {
-        let classes = self.0.get(stem)?;
-        let rows = |class: Class| classes.iter().filter(|(_, of)| *of == class).count();
-        classes
-            .iter()
-            .map(|(_, class)| *class)
-            .max_by_key(|class| rows(*class))
-    }
+/// Returns the rows of a code.
+fn of_code<'t>(table: &'t [Row], code: &str) -> &'t [Row] {
+    let start = table.partition_point(|[_, of, _]| stem(of) < code);
+    let rows = &table[start..];
+    &rows[..rows.partition_point(|[_, of, _]| stem(of) == code)]
 }
 
-/// Yields the columns and the class of each row.
-fn rows(
-    text: &'static str,
-    class_column: usize,
-) -> impl Iterator<Item = (Vec<&'static str>, Class)> {
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.map(move |line| {
-        let columns: Vec<_> = line.split('\t').collect();
-        let name = columns.get(class_column).copied().unwrap_or_default();
-        let class = Class::from_name(name);
-        (columns, class.unwrap_or(Class::Other))
-    })
+/// Returns the class in the row of a service, else in the row of all services.
+fn of_service(rows: &[Row], service: &str) -> Option<Class> {
+    let row = |name: &str| rows.iter().find(|[of, ..]| *of == name);
+    let [_, _, class] = row(service).or_else(|| row(ALL_SERVICES))?;
+    Class::from_name(class)
+}
+
+/// Returns the class that most of the rows have.
+fn most_frequent(rows: &[Row]) -> Option<Class> {
+    let count = |class: &str| rows.iter().filter(|[_, _, of]| *of == class).count();
+    let [_, _, class] = rows.iter().max_by_key(|[_, _, class]| count(class))?;
+    Class::from_name(class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_sorted_and_name_classes() {
+        for (table, code) in [(&RULES, 1), (&MODELS, 1), (&EC2, 0)] {
+            let codes = table
+                .iter()
+                .map(|row| if code == 1 { stem(row[1]) } else { row[0] });
+            assert!(codes.is_sorted(), "{:?}", table[0]);
+            for row in table.iter() {
+                assert!(Class::from_name(row[2]).is_some(), "{row:?}");
+            }
+        }
+    }
 }

@@ -12,6 +12,8 @@
 use std::cmp::Ordering;
 use std::sync::LazyLock;
 
+use crate::tsv::{Row, rows};
+
 /// An IAM action: its prefix and its name, such as `s3` and `GetObject`.
 pub type Action = (&'static str, &'static str);
 
@@ -125,29 +127,6 @@ fn blocks(text: &'static str) -> Vec<(&'static str, &'static str)> {
         .zip(ends.chain([text.len()]))
         .map(|((start, colon), end)| (&text[*start..*colon], text[colon + 1..end].trim()))
         .collect()
-}
-
-/// The first three columns of a row of a table; the first two are a service and a call.
-pub(crate) type Row = [&'static str; 3];
-
-/// Reads a table, whose first line is a comment. Rows have at least three columns with tabs in between.
-pub(crate) fn rows(text: &'static str) -> Vec<Row> {
-    let (_, text) = text.split_once('\n').unwrap_or_default();
-    let bytes = text.as_bytes();
-    let mut rows = Vec::with_capacity(text.len() / size_of::<Row>());
-    let (mut row, mut column, mut start) = ([""; 3], 0, 0);
-    // One pass over the text, because to split each line on its own costs more.
-    for at in memchr::memchr2_iter(b'\t', b'\n', bytes) {
-        if let Some(cell) = row.get_mut(column) {
-            *cell = &text[start..at];
-        }
-        (column, start) = (column + 1, at + 1);
-        if bytes[at] == b'\n' {
-            rows.push(row);
-            (row, column) = ([""; 3], 0);
-        }
-    }
-    rows
 }
 
 /// Returns the third column in the row of a service and a call; the rows must be sorted by these.

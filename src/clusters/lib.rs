@@ -15,7 +15,7 @@
 //! - `selection` decides whether a record is a failure or a sensitive call, by the tables in `hidden_failures` and
 //!   `sensitive_calls`.
 //! - `classification` assigns one of the classes in `class` to a failure, by the tables in `wordings`, `error_codes` and
-//!   `code_patterns`.
+//!   `code_patterns`. `tsv` reads tables.
 //! - `exclusions` leaves records out before any rule: errors of this tool's own roles (`own_roles`), and the second record
 //!   of a call that two accounts log (`cross_account_copy`).
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
@@ -89,6 +89,7 @@ pub mod summary;
 pub mod timeline;
 pub mod transition;
 pub mod triage;
+mod tsv;
 pub mod wordings;
 
 use std::cmp::{Ordering, Reverse};

@@ -12,7 +12,8 @@ use std::sync::LazyLock;
 use json::Json;
 use records::Text;
 
-use crate::iam_action::{Row, cell, rows};
+use crate::iam_action::cell;
+use crate::tsv::{Row, rows};
 
 /// Service, call and parameter; sorted by service and call. The parameter `-` means that no parameter is the resource.
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| rows(include_str!("request_resources.tsv")));
