@@ -30,6 +30,7 @@ DECIDED = {
     ("kms", "ReEncrypt"): "sourceKeyId",
     ("kms", "RetireGrant"): "keyId",
     ("kms", "RevokeGrant"): "keyId",
+    ("ssm", "SendCommand"): "instanceIds",
     ("ssm", "StartSession"): "target",
 }
 # Parameters that CloudTrail calls by another name.

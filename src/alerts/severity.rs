@@ -18,7 +18,7 @@ use clusters::campaign::Shape;
 use clusters::circumstance::{Access, Caller, Circumstance, Circumstances, ProgramKind};
 use clusters::class::Class;
 use clusters::facet::Facets;
-use clusters::fingerprint::{ClusterSubject, Identity};
+use clusters::fingerprint::{ClusterSubject, Identity, NO_CODE};
 use clusters::{Cluster, Span};
 use records::time::Timestamp;
 
@@ -389,7 +389,8 @@ impl<'a> Terms<'a> {
             ProgramKind::Console if reads && subject.class != Class::Signin => {
                 self.add(-10, "a page of the console reads more than it needs");
             }
-            ProgramKind::AwsService => {
+            // What a service reports as failed, such as a rotation, is the account's own.
+            ProgramKind::AwsService if subject.code != NO_CODE => {
                 self.add(-15, "an AWS service called");
                 if persists(span) && is_broken_delivery(subject, circumstance) {
                     self.add(
@@ -440,7 +441,9 @@ fn is_broken_delivery(subject: &ClusterSubject, circumstance: &Circumstance) -> 
         circumstance.is_service_linked,
     );
     let changes = circumstance.access == Access::Write && !circumstance.is_service_linked;
-    subject.class == Class::Denied && (delivers || changes)
+    // Without the role that it was given, a service does nothing of what it was set up for.
+    let needs_role = subject.service == "sts" && subject.action == "AssumeRole";
+    subject.class == Class::Denied && (delivers || changes || needs_role)
 }
 
 #[cfg(test)]

@@ -205,6 +205,9 @@ fn template_counts(class: Class, denial: Option<&Denial<'_>>) -> bool {
     }
 }
 
+/// The code in an [`Identity`] of a failure without an error code.
+pub const NO_CODE: &str = "NoCode";
+
 fn canonical_code(class: Class, code: Option<&str>) -> String {
     match (class, code.map(stem)) {
         (Class::Watch, _) => String::new(),
@@ -214,7 +217,7 @@ fn canonical_code(class: Class, code: Option<&str>) -> String {
         (Class::Denied, _) => "Denied".to_owned(),
         (Class::Throttle, _) => "Throttled".to_owned(),
         (_, Some(code)) => code.to_owned(),
-        (_, None) => "NoCode".to_owned(),
+        (_, None) => NO_CODE.to_owned(),
     }
 }
 

@@ -120,6 +120,9 @@ impl<'r> Search<'_, 'r> {
     }
 
     fn points_of_list(&self, key: &[u8]) -> u8 {
+        if key.eq_ignore_ascii_case(self.listed.as_bytes()) {
+            return LISTED;
+        }
         let points = points(self.about, singular(key));
         if points < RELATED { 0 } else { points - 1 }
     }
