@@ -8,6 +8,8 @@
 //! A word that names of AWS have behind the noun forms a term with it, such as "bucket policy", and stays. The table of
 //! nouns and of their terms comes from AWS's service models, see `infra/nouns.py`.
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -27,8 +29,6 @@ const NOUN_BYTES_MAX: usize = 24;
 struct Known {
     /// For a noun, the words that form a term with it.
     terms: Option<&'static str>,
-    /// Whether the word is a part of names in AWS's service models.
-    in_names: bool,
     /// Whether the word is in [`ENGLISH`].
     is_english: bool,
     /// Whether the word is in [`PARTS`].
@@ -37,12 +37,20 @@ struct Known {
     is_lead: bool,
     /// Whether the word is in [`NO_VALUES`].
     is_no_value: bool,
+    /// Whether the word is in [`FIELD_NOUNS`].
+    is_field: bool,
 }
+
+/// The table of nouns: a comment, the words of all names behind `*`, and a row for each noun with its terms.
+const NOUNS: &str = include_str!("nouns.tsv");
+
+/// Room for all words of [`KNOWN`], so that the table is not copied while it grows.
+const KNOWN_CAPACITY: usize = 1024;
 
 static KNOWN: LazyLock<HashMap<Key, Known>> = LazyLock::new(|| {
     let mut known = HashMap::<Key, Known>::default();
-    let mut nouns = Vec::new();
-    let mut add = |words: &'static str, set: fn(&mut Known)| {
+    known.reserve(KNOWN_CAPACITY);
+    let mut add = |words: &str, set: fn(&mut Known)| {
         for key in words.split(' ').filter_map(key) {
             set(known.entry(key).or_default());
         }
@@ -51,19 +59,51 @@ static KNOWN: LazyLock<HashMap<Key, Known>> = LazyLock::new(|| {
     add(PARTS, |known| known.is_part = true);
     add(LEADS, |known| known.is_lead = true);
     add(NO_VALUES, |known| known.is_no_value = true);
-    let rows = include_str!("nouns.tsv").lines();
-    for (noun, terms) in rows.filter_map(|row| row.split_once('\t')) {
-        if noun == "*" {
-            add(terms, |known| known.in_names = true);
-        } else if let Some(key) = key(noun) {
-            nouns.push((key, terms));
-        }
+    for noun in FIELD_NOUNS {
+        add(noun, |known| known.is_field = true);
     }
-    for (key, terms) in nouns {
-        known.entry(key).or_default().terms = Some(terms);
+    for (noun, terms) in rows(NOUNS) {
+        if let Some(key) = key(noun) {
+            known.entry(key).or_default().terms = Some(terms);
+        }
     }
     known
 });
+
+/// Words that are a part of names in AWS's service models, sorted and separated by spaces.
+static NAME_WORDS: LazyLock<&str> = LazyLock::new(|| {
+    let words = rows(NOUNS).find(|(noun, _)| *noun == "*");
+    words.map_or("", |(_, words)| words)
+});
+
+/// Returns the first column and the rest of each row of a table.
+fn rows(table: &str) -> impl Iterator<Item = (&str, &str)> {
+    let ends = memchr::memchr_iter(b'\n', table.as_bytes());
+    let mut start = 0;
+    ends.filter_map(move |end| {
+        let row = &table[start..end];
+        start = end + 1;
+        row.split_once('\t')
+    })
+}
+
+/// Checks whether a word in upper or lower case is one of some sorted words, which are separated by spaces.
+fn is_listed(words: &str, word: &str) -> bool {
+    let lower = || word.bytes().map(|byte| byte.to_ascii_lowercase());
+    // A binary search in the text itself: few messages need these words, so they have no table of their own.
+    let mut words = words.as_bytes();
+    while !words.is_empty() {
+        let middle = words.len() / 2;
+        let start = memchr::memrchr(b' ', &words[..middle]).map_or(0, |space| space + 1);
+        let end = memchr::memchr(b' ', &words[middle..]).map_or(words.len(), |at| middle + at);
+        words = match words[start..end].iter().copied().cmp(lower()) {
+            Ordering::Equal => return true,
+            Ordering::Less => words.get(end + 1..).unwrap_or_default(),
+            Ordering::Greater => &words[..start.saturating_sub(1)],
+        };
+    }
+    false
+}
 
 /// Returns what is known about a word in upper or lower case.
 fn known(word: &str) -> Known {
@@ -72,7 +112,17 @@ fn known(word: &str) -> Known {
 }
 
 /// A word in lower case, padded with spaces to the longest word of the table.
-type Key = [u64; NOUN_BYTES_MAX / 8];
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key([u64; NOUN_BYTES_MAX / 8]);
+
+impl Hash for Key {
+    /// Hashes one number in place of three, because each word of a message may be looked up. No message can add words to
+    /// the table, so nothing can make them collide.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [first, second, third] = self.0;
+        state.write_u64(first ^ second.rotate_left(21) ^ third.rotate_left(42));
+    }
+}
 
 /// Returns `None` for a word that is too long for the table or has other characters than ASCII letters.
 fn key(word: &str) -> Option<Key> {
@@ -90,7 +140,7 @@ fn key(word: &str) -> Option<Key> {
         }
         *part = u64::from_ne_bytes(padded);
     }
-    (kinds == LETTER).then_some(key)
+    (kinds == LETTER).then_some(Key(key))
 }
 
 /// Returns a word and its singular forms.
@@ -101,24 +151,50 @@ fn forms(word: &str) -> impl Iterator<Item = &str> {
     [Some(word), singular, singular_es].into_iter().flatten()
 }
 
-/// Returns the words that form a term with a noun; `None` if the word is no noun of the table.
-fn terms(word: &str) -> Option<&'static str> {
-    let is_word = word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    if is_word {
-        known(last_hump(word)).terms
-    } else {
-        None
+/// A word before a verb, looked up once.
+#[derive(Clone, Copy)]
+struct Word<'t> {
+    text: &'t str,
+    /// For a noun of the table, the words that form a term with it.
+    terms: Option<&'static str>,
+    is_english: bool,
+}
+
+impl<'t> Word<'t> {
+    fn of(text: &'t str) -> Self {
+        let hump = last_hump(text);
+        let known_hump = known(hump);
+        let before = &text.as_bytes()[..text.len() - hump.len()];
+        let is_english = if before.is_empty() {
+            known_hump.is_english || is_participle(text)
+        } else {
+            is_english(text)
+        };
+        Self {
+            text,
+            // `known` examines the letters of the last hump.
+            terms: known_hump
+                .terms
+                .filter(|_| before.iter().all(u8::is_ascii_alphabetic)),
+            is_english,
+        }
+    }
+
+    /// Checks whether the word can be a part of a name: letters of any language, and no word of a sentence.
+    fn may_be_in_name(self) -> bool {
+        let letters = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+        !self.is_english && self.text.len() > 1 && self.text.bytes().all(letters)
     }
 }
 
 /// Checks whether a word is a noun of the table, which stands before a name: `table`, `Role`, `EventBus`.
 pub(super) fn is_noun(word: &str) -> bool {
-    terms(word).is_some()
+    Word::of(word).terms.is_some()
 }
 
 /// Checks whether a word is common in the messages of services: a noun, another word of AWS's names, or English.
 pub(super) fn is_common(word: &str) -> bool {
-    let is_word = |word| forms(word).any(|form| known(form).in_names);
+    let is_word = |word| forms(word).any(|form| is_listed(&NAME_WORDS, form));
     let (mut rest, mut all) = (word, true);
     while !rest.is_empty() && all {
         let hump = last_hump(rest);
@@ -139,10 +215,7 @@ const PARTS: &str = "\
 
 /// Checks whether a word forms a term with the noun before it: `policy` behind `bucket`.
 fn is_term(terms: &str, word: &str) -> bool {
-    forms(word).any(|form| {
-        let is_term = |term: &str| term.eq_ignore_ascii_case(form);
-        known(form).is_part || terms.split(' ').any(is_term)
-    })
+    forms(word).any(|form| known(form).is_part || is_listed(terms, form))
 }
 
 /// Words of a sentence that are not a part of a name, in lower case.
@@ -192,56 +265,59 @@ pub(super) enum Next {
     End,
 }
 
+/// How a sentence goes on behind a name, by its first word only.
+#[derive(Clone, Copy)]
+enum Verb {
+    Existence,
+    Preposition,
+    Other { singular: bool },
+}
+
+impl Verb {
+    fn of(word: &str) -> Option<Self> {
+        Some(match word {
+            "already" | "under" => Self::Existence,
+            "in" | "on" | "at" | "for" | "with" | "that" | "because" => Self::Preposition,
+            "exists" | "Does" | "does" | "doesn't" | "is" | "isn't" | "was" | "wasn't" | "has"
+            | "hasn't" | "contains" => Self::Other { singular: true },
+            "not" | "Not" | "can" | "cannot" | "can't" | "could" | "couldn't" | "must" | "may"
+            | "will" | "should" | "do" | "don't" | "did" | "didn't" | "were" | "weren't" => {
+                Self::Other { singular: false }
+            }
+            _ => return None,
+        })
+    }
+}
+
 /// Checks whether a word may end a name, so that [`Next::of`] returns how the sentence goes on with it.
 pub(super) fn ends_name(word: &str) -> bool {
-    let starts = matches!(
-        word.as_bytes(),
-        [
-            b'a' | b'b'
-                | b'c'
-                | b'd'
-                | b'D'
-                | b'e'
-                | b'f'
-                | b'h'
-                | b'i'
-                | b'm'
-                | b'n'
-                | b'N'
-                | b'o'
-                | b's'
-                | b't'
-                | b'u'
-                | b'w',
-            ..
-        ]
-    );
-    starts && word.len() < 9 && Next::of(word, "").is_some()
+    // Nearly all words are excluded by their first letter.
+    const FIRSTS: &[u8] = b"abcdDehimnNostuw";
+    const LETTERS: [bool; 256] = {
+        let (mut letters, mut at) = ([false; 256], 0);
+        while at < FIRSTS.len() {
+            letters[FIRSTS[at] as usize] = true;
+            at += 1;
+        }
+        letters
+    };
+    let may = word
+        .as_bytes()
+        .first()
+        .is_some_and(|&byte| LETTERS[usize::from(byte)]);
+    may && word.len() < 9 && Verb::of(word).is_some()
 }
 
 impl Next {
     /// Returns how a sentence goes on with a word, and with the text `rest` behind it; `None` if the word does not end a
     /// name.
     pub(super) fn of(word: &str, rest: &str) -> Option<Self> {
-        let exists = || {
-            let rest = &rest[..rest.floor_char_boundary(EXISTENCE_BYTES_MAX)];
-            [" found", " exist", " already", " Found", " Exist"]
-                .iter()
-                .any(|text| rest.contains(text))
+        let singular = match Verb::of(word)? {
+            Verb::Existence => return Some(Self::Existence { singular: false }),
+            Verb::Preposition => return Some(Self::Preposition),
+            Verb::Other { singular } => singular,
         };
-        let singular = match word {
-            "already" | "under" => return Some(Self::Existence { singular: false }),
-            "in" | "on" | "at" | "for" | "with" | "that" | "because" => {
-                return Some(Self::Preposition);
-            }
-            "exists" | "Does" | "does" | "doesn't" | "is" | "isn't" | "was" | "wasn't" | "has"
-            | "hasn't" | "contains" => true,
-            "not" | "Not" | "can" | "cannot" | "can't" | "could" | "couldn't" | "must" | "may"
-            | "will" | "should" | "do" | "don't" | "did" | "didn't" | "were" | "weren't" => false,
-            _ => return None,
-        };
-        let is_existence = word == "exists" || exists();
-        Some(if is_existence {
+        Some(if word == "exists" || is_about_existence(rest) {
             Self::Existence { singular }
         } else {
             Self::Verb { singular }
@@ -260,6 +336,20 @@ impl Next {
     }
 }
 
+/// Checks whether the text behind a verb soon says that something exists or was found.
+fn is_about_existence(rest: &str) -> bool {
+    let near = &rest.as_bytes()[..rest.len().min(EXISTENCE_BYTES_MAX)];
+    memchr::memchr_iter(b' ', near).any(|space| {
+        let word = &near[space + 1..];
+        match word.first() {
+            Some(b'f' | b'F') => word[1..].starts_with(b"ound"),
+            Some(b'e' | b'E') => word[1..].starts_with(b"xist"),
+            Some(b'a') => word.starts_with(b"already"),
+            _ => false,
+        }
+    })
+}
+
 /// "could not be found" and the like are not longer behind their first word, in bytes.
 const EXISTENCE_BYTES_MAX: usize = 32;
 
@@ -267,8 +357,8 @@ const EXISTENCE_BYTES_MAX: usize = 32;
 /// `next` returns how the sentence goes on behind the text, and is called only if the text may end in a name.
 pub(super) fn name_at_end(text: &str, next: impl FnOnce() -> Option<Next>) -> Option<Range<usize>> {
     let end = text.len();
-    let mut start = end - last_word(text).len();
-    let mut name = &text[start..];
+    let mut name = last_word(text);
+    let mut start = end - name.len();
     if !may_be_in_name(name) {
         return None;
     }
@@ -284,28 +374,33 @@ pub(super) fn name_at_end(text: &str, next: impl FnOnce() -> Option<Next>) -> Op
         let Some(before) = text[..start].strip_suffix(' ') else {
             break;
         };
-        let word = last_word(before);
+        let word = Word::of(last_word(before));
         let name_start = start;
-        start = before.len() - word.len();
+        start = before.len() - word.text.len();
         if follows_noun(&text[..start], word, name, next) {
             found = Some(name_start..end);
             // "Stack Customer Portal": a noun in capitals may be a part of the name.
-            if !starts_upper(word) || start == 0 {
+            if !starts_upper(word.text) || start == 0 {
                 break;
             }
         } else if found.is_some() {
             break;
         }
-        if !may_be_in_name(word) || is_gerund(word, next) {
+        if !word.may_be_in_name() || is_gerund(word.text, next) {
             break;
         }
-        name = word;
+        name = word.text;
     }
     found
 }
 
+/// Returns the text before the first space.
+pub(super) fn first_word(text: &str) -> &str {
+    &text[..memchr::memchr(b' ', text.as_bytes()).unwrap_or(text.len())]
+}
+
 /// Returns the text after the last space.
-fn last_word(text: &str) -> &str {
+pub(super) fn last_word(text: &str) -> &str {
     let space = memchr::memrchr(b' ', text.as_bytes());
     &text[space.map_or(0, |space| space + 1)..]
 }
@@ -322,13 +417,12 @@ pub(super) fn name_after_colon(before: &str, word: &str, next: Next, announces: 
     is_name
         && may_be_in_name(word)
         && !is_gerund(word, next)
-        && follows_noun(before, noun, word, next)
+        && follows_noun(before, Word::of(noun), word, next)
 }
 
-/// Checks whether a word can be a part of a name: letters of any language, and no word of a sentence.
+/// Checks whether a word can be a part of a name.
 pub(super) fn may_be_in_name(word: &str) -> bool {
-    let letters = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
-    word.len() > 1 && word.bytes().all(letters) && !is_english(word)
+    Word::of(word).may_be_in_name()
 }
 
 /// Checks for a form in "ing", which is a name only before a verb or in capitals: "pending" is none.
@@ -337,21 +431,20 @@ fn is_gerund(word: &str, next: Next) -> bool {
 }
 
 /// Checks whether a word is a name behind a noun. `before` is the text before the noun, and `noun` may be any word.
-fn follows_noun(before: &str, noun: &str, word: &str, next: Next) -> bool {
-    let Some(terms) = terms(noun) else {
+fn follows_noun(before: &str, noun: Word<'_>, word: &str, next: Next) -> bool {
+    let Word {
+        text: noun, terms, ..
+    } = noun;
+    let Some(terms) = terms else {
         // "Invalid route identifier specified orders", and not "the specified route".
         let is_given = next == Next::End && matches!(noun, "specified" | "provided");
-        return is_given && before.rsplit(' ').next().is_some_and(is_noun);
+        return is_given && is_noun(last_word(before));
     };
     if last_hump(noun).eq_ignore_ascii_case(word) {
         return true;
     }
-    let is_field = before.rsplit(' ').next().is_some_and(|word| {
-        let word = word.strip_suffix('s').unwrap_or(word);
-        FIELD_NOUNS
-            .iter()
-            .any(|noun| noun.eq_ignore_ascii_case(word))
-    });
+    let word_before = last_word(before);
+    let is_field = known(word_before.strip_suffix('s').unwrap_or(word_before)).is_field;
     if is_field {
         return false;
     }
@@ -368,7 +461,11 @@ fn follows_noun(before: &str, noun: &str, word: &str, next: Next) -> bool {
     let is_special = || is_proper || is_camel(word) || !is_common(word);
     match next {
         Next::Existence { .. } => true,
-        Next::Verb { .. } => is_special() || lacks_article(before, starts_upper(noun)),
+        Next::Verb { singular } => {
+            // "Template error: resource queue does not support": a noun in the singular needs an article or a name.
+            let after_colon = singular && before.ends_with(':');
+            is_special() || lacks_article(before, starts_upper(noun) || after_colon)
+        }
         Next::Preposition => lacks_article(before, is_special() || is_plural(word)),
         Next::End => is_proper || is_camel(word) || lacks_article(before, false),
     }
@@ -399,8 +496,14 @@ fn is_camel(word: &str) -> bool {
 /// Checks whether a noun has no article, at the end of the text before the noun. `at_start` is the answer where the noun
 /// begins the sentence.
 fn lacks_article(before: &str, at_start: bool) -> bool {
-    for word in before.trim_ascii_end().rsplit(' ').take(NAME_WORDS_MAX) {
-        if word.is_empty() || word.ends_with(['.', ':', ']', ')', ',', '-']) {
+    let mut before = before.trim_ascii_end();
+    for _ in 0..NAME_WORDS_MAX {
+        let word = last_word(before);
+        before = before[..before.len() - word.len()].trim_ascii_end();
+        if matches!(
+            word.as_bytes().last(),
+            None | Some(b'.' | b':' | b']' | b')' | b',' | b'-')
+        ) {
             return at_start;
         }
         let known = known(word);

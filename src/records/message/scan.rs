@@ -75,7 +75,10 @@ impl<'a> Scan<'a> {
                 continue;
             }
             let announced = !is_break(byte) && self.is_announced();
-            if byte.is_ascii_alphabetic() && !announced && (self.date() || self.plain_word()) {
+            if byte.is_ascii_alphabetic()
+                && !announced
+                && ((byte.is_ascii_uppercase() && self.date()) || self.plain_word())
+            {
                 continue;
             }
             let done = match byte {
@@ -171,12 +174,12 @@ impl<'a> Scan<'a> {
         let within = &value[..value.floor_char_boundary(PARAMETER_VALUE_BYTES_MAX)];
         let found = [" for parameter ", " for field "]
             .into_iter()
-            .find_map(|after| within.find(after));
+            .find_map(|after| memchr::memmem::find(within.as_bytes(), after.as_bytes()));
         let Some(length) = found else {
             return false;
         };
         let value = &value[..length];
-        let first = value.split(' ').next().unwrap_or_default();
+        let first = nouns::first_word(value);
         if value == MASK || value.starts_with(['\'', '"', '`']) || nouns::is_english(first) {
             return false;
         }
@@ -279,7 +282,7 @@ impl<'a> Scan<'a> {
     /// instance attribute`. Names of customers look the same, so a noun for a field has to be beside the quotation.
     fn names_field(&self, content: &str, after: &str) -> bool {
         let before = self.text[..self.at].trim_ascii_end().trim_end_matches(':');
-        let before = before.rsplit(' ').next().unwrap_or_default();
+        let before = nouns::last_word(before);
         let after = after.trim_ascii_start();
         if before == "at" {
             let is_path = after.starts_with("failed to satisfy") && words::is_path(content);
@@ -363,7 +366,13 @@ impl<'a> Scan<'a> {
         match before.as_bytes() {
             [.., key, b'='] => key.is_ascii_alphanumeric(),
             [.., b':' | b' ', b' '] => self.follows_kind(before.trim_ascii_end()),
-            [.., b'e' | b'd' | b'D' | b'y' | b'n' | b'N' | b'r', b' '] => {
+            // The ends of the words in NAMINGS.
+            [
+                ..,
+                b'm' | b'e' | b'r' | b'R' | b'i' | b'I',
+                b'e' | b'd' | b'D' | b'y' | b'n' | b'N' | b'r',
+                b' ',
+            ] => {
                 let before = &before[..before.len() - 1];
                 NAMINGS.iter().any(|naming| before.ends_with(naming)) && {
                     let rest = self.rest();
@@ -381,6 +390,10 @@ impl<'a> Scan<'a> {
             return false;
         };
         let rest = self.rest();
+        // An address is a value without an announcement.
+        if words::starts_address(rest) {
+            return false;
+        }
         let word = &rest[..word_length(rest)];
         let core = word.trim_end_matches(|c: char| c.is_ascii() && is_sentence_mark(c as u8));
         if core == "*" {
@@ -397,7 +410,7 @@ impl<'a> Scan<'a> {
         if !self.has_names || self.copied >= before.len() || core.contains(':') || is_value(core) {
             return false;
         }
-        let next = after.split(' ').next().unwrap_or_default();
+        let next = nouns::first_word(after);
         let next = Next::of(next, &after[next.len()..]).filter(|_| core.len() == word.len());
         if is_last || next.is_some() {
             return !nouns::is_english(core)
@@ -416,7 +429,7 @@ impl<'a> Scan<'a> {
     /// Checks whether the sentence goes on with a verb behind the first `length` bytes of the rest.
     fn ends_name(&self, length: usize) -> bool {
         let rest = self.rest()[length..].trim_ascii_start();
-        let word = rest.split(' ').next().unwrap_or_default();
+        let word = nouns::first_word(rest);
         matches!(
             Next::of(word, &rest[word.len()..]),
             Some(Next::Existence { .. } | Next::Verb { .. })
@@ -574,7 +587,7 @@ impl<'a> Scan<'a> {
         }
         if words::is_dotted_name(core) {
             let before = self.text[..self.at].trim_ascii_end();
-            let before = before.rsplit(' ').next().unwrap_or_default();
+            let before = nouns::last_word(before);
             if nouns::is_noun(before) || before.is_empty() {
                 self.mask_back(self.at..end);
             }
@@ -582,11 +595,12 @@ impl<'a> Scan<'a> {
         }
         let next = if after.len() == tail || after.starts_with('.') {
             Some(Next::End)
-        } else {
+        } else if let Some(verb) = after.strip_prefix(", ") {
             // "with template ID orders, does not exist"
-            let verb = after.strip_prefix(", ").unwrap_or_default();
-            let word = verb.split(' ').next().unwrap_or_default();
+            let word = nouns::first_word(verb);
             Next::of(word, &verb[word.len()..]).filter(|next| *next != Next::Preposition)
+        } else {
+            None
         };
         if let Some(next) = next
             && let Some(name) = nouns::name_at_end(&self.text[..end], || Some(next))

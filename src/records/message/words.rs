@@ -278,6 +278,11 @@ pub(super) fn path_index(path: &str) -> Option<Range<usize>> {
 
 /// Checks for the path of a field with an index in it: `MetricData.member.1.Values`, `Filter.1.Name`.
 pub(super) fn is_indexed_path(word: &str) -> bool {
+    // Nearly all values have another mark near their start, such as an id or an ARN.
+    let in_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'[' | b']');
+    if !word.bytes().take(4).all(in_path) {
+        return false;
+    }
     let starts_upper = |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase());
     path_index(word).is_some()
         && is_field(word)
@@ -288,7 +293,7 @@ pub(super) fn is_indexed_path(word: &str) -> bool {
 /// Checks for the name of a person in lower case with dots, such as `bo.lee`.
 pub(super) fn is_dotted_name(word: &str) -> bool {
     word.len() > 4
-        && word.contains('.')
+        && memchr::memchr(b'.', word.as_bytes()).is_some()
         && word
             .split('.')
             .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase()))
