@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use foldhash::HashMap;
 
 use super::scan::FIELD_NOUNS;
-use super::words::{KINDS, LETTER, last_hump};
+use super::words::last_hump;
 
 /// Maximum number of words of a name, and of the words before it that are examined; limits the time for any text.
 const NAME_WORDS_MAX: usize = 3;
@@ -126,21 +126,22 @@ impl Hash for Key {
 
 /// Returns `None` for a word that is too long for the table or has other characters than ASCII letters.
 fn key(word: &str) -> Option<Key> {
-    const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);
-    if word.len() > NOUN_BYTES_MAX {
-        return None;
+    let mut padded = [b' '; NOUN_BYTES_MAX];
+    padded
+        .get_mut(..word.len())?
+        .copy_from_slice(word.as_bytes());
+    // Loops of a fixed length without a branch, which the compiler makes a few instructions.
+    let mut letters = 0;
+    for byte in &mut padded {
+        *byte |= 0x20;
+        letters += u8::from(byte.is_ascii_lowercase());
     }
-    let mut key = [SPACES; NOUN_BYTES_MAX / 8];
-    let mut kinds = LETTER;
-    for (part, bytes) in key.iter_mut().zip(word.as_bytes().chunks(8)) {
-        let mut padded = [b' '; 8];
-        for (to, byte) in padded.iter_mut().zip(bytes) {
-            kinds &= KINDS[usize::from(*byte)];
-            *to = byte | 0x20;
-        }
-        *part = u64::from_ne_bytes(padded);
+    let (parts, _) = padded.as_chunks::<8>();
+    let mut key = [0; NOUN_BYTES_MAX / 8];
+    for (to, part) in key.iter_mut().zip(parts) {
+        *to = u64::from_ne_bytes(*part);
     }
-    (kinds == LETTER).then_some(Key(key))
+    (usize::from(letters) == word.len()).then_some(Key(key))
 }
 
 /// Returns a word and its singular forms.
@@ -157,33 +158,34 @@ struct Word<'t> {
     text: &'t str,
     /// For a noun of the table, the words that form a term with it.
     terms: Option<&'static str>,
-    is_english: bool,
+    /// Whether the word can be a part of a name: letters of any language, and no word of a sentence.
+    may_be_in_name: bool,
 }
 
 impl<'t> Word<'t> {
     fn of(text: &'t str) -> Self {
         let hump = last_hump(text);
-        let known_hump = known(hump);
         let before = &text.as_bytes()[..text.len() - hump.len()];
-        let is_english = if before.is_empty() {
-            known_hump.is_english || is_participle(text)
-        } else {
-            is_english(text)
-        };
+        if before.is_empty()
+            && let Some(key) = key(text)
+        {
+            let known = KNOWN.get(&key).copied().unwrap_or_default();
+            let is_english = known.is_english || is_participle(text);
+            return Self {
+                text,
+                terms: known.terms,
+                may_be_in_name: text.len() > 1 && !is_english,
+            };
+        }
+        let letters = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
         Self {
             text,
             // `known` examines the letters of the last hump.
-            terms: known_hump
+            terms: known(hump)
                 .terms
                 .filter(|_| before.iter().all(u8::is_ascii_alphabetic)),
-            is_english,
+            may_be_in_name: text.len() > 1 && text.bytes().all(letters) && !is_english(text),
         }
-    }
-
-    /// Checks whether the word can be a part of a name: letters of any language, and no word of a sentence.
-    fn may_be_in_name(self) -> bool {
-        let letters = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
-        !self.is_english && self.text.len() > 1 && self.text.bytes().all(letters)
     }
 }
 
@@ -274,23 +276,22 @@ enum Verb {
 }
 
 impl Verb {
-    fn of(word: &str) -> Option<Self> {
+    fn of(word: &[u8]) -> Option<Self> {
         Some(match word {
-            "already" | "under" => Self::Existence,
-            "in" | "on" | "at" | "for" | "with" | "that" | "because" => Self::Preposition,
-            "exists" | "Does" | "does" | "doesn't" | "is" | "isn't" | "was" | "wasn't" | "has"
-            | "hasn't" | "contains" => Self::Other { singular: true },
-            "not" | "Not" | "can" | "cannot" | "can't" | "could" | "couldn't" | "must" | "may"
-            | "will" | "should" | "do" | "don't" | "did" | "didn't" | "were" | "weren't" => {
-                Self::Other { singular: false }
-            }
+            b"already" | b"under" => Self::Existence,
+            b"in" | b"on" | b"at" | b"for" | b"with" | b"that" | b"because" => Self::Preposition,
+            b"exists" | b"Does" | b"does" | b"doesn't" | b"is" | b"isn't" | b"was" | b"wasn't"
+            | b"has" | b"hasn't" | b"contains" => Self::Other { singular: true },
+            b"not" | b"Not" | b"can" | b"cannot" | b"can't" | b"could" | b"couldn't" | b"must"
+            | b"may" | b"will" | b"should" | b"do" | b"don't" | b"did" | b"didn't" | b"were"
+            | b"weren't" => Self::Other { singular: false },
             _ => return None,
         })
     }
 }
 
 /// Checks whether a word may end a name, so that [`Next::of`] returns how the sentence goes on with it.
-pub(super) fn ends_name(word: &str) -> bool {
+pub(super) fn ends_name(word: &[u8]) -> bool {
     // Nearly all words are excluded by their first letter.
     const FIRSTS: &[u8] = b"abcdDehimnNostuw";
     const LETTERS: [bool; 256] = {
@@ -301,10 +302,7 @@ pub(super) fn ends_name(word: &str) -> bool {
         }
         letters
     };
-    let may = word
-        .as_bytes()
-        .first()
-        .is_some_and(|&byte| LETTERS[usize::from(byte)]);
+    let may = word.first().is_some_and(|&byte| LETTERS[usize::from(byte)]);
     may && word.len() < 9 && Verb::of(word).is_some()
 }
 
@@ -312,7 +310,7 @@ impl Next {
     /// Returns how a sentence goes on with a word, and with the text `rest` behind it; `None` if the word does not end a
     /// name.
     pub(super) fn of(word: &str, rest: &str) -> Option<Self> {
-        let singular = match Verb::of(word)? {
+        let singular = match Verb::of(word.as_bytes())? {
             Verb::Existence => return Some(Self::Existence { singular: false }),
             Verb::Preposition => return Some(Self::Preposition),
             Verb::Other { singular } => singular,
@@ -386,7 +384,7 @@ pub(super) fn name_at_end(text: &str, next: impl FnOnce() -> Option<Next>) -> Op
         } else if found.is_some() {
             break;
         }
-        if !word.may_be_in_name() || is_gerund(word.text, next) {
+        if !word.may_be_in_name || is_gerund(word.text, next) {
             break;
         }
         name = word.text;
@@ -422,7 +420,7 @@ pub(super) fn name_after_colon(before: &str, word: &str, next: Next, announces: 
 
 /// Checks whether a word can be a part of a name.
 pub(super) fn may_be_in_name(word: &str) -> bool {
-    Word::of(word).may_be_in_name()
+    Word::of(word).may_be_in_name
 }
 
 /// Checks for a form in "ing", which is a name only before a verb or in capitals: "pending" is none.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::dates::{date_length, schedule_length};
 use super::nouns::{self, Next};
 use super::words::{
-    self, KINDS, LETTER, in_word, is_break, is_given_name, is_sentence_mark, is_value, word_length,
+    self, GIVEN_NAME_BYTES_MIN, KINDS, LETTER, in_word, is_break, is_given_name, is_sentence_mark,
+    is_value, word_length,
 };
 use super::{ENCODED_MASK, MASK, Requested, TEMPLATE_BYTES_MAX};
 use crate::denial::ENCODED;
@@ -116,14 +117,14 @@ impl<'a> Scan<'a> {
 
     /// Passes over a word of letters and one space, which is most of a message; `false` if there is none here.
     fn plain_word(&mut self) -> bool {
-        let rest = self.rest().as_bytes();
+        let rest = &self.text.as_bytes()[self.at..];
         let ends = |byte: &u8| KINDS[usize::from(*byte)] & LETTER == 0;
         let length = rest.iter().position(ends);
         let Some(length) = length.filter(|&length| rest[length] == b' ') else {
             return false;
         };
-        let word = &self.rest()[..length];
-        if matches!(word, "Value" | "value") && self.value_of_parameter() {
+        let word = &rest[..length];
+        if matches!(word, b"Value" | b"value") && self.value_of_parameter() {
             return true;
         }
         let next = rest.get(length + 1);
@@ -131,22 +132,24 @@ impl<'a> Scan<'a> {
         if next.is_none_or(u8::is_ascii_whitespace) || rest.starts_with(b"Encoded ") {
             return false;
         }
-        if is_given_name(word) {
+        if length >= GIVEN_NAME_BYTES_MIN && is_given_name(&self.rest()[..length]) {
             return false;
         }
-        self.name_before(word);
+        if self.has_names && nouns::ends_name(word) {
+            self.name_before(length);
+        }
         self.at += length + 1;
         true
     }
 
-    /// Masks the name directly before a word at the current position that shows that a name ends: "Table orders does
-    /// not exist".
-    fn name_before(&mut self, word: &str) {
-        if !self.has_names || !nouns::ends_name(word) {
-            return;
-        }
+    /// Masks the name directly before a word at the current position that may end a name, and has `length` bytes: "Table
+    /// orders does not exist".
+    fn name_before(&mut self, length: usize) {
         let at = self.at;
-        let next = || Next::of(word, &self.text[at + word.len()..]);
+        let next = || {
+            let (word, rest) = self.rest().split_at(length);
+            Next::of(word, rest)
+        };
         // What was masked directly before the word is no name any more.
         if self.copied + 1 < at
             && let Some(before) = self.text[..at].strip_suffix(' ')
@@ -233,8 +236,11 @@ impl<'a> Scan<'a> {
     }
 
     fn requested_value(&mut self) -> bool {
+        if self.requested.firsts == 0 {
+            return false;
+        }
         let before = self.text.as_bytes()[..self.at].last();
-        if self.requested.firsts == 0 || before.is_some_and(|&byte| !is_break(byte)) {
+        if before.is_some_and(|&byte| !is_break(byte)) {
             return false;
         }
         let Some(length) = self.requested.at_start(self.rest()) else {
@@ -362,10 +368,10 @@ impl<'a> Scan<'a> {
     /// Checks whether the text before a word announces a value, of any form. For nearly all words the
     /// two bytes before them are enough to decide.
     fn is_announced(&self) -> bool {
-        let before = &self.text[..self.at];
-        match before.as_bytes() {
+        let before = |space: usize| &self.text[..self.at - space];
+        match &self.text.as_bytes()[..self.at] {
             [.., key, b'='] => key.is_ascii_alphanumeric(),
-            [.., b':' | b' ', b' '] => self.follows_kind(before.trim_ascii_end()),
+            [.., b':' | b' ', b' '] => self.follows_kind(before(0).trim_ascii_end()),
             // The ends of the words in NAMINGS.
             [
                 ..,
@@ -373,8 +379,7 @@ impl<'a> Scan<'a> {
                 b'e' | b'd' | b'D' | b'y' | b'n' | b'N' | b'r',
                 b' ',
             ] => {
-                let before = &before[..before.len() - 1];
-                NAMINGS.iter().any(|naming| before.ends_with(naming)) && {
+                NAMINGS.iter().any(|naming| before(1).ends_with(naming)) && {
                     let rest = self.rest();
                     let word = &rest[..word_length(rest)];
                     !is_function(word) && !nouns::is_english(word)
@@ -560,7 +565,7 @@ impl<'a> Scan<'a> {
         } else if !self.has_names {
             // The rest of the rules is for names.
         } else if word.len() <= DID_NOT_BYTES_MAX && word.contains('\'') {
-            self.name_before(word);
+            self.name_before(word.len());
         } else {
             self.name_at(lead + core.len(), word.len() - lead - core.len());
         }
