@@ -164,11 +164,8 @@ struct Word<'t> {
 
 impl<'t> Word<'t> {
     fn of(text: &'t str) -> Self {
-        let hump = last_hump(text);
-        let before = &text.as_bytes()[..text.len() - hump.len()];
-        if before.is_empty()
-            && let Some(key) = key(text)
-        {
+        let has_humps = text.bytes().skip(1).any(|byte| byte.is_ascii_uppercase());
+        if !has_humps && let Some(key) = key(text) {
             let known = KNOWN.get(&key).copied().unwrap_or_default();
             let is_english = known.is_english || is_participle(text);
             return Self {
@@ -177,6 +174,8 @@ impl<'t> Word<'t> {
                 may_be_in_name: text.len() > 1 && !is_english,
             };
         }
+        let hump = last_hump(text);
+        let before = &text.as_bytes()[..text.len() - hump.len()];
         let letters = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
         Self {
             text,
@@ -192,6 +191,48 @@ impl<'t> Word<'t> {
 /// Checks whether a word is a noun of the table, which stands before a name: `table`, `Role`, `EventBus`.
 pub(super) fn is_noun(word: &str) -> bool {
     Word::of(word).terms.is_some()
+}
+
+/// Checks whether a word is in capitals or in lower case but has no humps, and is common in the messages of services.
+pub(super) fn is_plain_and_common(word: &str) -> bool {
+    last_hump(word).len() == word.len() && is_common(word)
+}
+
+/// Checks whether a common word is the name of something at this place of the sentence, and not the sentence's own word:
+/// "container task does not exist" and "Describe on orders", not "the specified queue" and "task definition".
+///
+/// `before` and `after` are the texts beside the word.
+pub(super) fn is_name_in_place(before: &str, word: &str, after: &str) -> bool {
+    let Some(before) = before.strip_suffix(' ') else {
+        return false;
+    };
+    if !ends_phrase(after) {
+        return false;
+    }
+    let noun_or_lead = last_word(before);
+    if Word::of(noun_or_lead).terms.is_some() {
+        // "The specified job queue": the text before the noun says that no name follows.
+        let lead = last_word(before[..before.len() - noun_or_lead.len()].trim_ascii_end());
+        return !matches!(lead, "specified" | "provided" | "given" | "requested");
+    }
+    let follows_lead = noun_or_lead.ends_with(':') || known(noun_or_lead).is_lead;
+    follows_lead && !forms(word).any(|form| known(form).is_part) && Word::of(word).terms.is_none()
+}
+
+/// Checks whether the text behind a word begins with a mark or with a word of the sentence, so that the word before it
+/// is not a part of a term.
+fn ends_phrase(after: &str) -> bool {
+    let Some(after) = after.strip_prefix(' ') else {
+        return true;
+    };
+    let word = first_word(after);
+    let word = word.trim_end_matches(['.', ',', ':', ';', '!', '?']);
+    // Behind a noun of the sentence, the name may be in quotes or in brackets.
+    let opens = word.starts_with(['\'', '"', '`', '(', '[', '{', '<']);
+    !opens
+        && (!word.starts_with(|c: char| c.is_ascii_alphabetic())
+            || is_english(word)
+            || ends_name(word.as_bytes()))
 }
 
 /// Checks whether a word is common in the messages of services: a noun, another word of AWS's names, or English.
@@ -399,7 +440,8 @@ pub(super) fn first_word(text: &str) -> &str {
 
 /// Returns the text after the last space.
 pub(super) fn last_word(text: &str) -> &str {
-    let space = memchr::memrchr(b' ', text.as_bytes());
+    // A word is short, so a plain loop is faster than a call of `memrchr`.
+    let space = text.as_bytes().iter().rposition(|&byte| byte == b' ');
     &text[space.map_or(0, |space| space + 1)..]
 }
 
@@ -461,7 +503,7 @@ fn follows_noun(before: &str, noun: Word<'_>, word: &str, next: Next) -> bool {
         Next::Existence { .. } => true,
         Next::Verb { singular } => {
             // "Template error: resource queue does not support": a noun in the singular needs an article or a name.
-            let after_colon = singular && before.ends_with(':');
+            let after_colon = singular && before.trim_ascii_end().ends_with(':');
             is_special() || lacks_article(before, starts_upper(noun) || after_colon)
         }
         Next::Preposition => lacks_article(before, is_special() || is_plural(word)),

@@ -246,6 +246,13 @@ impl<'a> Scan<'a> {
         let Some(length) = self.requested.at_start(self.rest()) else {
             return false;
         };
+        // A queue may be called "queue". Then only its sentence shows which of these words is the name.
+        let (value, after) = self.rest().split_at(length);
+        if nouns::is_plain_and_common(value)
+            && !nouns::is_name_in_place(&self.text[..self.at], value, after)
+        {
+            return false;
+        }
         self.mask(MASK, self.at + length);
         self.settled = false;
         true
@@ -301,7 +308,7 @@ impl<'a> Scan<'a> {
         });
         words::is_field(content)
             && (is_noun(before) || next.any(is_noun))
-            && !self.requested.values.contains(&content)
+            && (!self.requested.values.contains(&content) || nouns::is_plain_and_common(content))
     }
 
     /// Passes over the path of a field up to `end`, and masks each index in the path: `tags.1.member.key`.
