@@ -366,6 +366,14 @@ mod tests {
             ),
             ("User bo.lee cannot be found", "User <*> cannot be found"),
             (
+                "Could not find endpoint orders for the agent",
+                "Could not find endpoint <*> for the agent",
+            ),
+            (
+                "Global Cluster Reporting is not empty",
+                "Global Cluster <*> is not empty",
+            ),
+            (
                 "Parameter instance.name is empty",
                 "Parameter instance.name is empty",
             ),

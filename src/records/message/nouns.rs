@@ -334,7 +334,7 @@ impl Verb {
 /// Checks whether a word may end a name, so that [`Next::of`] returns how the sentence goes on with it.
 pub(super) fn ends_name(word: &[u8]) -> bool {
     // Nearly all words are excluded by their first letter.
-    const FIRSTS: &[u8] = b"abcdDehimnNostuw";
+    const FIRSTS: &[u8] = b"abcdDefhimnNostuw";
     const LETTERS: [bool; 256] = {
         let (mut letters, mut at) = ([false; 256], 0);
         while at < FIRSTS.len() {
