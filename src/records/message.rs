@@ -7,8 +7,8 @@
 //! time is linear in its length for any text.
 //!
 //! These parts are values; the first match wins:
-//! 1. whole words that are also strings in `requestParameters`, which is the most reliable sign, unless they are common
-//!    words: a queue called "queue" must not mask this word elsewhere in the sentence;
+//! 1. whole words that are also strings in `requestParameters`, which is the most reliable sign. A common word is masked
+//!    only in the place of a name: a queue called "queue" must not mask this word elsewhere in the sentence;
 //! 2. the encoded part of an authorization failure, which becomes [`ENCODED_MASK`];
 //! 3. text in quotes, unless it is the name of a field beside a word like "parameter" ("at 'maxResults'"), of which only
 //!    an index is masked; text in brackets or braces; a single word in parentheses; text in angle brackets, with the
@@ -101,9 +101,7 @@ impl<'v> Requested<'v> {
                 && (!is_value(value) || value.bytes().any(is_break))
                 && !NEVER_VALUES
                     .iter()
-                    .any(|never| never.eq_ignore_ascii_case(value))
-                // A queue may be called "queue". Then only its sentence shows which of these words is the name.
-                && (words::last_hump(value).len() < value.len() || !nouns::is_common(value));
+                    .any(|never| never.eq_ignore_ascii_case(value));
             if wanted {
                 requested.firsts |= bit(value.as_bytes()[0]);
                 requested.values.push(value);
@@ -369,6 +367,14 @@ mod tests {
             ),
             ("User bo.lee cannot be found", "User <*> cannot be found"),
             (
+                "Could not find endpoint orders for the agent",
+                "Could not find endpoint <*> for the agent",
+            ),
+            (
+                "Global Cluster Reporting is not empty",
+                "Global Cluster <*> is not empty",
+            ),
+            (
                 "Parameter instance.name is empty",
                 "Parameter instance.name is empty",
             ),
@@ -429,11 +435,71 @@ mod tests {
             ),
             ("Queue queue does not exist.", "Queue <*> does not exist."),
             (
+                "The job queue queue is not in this queue list",
+                "The job queue <*> is not in this queue list",
+            ),
+            (
+                "The specified job queue does not exist",
+                "The specified job queue does not exist",
+            ),
+            (
                 "The queue 'queue' does not exist.",
                 "The queue '<*>' does not exist.",
             ),
         ] {
             assert_eq!(template(message, &["queue"]), wanted);
+        }
+    }
+
+    #[test]
+    fn a_requested_name_that_is_a_common_word_is_masked_in_the_place_of_a_name() {
+        for (name, message, wanted) in [
+            (
+                "orders",
+                "Insufficient Lake Formation permission(s): Required Describe on orders",
+                "Insufficient Lake Formation permission(s): Required Describe on <*>",
+            ),
+            (
+                "customers",
+                "Required Select on customers, not on the customers of a view",
+                "Required Select on <*>, not on the customers of a view",
+            ),
+            (
+                "task",
+                "The container task does not exist in the task definition.",
+                "The container <*> does not exist in the task definition.",
+            ),
+            (
+                "image",
+                "The function image is not ready; no image of the image repository was found",
+                "The function <*> is not ready; no image of the image repository was found",
+            ),
+        ] {
+            assert_eq!(template(message, &[name]), wanted);
+        }
+    }
+
+    #[test]
+    fn a_noun_behind_a_colon_without_an_article_is_followed_by_a_name() {
+        for (message, wanted) in [
+            (
+                "Template error: resource queue does not support attribute type Outputs in Fn::GetAtt",
+                "Template error: resource <*> does not support attribute type Outputs in Fn::GetAtt",
+            ),
+            (
+                "Template error: resource template does not support attribute type Outputs in Fn::GetAtt",
+                "Template error: resource <*> does not support attribute type Outputs in Fn::GetAtt",
+            ),
+            (
+                "Update failed: function worker is paused",
+                "Update failed: function <*> is paused",
+            ),
+            (
+                "Invalid request: instance type is not supported",
+                "Invalid request: instance type is not supported",
+            ),
+        ] {
+            assert_eq!(masked(message), wanted);
         }
     }
 

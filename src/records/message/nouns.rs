@@ -7,13 +7,15 @@
 //! A word that follows the noun in names of AWS forms a term with it, such as "bucket policy", and is not masked. The table
 //! of nouns and terms comes from AWS's service models, see `infra/nouns.py`.
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use foldhash::HashMap;
 
 use super::scan::FIELD_NOUNS;
-use super::words::{KINDS, LETTER, last_hump};
+use super::words::last_hump;
 
 /// Maximum number of words of a name, and of the words before it that are examined; limits the time for any text.
 const NAME_WORDS_MAX: usize = 3;
@@ -26,8 +28,6 @@ const NOUN_BYTES_MAX: usize = 24;
 struct Known {
     /// For a noun, the words that form a term with it.
     terms: Option<&'static str>,
-    /// Whether the word is a part of names in AWS's service models.
-    in_names: bool,
     /// Whether the word is in [`ENGLISH`].
     is_english: bool,
     /// Whether the word is in [`PARTS`].
@@ -36,12 +36,20 @@ struct Known {
     is_lead: bool,
     /// Whether the word is in [`NO_VALUES`].
     is_no_value: bool,
+    /// Whether the word is in [`FIELD_NOUNS`].
+    is_field: bool,
 }
+
+/// The table of nouns: a comment, the words of all names behind `*`, and a row for each noun with its terms.
+const NOUNS: &str = include_str!("nouns.tsv");
+
+/// Room for all words of [`KNOWN`], so that the table is not copied while it grows.
+const KNOWN_CAPACITY: usize = 1024;
 
 static KNOWN: LazyLock<HashMap<Key, Known>> = LazyLock::new(|| {
     let mut known = HashMap::<Key, Known>::default();
-    let mut nouns = Vec::new();
-    let mut add = |words: &'static str, set: fn(&mut Known)| {
+    known.reserve(KNOWN_CAPACITY);
+    let mut add = |words: &str, set: fn(&mut Known)| {
         for key in words.split(' ').filter_map(key) {
             set(known.entry(key).or_default());
         }
@@ -50,19 +58,51 @@ static KNOWN: LazyLock<HashMap<Key, Known>> = LazyLock::new(|| {
     add(PARTS, |known| known.is_part = true);
     add(LEADS, |known| known.is_lead = true);
     add(NO_VALUES, |known| known.is_no_value = true);
-    let rows = include_str!("nouns.tsv").lines();
-    for (noun, terms) in rows.filter_map(|row| row.split_once('\t')) {
-        if noun == "*" {
-            add(terms, |known| known.in_names = true);
-        } else if let Some(key) = key(noun) {
-            nouns.push((key, terms));
-        }
+    for noun in FIELD_NOUNS {
+        add(noun, |known| known.is_field = true);
     }
-    for (key, terms) in nouns {
-        known.entry(key).or_default().terms = Some(terms);
+    for (noun, terms) in rows(NOUNS) {
+        if let Some(key) = key(noun) {
+            known.entry(key).or_default().terms = Some(terms);
+        }
     }
     known
 });
+
+/// Words that are a part of names in AWS's service models, sorted and separated by spaces.
+static NAME_WORDS: LazyLock<&str> = LazyLock::new(|| {
+    let words = rows(NOUNS).find(|(noun, _)| *noun == "*");
+    words.map_or("", |(_, words)| words)
+});
+
+/// Returns the first column and the rest of each row of a table.
+fn rows(table: &str) -> impl Iterator<Item = (&str, &str)> {
+    let ends = memchr::memchr_iter(b'\n', table.as_bytes());
+    let mut start = 0;
+    ends.filter_map(move |end| {
+        let row = &table[start..end];
+        start = end + 1;
+        row.split_once('\t')
+    })
+}
+
+/// Checks whether a word in upper or lower case is one of some sorted words, which are separated by spaces.
+fn is_listed(words: &str, word: &str) -> bool {
+    let lower = || word.bytes().map(|byte| byte.to_ascii_lowercase());
+    // A binary search in the text itself: few messages need these words, so they have no table of their own.
+    let mut words = words.as_bytes();
+    while !words.is_empty() {
+        let middle = words.len() / 2;
+        let start = memchr::memrchr(b' ', &words[..middle]).map_or(0, |space| space + 1);
+        let end = memchr::memchr(b' ', &words[middle..]).map_or(words.len(), |at| middle + at);
+        words = match words[start..end].iter().copied().cmp(lower()) {
+            Ordering::Equal => return true,
+            Ordering::Less => words.get(end + 1..).unwrap_or_default(),
+            Ordering::Greater => &words[..start.saturating_sub(1)],
+        };
+    }
+    false
+}
 
 /// Returns what is known about a word in upper or lower case.
 fn known(word: &str) -> Known {
@@ -71,25 +111,36 @@ fn known(word: &str) -> Known {
 }
 
 /// A word in lower case, padded with spaces to the longest word of the table.
-type Key = [u64; NOUN_BYTES_MAX / 8];
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key([u64; NOUN_BYTES_MAX / 8]);
+
+impl Hash for Key {
+    /// Hashes one number in place of three, because each word of a message may be looked up. No message can add words to
+    /// the table, so nothing can make them collide.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [first, second, third] = self.0;
+        state.write_u64(first ^ second.rotate_left(21) ^ third.rotate_left(42));
+    }
+}
 
 /// Returns `None` for a word that is too long for the table or has other characters than ASCII letters.
 fn key(word: &str) -> Option<Key> {
-    const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);
-    if word.len() > NOUN_BYTES_MAX {
-        return None;
+    let mut padded = [b' '; NOUN_BYTES_MAX];
+    padded
+        .get_mut(..word.len())?
+        .copy_from_slice(word.as_bytes());
+    // Loops of a fixed length without a branch, which the compiler makes a few instructions.
+    let mut letters = 0;
+    for byte in &mut padded {
+        *byte |= 0x20;
+        letters += u8::from(byte.is_ascii_lowercase());
     }
-    let mut key = [SPACES; NOUN_BYTES_MAX / 8];
-    let mut kinds = LETTER;
-    for (part, bytes) in key.iter_mut().zip(word.as_bytes().chunks(8)) {
-        let mut padded = [b' '; 8];
-        for (to, byte) in padded.iter_mut().zip(bytes) {
-            kinds &= KINDS[usize::from(*byte)];
-            *to = byte | 0x20;
-        }
-        *part = u64::from_ne_bytes(padded);
+    let (parts, _) = padded.as_chunks::<8>();
+    let mut key = [0; NOUN_BYTES_MAX / 8];
+    for (to, part) in key.iter_mut().zip(parts) {
+        *to = u64::from_ne_bytes(*part);
     }
-    (kinds == LETTER).then_some(key)
+    (usize::from(letters) == word.len()).then_some(Key(key))
 }
 
 /// Returns a word and its singular forms.
@@ -100,24 +151,92 @@ fn forms(word: &str) -> impl Iterator<Item = &str> {
     [Some(word), singular, singular_es].into_iter().flatten()
 }
 
-/// Returns the words that form a term with a noun; `None` if the word is not a noun of the table.
-fn terms(word: &str) -> Option<&'static str> {
-    let is_word = word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    if is_word {
-        known(last_hump(word)).terms
-    } else {
-        None
+/// A word before a verb, looked up once.
+#[derive(Clone, Copy)]
+struct Word<'t> {
+    text: &'t str,
+    /// For a noun of the table, the words that form a term with it.
+    terms: Option<&'static str>,
+    /// Whether the word can be a part of a name: letters of any language, and no word of a sentence.
+    may_be_in_name: bool,
+}
+
+impl<'t> Word<'t> {
+    fn of(text: &'t str) -> Self {
+        let has_humps = text.bytes().skip(1).any(|byte| byte.is_ascii_uppercase());
+        if !has_humps && let Some(key) = key(text) {
+            let known = KNOWN.get(&key).copied().unwrap_or_default();
+            let is_english = known.is_english || is_participle(text);
+            return Self {
+                text,
+                terms: known.terms,
+                may_be_in_name: text.len() > 1 && !is_english,
+            };
+        }
+        let hump = last_hump(text);
+        let before = &text.as_bytes()[..text.len() - hump.len()];
+        let letters = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+        Self {
+            text,
+            // `known` examines the letters of the last hump.
+            terms: known(hump)
+                .terms
+                .filter(|_| before.iter().all(u8::is_ascii_alphabetic)),
+            may_be_in_name: text.len() > 1 && text.bytes().all(letters) && !is_english(text),
+        }
     }
 }
 
 /// Checks whether a word is a noun of the table, which stands before a name: `table`, `Role`, `EventBus`.
 pub(super) fn is_noun(word: &str) -> bool {
-    terms(word).is_some()
+    Word::of(word).terms.is_some()
+}
+
+/// Checks whether a word is in capitals or in lower case but has no humps, and is common in the messages of services.
+pub(super) fn is_plain_and_common(word: &str) -> bool {
+    last_hump(word).len() == word.len() && is_common(word)
+}
+
+/// Checks whether a common word is the name of something at this place of the sentence, and not the sentence's own word:
+/// "container task does not exist" and "Describe on orders", not "the specified queue" and "task definition".
+///
+/// `before` and `after` are the texts beside the word.
+pub(super) fn is_name_in_place(before: &str, word: &str, after: &str) -> bool {
+    let Some(before) = before.strip_suffix(' ') else {
+        return false;
+    };
+    if !ends_phrase(after) {
+        return false;
+    }
+    let noun_or_lead = last_word(before);
+    if Word::of(noun_or_lead).terms.is_some() {
+        // "The specified job queue": the text before the noun says that no name follows.
+        let lead = last_word(before[..before.len() - noun_or_lead.len()].trim_ascii_end());
+        return !matches!(lead, "specified" | "provided" | "given" | "requested");
+    }
+    let follows_lead = noun_or_lead.ends_with(':') || known(noun_or_lead).is_lead;
+    follows_lead && !forms(word).any(|form| known(form).is_part) && Word::of(word).terms.is_none()
+}
+
+/// Checks whether the text behind a word begins with a mark or with a word of the sentence, so that the word before it
+/// is not a part of a term.
+fn ends_phrase(after: &str) -> bool {
+    let Some(after) = after.strip_prefix(' ') else {
+        return true;
+    };
+    let word = first_word(after);
+    let word = word.trim_end_matches(['.', ',', ':', ';', '!', '?']);
+    // Behind a noun of the sentence, the name may be in quotes or in brackets.
+    let opens = word.starts_with(['\'', '"', '`', '(', '[', '{', '<']);
+    !opens
+        && (!word.starts_with(|c: char| c.is_ascii_alphabetic())
+            || is_english(word)
+            || ends_name(word.as_bytes()))
 }
 
 /// Checks whether a word is common in the messages of services: a noun, another word of AWS's names, or English.
 pub(super) fn is_common(word: &str) -> bool {
-    let is_word = |word| forms(word).any(|form| known(form).in_names);
+    let is_word = |word| forms(word).any(|form| is_listed(&NAME_WORDS, form));
     let (mut rest, mut all) = (word, true);
     while !rest.is_empty() && all {
         let hump = last_hump(rest);
@@ -138,10 +257,7 @@ const PARTS: &str = "\
 
 /// Checks whether a word forms a term with the noun before it: `policy` after `bucket`.
 fn is_term(terms: &str, word: &str) -> bool {
-    forms(word).any(|form| {
-        let is_term = |term: &str| term.eq_ignore_ascii_case(form);
-        known(form).is_part || terms.split(' ').any(is_term)
-    })
+    forms(word).any(|form| known(form).is_part || is_listed(terms, form))
 }
 
 /// Words of a sentence that are not a part of a name, in lower case.
@@ -191,56 +307,55 @@ pub(super) enum Next {
     End,
 }
 
+/// How a sentence goes on behind a name, by its first word only.
+#[derive(Clone, Copy)]
+enum Verb {
+    Existence,
+    Preposition,
+    Other { singular: bool },
+}
+
+impl Verb {
+    fn of(word: &[u8]) -> Option<Self> {
+        Some(match word {
+            b"already" | b"under" => Self::Existence,
+            b"in" | b"on" | b"at" | b"for" | b"with" | b"that" | b"because" => Self::Preposition,
+            b"exists" | b"Does" | b"does" | b"doesn't" | b"is" | b"isn't" | b"was" | b"wasn't"
+            | b"has" | b"hasn't" | b"contains" => Self::Other { singular: true },
+            b"not" | b"Not" | b"can" | b"cannot" | b"can't" | b"could" | b"couldn't" | b"must"
+            | b"may" | b"will" | b"should" | b"do" | b"don't" | b"did" | b"didn't" | b"were"
+            | b"weren't" => Self::Other { singular: false },
+            _ => return None,
+        })
+    }
+}
+
 /// Checks whether a word may end a name, so that [`Next::of`] returns how the sentence goes on with it.
-pub(super) fn ends_name(word: &str) -> bool {
-    let starts = matches!(
-        word.as_bytes(),
-        [
-            b'a' | b'b'
-                | b'c'
-                | b'd'
-                | b'D'
-                | b'e'
-                | b'f'
-                | b'h'
-                | b'i'
-                | b'm'
-                | b'n'
-                | b'N'
-                | b'o'
-                | b's'
-                | b't'
-                | b'u'
-                | b'w',
-            ..
-        ]
-    );
-    starts && word.len() < 9 && Next::of(word, "").is_some()
+pub(super) fn ends_name(word: &[u8]) -> bool {
+    // Nearly all words are excluded by their first letter.
+    const FIRSTS: &[u8] = b"abcdDefhimnNostuw";
+    const LETTERS: [bool; 256] = {
+        let (mut letters, mut at) = ([false; 256], 0);
+        while at < FIRSTS.len() {
+            letters[FIRSTS[at] as usize] = true;
+            at += 1;
+        }
+        letters
+    };
+    let may = word.first().is_some_and(|&byte| LETTERS[usize::from(byte)]);
+    may && word.len() < 9 && Verb::of(word).is_some()
 }
 
 impl Next {
     /// Returns how a sentence goes on with a word, and with the text `rest` after it; `None` if the word does not end a
     /// name.
     pub(super) fn of(word: &str, rest: &str) -> Option<Self> {
-        let exists = || {
-            let rest = &rest[..rest.floor_char_boundary(EXISTENCE_BYTES_MAX)];
-            [" found", " exist", " already", " Found", " Exist"]
-                .iter()
-                .any(|text| rest.contains(text))
+        let singular = match Verb::of(word.as_bytes())? {
+            Verb::Existence => return Some(Self::Existence { singular: false }),
+            Verb::Preposition => return Some(Self::Preposition),
+            Verb::Other { singular } => singular,
         };
-        let singular = match word {
-            "already" | "under" => return Some(Self::Existence { singular: false }),
-            "in" | "on" | "at" | "for" | "with" | "that" | "because" => {
-                return Some(Self::Preposition);
-            }
-            "exists" | "Does" | "does" | "doesn't" | "is" | "isn't" | "was" | "wasn't" | "has"
-            | "hasn't" | "contains" => true,
-            "not" | "Not" | "can" | "cannot" | "can't" | "could" | "couldn't" | "must" | "may"
-            | "will" | "should" | "do" | "don't" | "did" | "didn't" | "were" | "weren't" => false,
-            _ => return None,
-        };
-        let is_existence = word == "exists" || exists();
-        Some(if is_existence {
+        Some(if word == "exists" || is_about_existence(rest) {
             Self::Existence { singular }
         } else {
             Self::Verb { singular }
@@ -259,15 +374,29 @@ impl Next {
     }
 }
 
-/// "could not be found" and the like are not longer after their first word, in bytes.
+/// Checks whether the text behind a verb soon says that something exists or was found.
+fn is_about_existence(rest: &str) -> bool {
+    let near = &rest.as_bytes()[..rest.len().min(EXISTENCE_BYTES_MAX)];
+    memchr::memchr_iter(b' ', near).any(|space| {
+        let word = &near[space + 1..];
+        match word.first() {
+            Some(b'f' | b'F') => word[1..].starts_with(b"ound"),
+            Some(b'e' | b'E') => word[1..].starts_with(b"xist"),
+            Some(b'a') => word.starts_with(b"already"),
+            _ => false,
+        }
+    })
+}
+
+/// "could not be found" and the like are not longer behind their first word, in bytes.
 const EXISTENCE_BYTES_MAX: usize = 32;
 
 /// Returns the byte range of a name without a special form at the end of a text; `None` if the text does not end in one.
 /// `next` returns how the sentence goes on after the text, and is called only if the text may end in a name.
 pub(super) fn name_at_end(text: &str, next: impl FnOnce() -> Option<Next>) -> Option<Range<usize>> {
     let end = text.len();
-    let mut start = end - last_word(text).len();
-    let mut name = &text[start..];
+    let mut name = last_word(text);
+    let mut start = end - name.len();
     if !may_be_in_name(name) {
         return None;
     }
@@ -283,29 +412,35 @@ pub(super) fn name_at_end(text: &str, next: impl FnOnce() -> Option<Next>) -> Op
         let Some(before) = text[..start].strip_suffix(' ') else {
             break;
         };
-        let word = last_word(before);
+        let word = Word::of(last_word(before));
         let name_start = start;
-        start = before.len() - word.len();
+        start = before.len() - word.text.len();
         if follows_noun(&text[..start], word, name, next) {
             found = Some(name_start..end);
             // "Stack Customer Portal": a noun in capitals may be a part of the name.
-            if !starts_upper(word) || start == 0 {
+            if !starts_upper(word.text) || start == 0 {
                 break;
             }
         } else if found.is_some() {
             break;
         }
-        if !may_be_in_name(word) || is_gerund(word, next) {
+        if !word.may_be_in_name || is_gerund(word.text, next) {
             break;
         }
-        name = word;
+        name = word.text;
     }
     found
 }
 
+/// Returns the text before the first space.
+pub(super) fn first_word(text: &str) -> &str {
+    &text[..memchr::memchr(b' ', text.as_bytes()).unwrap_or(text.len())]
+}
+
 /// Returns the text after the last space.
-fn last_word(text: &str) -> &str {
-    let space = memchr::memrchr(b' ', text.as_bytes());
+pub(super) fn last_word(text: &str) -> &str {
+    // A word is short, so a plain loop is faster than a call of `memrchr`.
+    let space = text.as_bytes().iter().rposition(|&byte| byte == b' ');
     &text[space.map_or(0, |space| space + 1)..]
 }
 
@@ -321,13 +456,12 @@ pub(super) fn name_after_colon(before: &str, word: &str, next: Next, announces: 
     is_name
         && may_be_in_name(word)
         && !is_gerund(word, next)
-        && follows_noun(before, noun, word, next)
+        && follows_noun(before, Word::of(noun), word, next)
 }
 
-/// Checks whether a word can be a part of a name: letters of any language, and no word of a sentence.
+/// Checks whether a word can be a part of a name.
 pub(super) fn may_be_in_name(word: &str) -> bool {
-    let letters = |byte: u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
-    word.len() > 1 && word.bytes().all(letters) && !is_english(word)
+    Word::of(word).may_be_in_name
 }
 
 /// Checks for a word that ends in "ing". It is a name only before a verb or with capital letters: "pending" is not a name.
@@ -335,22 +469,21 @@ fn is_gerund(word: &str, next: Next) -> bool {
     matches!(next, Next::Preposition | Next::End) && word.ends_with("ing") && !starts_upper(word)
 }
 
-/// Checks whether a word is a name after a noun. `before` is the text before the noun, and `noun` may be any word.
-fn follows_noun(before: &str, noun: &str, word: &str, next: Next) -> bool {
-    let Some(terms) = terms(noun) else {
+/// Checks whether a word is a name behind a noun. `before` is the text before the noun, and `noun` may be any word.
+fn follows_noun(before: &str, noun: Word<'_>, word: &str, next: Next) -> bool {
+    let Word {
+        text: noun, terms, ..
+    } = noun;
+    let Some(terms) = terms else {
         // "Invalid route identifier specified orders", and not "the specified route".
         let is_given = next == Next::End && matches!(noun, "specified" | "provided");
-        return is_given && before.rsplit(' ').next().is_some_and(is_noun);
+        return is_given && is_noun(last_word(before));
     };
     if last_hump(noun).eq_ignore_ascii_case(word) {
         return true;
     }
-    let is_field = before.rsplit(' ').next().is_some_and(|word| {
-        let word = word.strip_suffix('s').unwrap_or(word);
-        FIELD_NOUNS
-            .iter()
-            .any(|noun| noun.eq_ignore_ascii_case(word))
-    });
+    let word_before = last_word(before);
+    let is_field = known(word_before.strip_suffix('s').unwrap_or(word_before)).is_field;
     if is_field {
         return false;
     }
@@ -367,7 +500,11 @@ fn follows_noun(before: &str, noun: &str, word: &str, next: Next) -> bool {
     let is_special = || is_proper || is_camel(word) || !is_common(word);
     match next {
         Next::Existence { .. } => true,
-        Next::Verb { .. } => is_special() || lacks_article(before, starts_upper(noun)),
+        Next::Verb { singular } => {
+            // "Template error: resource queue does not support": a noun in the singular needs an article or a name.
+            let after_colon = singular && before.trim_ascii_end().ends_with(':');
+            is_special() || lacks_article(before, starts_upper(noun) || after_colon)
+        }
         Next::Preposition => lacks_article(before, is_special() || is_plural(word)),
         Next::End => is_proper || is_camel(word) || lacks_article(before, false),
     }
@@ -398,8 +535,14 @@ fn is_camel(word: &str) -> bool {
 /// Checks whether a noun has no article, by the end of the text before the noun. `at_start` is the result if the noun
 /// begins the sentence.
 fn lacks_article(before: &str, at_start: bool) -> bool {
-    for word in before.trim_ascii_end().rsplit(' ').take(NAME_WORDS_MAX) {
-        if word.is_empty() || word.ends_with(['.', ':', ']', ')', ',', '-']) {
+    let mut before = before.trim_ascii_end();
+    for _ in 0..NAME_WORDS_MAX {
+        let word = last_word(before);
+        before = before[..before.len() - word.len()].trim_ascii_end();
+        if matches!(
+            word.as_bytes().last(),
+            None | Some(b'.' | b':' | b']' | b')' | b',' | b'-')
+        ) {
             return at_start;
         }
         let known = known(word);

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::dates::{date_length, schedule_length};
 use super::nouns::{self, Next};
 use super::words::{
-    self, KINDS, LETTER, in_word, is_break, is_given_name, is_sentence_mark, is_value, word_length,
+    self, GIVEN_NAME_BYTES_MIN, KINDS, LETTER, in_word, is_break, is_given_name, is_sentence_mark,
+    is_value, word_length,
 };
 use super::{ENCODED_MASK, MASK, Requested, TEMPLATE_BYTES_MAX};
 use crate::denial::ENCODED;
@@ -75,7 +76,10 @@ impl<'a> Scan<'a> {
                 continue;
             }
             let announced = !is_break(byte) && self.is_announced();
-            if byte.is_ascii_alphabetic() && !announced && (self.date() || self.plain_word()) {
+            if byte.is_ascii_alphabetic()
+                && !announced
+                && ((byte.is_ascii_uppercase() && self.date()) || self.plain_word())
+            {
                 continue;
             }
             let done = match byte {
@@ -114,14 +118,14 @@ impl<'a> Scan<'a> {
     /// Passes over a word of letters and one space, which is most of a message. Returns `false` if the text has another
     /// form here.
     fn plain_word(&mut self) -> bool {
-        let rest = self.rest().as_bytes();
+        let rest = &self.text.as_bytes()[self.at..];
         let ends = |byte: &u8| KINDS[usize::from(*byte)] & LETTER == 0;
         let length = rest.iter().position(ends);
         let Some(length) = length.filter(|&length| rest[length] == b' ') else {
             return false;
         };
-        let word = &self.rest()[..length];
-        if matches!(word, "Value" | "value") && self.value_of_parameter() {
+        let word = &rest[..length];
+        if matches!(word, b"Value" | b"value") && self.value_of_parameter() {
             return true;
         }
         let next = rest.get(length + 1);
@@ -129,22 +133,24 @@ impl<'a> Scan<'a> {
         if next.is_none_or(u8::is_ascii_whitespace) || rest.starts_with(b"Encoded ") {
             return false;
         }
-        if is_given_name(word) {
+        if length >= GIVEN_NAME_BYTES_MIN && is_given_name(&self.rest()[..length]) {
             return false;
         }
-        self.name_before(word);
+        if self.has_names && nouns::ends_name(word) {
+            self.name_before(length);
+        }
         self.at += length + 1;
         true
     }
 
-    /// Masks the name directly before a word at the current position that shows that a name ends: "Table orders does
-    /// not exist".
-    fn name_before(&mut self, word: &str) {
-        if !self.has_names || !nouns::ends_name(word) {
-            return;
-        }
+    /// Masks the name directly before a word at the current position that may end a name, and has `length` bytes: "Table
+    /// orders does not exist".
+    fn name_before(&mut self, length: usize) {
         let at = self.at;
-        let next = || Next::of(word, &self.text[at + word.len()..]);
+        let next = || {
+            let (word, rest) = self.rest().split_at(length);
+            Next::of(word, rest)
+        };
         // What was masked directly before the word is not a name any more.
         if self.copied + 1 < at
             && let Some(before) = self.text[..at].strip_suffix(' ')
@@ -172,12 +178,12 @@ impl<'a> Scan<'a> {
         let within = &value[..value.floor_char_boundary(PARAMETER_VALUE_BYTES_MAX)];
         let found = [" for parameter ", " for field "]
             .into_iter()
-            .find_map(|after| within.find(after));
+            .find_map(|after| memchr::memmem::find(within.as_bytes(), after.as_bytes()));
         let Some(length) = found else {
             return false;
         };
         let value = &value[..length];
-        let first = value.split(' ').next().unwrap_or_default();
+        let first = nouns::first_word(value);
         if value == MASK || value.starts_with(['\'', '"', '`']) || nouns::is_english(first) {
             return false;
         }
@@ -231,13 +237,23 @@ impl<'a> Scan<'a> {
     }
 
     fn requested_value(&mut self) -> bool {
+        if self.requested.firsts == 0 {
+            return false;
+        }
         let before = self.text.as_bytes()[..self.at].last();
-        if self.requested.firsts == 0 || before.is_some_and(|&byte| !is_break(byte)) {
+        if before.is_some_and(|&byte| !is_break(byte)) {
             return false;
         }
         let Some(length) = self.requested.at_start(self.rest()) else {
             return false;
         };
+        // A queue may be called "queue". Then only its sentence shows which of these words is the name.
+        let (value, after) = self.rest().split_at(length);
+        if nouns::is_plain_and_common(value)
+            && !nouns::is_name_in_place(&self.text[..self.at], value, after)
+        {
+            return false;
+        }
         self.mask(MASK, self.at + length);
         self.settled = false;
         true
@@ -280,7 +296,7 @@ impl<'a> Scan<'a> {
     /// instance attribute`. Names of customers look the same, so a noun for a field has to be beside the quotation.
     fn names_field(&self, content: &str, after: &str) -> bool {
         let before = self.text[..self.at].trim_ascii_end().trim_end_matches(':');
-        let before = before.rsplit(' ').next().unwrap_or_default();
+        let before = nouns::last_word(before);
         let after = after.trim_ascii_start();
         if before == "at" {
             let is_path = after.starts_with("failed to satisfy") && words::is_path(content);
@@ -293,7 +309,7 @@ impl<'a> Scan<'a> {
         });
         words::is_field(content)
             && (is_noun(before) || next.any(is_noun))
-            && !self.requested.values.contains(&content)
+            && (!self.requested.values.contains(&content) || nouns::is_plain_and_common(content))
     }
 
     /// Passes over the path of a field up to `end`, and masks each index in the path: `tags.1.member.key`.
@@ -360,13 +376,18 @@ impl<'a> Scan<'a> {
     /// Checks whether the text before a word announces a value, of any form. For nearly all words the
     /// two bytes before them are enough to decide.
     fn is_announced(&self) -> bool {
-        let before = &self.text[..self.at];
-        match before.as_bytes() {
+        let before = |space: usize| &self.text[..self.at - space];
+        match &self.text.as_bytes()[..self.at] {
             [.., key, b'='] => key.is_ascii_alphanumeric(),
-            [.., b':' | b' ', b' '] => self.follows_kind(before.trim_ascii_end()),
-            [.., b'e' | b'd' | b'D' | b'y' | b'n' | b'N' | b'r', b' '] => {
-                let before = &before[..before.len() - 1];
-                NAMINGS.iter().any(|naming| before.ends_with(naming)) && {
+            [.., b':' | b' ', b' '] => self.follows_kind(before(0).trim_ascii_end()),
+            // The ends of the words in NAMINGS.
+            [
+                ..,
+                b'm' | b'e' | b'r' | b'R' | b'i' | b'I',
+                b'e' | b'd' | b'D' | b'y' | b'n' | b'N' | b'r',
+                b' ',
+            ] => {
+                NAMINGS.iter().any(|naming| before(1).ends_with(naming)) && {
                     let rest = self.rest();
                     let word = &rest[..word_length(rest)];
                     !is_function(word) && !nouns::is_english(word)
@@ -382,6 +403,10 @@ impl<'a> Scan<'a> {
             return false;
         };
         let rest = self.rest();
+        // An address is a value without an announcement.
+        if words::starts_address(rest) {
+            return false;
+        }
         let word = &rest[..word_length(rest)];
         let core = word.trim_end_matches(|c: char| c.is_ascii() && is_sentence_mark(c as u8));
         if core == "*" {
@@ -398,7 +423,7 @@ impl<'a> Scan<'a> {
         if !self.has_names || self.copied >= before.len() || core.contains(':') || is_value(core) {
             return false;
         }
-        let next = after.split(' ').next().unwrap_or_default();
+        let next = nouns::first_word(after);
         let next = Next::of(next, &after[next.len()..]).filter(|_| core.len() == word.len());
         if is_last || next.is_some() {
             return !nouns::is_english(core)
@@ -417,7 +442,7 @@ impl<'a> Scan<'a> {
     /// Checks whether the sentence goes on with a verb after the first `length` bytes of the rest.
     fn ends_name(&self, length: usize) -> bool {
         let rest = self.rest()[length..].trim_ascii_start();
-        let word = rest.split(' ').next().unwrap_or_default();
+        let word = nouns::first_word(rest);
         matches!(
             Next::of(word, &rest[word.len()..]),
             Some(Next::Existence { .. } | Next::Verb { .. })
@@ -548,7 +573,7 @@ impl<'a> Scan<'a> {
         } else if !self.has_names {
             // The rest of the rules is for names.
         } else if word.len() <= DID_NOT_BYTES_MAX && word.contains('\'') {
-            self.name_before(word);
+            self.name_before(word.len());
         } else {
             self.name_at(lead + core.len(), word.len() - lead - core.len());
         }
@@ -575,7 +600,7 @@ impl<'a> Scan<'a> {
         }
         if words::is_dotted_name(core) {
             let before = self.text[..self.at].trim_ascii_end();
-            let before = before.rsplit(' ').next().unwrap_or_default();
+            let before = nouns::last_word(before);
             if nouns::is_noun(before) || before.is_empty() {
                 self.mask_back(self.at..end);
             }
@@ -583,11 +608,12 @@ impl<'a> Scan<'a> {
         }
         let next = if after.len() == tail || after.starts_with('.') {
             Some(Next::End)
-        } else {
+        } else if let Some(verb) = after.strip_prefix(", ") {
             // "with template ID orders, does not exist"
-            let verb = after.strip_prefix(", ").unwrap_or_default();
-            let word = verb.split(' ').next().unwrap_or_default();
+            let word = nouns::first_word(verb);
             Next::of(word, &verb[word.len()..]).filter(|next| *next != Next::Preposition)
+        } else {
+            None
         };
         if let Some(next) = next
             && let Some(name) = nouns::name_at_end(&self.text[..end], || Some(next))

@@ -121,8 +121,12 @@ fn is_host(word: &str) -> bool {
 /// `ecs:service:DesiredCount`. A name of two parts may be a word of a language, such as `Fn::GetAtt`.
 fn is_type(word: &str) -> bool {
     word.starts_with("AWS::")
-        || (word.contains(':') && word.split(':').filter(|part| !part.is_empty()).count() > 2)
+        || (memchr::memchr_iter(b':', word.as_bytes()).nth(1).is_some()
+            && word.split(':').filter(|part| !part.is_empty()).count() > 2)
 }
+
+/// A name that [`is_given_name`] finds is not shorter, in bytes.
+pub(super) const GIVEN_NAME_BYTES_MIN: usize = 16;
 
 /// Checks for names from AWS that may have no digit: service-linked roles, and the ids of principals
 /// and access keys. One in thirty of these ids has only letters.
@@ -132,7 +136,7 @@ pub(super) fn is_given_name(word: &str) -> bool {
     const PREFIXES: [&str; 9] = [
         "AGPA", "AIDA", "AIPA", "AKIA", "ANPA", "ANVA", "AROA", "ASCA", "ASIA",
     ];
-    if word.len() < 16 || !word.starts_with('A') {
+    if word.len() < GIVEN_NAME_BYTES_MIN || !word.starts_with('A') {
         return false;
     }
     let id = word.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -278,6 +282,11 @@ pub(super) fn path_index(path: &str) -> Option<Range<usize>> {
 
 /// Checks for the path of a field with an index in it: `MetricData.member.1.Values`, `Filter.1.Name`.
 pub(super) fn is_indexed_path(word: &str) -> bool {
+    // Nearly all values have another mark near their start, such as an id or an ARN.
+    let in_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'[' | b']');
+    if !word.bytes().take(4).all(in_path) {
+        return false;
+    }
     let starts_upper = |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase());
     path_index(word).is_some()
         && is_field(word)
@@ -288,7 +297,7 @@ pub(super) fn is_indexed_path(word: &str) -> bool {
 /// Checks for the name of a person in lower case with dots, such as `bo.lee`.
 pub(super) fn is_dotted_name(word: &str) -> bool {
     word.len() > 4
-        && word.contains('.')
+        && word.bytes().any(|byte| byte == b'.')
         && word
             .split('.')
             .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase()))
