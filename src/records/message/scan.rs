@@ -21,6 +21,7 @@ pub(super) fn pass(message: &str, requested: &Requested<'_>) -> (String, bool) {
         template: String::with_capacity(message.len().min(TEMPLATE_BYTES_MAX + 64)),
         unpaired: [false; 3],
         settled: true,
+        verb_end: 0,
         has_names: !REFUSALS.iter().any(|refusal| message.starts_with(refusal)),
     };
     scan.run();
@@ -59,6 +60,8 @@ struct Scan<'a> {
     unpaired: [bool; 3],
     /// Whether another pass would change nothing.
     settled: bool,
+    /// The offset behind the last word that may end a name, and behind the space after it; 0 if there is none.
+    verb_end: usize,
     /// Whether the text may have names that only their place in the sentence shows.
     has_names: bool,
 }
@@ -137,7 +140,11 @@ impl<'a> Scan<'a> {
             return false;
         }
         if self.has_names && nouns::ends_name(word) {
-            self.name_before(length);
+            // In "does not", the word before is no name.
+            if self.verb_end != self.at {
+                self.name_before(length);
+            }
+            self.verb_end = self.at + length + 1;
         }
         self.at += length + 1;
         true
@@ -175,6 +182,9 @@ impl<'a> Scan<'a> {
         let Some(value) = self.rest().get("Value ".len()..) else {
             return false;
         };
+        if value.starts_with(['\'', '"', '`']) {
+            return false;
+        }
         let within = &value[..value.floor_char_boundary(PARAMETER_VALUE_BYTES_MAX)];
         let found = [" for parameter ", " for field "]
             .into_iter()
@@ -184,7 +194,7 @@ impl<'a> Scan<'a> {
         };
         let value = &value[..length];
         let first = nouns::first_word(value);
-        if value == MASK || value.starts_with(['\'', '"', '`']) || nouns::is_english(first) {
+        if value == MASK || nouns::is_english(first) {
             return false;
         }
         let start = self.at + "Value ".len();
@@ -237,7 +247,7 @@ impl<'a> Scan<'a> {
     }
 
     fn requested_value(&mut self) -> bool {
-        if self.requested.firsts == 0 {
+        if self.requested.values.is_empty() {
             return false;
         }
         let before = self.text.as_bytes()[..self.at].last();
