@@ -14,8 +14,7 @@ use std::sync::LazyLock;
 
 use foldhash::HashMap;
 
-use super::scan::FIELD_NOUNS;
-use super::words::last_hump;
+use super::words::{FIELD_NOUNS, last_hump};
 
 /// Maximum number of words of a name, and of the words before it that are examined; limits the time for any text.
 const NAME_WORDS_MAX: usize = 3;

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::dates::{date_length, schedule_length};
 use super::nouns::{self, Next};
 use super::words::{
-    self, GIVEN_NAME_BYTES_MIN, KINDS, LETTER, in_word, is_break, is_given_name, is_sentence_mark,
-    is_value, word_length,
+    self, FIELD_NOUNS, GIVEN_NAME_BYTES_MIN, KINDS, LETTER, in_word, is_break, is_given_name,
+    is_sentence_mark, is_value, word_length,
 };
 use super::{ENCODED_MASK, MASK, Requested, TEMPLATE_BYTES_MAX};
 use crate::denial::ENCODED;
@@ -644,18 +644,6 @@ const PARAMETER_VALUE_BYTES_MAX: usize = 256;
 
 /// Maximum length of text in angle brackets, in bytes. Limits the time for any text.
 const ANGLED_BYTES_MAX: usize = 256;
-
-/// Words for the fields of a request; the name of a field is not a value.
-pub(super) const FIELD_NOUNS: [&str; 8] = [
-    "parameter",
-    "attribute",
-    "field",
-    "member",
-    "property",
-    "argument",
-    "header",
-    "element",
-];
 
 /// Returns a template without the comma or "and" at its end, which would continue a list.
 fn unlisted(template: &str) -> &str {

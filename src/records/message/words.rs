@@ -7,6 +7,18 @@ use json::bytes::kinds;
 
 use crate::denial::is_action;
 
+/// Words for the fields of a request; the name of a field is not a value.
+pub(super) const FIELD_NOUNS: [&str; 8] = [
+    "parameter",
+    "attribute",
+    "field",
+    "member",
+    "property",
+    "argument",
+    "header",
+    "element",
+];
+
 /// Checks whether a byte beside an apostrophe belongs to a word; a mask counts as a word.
 pub(super) fn in_word(byte: u8) -> bool {
     matches!(byte, b'<' | b'>') || !(is_break(byte) || is_sentence_mark(byte))
