@@ -11,7 +11,7 @@ use records::key_id::KeyKind;
 use records::time::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::hint;
+use crate::cluster_hint;
 use crate::kind::AlertKind;
 use crate::message::Message;
 use crate::safe::{readable, token};
@@ -100,7 +100,7 @@ fn cluster(cluster: &Cluster, message: &Message) -> Value {
     let identity = &cluster.facts.identity;
     let optional = |text: &Option<String>| text.as_deref().map(|text| token(text, CHARS_MAX));
     let template = |text: &str| readable(text, TEMPLATE_CHARS_MAX);
-    let advice = hint::of_cluster(cluster);
+    let advice = cluster_hint::of_cluster(cluster);
     let mut shape = json!({
         "id": cluster.id.to_string(),
         "identity": {

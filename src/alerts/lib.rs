@@ -12,7 +12,7 @@
 //! - `outbox` has the rows of waiting alerts, the leases on them, and the results of sending.
 //! - `message` has an alert together with all data that sinks may send.
 //! - `severity` computes a severity as a sum of terms, each with its points and its reason.
-//! - `hint` gives one to three sentences of advice. It never proposes a policy.
+//! - `hint` gives one to three sentences of advice. It never proposes a policy. `cluster_hint` is the advice on a cluster.
 //! - `text` renders a message in English or Chinese; text of the program and text of callers stay
 //!   separate.
 //! - `safe` makes the text of callers harmless for each output form.
@@ -21,6 +21,7 @@
 //! - `guance` renders a message for Guance and TrueWatch, and reads their answers.
 
 pub mod alert;
+pub mod cluster_hint;
 pub mod detail;
 pub mod facts;
 pub mod guance;

@@ -24,6 +24,7 @@ use records::principal::is_account_id;
 use records::time::duration;
 use serde_json::Value;
 
+use crate::cluster_hint;
 use crate::facts::Facts;
 use crate::hint::catalog::{Advice, LAYERS};
 use crate::hint::{self, capitalized};
@@ -427,7 +428,7 @@ impl Writer<'_> {
     }
 
     fn hint(&self, cluster: &Cluster) -> Pieces {
-        let (facts, facets) = (&cluster.facts, hint::decisive(cluster));
+        let (facts, facets) = (&cluster.facts, cluster_hint::decisive(cluster));
         let advice = hint::advice(&facts.identity, &facts.template, &facets);
         let sentence = self.texts.language.advice(advice);
         let is_english = self.texts.language == Language::En;

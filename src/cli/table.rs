@@ -1,6 +1,6 @@
 //! Results for a terminal: clusters in a table that fits its width, and the totals in sentences.
 
-use alerts::hint;
+use alerts::cluster_hint;
 use alerts::severity::Severity;
 use clusters::class::Class;
 use clusters::facet::FacetKind;
@@ -136,7 +136,7 @@ pub fn cluster(
     for reason in assessment.sentences() {
         line("", &reason);
     }
-    let advice = hint::of_cluster(cluster);
+    let advice = cluster_hint::of_cluster(cluster);
     line("hint", &advice);
     for (kind, facet) in &cluster.facets {
         let mut name = kind.name();

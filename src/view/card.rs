@@ -1,6 +1,6 @@
 //! A cluster as a card of the report: failure, severity, cause, callers and origins, a hint, and samples.
 
-use alerts::hint;
+use alerts::cluster_hint;
 use alerts::severity::Assessment;
 use clusters::class::Class;
 use clusters::facet::FacetKind;
@@ -121,7 +121,7 @@ pub fn card(described: &DescribedCluster) -> Markup {
                 " · " (described.status()) " · account " bdi.nowrap { (shown(&identity.account_id)) }
                 " · " (span(cluster.span))
             }
-            p { (shown(&hint::of_cluster(cluster))) }
+            p { (shown(&cluster_hint::of_cluster(cluster))) }
             dl.facts {
                 dt { "severity" }
                 dd { (assessment.severity.name()) ": " (assessment.sentences().join(", ")) }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alerts::hint;
+use alerts::cluster_hint;
 use alerts::outbox::MessageLogEntry;
 use alerts::severity::Reason;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
@@ -179,7 +179,7 @@ impl ClusterShape {
             last_seen: text(last_seen),
             severity: assessment.severity.name(),
             severity_reasons: assessment.reasons.iter().map(Reason::to_string).collect(),
-            hint: hint::of_cluster(cluster),
+            hint: cluster_hint::of_cluster(cluster),
             status: listed.status().name(),
             triage: triage_status.map(TriageShape::of),
             identity: IdentityShape::of(identity),

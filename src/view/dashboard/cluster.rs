@@ -1,7 +1,7 @@
 //! The page of one cluster: status, severity, cause, access keys, callers, history, related clusters and alerts, with
 //! buttons for decisions.
 
-use alerts::hint;
+use alerts::cluster_hint;
 use alerts::links::Links;
 use alerts::outbox::MessageLogEntry;
 use clusters::Cluster;
@@ -113,7 +113,7 @@ impl ClusterPage<'_> {
                 span.badge.(severity) { (severity) }
                 @if let Some(triage_status) = self.triage_status { " " (decided(triage_status)) }
             }
-            p { (shown(&hint::of_cluster(self.cluster))) }
+            p { (shown(&cluster_hint::of_cluster(self.cluster))) }
             (self.decide())
             dl.facts {
                 dt { "account" } dd { (self.frame.account(&identity.account_id)) }
