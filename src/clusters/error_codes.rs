@@ -16,9 +16,9 @@ use crate::tsv::{Row, rows};
 /// The name of a service in a row that is for all services.
 const ALL_SERVICES: &str = "*";
 
-/// Rows of service, code and class, sorted by [`stem`] of the code.
-static RULES: LazyLock<Vec<Row>> = LazyLock::new(|| rows(include_str!("code_rules.tsv")));
-static MODELS: LazyLock<Vec<Row>> = LazyLock::new(|| rows(include_str!("error_codes.tsv")));
+/// Rows of service, [`stem`] of the code, and class, sorted by the stem.
+static RULES: LazyLock<Vec<Row>> = LazyLock::new(|| by_stem(include_str!("code_rules.tsv")));
+static MODELS: LazyLock<Vec<Row>> = LazyLock::new(|| by_stem(include_str!("error_codes.tsv")));
 /// Rows of code, side and class, sorted by code.
 static EC2: LazyLock<Vec<Row>> = LazyLock::new(|| rows(include_str!("ec2_codes.tsv")));
 
@@ -47,11 +47,20 @@ pub fn by_model(service: &str, code: &str) -> Option<Class> {
     (class != Class::Other).then_some(class)
 }
 
-/// Returns the rows of a code.
-fn of_code<'t>(table: &'t [Row], code: &str) -> &'t [Row] {
-    let start = table.partition_point(|[_, of, _]| stem(of) < code);
+fn by_stem(text: &'static str) -> Vec<Row> {
+    let mut rows = rows(text);
+    for [_, code, _] in &mut rows {
+        *code = stem(code);
+    }
+    rows
+}
+
+/// Returns the rows of the code with this stem.
+fn of_code<'t>(table: &'t [Row], stem: &str) -> &'t [Row] {
+    let start = table.partition_point(|[_, of, _]| *of < stem);
     let rows = &table[start..];
-    &rows[..rows.partition_point(|[_, of, _]| stem(of) == code)]
+    let count = rows.iter().take_while(|[_, of, _]| *of == stem).count();
+    &rows[..count]
 }
 
 /// Returns the class in the row of a service, else in the row of all services.
@@ -75,9 +84,7 @@ mod tests {
     #[test]
     fn tables_are_sorted_and_name_classes() {
         for (table, code) in [(&RULES, 1), (&MODELS, 1), (&EC2, 0)] {
-            let codes = table
-                .iter()
-                .map(|row| if code == 1 { stem(row[1]) } else { row[0] });
+            let codes = table.iter().map(|row| row[code]);
             assert!(codes.is_sorted(), "{:?}", table[0]);
             for row in table.iter() {
                 assert!(Class::from_name(row[2]).is_some(), "{row:?}");
