@@ -36,6 +36,8 @@ pub enum Meaning {
     RolePermission,
     /// The policy of a destination that the request names does not allow the service to use it.
     Destination,
+    /// A service may not read what the request names, such as an object in S3.
+    Source,
     /// A step of a sign-in, such as a person who has not confirmed yet.
     ProtocolStep,
     /// Requests come too fast.
@@ -320,6 +322,30 @@ mod tests {
                 "Please complete AWS Audit Manager setup from home page to enable this action in this account.",
                 Class::Absent,
             ),
+            (
+                "guardduty",
+                "BadRequestException",
+                "The request is rejected because the input detectorId is not owned by the current account.",
+                Class::Absent,
+            ),
+            (
+                "inspector2",
+                "AccessDeniedException",
+                "Lambda code scanning is not supported in ap-south-1",
+                Class::Absent,
+            ),
+            (
+                "ecs",
+                "OptInRequired",
+                "The AWS Access Key Id needs a subscription for the service",
+                Class::Absent,
+            ),
+            (
+                "ram",
+                "AccessDeniedException",
+                "Your account is not a member of an organization.",
+                Class::Absent,
+            ),
         ]);
     }
 
@@ -368,6 +394,36 @@ mod tests {
                 "Unable to validate the following destination configurations",
                 Class::Denied,
             ),
+            (
+                "firehose",
+                "InvalidArgumentException",
+                "Role arn:aws:iam::111122223333:role/fh is not authorized to perform: kinesis:DescribeStream on resource arn:aws:kinesis:eu-west-1:111122223333:stream/s.",
+                Class::Denied,
+            ),
+            (
+                "kafkaconnect",
+                "BadRequestException",
+                "The service execution role cannot be assumed. Verify that the trust policy allows it.",
+                Class::Denied,
+            ),
+            (
+                "elasticloadbalancing",
+                "InvalidConfigurationRequest",
+                "Access Denied for bucket: lb-logs. Please check S3bucket permission",
+                Class::Denied,
+            ),
+            (
+                "ec2",
+                "Client.LogDestinationPermissionIssue",
+                "",
+                Class::Denied,
+            ),
+            (
+                "transcribe",
+                "BadRequestException",
+                "The S3 URI that you provided can't be accessed. Make sure that you have read permission and try your request again.",
+                Class::Denied,
+            ),
         ]);
     }
 
@@ -414,6 +470,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_protected_against_deletion_is_a_conflict() {
+        assert_classes(&[
+            (
+                "elasticloadbalancing",
+                "OperationNotPermitted",
+                "Load balancer 'arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/app/web/0123456789abcdef' cannot be deleted because deletion protection is enabled",
+                Class::Conflict,
+            ),
+            (
+                "rds",
+                "InvalidParameterCombination",
+                "Cannot delete protected DB Instance, please disable deletion protection and try again.",
+                Class::Conflict,
+            ),
+            (
+                "cloudformation",
+                "ValidationError",
+                "Stack [web] cannot be deleted while TerminationProtection is enabled",
+                Class::Conflict,
+            ),
+            (
+                "cloudformation",
+                "ValidationError",
+                "Stack:arn:aws:cloudformation:eu-west-1:111122223333:stack/web/1 is in ROLLBACK_COMPLETE state and can not be updated.",
+                Class::Conflict,
+            ),
+        ]);
+    }
+
+    #[test]
     fn names_that_a_customer_chose_and_faults_of_the_request_do_not_change_the_class() {
         assert_classes(&[
             (
@@ -439,6 +525,18 @@ mod tests {
                 "ValidationError",
                 "Parameter Vpc does not exist",
                 Class::Invalid,
+            ),
+            (
+                "firehose",
+                "InvalidArgumentException",
+                "The name 'Role x is not authorized to perform: y' is too long",
+                Class::Invalid,
+            ),
+            (
+                "kms",
+                "AccessDeniedException",
+                "Your account is disabled",
+                Class::Denied,
             ),
             (
                 "lambda",

@@ -287,11 +287,20 @@ catalog! {
 
     DESTINATION:
         "the message says that a service may not reach the destination that the request names",
-        "The policy of the destination that the request for {resource} names (a topic, a queue or \
-         a function) does not allow {service} to use it, or the destination does not exist. The \
+        "The policy of the destination that the request for {resource} names (a bucket, a topic, a \
+         queue, a function, a log group or a key) does not allow {service} to use it, or the destination does not exist. The \
          caller's own policies are not the reason.",
-        "{resource} 的请求中指定的目标（主题、队列或函数）的策略未允许 {service} 访问，或目标不存在。原因\
-         不在调用者自身的策略。";
+        "{resource} 的请求中指定的目标（存储桶、主题、队列、函数、日志组或密钥）的策略未允许 {service} 访问，\
+         或目标不存在。原因不在调用者自身的策略。";
+    SOURCE:
+        "the message says that a service may not read what the request names, such as an object in \
+         S3",
+        "The service {service} cannot read something that the request names, mostly an object in \
+         S3. Check its name and Region; then the permission to read it, for {caller} or for the \
+         role in the request; then the bucket policy and the key policy. {action} itself is not \
+         refused.",
+        "服务 {service} 无法读取请求中指定的内容（多为 S3 对象）。请依次检查：其名称和区域；{caller} 或\
+         请求中的角色的读取权限；存储桶策略和密钥策略。被拒绝的并非 {action} 本身。";
 
     // Callers that are AWS services.
     DELIVERY_TO_BUCKET:
@@ -458,6 +467,13 @@ catalog! {
         "The state of {resource} does not allow the call. Usually it is a second run of the same \
          job, or a wrong order; retry or look at the state.",
         "{resource} 的当前状态不允许此调用。通常是同一任务重复运行或顺序有误；请重试或查看其状态。";
+    PROTECTED:
+        "deletion or termination protection forbids the call",
+        "{resource} is protected against such calls, and the protection worked. If its owner \
+         wants the call, they switch the protection off first; otherwise ask {caller} why it was \
+         tried. No permission is missing.",
+        "{resource} 已启用保护，此次调用已被阻止。若其负责人确需此操作，请先关闭保护；否则请向 {caller} \
+         问明原因。这不是权限问题。";
     SERVER:
         "AWS failed",
         "AWS failed at {service}, not the caller. Several callers at once point to an outage: see \

@@ -7,7 +7,8 @@ use clusters::wordings::Meaning;
 use super::catalog::{
     Advice, BILLING_ACCESS, BLOCK_PUBLIC_ACCESS, CREDENTIALS, DESTINATION, DESTINATION_BUCKET,
     DESTINATION_KEY, DESTINATION_TOPIC, END_USER, KMS_THREE_REASONS, LAKE_FORMATION, MODEL_ACCESS,
-    NOT_SWITCHED_ON, PROTOCOL_STEP, ROLE_CANNOT_BE_ASSUMED, ROLE_LACKS_PERMISSION, SUPPORT_PLAN,
+    NOT_SWITCHED_ON, PROTECTED, PROTOCOL_STEP, ROLE_CANNOT_BE_ASSUMED, ROLE_LACKS_PERMISSION,
+    SOURCE, SUPPORT_PLAN,
 };
 
 /// A row: words, one of which is in the message, and the advice. The first match wins.
@@ -18,8 +19,9 @@ type Row = (&'static [&'static str], &'static Advice);
 ///
 /// Sources, 2026-11-29: Amazon Bedrock User Guide, "Access foundation models"; for KMS, its Developer Guide,
 /// "Troubleshooting key access"; AWS Lake Formation Developer Guide, "Troubleshooting"; Amazon S3
-/// User Guide, "Blocking public access".
-static MESSAGES: [Row; 4] = [
+/// User Guide, "Blocking public access"; for protection against deletion, Amazon EC2, Elastic Load Balancing, Amazon RDS and
+/// AWS CloudFormation User Guides and Amazon DynamoDB Developer Guide.
+static MESSAGES: [Row; 5] = [
     (
         &[
             "don't have access to the model",
@@ -33,6 +35,17 @@ static MESSAGES: [Row; 4] = [
     ),
     (&["lake formation permission"], &LAKE_FORMATION),
     (&["in s3 block public access"], &BLOCK_PUBLIC_ACCESS),
+    (
+        &[
+            "may not be terminated. modify its",
+            "may not be stopped. modify its",
+            "deletion protection is",
+            "cannot delete protected ",
+            "currently protected against deletion",
+            "terminationprotection is enabled",
+        ],
+        &PROTECTED,
+    ),
 ];
 
 /// Advice by the error code, without `Exception`.
@@ -103,6 +116,7 @@ pub(super) fn by_meaning(meaning: Meaning) -> Option<&'static Advice> {
         Meaning::RoleTrust => &ROLE_CANNOT_BE_ASSUMED,
         Meaning::RolePermission => &ROLE_LACKS_PERMISSION,
         Meaning::Destination => &DESTINATION,
+        Meaning::Source => &SOURCE,
         Meaning::ProtocolStep => &PROTOCOL_STEP,
         Meaning::None | Meaning::TooFast | Meaning::NotThere => return None,
     })
