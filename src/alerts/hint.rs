@@ -152,10 +152,15 @@ impl Failure<'_> {
                 None => &catalog::ATTACK_TOOL_ALONE,
             };
         }
-        self.by_words().unwrap_or_else(|| match class {
+        let advice = self.by_words().unwrap_or_else(|| match class {
             Class::Denied | Class::Vpce => self.refused(),
             class => self.by_class(class),
-        })
+        });
+        // A write would make data public; a read uses a permission that is public already.
+        if *advice == catalog::BLOCK_PUBLIC_ACCESS && is_read(action) {
+            return &catalog::BLOCK_PUBLIC_READ;
+        }
+        advice
     }
 
     /// Checks whether the call would have stopped a record. A second run of infrastructure code often removes what is
@@ -187,28 +192,35 @@ impl Failure<'_> {
     fn by_words(&self) -> Option<&'static Advice> {
         let Identity {
             service,
+            action,
             class,
             code,
             ..
         } = self.identity;
         // The code of a refusal or a sign-in is the same for all; its own spelling is a facet.
         let spelled = self.facets.get(FacetKind::ErrorCode).unwrap_or(code);
-        let meaning = clusters::classification::meaning(service, spelled, self.template);
+        let meaning = clusters::classification::meaning((service, action), spelled, self.template);
         if let Some(advice) = meaning.and_then(wordings::by_meaning) {
             return Some(advice);
         }
         if !matches!(
             class,
-            Class::Denied | Class::Invalid | Class::Absent | Class::Conflict | Class::Other
+            Class::Denied
+                | Class::Auth
+                | Class::Invalid
+                | Class::Absent
+                | Class::Conflict
+                | Class::Other
         ) {
             return None;
         }
-        match code.as_str() {
-            "OptInRequired" | "SubscriptionRequired" => return Some(&catalog::SIGN_UP),
-            _ => {}
-        }
+        let is_sign_up = matches!(
+            code.as_str(),
+            "OptInRequired" | "SubscriptionRequired" | "KMSOptInRequired"
+        );
         wordings::by_code(clusters::class::stem(spelled))
             .or_else(|| wordings::by_message(self.template))
+            .or_else(|| is_sign_up.then_some(&catalog::SIGN_UP))
             .or_else(|| wordings::is_not_enabled(spelled).then_some(&catalog::NOT_SWITCHED_ON))
     }
 
@@ -329,7 +341,15 @@ impl Failure<'_> {
             Class::Server => &catalog::SERVER,
             Class::Invalid => &catalog::INVALID,
             Class::Dryrun => &catalog::DRY_RUN,
+            Class::Other if code == "NoCode" => &catalog::NO_CODE,
             _ => &catalog::OTHER,
         }
     }
+}
+
+/// Checks whether a call of S3 reads data, by its name.
+fn is_read(action: &str) -> bool {
+    ["Get", "Head", "List"]
+        .iter()
+        .any(|verb| action.starts_with(verb))
 }

@@ -27,17 +27,20 @@ pub fn of_code(service: &str, code: &str) -> Class {
 }
 
 /// Returns the class of a failure by its code, spelled as in `errorCode`, and its message, which may be empty.
-pub fn of_failure(service: &str, code: &str, message: &str) -> Class {
-    let class = of_code(service, code);
-    wordings::find(service, code, class, message).map_or(class, |(class, _)| class)
+///
+/// `call` is the service, as in [`of_code`], and the name of the event.
+pub fn of_failure(call: (&str, &str), code: &str, message: &str) -> Class {
+    let class = of_code(call.0, code);
+    wordings::find(call, code, class, message).map_or(class, |(class, _)| class)
 }
 
 /// Returns what the message of a failure means beyond its class; `None` if nothing is known.
 ///
-/// `code` is spelled as in `errorCode`. The values in `message` may be masked.
-pub fn meaning(service: &str, code: &str, message: &str) -> Option<Meaning> {
-    let class = of_code(service, code);
-    wordings::find(service, code, class, message).map(|(_, meaning)| meaning)
+/// `call` is the service and the name of the event. `code` is spelled as in `errorCode`. The values in `message` may be
+/// masked.
+pub fn meaning(call: (&str, &str), code: &str, message: &str) -> Option<Meaning> {
+    let class = of_code(call.0, code);
+    wordings::find(call, code, class, message).map(|(_, meaning)| meaning)
 }
 
 #[cfg(test)]

@@ -60,7 +60,9 @@ pub fn select(record: &Record<'_>) -> Selection {
     let Some(code) = record.error_code.as_deref() else {
         return select_without_code(record);
     };
-    match of_failure(record.service(), code, message.unwrap_or_default()) {
+    let event_name = record.event_name.as_deref().unwrap_or_default();
+    let call = (record.service(), event_name);
+    match of_failure(call, code, message.unwrap_or_default()) {
         Class::Dryrun => Selection::Ignored(Class::Dryrun, "dry_run"),
         _ if record.event_type.as_deref() == Some("AwsVpceEvent") => {
             Selection::Clustered(Class::Vpce)

@@ -36,6 +36,8 @@ pub enum Meaning {
     RolePermission,
     /// The policy of a destination that the request names does not allow the service to use it.
     Destination,
+    /// A service may not read what the request names, such as an object in S3.
+    Source,
     /// A step of a sign-in, such as a person who has not confirmed yet.
     ProtocolStep,
     /// Requests come too fast.
@@ -46,16 +48,23 @@ pub enum Meaning {
 
 /// Returns the class and the meaning of a message by the first row that matches; `None` if no row does.
 ///
-/// `code` is spelled as in `errorCode`, and `class` is the class that the code alone has. `message` may have masked
-/// values, and is empty if the record has none.
-pub fn find(service: &str, code: &str, class: Class, message: &str) -> Option<(Class, Meaning)> {
+/// `service` and `action` are the call. `code` is spelled as in `errorCode`, and `class` is the class that the code
+/// alone has. `message` may have masked values, and is empty if the record has none.
+pub fn find(
+    (service, action): (&str, &str),
+    code: &str,
+    class: Class,
+    message: &str,
+) -> Option<(Class, Meaning)> {
     if message.starts_with("User: ") {
         return None;
     }
     let by_code = ROWS.by_code.get(stem(code)).map_or(&[][..], Vec::as_slice);
     let by_class = &ROWS.by_class[class as usize];
-    let is_of_service = |row: &&Row| row.service == "*" || row.service == service;
-    let mut rows = by_code.iter().chain(by_class).filter(is_of_service);
+    let is_of_call = |row: &&Row| {
+        (row.service == "*" || row.service == service) && row.action.is_none_or(|of| of == action)
+    };
+    let mut rows = by_code.iter().chain(by_class).filter(is_of_call);
     // Most codes have no row, and most messages do not have the words of any row.
     let first = rows.next()?;
     let pairs = Pairs::of(message.as_bytes());
@@ -98,6 +107,8 @@ impl Pairs {
 /// A row of the table; its code or class is the key under which it is stored.
 struct Row {
     service: &'static str,
+    /// The only call that the row is for; `None` for all calls of the service.
+    action: Option<&'static str>,
     words: Words,
     class: Class,
     meaning: Meaning,
@@ -129,9 +140,11 @@ fn read(text: &'static str) -> impl Iterator<Item = Option<(&'static str, Row)>>
     lines.map(|line| {
         let mut columns = line.split('\t');
         let mut column = || columns.next();
-        let (service, code, words) = (column()?, column()?, column()?);
+        let (call, code, words) = (column()?, column()?, column()?);
+        let parts = call.split_once(':');
         let row = Row {
-            service,
+            service: parts.map_or(call, |(service, _)| service),
+            action: parts.map(|(_, action)| action),
             words: Words::read(words),
             class: Class::from_name(column()?)?,
             meaning: column()?.parse().ok()?,
@@ -234,7 +247,9 @@ mod tests {
 
     fn assert_classes(rows: &[(&str, &str, &str, Class)]) {
         for (service, code, message, class) in rows {
-            assert_eq!(of_failure(service, code, message), *class, "{message}");
+            let (service, action) = service.split_once(':').unwrap_or((service, ""));
+            let found = of_failure((service, action), code, message);
+            assert_eq!(found, *class, "{message}");
         }
     }
 
@@ -279,10 +294,58 @@ mod tests {
             ),
             ("s3", "AccessDenied", "Request has expired", Class::Auth),
             (
+                "s3",
+                "AccessDenied",
+                "Invalid according to Policy: Policy expired.",
+                Class::Auth,
+            ),
+            (
+                "sts:GetSessionToken",
+                "AccessDenied",
+                "MultiFactorAuthentication failed with invalid MFA one time pass code.",
+                Class::Auth,
+            ),
+            (
+                "sso",
+                "invalid_grant",
+                "Invalid grant provided",
+                Class::Auth,
+            ),
+            (
+                "cognito-idp",
+                "UserLambdaValidationException",
+                "PreAuthentication failed with error blocked.",
+                Class::Signin,
+            ),
+            (
                 "execute-api",
                 "UnauthorizedException",
                 "The incoming token has expired",
                 Class::Auth,
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_user_name_that_does_not_exist_is_a_failed_sign_in_only_at_calls_that_sign_in() {
+        assert_classes(&[
+            (
+                "cognito-idp:InitiateAuth",
+                "UserNotFoundException",
+                "User does not exist.",
+                Class::Signin,
+            ),
+            (
+                "cognito-idp:ForgotPassword",
+                "UserNotFoundException",
+                "Username/client id combination not found.",
+                Class::Signin,
+            ),
+            (
+                "cognito-idp:AdminGetUser",
+                "UserNotFoundException",
+                "User does not exist.",
+                Class::Absent,
             ),
         ]);
     }
@@ -318,6 +381,30 @@ mod tests {
                 "auditmanager",
                 "AccessDeniedException",
                 "Please complete AWS Audit Manager setup from home page to enable this action in this account.",
+                Class::Absent,
+            ),
+            (
+                "guardduty",
+                "BadRequestException",
+                "The request is rejected because the input detectorId is not owned by the current account.",
+                Class::Absent,
+            ),
+            (
+                "inspector2",
+                "AccessDeniedException",
+                "Lambda code scanning is not supported in ap-south-1",
+                Class::Absent,
+            ),
+            (
+                "ecs",
+                "OptInRequired",
+                "The AWS Access Key Id needs a subscription for the service",
+                Class::Absent,
+            ),
+            (
+                "ram",
+                "AccessDeniedException",
+                "Your account is not a member of an organization.",
                 Class::Absent,
             ),
         ]);
@@ -368,6 +455,42 @@ mod tests {
                 "Unable to validate the following destination configurations",
                 Class::Denied,
             ),
+            (
+                "firehose",
+                "InvalidArgumentException",
+                "Role arn:aws:iam::111122223333:role/fh is not authorized to perform: kinesis:DescribeStream on resource arn:aws:kinesis:eu-west-1:111122223333:stream/s.",
+                Class::Denied,
+            ),
+            (
+                "kafkaconnect",
+                "BadRequestException",
+                "The service execution role cannot be assumed. Verify that the trust policy allows it.",
+                Class::Denied,
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_the_request_names_and_a_service_may_not_use_is_denied() {
+        assert_classes(&[
+            (
+                "elasticloadbalancing",
+                "InvalidConfigurationRequest",
+                "Access Denied for bucket: lb-logs. Please check S3bucket permission",
+                Class::Denied,
+            ),
+            (
+                "ec2",
+                "Client.LogDestinationPermissionIssue",
+                "",
+                Class::Denied,
+            ),
+            (
+                "transcribe",
+                "BadRequestException",
+                "The S3 URI that you provided can't be accessed. Make sure that you have read permission and try your request again.",
+                Class::Denied,
+            ),
         ]);
     }
 
@@ -414,6 +537,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_protected_against_deletion_is_a_conflict() {
+        assert_classes(&[
+            (
+                "elasticloadbalancing",
+                "OperationNotPermitted",
+                "Load balancer 'arn:aws:elasticloadbalancing:eu-west-1:111122223333:loadbalancer/app/web/0123456789abcdef' cannot be deleted because deletion protection is enabled",
+                Class::Conflict,
+            ),
+            (
+                "rds",
+                "InvalidParameterCombination",
+                "Cannot delete protected DB Instance, please disable deletion protection and try again.",
+                Class::Conflict,
+            ),
+            (
+                "cloudformation",
+                "ValidationError",
+                "Stack [web] cannot be deleted while TerminationProtection is enabled",
+                Class::Conflict,
+            ),
+            (
+                "cloudformation",
+                "ValidationError",
+                "Stack:arn:aws:cloudformation:eu-west-1:111122223333:stack/web/1 is in ROLLBACK_COMPLETE state and can not be updated.",
+                Class::Conflict,
+            ),
+        ]);
+    }
+
+    #[test]
     fn names_that_a_customer_chose_and_faults_of_the_request_do_not_change_the_class() {
         assert_classes(&[
             (
@@ -439,6 +592,18 @@ mod tests {
                 "ValidationError",
                 "Parameter Vpc does not exist",
                 Class::Invalid,
+            ),
+            (
+                "firehose",
+                "InvalidArgumentException",
+                "The name 'Role x is not authorized to perform: y' is too long",
+                Class::Invalid,
+            ),
+            (
+                "kms",
+                "AccessDeniedException",
+                "Your account is disabled",
+                Class::Denied,
             ),
             (
                 "lambda",

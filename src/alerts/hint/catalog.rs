@@ -173,6 +173,16 @@ catalog! {
          once, in the account settings (\"IAM user and role access to Billing information\").",
         "须先由根用户在账号设置中激活“IAM 用户和角色访问账单信息的权限”（仅需一次），此账号的用户\
          和角色才能查看账单。";
+    MARKETPLACE:
+        "a product of AWS Marketplace is not subscribed to",
+        "The account is not subscribed to this product of AWS Marketplace: accept its terms and \
+         subscribe once, at the address in the message. No permission is missing.",
+        "该账号尚未订阅此 AWS Marketplace 产品：请按错误信息中的地址接受条款并订阅一次。这不是权限问题。";
+    ACCOUNT_VERIFICATION:
+        "AWS has not verified the account yet, such as for the first distribution of CloudFront",
+        "AWS has to verify the account before {service} works in it: open a case at AWS Support. \
+         No permission is missing.",
+        "AWS 须先验证该账号，才能在其中使用 {service}：请向 AWS Support 提交工单。这不是权限问题。";
     MODEL_ACCESS:
         "Amazon Bedrock answers that the account has no access to the model",
         "The account has no access to this model of Amazon Bedrock: request it in the console, in \
@@ -193,6 +203,32 @@ catalog! {
          guessed: limit the attempts in the user pool, and look for sign-ins that succeeded.",
         "您的应用的用户输错了用户名、密码或验证码。零星的失败属于正常；大量失败，或同一地址尝试多\
          个用户，则说明有人在猜测密码：请在用户池中限制尝试次数，并查看是否有成功的登录。";
+    PASSWORD_EXPIRED:
+        "the temporary password of a user of an application (Amazon Cognito) has expired",
+        "The user's password was temporary and has expired: an administrator of the user pool \
+         sends a new one or sets a password. The policies of {caller} are not the reason.",
+        "该用户的临时密码已过期：请由用户池管理员重新发送临时密码或设置新密码。原因不在 {caller} 的策略。";
+    FIREWALL:
+        "AWS WAF blocked a request to a user pool of Amazon Cognito",
+        "A rule of AWS WAF blocked the request: see in the logs of the web ACL which one. If the \
+         request was wanted, change that rule; the policies of {caller} are not the reason.",
+        "该请求被 AWS WAF 的规则拦截：请在 Web ACL 的日志中查看是哪条规则。若该请求应予放行，请修改该\
+         规则；原因不在 {caller} 的策略。";
+    PROVIDER_MISSING:
+        "a role was asked for with a token of an OIDC provider that the account does not have",
+        "The account has no OIDC identity provider with the issuer that the message names. Create \
+         it in IAM in the account of the role, with exactly this address and the right audience; \
+         if it is not wanted, the token may be for another account.",
+        "该账号中没有错误信息所指颁发者的 OIDC 身份提供商。请在角色所在账号的 IAM 中创建，地址须完全一致，\
+         受众（audience）须正确；若并不需要，则说明该令牌属于其他账号。";
+    TOKEN_AUDIENCE:
+        "the audience of an OIDC token is not in the list of the identity provider",
+        "The identity provider in IAM does not have the audience of this token: add it to the \
+         provider (`aws iam add-client-id-to-open-id-connect-provider`), or let the program ask \
+         for a token with an audience that is there, such as `sts.amazonaws.com`.",
+        "IAM 身份提供商中没有此令牌的受众（audience）：请将其添加到该提供商\
+         （`aws iam add-client-id-to-open-id-connect-provider`），或让程序申请已登记受众（如 \
+         `sts.amazonaws.com`）的令牌。";
     PROTOCOL_STEP:
         "a program waits until a person has confirmed a sign-in, or a user of an application has not \
          finished signing up",
@@ -287,11 +323,20 @@ catalog! {
 
     DESTINATION:
         "the message says that a service may not reach the destination that the request names",
-        "The policy of the destination that the request for {resource} names (a topic, a queue or \
-         a function) does not allow {service} to use it, or the destination does not exist. The \
+        "The policy of the destination that the request for {resource} names (a bucket, a topic, a \
+         queue, a function, a log group or a key) does not allow {service} to use it, or the destination does not exist. The \
          caller's own policies are not the reason.",
-        "{resource} 的请求中指定的目标（主题、队列或函数）的策略未允许 {service} 访问，或目标不存在。原因\
-         不在调用者自身的策略。";
+        "{resource} 的请求中指定的目标（存储桶、主题、队列、函数、日志组或密钥）的策略未允许 {service} 访问，\
+         或目标不存在。原因不在调用者自身的策略。";
+    SOURCE:
+        "the message says that a service may not read what the request names, such as an object in \
+         S3",
+        "The service {service} cannot read something that the request names, mostly an object in \
+         S3. Check its name and Region; then the permission to read it, for {caller} or for the \
+         role in the request; then the bucket policy and the key policy. {action} itself is not \
+         refused.",
+        "服务 {service} 无法读取请求中指定的内容（多为 S3 对象）。请依次检查：其名称和区域；{caller} 或\
+         请求中的角色的读取权限；存储桶策略和密钥策略。被拒绝的并非 {action} 本身。";
 
     // Callers that are AWS services.
     DELIVERY_TO_BUCKET:
@@ -351,6 +396,20 @@ catalog! {
          the permission that the message names. Permissions in IAM change nothing here.",
         "缺少 Lake Formation 授权（grant）：请由数据湖管理员向 {caller} 授予错误信息所指的权限。在\
          此更改 IAM 权限没有作用。";
+    ACCESS_GRANT:
+        "S3 Access Grants has no grant for the requested prefix",
+        "A grant of S3 Access Grants is missing: its administrator gives {caller}, or the user \
+         behind it, a grant for this prefix and permission. Permissions in IAM change nothing \
+         here.",
+        "缺少 S3 Access Grants 授权：请由其管理员向 {caller} 或其背后的用户授予该前缀的相应权限。在此更改 IAM \
+         权限没有作用。";
+    ENVIRONMENT_KEY:
+        "Lambda cannot decrypt the environment variables of a function",
+        "Lambda cannot decrypt the environment variables of {resource}, so the function does not \
+         run for any caller. The key policy and the policies of the function's own role have to \
+         allow kms:Decrypt; the caller did nothing wrong.",
+        "Lambda 无法解密 {resource} 的环境变量，因此任何调用者都无法运行该函数。密钥策略和函数自身角色的策略\
+         须允许 kms:Decrypt；调用者没有做错。";
     ORGANIZATION:
         "AWS Organizations refused without a reason",
         "Most calls of AWS Organizations work only in the management account or in an account \
@@ -371,6 +430,13 @@ catalog! {
          really meant to be public, its owner changes the setting.",
         "S3 阻止公有访问（Block Public Access）拒绝对 {resource} 执行 {action}，因为这会公开数据。\
          请保留该设置，去掉请求中的公开部分；若存储桶确需公开，由其所有者更改该设置。";
+    BLOCK_PUBLIC_READ:
+        "the same, and the call only reads",
+        "{resource} has a public permission, and S3 Block Public Access keeps those out who would \
+         use it: the public, or other accounts. Keep the setting. If {caller} needs the data, its \
+         owner allows that account or role by name, and not everyone.",
+        "{resource} 带有公开权限，而 S3 阻止公有访问（Block Public Access）设置将公众或其他账号拒之门外。请\
+         保留该设置；若 {caller} 确需读取数据，由其所有者仅向该账号或角色授权，而非向所有人开放。";
     ANONYMOUS:
         "a request without credentials was refused",
         "The request is not signed: it came without credentials, as visitors and scanners of the \
@@ -458,6 +524,13 @@ catalog! {
         "The state of {resource} does not allow the call. Usually it is a second run of the same \
          job, or a wrong order; retry or look at the state.",
         "{resource} 的当前状态不允许此调用。通常是同一任务重复运行或顺序有误；请重试或查看其状态。";
+    PROTECTED:
+        "deletion or termination protection forbids the call",
+        "{resource} is protected against such calls, and the protection worked. If its owner \
+         wants the call, they switch the protection off first; otherwise ask {caller} why it was \
+         tried. No permission is missing.",
+        "{resource} 已启用保护，此次调用已被阻止。若其负责人确需此操作，请先关闭保护；否则请向 {caller} \
+         问明原因。这不是权限问题。";
     SERVER:
         "AWS failed",
         "AWS failed at {service}, not the caller. Several callers at once point to an outage: see \
@@ -473,6 +546,12 @@ catalog! {
         "a dry run",
         "A dry run that would have succeeded.",
         "一次本可成功的试运行。";
+    NO_CODE:
+        "a failure without an error code, such as a backup job or a rotation",
+        "{service} reports a failure without an error code. The event in CloudTrail says why, in \
+         its message or its details; look at {resource} in the console of {service}.",
+        "{service} 报告了失败，但没有错误码。原因见 CloudTrail 事件的错误信息或详细内容；请在 {service} 控制台中\
+         检查 {resource}。";
     OTHER:
         "the code is unknown",
         "Read the sample; the code is not known here.",

@@ -116,6 +116,74 @@ fn only_a_complete_encoded_message_gives_the_advice_to_decode_it() {
 }
 
 #[test]
+fn the_message_decides_who_has_to_do_something() {
+    for (call, class, code, message, wanted) in [
+        (
+            "sts:AssumeRoleWithWebIdentity",
+            Class::Auth,
+            "InvalidIdentityToken",
+            "No OpenIDConnect provider found in your account for https://ci.example.com",
+            "no OIDC identity provider",
+        ),
+        (
+            "sts:AssumeRoleWithWebIdentity",
+            Class::Auth,
+            "InvalidIdentityToken",
+            "Incorrect token audience",
+            "add it to the provider",
+        ),
+        (
+            "ec2:RunInstances",
+            Class::Absent,
+            "OptInRequired",
+            "In order to use this AWS Marketplace product you need to accept terms and subscribe.",
+            "AWS Marketplace",
+        ),
+        (
+            "s3:GetDataAccess",
+            Class::Denied,
+            "AccessDenied",
+            "You do not have READ permissions to the requested S3 Prefix: s3://b/x",
+            "S3 Access Grants",
+        ),
+        (
+            "s3:GetObject",
+            Class::Denied,
+            "AccessDenied",
+            "denied by a setting in S3 Block Public Access",
+            "keeps those out",
+        ),
+        (
+            "ec2:TerminateInstances",
+            Class::Other,
+            "OperationNotPermitted",
+            "The instance <*> may not be terminated. Modify its <*> instance attribute and try again.",
+            "protected",
+        ),
+        (
+            "secretsmanager:RotationFailed",
+            Class::Other,
+            "NoCode",
+            "",
+            "without an error code",
+        ),
+        (
+            "rekognition:DetectLabels",
+            Class::Denied,
+            "InvalidS3ObjectException",
+            "Unable to get object metadata from S3. Check object key, region and/or access permissions.",
+            "cannot read something",
+        ),
+    ] {
+        assert_words(
+            &failed(call, class, code, message),
+            &[wanted],
+            &["not known here"],
+        );
+    }
+}
+
+#[test]
 fn an_explicit_deny_never_gives_the_advice_to_allow() {
     for layer in [
         "identity", "resource", "scp", "rcp", "boundary", "session", "vpce", "trust", "unknown",

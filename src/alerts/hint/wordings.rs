@@ -5,9 +5,11 @@
 use clusters::wordings::Meaning;
 
 use super::catalog::{
-    Advice, BILLING_ACCESS, BLOCK_PUBLIC_ACCESS, CREDENTIALS, DESTINATION, DESTINATION_BUCKET,
-    DESTINATION_KEY, DESTINATION_TOPIC, END_USER, KMS_THREE_REASONS, LAKE_FORMATION, MODEL_ACCESS,
-    NOT_SWITCHED_ON, PROTOCOL_STEP, ROLE_CANNOT_BE_ASSUMED, ROLE_LACKS_PERMISSION, SUPPORT_PLAN,
+    ACCESS_GRANT, ACCOUNT_VERIFICATION, Advice, BILLING_ACCESS, BLOCK_PUBLIC_ACCESS, CREDENTIALS,
+    DESTINATION, DESTINATION_BUCKET, DESTINATION_KEY, DESTINATION_TOPIC, END_USER, ENVIRONMENT_KEY,
+    FIREWALL, KMS_THREE_REASONS, LAKE_FORMATION, MARKETPLACE, MODEL_ACCESS, NOT_SWITCHED_ON,
+    PASSWORD_EXPIRED, PROTECTED, PROTOCOL_STEP, PROVIDER_MISSING, ROLE_CANNOT_BE_ASSUMED,
+    ROLE_LACKS_PERMISSION, SOURCE, SUPPORT_PLAN, TOKEN_AUDIENCE,
 };
 
 /// A row: words, one of which is in the message, and the advice. The first match wins.
@@ -18,8 +20,10 @@ type Row = (&'static [&'static str], &'static Advice);
 ///
 /// Sources, 2026-11-29: Amazon Bedrock User Guide, "Access foundation models"; for KMS, its Developer Guide,
 /// "Troubleshooting key access"; AWS Lake Formation Developer Guide, "Troubleshooting"; Amazon S3
-/// User Guide, "Blocking public access".
-static MESSAGES: [Row; 4] = [
+/// User Guide, "Blocking public access"; for protection against deletion, Amazon EC2, Elastic Load Balancing, Amazon RDS and
+/// AWS CloudFormation User Guides and Amazon DynamoDB Developer Guide; S3 Access Grants; Amazon CloudFront, AWS Lambda and
+/// Amazon Cognito Developer Guides; AWS STS API Reference, `AssumeRoleWithWebIdentity`.
+static MESSAGES: [Row; 13] = [
     (
         &[
             "don't have access to the model",
@@ -28,11 +32,45 @@ static MESSAGES: [Row; 4] = [
         &MODEL_ACCESS,
     ),
     (
-        &["does not exist in this region, no resource-based"],
+        &[
+            "does not exist in this region, no resource-based",
+            "does not exist in this region, or you are not allowed to access",
+        ],
         &KMS_THREE_REASONS,
     ),
     (&["lake formation permission"], &LAKE_FORMATION),
+    (&["permissions to the requested s3 prefix"], &ACCESS_GRANT),
+    (
+        &["in order to use this aws marketplace product"],
+        &MARKETPLACE,
+    ),
+    (
+        &["your account must be verified before"],
+        &ACCOUNT_VERIFICATION,
+    ),
+    (
+        &["unable to decrypt the environment variables because kms access was denied"],
+        &ENVIRONMENT_KEY,
+    ),
+    (
+        &["no openidconnect provider found in your account"],
+        &PROVIDER_MISSING,
+    ),
+    (&["incorrect token audience"], &TOKEN_AUDIENCE),
+    (&["due to waf block"], &FIREWALL),
+    (&["password has expired"], &PASSWORD_EXPIRED),
     (&["in s3 block public access"], &BLOCK_PUBLIC_ACCESS),
+    (
+        &[
+            "may not be terminated. modify its",
+            "may not be stopped. modify its",
+            "deletion protection is",
+            "cannot delete protected ",
+            "currently protected against deletion",
+            "terminationprotection is enabled",
+        ],
+        &PROTECTED,
+    ),
 ];
 
 /// Advice by the error code, without `Exception`.
@@ -103,6 +141,7 @@ pub(super) fn by_meaning(meaning: Meaning) -> Option<&'static Advice> {
         Meaning::RoleTrust => &ROLE_CANNOT_BE_ASSUMED,
         Meaning::RolePermission => &ROLE_LACKS_PERMISSION,
         Meaning::Destination => &DESTINATION,
+        Meaning::Source => &SOURCE,
         Meaning::ProtocolStep => &PROTOCOL_STEP,
         Meaning::None | Meaning::TooFast | Meaning::NotThere => return None,
     })
