@@ -4,8 +4,8 @@
 //! permission fails with a code for an invalid parameter. The rows are in `wordings.tsv`, which a person reviews.
 //!
 //! Names that customers choose are in messages too. So words are compared from the start of the message, and `~` stands
-//! only for words without digits, quotes and other punctuation. A sentence that begins with `User: ` is the usual refusal, with the
-//! caller in it, and no row is for it.
+//! only for words without digits, quotes and other punctuation. No row is for the usual refusals, such as the sentence that
+//! begins with `User: ` and the caller.
 
 use std::sync::LazyLock;
 
@@ -46,6 +46,12 @@ pub enum Meaning {
     NotThere,
 }
 
+/// The first words of the usual refusals. No row is for them, and most failures have them.
+const REFUSALS: [&str; 2] = [
+    "User: ",
+    "You are not authorized to perform this operation. Encoded ",
+];
+
 /// Returns the class and the meaning of a message by the first row that matches; `None` if no row does.
 ///
 /// `service` and `action` are the call. `code` is spelled as in `errorCode`, and `class` is the class that the code
@@ -56,7 +62,7 @@ pub fn find(
     class: Class,
     message: &str,
 ) -> Option<(Class, Meaning)> {
-    if message.starts_with("User: ") {
+    if message == "Access Denied" || REFUSALS.iter().any(|words| message.starts_with(words)) {
         return None;
     }
     let by_code = ROWS.by_code.get(stem(code)).map_or(&[][..], Vec::as_slice);
