@@ -35,6 +35,10 @@ struct Known {
     is_lead: bool,
     /// Whether the word is in [`NO_VALUES`].
     is_no_value: bool,
+    /// Whether the word is in [`NAMED`].
+    is_named: bool,
+    /// Whether the word is in [`OF_API`].
+    is_of_api: bool,
     /// Whether the word is in [`FIELD_NOUNS`].
     is_field: bool,
 }
@@ -57,6 +61,8 @@ static KNOWN: LazyLock<HashMap<Key, Known>> = LazyLock::new(|| {
     add(PARTS, |known| known.is_part = true);
     add(LEADS, |known| known.is_lead = true);
     add(NO_VALUES, |known| known.is_no_value = true);
+    add(NAMED, |known| known.is_named = true);
+    add(OF_API, |known| known.is_of_api = true);
     for noun in FIELD_NOUNS {
         add(noun, |known| known.is_field = true);
     }
@@ -264,12 +270,12 @@ const ENGLISH: &str = "\
     a about across active additional after again against all allows already also among an and another any are as \
     at automatically available be because been before being belongs between both but by can cannot check \
     contains correctly could current currently default did different directly do does down due duplicate during \
-    each either empty exactly exceeds exist existing exists failed failure false following for found from given \
-    had has have here how if in inside instead into invalid is it its just least less limit longer many matching \
+    each either empty exactly exceeds exist existing exists explicitly failed fails failure false following for found from given \
+    grants had has have here how if in inside instead into invalid is it its just least less limit longer many matching \
     may might more most must needs neither new no none nor not now null occurs of off on once one only or other \
     out outside over own per please previously properly provided refers requires same shall should since some \
     starts still successfully such supplied supports temporarily than that the their them then there these they \
-    this those through to too true try unable under unique unknown unless until up us used using valid value via \
+    this those through thrown to together too tries true try unable under unique unknown unless until up us used using valid value via \
     was we were what when where whether which while who whose why will with within without would yet you your";
 
 /// Checks whether a word belongs to the sentence and is not a name: a word of the list or a participle.
@@ -318,12 +324,20 @@ impl Verb {
     fn of(word: &[u8]) -> Option<Self> {
         Some(match word {
             b"already" | b"under" => Self::Existence,
-            b"in" | b"on" | b"at" | b"for" | b"with" | b"that" | b"because" => Self::Preposition,
+            b"in" | b"on" | b"at" | b"for" | b"with" | b"that" | b"because" | b"since"
+            | b"while" | b"as" | b"which" | b"and" | b"or" | b"before" | b"after" | b"until"
+            | b"if" | b"when" | b"due" | b"during" | b"via" | b"by" | b"to" | b"from" | b"of" => {
+                Self::Preposition
+            }
             b"exists" | b"Does" | b"does" | b"doesn't" | b"is" | b"isn't" | b"was" | b"wasn't"
-            | b"has" | b"hasn't" | b"contains" => Self::Other { singular: true },
+            | b"has" | b"hasn't" | b"contains" | b"needs" | b"requires" | b"exceeds"
+            | b"belongs" | b"uses" | b"references" | b"refers" | b"points" | b"lacks"
+            | b"depends" => Self::Other { singular: true },
             b"not" | b"Not" | b"can" | b"cannot" | b"can't" | b"could" | b"couldn't" | b"must"
             | b"may" | b"will" | b"should" | b"do" | b"don't" | b"did" | b"didn't" | b"were"
-            | b"weren't" => Self::Other { singular: false },
+            | b"weren't" | b"have" | b"had" | b"failed" | b"no" | b"currently" | b"still" => {
+                Self::Other { singular: false }
+            }
             _ => return None,
         })
     }
@@ -331,18 +345,29 @@ impl Verb {
 
 /// Checks whether a word may end a name, so that [`Next::of`] returns how the sentence goes on with it.
 pub(super) fn ends_name(word: &[u8]) -> bool {
-    // Nearly all words are excluded by their first letter.
-    const FIRSTS: &[u8] = b"abcdDefhimnNostuw";
-    const LETTERS: [bool; 256] = {
-        let (mut letters, mut at) = ([false; 256], 0);
-        while at < FIRSTS.len() {
-            letters[FIRSTS[at] as usize] = true;
-            at += 1;
-        }
-        letters
+    // Nearly all words are excluded by their first two letters.
+    let &[first, second, ..] = word else {
+        return false;
     };
-    let may = word.first().is_some_and(|&byte| LETTERS[usize::from(byte)]);
-    may && word.len() < 9 && Verb::of(word).is_some()
+    let seconds = SECOND_LETTERS[usize::from(first)];
+    seconds & letter_bit(second) != 0 && word.len() < 11 && Verb::of(word).is_some()
+}
+
+/// The second letters of the words that [`Verb::of`] knows, by their first letter; one bit for each letter.
+static SECOND_LETTERS: [u32; 256] = {
+    const STARTS: &[u8] = b"DoNoafalanasatbebycacocudedidoduexfafofrhaifinislamamunenoof\
+        onorporeshsistthtounusviwawewhwi";
+    let (mut letters, mut at) = ([0; 256], 0);
+    while at < STARTS.len() {
+        letters[STARTS[at] as usize] |= letter_bit(STARTS[at + 1]);
+        at += 2;
+    }
+    letters
+};
+
+/// Returns the bit of a letter, in upper or lower case.
+const fn letter_bit(letter: u8) -> u32 {
+    1 << (letter & 31)
 }
 
 impl Next {
@@ -350,7 +375,10 @@ impl Next {
     /// name.
     pub(super) fn of(word: &str, rest: &str) -> Option<Self> {
         let singular = match Verb::of(word.as_bytes())? {
-            Verb::Existence => return Some(Self::Existence { singular: false }),
+            Verb::Existence => {
+                let singular = rest.starts_with(" exists");
+                return Some(Self::Existence { singular });
+            }
             Verb::Preposition => return Some(Self::Preposition),
             Verb::Other { singular } => singular,
         };
@@ -431,6 +459,32 @@ pub(super) fn name_at_end(text: &str, next: impl FnOnce() -> Option<Next>) -> Op
     found
 }
 
+/// Checks whether a word in camel case is a name, because the text before it ends in a noun for a kind of thing: "the
+/// cluster webServers". Names of fields have camel case too, so it is none behind "parameter" or "value".
+pub(super) fn is_camel_name(before: &str, word: &str) -> bool {
+    let Some(before) = before.strip_suffix(' ') else {
+        return false;
+    };
+    let noun = Word::of(last_word(before));
+    is_camel(word) && noun.terms.is_some() && !is_of_api(noun.text)
+}
+
+/// Checks whether a noun is in [`OF_API`].
+fn is_of_api(noun: &str) -> bool {
+    forms(last_hump(noun)).any(|form| known(form).is_of_api)
+}
+
+/// Things that customers name, in lower case, so that a plural behind them is a name even with an article: "the stream
+/// payments in".
+const NAMED: &str = "\
+    bucket cluster crawler database domain environment fleet function job namespace pipeline project queue \
+    repository role rule schedule secret stack stream table topic trail user vault workgroup";
+
+/// Nouns before the name of something in the API, in lower case.
+const OF_API: &str = "\
+    action api argument attribute condition element error exception expression field format header input member \
+    message method mode operation option output parameter property setting syntax type value";
+
 /// Returns the text before the first space.
 pub(super) fn first_word(text: &str) -> &str {
     &text[..memchr::memchr(b' ', text.as_bytes()).unwrap_or(text.len())]
@@ -486,6 +540,12 @@ fn follows_noun(before: &str, noun: Word<'_>, word: &str, next: Next) -> bool {
     if is_field {
         return false;
     }
+    // "Environment payments already exists": the name is a word of AWS's as well, but a plural has no verb in the singular.
+    let has_singular_verb = next.is_singular() && is_plural(word);
+    let starts = || matches!(before.trim_ascii_end().as_bytes().last(), None | Some(b':'));
+    if has_singular_verb && (next.is_existence() || starts()) {
+        return true;
+    }
     let is_proper = starts_upper(word) && !starts_upper(noun) && !is_acronym(word);
     let is_modified =
         is_acronym(noun) && !starts_upper(word) && !is_plural(word) && is_common(word);
@@ -493,18 +553,25 @@ fn follows_noun(before: &str, noun: Word<'_>, word: &str, next: Next) -> bool {
         return false;
     }
     // A noun before a verb in the singular is not a plural: "The function orders is off".
-    if next.is_singular() && is_plural(word) {
+    if has_singular_verb {
         return true;
     }
     let is_special = || is_proper || is_camel(word) || !is_common(word);
+    let is_named_plural = || is_plural(word) && known(last_hump(noun)).is_named;
     match next {
         Next::Existence { .. } => true,
         Next::Verb { singular } => {
             // "Template error: resource queue does not support": a noun in the singular needs an article or a name.
             let after_colon = singular && before.trim_ascii_end().ends_with(':');
-            is_special() || lacks_article(before, starts_upper(noun) || after_colon)
+            is_special()
+                || is_named_plural()
+                || lacks_article(before, starts_upper(noun) || after_colon)
         }
-        Next::Preposition => lacks_article(before, is_special() || is_plural(word)),
+        Next::Preposition => {
+            (is_special() && !is_of_api(noun))
+                || is_named_plural()
+                || lacks_article(before, is_special() || is_plural(word))
+        }
         Next::End => is_proper || is_camel(word) || lacks_article(before, false),
     }
 }

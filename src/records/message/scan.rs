@@ -139,12 +139,16 @@ impl<'a> Scan<'a> {
         if length >= GIVEN_NAME_BYTES_MIN && is_given_name(&self.rest()[..length]) {
             return false;
         }
-        if self.has_names && nouns::ends_name(word) {
-            // In "does not", the word before is no name.
-            if self.verb_end != self.at {
-                self.name_before(length);
+        if self.has_names {
+            if nouns::ends_name(word) {
+                // In "does not", the word before is no name.
+                if self.verb_end != self.at {
+                    self.name_before(length);
+                }
+                self.verb_end = self.at + length + 1;
+            } else if words::has_humps(word) && self.camel_name(length) {
+                return true;
             }
-            self.verb_end = self.at + length + 1;
         }
         self.at += length + 1;
         true
@@ -166,6 +170,18 @@ impl<'a> Scan<'a> {
             self.mask_back(name);
             self.at = at;
         }
+    }
+
+    /// Masks a word in camel case at the current position, which has `length` bytes, if it is a name: "the stream
+    /// webServers".
+    fn camel_name(&mut self, length: usize) -> bool {
+        let (before, word) = (&self.text[..self.at], &self.rest()[..length]);
+        // What was masked directly before the word is not a noun any more.
+        let is_name = self.copied + 1 < self.at && nouns::is_camel_name(before, word);
+        if is_name {
+            self.mask(MASK, self.at + length);
+        }
+        is_name
     }
 
     /// Masks a range that ends at or before the current position, if it was not yet copied to the template.
@@ -400,7 +416,7 @@ impl<'a> Scan<'a> {
                 NAMINGS.iter().any(|naming| before(1).ends_with(naming)) && {
                     let rest = self.rest();
                     let word = &rest[..word_length(rest)];
-                    !is_function(word) && !nouns::is_english(word)
+                    word == "default" || (!is_function(word) && !nouns::is_english(word))
                 }
             }
             _ => false,
@@ -421,6 +437,10 @@ impl<'a> Scan<'a> {
         let core = word.trim_end_matches(|c: char| c.is_ascii() && is_sentence_mark(c as u8));
         if core == "*" {
             return before.ends_with("on resource");
+        }
+        // The keys of a DynamoDB table have names from the customer.
+        if before.ends_with("key schema element") {
+            return true;
         }
         let after = rest[word.len()..].trim_ascii_start();
         let is_last = after.is_empty() || word.ends_with('.') || after.starts_with("- ");
@@ -574,7 +594,7 @@ impl<'a> Scan<'a> {
             self.value(lead, end, word);
             return true;
         }
-        if is_value(core) {
+        if is_value(core) || is_placeholder(word, core) {
             if words::is_indexed_path(core) {
                 self.field(end);
             } else {
@@ -608,10 +628,16 @@ impl<'a> Scan<'a> {
         if !core.starts_with(|c: char| c.is_alphabetic()) {
             return;
         }
+        if words::has_humps(core.as_bytes()) && self.camel_name(length) {
+            return;
+        }
         if words::is_dotted_name(core) {
             let before = self.text[..self.at].trim_ascii_end();
             let before = nouns::last_word(before);
-            if nouns::is_noun(before) || before.is_empty() {
+            let is_lower = !core.bytes().any(|byte| byte.is_ascii_uppercase());
+            if (is_lower && before.is_empty())
+                || (nouns::is_noun(before) && (is_lower || before.eq_ignore_ascii_case("user")))
+            {
                 self.mask_back(self.at..end);
             }
             return;
@@ -621,7 +647,11 @@ impl<'a> Scan<'a> {
         } else if let Some(verb) = after.strip_prefix(", ") {
             // "with template ID orders, does not exist"
             let word = nouns::first_word(verb);
-            Next::of(word, &verb[word.len()..]).filter(|next| *next != Next::Preposition)
+            Next::of(word, &verb[word.len()..])
+                .filter(|next| *next != Next::Preposition)
+                .or(Some(Next::Preposition))
+        } else if after.starts_with([';', ':']) {
+            Some(Next::Preposition)
         } else {
             None
         };
@@ -740,8 +770,16 @@ fn is_sentence(content: &str) -> bool {
             && content.split(' ').any(|word| VERBS.contains(&word)))
 }
 
+/// Checks for a placeholder in an expression of DynamoDB, such as `#userId` or `:userId`.
+fn is_placeholder(word: &str, core: &str) -> bool {
+    let name = core.strip_prefix('#').or_else(|| word.strip_prefix(':'));
+    name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
 /// Words that are followed by a name.
-const NAMINGS: [&str; 10] = [
+const NAMINGS: [&str; 12] = [
+    " Missing the key",
+    " for key",
     " with name",
     " with id",
     " with ID",

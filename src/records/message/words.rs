@@ -242,6 +242,12 @@ pub(super) fn last_hump(word: &str) -> &str {
     &word[start..]
 }
 
+/// Checks whether a word of letters in lower case has a capital after its first letter, as `webServers` has.
+pub(super) fn has_humps(word: &[u8]) -> bool {
+    const LOWER: u8 = 0x20;
+    word[0] & LOWER != 0 && word.iter().fold(LOWER, |lower, byte| lower & byte) == 0
+}
+
 /// Checks for the name of a field: letters, dots and indices, such as `tags.1.member.key` or `filters[0].name`.
 pub(super) fn is_field(content: &str) -> bool {
     let mut parts = parts(content);
@@ -306,11 +312,14 @@ pub(super) fn is_indexed_path(word: &str) -> bool {
             || parts(word).all(|part| starts_upper(part) || is_index(part)))
 }
 
-/// Checks for the name of a person in lower case with dots, such as `bo.lee`.
+/// Checks for the name of a person with dots, such as `bo.lee` or `Bo.Lee`.
 pub(super) fn is_dotted_name(word: &str) -> bool {
     word.len() > 4
         && word.bytes().any(|byte| byte == b'.')
         && word
             .split('.')
-            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase()))
+            .all(|part| !part.is_empty() && part.bytes().skip(1).all(|b| b.is_ascii_lowercase()))
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_alphabetic() || byte == b'.')
 }
