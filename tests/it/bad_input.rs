@@ -924,9 +924,9 @@ mod memory {
             let (peak, scan) = peak(folder.command(&[&SCAN[..], arguments].concat()));
             assert_eq!(scan["records"]["read"], records.len());
             // Memory is needed for failed calls only, not for all records read. The program itself is large, because
-            // tests are not optimised.
+            // tests are not optimised and it has tables of AWS's actions, codes and words.
             assert!(
-                peak <= 28 * MIB,
+                peak <= 30 * MIB,
                 "{arguments:?}: {} KiB of {}",
                 peak >> 10,
                 size >> 10
