@@ -96,7 +96,7 @@ impl<'a> Scan<'a> {
             };
             if !done {
                 // A mark without a partner stays, and may have a partner in another pass.
-                self.settled &= b",=;|".contains(&byte);
+                self.settled &= matches!(byte, b',' | b'=' | b';' | b'|');
                 self.at += 1;
             }
         }
@@ -289,7 +289,10 @@ impl<'a> Scan<'a> {
     /// "doesn't".
     fn opens_quote(&self) -> bool {
         let before = self.text.as_bytes()[..self.at].last();
-        before.is_none_or(|byte| byte.is_ascii_whitespace() || b"([{=,:;".contains(byte))
+        before.is_none_or(|byte| {
+            byte.is_ascii_whitespace()
+                || matches!(byte, b'(' | b'[' | b'{' | b'=' | b',' | b':' | b';')
+        })
     }
 
     fn quoted(&mut self, mark: u8) -> bool {
@@ -407,12 +410,12 @@ impl<'a> Scan<'a> {
             [.., key, b'='] => key.is_ascii_alphanumeric(),
             [.., b':' | b' ', b' '] => self.follows_kind(before(0).trim_ascii_end()),
             // The ends of the words in NAMINGS.
-            [
-                ..,
-                b'm' | b'e' | b'r' | b'R' | b'i' | b'I',
-                b'e' | b'd' | b'D' | b'y' | b'n' | b'N' | b'r',
-                b' ',
-            ] => {
+            [.., b'k', b'e', b'y', b' ']
+            | [.., b'a', b'm', b'e', b' ']
+            | [.., b'm', b'e', b'd', b' ']
+            | [.., b'i', b'e', b'r', b' ']
+            | [.., b' ', b'i' | b'I', b'd' | b'D', b' ']
+            | [.., b'a' | b'A', b'r' | b'R', b'n' | b'N', b' '] => {
                 NAMINGS.iter().any(|naming| before(1).ends_with(naming)) && {
                     let rest = self.rest();
                     let word = &rest[..word_length(rest)];
@@ -616,7 +619,7 @@ impl<'a> Scan<'a> {
         self.at += lead;
         self.mask(MASK, end);
         // A bracket in the word was not examined, and may now be directly after a mask.
-        self.settled &= !word.bytes().any(|byte| b"([{".contains(&byte));
+        self.settled &= !word.bytes().any(|byte| matches!(byte, b'(' | b'[' | b'{'));
     }
 
     /// Masks a name that ends a sentence with the word at the current position, whose `length` bytes are followed by
