@@ -12,10 +12,10 @@ Usage: nouns.py
 
 import collections
 import datetime
-import gzip
-import json
 import pathlib
 import re
+
+from error_codes import models
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "src" / "records" / "message" / "nouns.tsv"
@@ -38,18 +38,6 @@ SECONDS_IN_MEMBERS_MIN = 2
 WORD_IN_NAMES_MIN = 4
 
 
-def models():
-    """Yields the newest model of each service."""
-    import botocore
-
-    data = pathlib.Path(botocore.__file__).parent / "data"
-    for service in sorted(path for path in data.iterdir() if path.is_dir()):
-        versions = sorted(service.glob("*/service-2.json*"))
-        if versions:
-            content = versions[-1].read_bytes()
-            yield json.loads(gzip.decompress(content) if versions[-1].suffix == ".gz" else content)
-
-
 def words(name):
     """Returns the words of a name: `PutDBBucketPolicies` gives put, db, bucket, policy."""
     return [singular(word.lower()) for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]+|[a-z]+", name)]
@@ -67,7 +55,7 @@ def main():
     import botocore
 
     operations, members, shapes = set(), set(), set()
-    for model in models():
+    for _, model in models():
         operations |= set(model["operations"])
         for shape in model["shapes"].values():
             members |= set(shape.get("members", {}))
