@@ -15,6 +15,7 @@ use records::{Record, Text};
 
 use crate::class::Class;
 use crate::classification::of_code;
+use crate::tsv;
 
 /// Returns the names of the calls that can list failures in their response. A name may occur more than once.
 pub fn events() -> impl Iterator<Item = &'static str> {
@@ -33,19 +34,8 @@ pub type Row = (
 
 /// Returns the rows of the table, as its head describes them.
 pub fn table() -> impl Iterator<Item = Row> {
-    let lines = include_str!("hidden_failures.tsv").lines();
-    lines
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| {
-            let mut columns = line.split('\t');
-            Some((
-                columns.next()?,
-                columns.next()?,
-                columns.next()?,
-                columns.next()?,
-                columns.next()?,
-            ))
-        })
+    let rows = tsv::rows::<5>(include_str!("hidden_failures.tsv"));
+    rows.into_iter().map(Row::from)
 }
 
 /// Returns the class of the failure in a record without an error code and message; `None` if there is no failure.

@@ -25,13 +25,8 @@ static NAMES: LazyLock<Vec<(&str, &str)>> =
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| rows(include_str!("iam_action_rows.tsv")));
 
 /// Services, and other prefixes of their actions with spaces in between; sorted by service.
-static PREFIXES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| {
-    include_str!("service_prefixes.tsv")
-        .lines()
-        .skip(1)
-        .filter_map(|row| row.split_once('\t'))
-        .collect()
-});
+static PREFIXES: LazyLock<Vec<[&str; 2]>> =
+    LazyLock::new(|| rows(include_str!("service_prefixes.tsv")));
 
 /// Returns the action that a call needs; `None` if no action is known.
 ///
@@ -96,9 +91,9 @@ fn position(prefix: &str) -> Option<usize> {
 fn other_prefixes(service: &str) -> impl Iterator<Item = &'static str> {
     let row = PREFIXES
         .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(service));
+        .find(|[name, _]| name.eq_ignore_ascii_case(service));
     row.into_iter()
-        .flat_map(|(_, prefixes)| prefixes.split(' '))
+        .flat_map(|[_, prefixes]| prefixes.split(' '))
 }
 
 fn last_label(service: &str) -> &str {

@@ -3,12 +3,12 @@
 /// The first three columns of a row.
 pub(crate) type Row = [&'static str; 3];
 
-/// Reads a table, whose first line is a comment. Rows have at least three columns with tabs in between.
-pub(crate) fn rows(text: &'static str) -> Vec<Row> {
-    let (_, text) = text.split_once('\n').unwrap_or_default();
+/// Returns the first `COLUMNS` columns of each row of a table; a missing column is empty. Lines that begin with `#` are
+/// comments, and have no tab.
+pub(crate) fn rows<const COLUMNS: usize>(text: &'static str) -> Vec<[&'static str; COLUMNS]> {
     let bytes = text.as_bytes();
     let mut rows = Vec::with_capacity(text.len() / size_of::<Row>());
-    let (mut row, mut column, mut start) = ([""; 3], 0, 0);
+    let (mut row, mut column, mut start) = ([""; COLUMNS], 0, 0);
     // One pass over the text, because to split each line on its own costs more.
     for at in memchr::memchr2_iter(b'\t', b'\n', bytes) {
         if let Some(cell) = row.get_mut(column) {
@@ -16,8 +16,10 @@ pub(crate) fn rows(text: &'static str) -> Vec<Row> {
         }
         (column, start) = (column + 1, at + 1);
         if bytes[at] == b'\n' {
-            rows.push(row);
-            (row, column) = ([""; 3], 0);
+            if !row[0].starts_with('#') {
+                rows.push(row);
+            }
+            (row, column) = ([""; COLUMNS], 0);
         }
     }
     rows

@@ -13,6 +13,7 @@ use foldhash::{HashMap, HashMapExt as _};
 use strum::EnumString;
 
 use crate::class::{Class, stem};
+use crate::tsv;
 
 /// What the words of a message mean, as far as the class does not say it. Advice depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
@@ -131,7 +132,7 @@ static ROWS: LazyLock<Rows> = LazyLock::new(|| {
         by_code: HashMap::new(),
         by_class: [const { Vec::new() }; Class::ALL.len()],
     };
-    for (code, row) in read(include_str!("wordings.tsv")).flatten() {
+    for (code, row) in read().flatten() {
         match Class::from_name(code) {
             Some(class) => rows.by_class[class as usize].push(row),
             None => rows.by_code.entry(code).or_default().push(row),
@@ -140,20 +141,17 @@ static ROWS: LazyLock<Rows> = LazyLock::new(|| {
     rows
 });
 
-/// Yields the code and the row of each line; `None` for a line that is not a row.
-fn read(text: &'static str) -> impl Iterator<Item = Option<(&'static str, Row)>> {
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.map(|line| {
-        let mut columns = line.split('\t');
-        let mut column = || columns.next();
-        let (call, code, words) = (column()?, column()?, column()?);
+/// Yields the code and the row of each line of the table; `None` for a line that is not a row.
+fn read() -> impl Iterator<Item = Option<(&'static str, Row)>> {
+    let rows = tsv::rows(include_str!("wordings.tsv")).into_iter();
+    rows.map(|[call, code, words, class, meaning]| {
         let parts = call.split_once(':');
         let row = Row {
             service: parts.map_or(call, |(service, _)| service),
             action: parts.map(|(_, action)| action),
             words: Words::read(words),
-            class: Class::from_name(column()?)?,
-            meaning: column()?.parse().ok()?,
+            class: Class::from_name(class)?,
+            meaning: meaning.parse().ok()?,
         };
         Some((code, row))
     })
@@ -246,7 +244,7 @@ mod tests {
 
     #[test]
     fn each_line_of_the_table_is_a_row() {
-        for (number, row) in read(include_str!("wordings.tsv")).enumerate() {
+        for (number, row) in read().enumerate() {
             assert!(row.is_some(), "row {number}");
         }
     }
