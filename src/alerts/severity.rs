@@ -21,6 +21,7 @@ use clusters::facet::Facets;
 use clusters::fingerprint::{ClusterSubject, Identity, NO_CODE};
 use clusters::{Cluster, Span};
 use records::time::Timestamp;
+use serde::{Serialize, Serializer};
 
 use crate::alert::Alert;
 use crate::facts::{CampaignFacts, Facts};
@@ -57,6 +58,13 @@ impl fmt::Display for Reason {
             write!(formatter, "{points:+} ")?;
         }
         formatter.write_str(&self.text)
+    }
+}
+
+/// A reason in JSON is the text that [`fmt::Display`] writes.
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -186,7 +186,7 @@ fn text(explanation: &Explanation) -> String {
         line("message", message.unwrap_or_default());
         line("severity", explanation.severity.unwrap_or_default());
         for reason in &explanation.severity_reasons {
-            line("", reason);
+            line("", &reason.sentence());
         }
         line("facets", "");
         for (name, value) in &explanation.facets {

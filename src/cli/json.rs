@@ -296,7 +296,7 @@ pub struct Explanation {
     /// The severity that a cluster with only this event would have; `None` if the event is in no cluster.
     pub severity: Option<&'static str>,
     /// The reasons for `severity` with their points, such as `+10 access was denied`. Empty if the event is in no cluster.
-    pub severity_reasons: Vec<String>,
+    pub severity_reasons: Vec<Reason>,
     /// Advice on how to investigate the event; `None` if the event is in no cluster.
     pub hint: Option<String>,
 }
@@ -317,7 +317,7 @@ impl Explanation {
         self.template = Some(shown(&understanding.template));
         self.facets = flat(&conclusion.facets);
         self.severity = Some(severity.name());
-        self.severity_reasons = reasons.iter().map(Reason::to_string).collect();
+        self.severity_reasons = reasons;
         self.hint = Some(hint(identity, &understanding.template, &conclusion.facets));
     }
 

@@ -31,7 +31,7 @@ pub struct ClusterShape {
     first_seen: Option<String>,
     last_seen: Option<String>,
     severity: &'static str,
-    severity_reasons: Vec<String>,
+    severity_reasons: Vec<Reason>,
     hint: String,
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,7 +178,7 @@ impl ClusterShape {
             first_seen: text(first_seen),
             last_seen: text(last_seen),
             severity: assessment.severity.name(),
-            severity_reasons: assessment.reasons.iter().map(Reason::to_string).collect(),
+            severity_reasons: assessment.reasons,
             hint: cluster_hint::of_cluster(cluster),
             status: listed.status().name(),
             triage: triage_status.map(TriageShape::of),

@@ -538,8 +538,8 @@ fn an_explanation_says_why() {
                      code      Denied
           message    User: <*> is not authorized to perform: s3:GetObject on resource: <*> because no identity-based policy allows the s3:GetObject action
           severity   warning
-                     +10 access was denied
-                     +3 a long-term access key
+                     access was denied
+                     a long-term access key
           facets
                      access          read
                      access_key      AKIAEXAMPLEEXAMPLE01
@@ -566,7 +566,7 @@ fn an_explanation_says_why() {
                      code      Throttled
           message    Rate exceeded
           severity   info
-                     +0 too many requests at a time
+                     too many requests at a time
           facets
                      access          write
                      access_key      AKIAEXAMPLEEXAMPLE01
