@@ -90,6 +90,7 @@ pub mod timeline;
 pub mod transition;
 pub mod triage;
 mod tsv;
+pub mod watch;
 pub mod wordings;
 
 use std::cmp::{Ordering, Reverse};
