@@ -186,6 +186,7 @@ impl Alert {
     /// escalation ended. Any other alert without a cluster is a problem of its own.
     pub fn fault_id(&self) -> AlertId {
         match (&self.subject, self.kind()) {
+            (_, AlertKind::SensitiveCall) => self.id(),
             (AlertSubject::Cluster { episode: ..=1, .. }, kind)
                 if kind != AlertKind::Escalating =>
             {

@@ -9,6 +9,7 @@ use clusters::campaign::Shape;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::KeyAnomaly;
 use clusters::summary::{Excerpt, Summary};
+use clusters::watch::CallDetails;
 use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,6 +40,8 @@ pub enum Facts {
     /// A cluster has an event again after it had recovered. `None` if the ingest made the alert: only the
     /// inspection knows how long the cluster was quiet.
     Regressed(Option<RegressionFacts>),
+    /// A sensitive call was made.
+    SensitiveCall(Box<CallFacts>),
     /// A cluster had no event for the quiet period of its class.
     Recovered(RecoveryFacts),
     /// A cluster or an account has many more events per hour than usual, or no longer has.
@@ -55,6 +58,22 @@ pub enum Facts {
     Digest(DigestFacts),
     /// No events arrive from an account or a log group, or events arrive again.
     Silence(SilenceFacts),
+}
+
+/// The facts of an alert about a sensitive call: who called what, and what the call did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallFacts {
+    /// The called service, such as `iam`.
+    pub service: String,
+    /// The called API, such as `AttachUserPolicy`; `*` for calls beyond the limit on different calls in an hour.
+    pub action: String,
+    /// The name of the caller; `None` for calls of several callers beyond the limit.
+    pub principal: Option<String>,
+    /// What the call did; `None` for calls beyond the limit.
+    #[serde(flatten)]
+    pub details: Option<CallDetails>,
+    /// The number of equal calls that the alert covers, as far as they were known when the alert was made.
+    pub calls: u64,
 }
 
 /// The facts of an alert about a campaign: many failures that belong together, for example all from one
@@ -242,6 +261,7 @@ impl Facts {
             Self::New => AlertKind::New,
             Self::NewPrincipal(_) => AlertKind::NewPrincipal,
             Self::Regressed(_) => AlertKind::Regressed,
+            Self::SensitiveCall(_) => AlertKind::SensitiveCall,
             Self::Recovered(_) => AlertKind::Recovered,
             Self::Escalation(_) => AlertKind::Escalating,
             Self::Campaign(_) => AlertKind::Campaign,
@@ -257,6 +277,7 @@ impl Facts {
         match self {
             Self::New | Self::NewPrincipal(_) => Value::Null,
             Self::Regressed(of) => json!(of),
+            Self::SensitiveCall(of) => json!(of),
             Self::Recovered(of) => json!(of),
             Self::Escalation(of) => json!(of),
             Self::Campaign(of) => json!(of),
@@ -319,6 +340,7 @@ impl Facts {
         let at = at.map(|at| at.to_string()).unwrap_or_default();
         match (self, self.stage()) {
             (Self::NewPrincipal(principal), _) => principal.clone(),
+            (Self::SensitiveCall(_), _) => at,
             (Self::Campaign(of), Some(Stage::Grew(times))) => {
                 format!("{} x{times} at {at}", of.actor)
             }

@@ -9,6 +9,8 @@ use strum::VariantArray as _;
 #[derive(strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum AlertKind {
+    /// A sensitive call was made: a call that succeeded, and that people should know of.
+    SensitiveCall,
     /// A cluster was seen for the first time.
     New,
     /// A known cluster has its first event of a caller.
@@ -49,6 +51,7 @@ impl AlertKind {
     /// Returns the `detail-type` of this kind on EventBridge, such as `Cluster New`.
     pub fn detail_type(self) -> &'static str {
         match self {
+            Self::SensitiveCall => "Sensitive Call",
             Self::New => "Cluster New",
             Self::NewPrincipal => "Cluster New Principal",
             Self::Regressed => "Cluster Regressed",

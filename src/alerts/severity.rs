@@ -18,7 +18,7 @@ use clusters::campaign::Shape;
 use clusters::circumstance::{Access, Caller, Circumstance, Circumstances, ProgramKind};
 use clusters::class::Class;
 use clusters::facet::Facets;
-use clusters::fingerprint::{ClusterSubject, Identity, NO_CODE};
+use clusters::fingerprint::{ClusterSubject, Identity, NO_CODE, WEAK};
 use clusters::{Cluster, Span};
 use records::time::Timestamp;
 use serde::{Serialize, Serializer};
@@ -362,6 +362,9 @@ impl<'a> Terms<'a> {
             None => (11, "it has changed something"),
         };
         self.add(points, reason);
+        if subject.code == WEAK {
+            self.add(-10, "such calls are also part of daily work");
+        }
     }
 
     fn caller(&mut self, subject: &ClusterSubject, circumstance: &Circumstance) {

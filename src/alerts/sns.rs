@@ -34,7 +34,7 @@ pub fn subject(message: &Message) -> String {
     };
     let cluster = message.cluster.as_ref();
     let is_watched = cluster.is_some_and(|of| of.facts.identity.class == Class::Watch);
-    let mut subject = format!("{severity}: {}", change(&message.alert, is_watched));
+    let mut subject = format!("{severity}: {}", change(&message.alert));
     if let Some(cluster) = cluster.filter(|_| !is_watched) {
         subject.push_str(&format!(" ({})", class_name(cluster.facts.identity.class)));
     }
@@ -50,13 +50,10 @@ pub fn subject(message: &Message) -> String {
     if is_fit { subject } else { SUBJECT.to_owned() }
 }
 
-fn change(alert: &Alert, is_watched: bool) -> &'static str {
+fn change(alert: &Alert) -> &'static str {
     match (alert.kind(), alert.facts.stage()) {
         (AlertKind::Escalating, Some(Stage::Ended)) if alert.cluster().is_none() => {
             return "all CloudTrail errors are as usual again";
-        }
-        (AlertKind::Escalating, Some(Stage::Ended)) if is_watched => {
-            return "sensitive call is made as often as usual";
         }
         (AlertKind::Escalating, Some(Stage::Ended)) => return "CloudTrail error is as usual again",
         (AlertKind::Campaign, Some(Stage::Grew(_))) => return "campaign of CloudTrail errors grows",
@@ -65,11 +62,7 @@ fn change(alert: &Alert, is_watched: bool) -> &'static str {
         _ => {}
     }
     match alert.kind() {
-        AlertKind::New if is_watched => "new sensitive call",
-        AlertKind::NewPrincipal if is_watched => "known sensitive call, new caller",
-        AlertKind::Regressed if is_watched => "sensitive call is made again",
-        AlertKind::Recovered if is_watched => "sensitive call is no longer made",
-        AlertKind::Escalating if is_watched => "sensitive call is made more often",
+        AlertKind::SensitiveCall => "sensitive call",
         AlertKind::New => "new CloudTrail error",
         AlertKind::NewPrincipal => "known CloudTrail error, new caller",
         AlertKind::Regressed => "CloudTrail error is back",

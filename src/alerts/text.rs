@@ -183,16 +183,10 @@ impl Writer<'_> {
         if let Some(sentence) = self.facts_sentence() {
             return sentence;
         }
-        let is_watched = self.message.cluster.as_ref().is_some_and(is_watched);
         let is_over = self.message.alert.is_end();
         let sentence = match self.message.alert.kind() {
-            AlertKind::Escalating if is_watched && is_over => words.watched_calmed,
             AlertKind::Escalating if is_over => words.calmed,
-            AlertKind::New if is_watched => words.watched_new,
-            AlertKind::NewPrincipal if is_watched => words.watched_new_principal,
-            AlertKind::Regressed if is_watched => words.watched_regressed,
-            AlertKind::Recovered if is_watched => words.watched_recovered,
-            AlertKind::Escalating if is_watched => words.watched_escalating,
+            AlertKind::SensitiveCall => words.sensitive_call,
             AlertKind::New => words.new,
             AlertKind::NewPrincipal => words.new_principal,
             AlertKind::Regressed => words.regressed,

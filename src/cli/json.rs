@@ -14,8 +14,9 @@ use clusters::{Cluster, Conclusion, Span};
 use records::redact::sanitize;
 use records::time::Timestamp;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use service::inspect::transition_alerts::alert;
-use view::json::{ClusterShape, HistoryShape, IdentityShape};
+use view::json::{CallShape, ClusterShape, HistoryShape, IdentityShape};
 
 use crate::inputs::InputError;
 use crate::open_store::ClusterJournal;
@@ -29,6 +30,7 @@ struct Scan<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<RuleShape<'a>>,
     clusters: Clusters<'a>,
+    sensitive_calls: SensitiveCalls<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transitions: Option<Vec<TransitionShape>>,
 }
@@ -51,6 +53,7 @@ struct AlertShape {
     fault_id: String,
     kind: &'static str,
     about: String,
+    detail: Value,
 }
 
 impl TransitionShape {
@@ -60,6 +63,7 @@ impl TransitionShape {
             fault_id: alert.fault_id().to_string(),
             kind: alert.kind().name(),
             about: alert.about(),
+            detail: alert.facts.json(),
         });
         Self {
             at: transition.at.to_string(),
@@ -82,6 +86,16 @@ impl Serialize for Clusters<'_> {
             let standing = self.0.standing(sum.id)?;
             Some(shape(&sum.cluster(), &standing))
         }))
+    }
+}
+
+/// The sensitive calls of an answer, the latest call first.
+struct SensitiveCalls<'a>(&'a StoreAnswer);
+
+impl Serialize for SensitiveCalls<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let calls = self.0.snapshot.sensitive_calls();
+        serializer.collect_seq(calls.iter().map(|call| CallShape::of(&call.cluster())))
     }
 }
 
@@ -148,6 +162,7 @@ pub fn scan(
             .collect(),
         rules: rules(scanned),
         clusters: Clusters(answer),
+        sensitive_calls: SensitiveCalls(answer),
         transitions: with_story.then(|| answer.story.iter().map(TransitionShape::of).collect()),
     };
     // As an I/O error, so that `main` recognises a closed pipe.

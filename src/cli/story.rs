@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clusters::ClusterFacts;
 use clusters::campaign::Campaign;
 use clusters::fingerprint::ClusterId;
-use clusters::transition::{Change, Transition};
+use clusters::transition::{Change, SensitiveCall, Transition};
 use records::redact::sanitize;
 use records::time::duration;
 use service::inspect::transition_alerts::alert;
@@ -46,10 +46,23 @@ pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<ClusterF
     text
 }
 
+fn sensitive_call(call: &SensitiveCall) -> String {
+    let caller = call.caller.as_deref().unwrap_or("several callers");
+    let mut text = format!("{}:{} by {}", call.service, call.action, name(caller));
+    if let Some(target) = call.details.as_ref().and_then(|of| of.target.as_deref()) {
+        let _ = write!(text, " on {}", name(target));
+    }
+    if call.count > 1 {
+        let _ = write!(text, ", {}", counted(call.count, "call"));
+    }
+    text
+}
+
 fn details(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
     let cluster = transition.cluster.map(|cluster| named(cluster, facts));
     let what = cluster.unwrap_or_default();
     match &transition.change {
+        Change::SensitiveCall(call) => sensitive_call(call),
         Change::New | Change::Ongoing => what,
         Change::NewPrincipal { principal } => format!("{what}: {}", name(principal)),
         Change::Recovered {

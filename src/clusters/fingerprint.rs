@@ -24,6 +24,8 @@ use data_encoding::BASE32_NOPAD;
 use records::denial::{self, Denial, Form};
 use records::message;
 use records::partition;
+use records::principal;
+use records::redact::sanitize;
 use records::{Record, Wrapper};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -31,6 +33,7 @@ use sha2::{Digest, Sha256};
 use crate::class::{Class, stem};
 use crate::hidden_failures;
 use crate::iam_action::is_own_prefix;
+use crate::watch::CallDetails;
 
 /// The version of the method that computes identities.
 ///
@@ -84,13 +87,17 @@ pub struct Identity {
     pub action: String,
     /// The class of the failure, or [`Class::Watch`] for a sensitive call, which succeeded.
     pub class: Class,
-    /// The canonical error code, such as `Denied` for nearly all refusals; empty for a sensitive call.
+    /// The canonical error code, such as `Denied` for nearly all refusals. For a sensitive call `strong` or `weak`, see
+    /// [`CallDetails::is_strong`].
     pub code: String,
     /// For a refusal: the missing IAM action if it belongs to another service, such as `kms:Decrypt` for an S3 call.
     ///
-    /// For a failed sign-in: the type of the user, such as `IAMUser`. `None` for all other failures.
+    /// For a failed sign-in: the type of the user, such as `IAMUser`. For a sensitive call: the name of the caller. `None`
+    /// for all other failures.
     pub cause: Option<String>,
     /// The error message with its variable parts masked; `None` if the code alone identifies the failure.
+    ///
+    /// For a sensitive call: its [`CallDetails`] as JSON.
     pub template: Option<String>,
     /// The values of record fields by which a rule of the user splits a cluster, as `path=value`.
     ///
@@ -107,10 +114,13 @@ pub struct ClusterSubject {
     pub service: String,
     /// The called API, such as `GetObject`; `*` for an overflow cluster.
     pub action: String,
-    /// The canonical error code; empty for a sensitive call.
+    /// The canonical error code; for a sensitive call `strong` or `weak`.
     pub code: String,
     /// The class of the failure, or [`Class::Watch`] for a sensitive call.
     pub class: Class,
+    /// What a sensitive call did; `None` for failures, and for sensitive calls beyond the limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallDetails>,
 }
 
 impl From<&Identity> for ClusterSubject {
@@ -121,6 +131,7 @@ impl From<&Identity> for ClusterSubject {
             action: identity.action.clone(),
             code: identity.code.clone(),
             class: identity.class,
+            call: identity.call_details(),
         }
     }
 }
@@ -142,8 +153,7 @@ pub struct ParsedFailure<'a> {
 
 /// Computes the cluster identity of a record, and parses its error message.
 ///
-/// The record must be a failure or a sensitive call of the given class. `wrapper` supplies the account if the record
-/// names none.
+/// The record must be a failure of the given class. `wrapper` supplies the account if the record names none.
 pub fn identify<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> ParsedFailure<'a> {
     let refused = matches!(class, Class::Denied | Class::Vpce);
     let denial = refused.then(|| denial::parse(record.error_message.as_deref()));
@@ -151,8 +161,8 @@ pub fn identify<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
     let template = masked(record);
     let service = record.service();
     let hidden = match record.error_code {
-        None if class != Class::Watch => hidden_failures::code(record),
-        _ => None,
+        None => hidden_failures::code(record),
+        Some(_) => None,
     };
     let code = record.error_code.as_deref().or(hidden.as_deref());
     let identity = Identity {
@@ -174,6 +184,45 @@ pub fn identify<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
         denial,
     }
 }
+
+/// Computes the identity of a sensitive call: a call that succeeded, and that a watch selected.
+///
+/// `details` say what the call did. `wrapper` supplies the account if the record names none.
+pub fn identify_call<'a>(
+    record: &'a Record<'_>,
+    wrapper: &Wrapper,
+    details: &CallDetails,
+) -> ParsedFailure<'a> {
+    let strength = if details.is_strong { STRONG } else { WEAK };
+    let caller = principal::principal(record).name;
+    let identity = Identity {
+        partition: partition(record).to_owned(),
+        account_id: account_id(record, wrapper),
+        service: bounded(record.service()),
+        action: bounded(unversioned(
+            record.event_name.as_deref().unwrap_or_default(),
+        )),
+        class: Class::Watch,
+        code: strength.to_owned(),
+        cause: Some(sanitize(&caller, CALLER_CHARS_MAX)),
+        template: Some(details.encode()),
+        addition: None,
+    };
+    ParsedFailure {
+        identity,
+        template: String::new(),
+        denial: None,
+    }
+}
+
+/// The code in an [`Identity`] of a sensitive call that weighs as much as an attack step on its own.
+pub const STRONG: &str = "strong";
+
+/// The code in an [`Identity`] of any other sensitive call.
+pub const WEAK: &str = "weak";
+
+/// The maximum length of a caller's name in the identity of a sensitive call, as in a facet.
+const CALLER_CHARS_MAX: usize = 256;
 
 /// The maximum length of the service, action, code and cause in an [`Identity`], in bytes; longer texts are cut.
 ///
@@ -210,7 +259,6 @@ pub const NO_CODE: &str = "NoCode";
 
 fn canonical_code(class: Class, code: Option<&str>) -> String {
     match (class, code.map(stem)) {
-        (Class::Watch, _) => String::new(),
         (Class::Signin, _) => "Failure".to_owned(),
         // A missing subscription to the service has another remedy than a missing permission.
         (Class::Denied, Some(code @ ("OptInRequired" | "SubscriptionRequired"))) => code.to_owned(),
@@ -299,6 +347,15 @@ fn account_id(record: &Record<'_>, wrapper: &Wrapper) -> String {
 }
 
 impl Identity {
+    /// Returns what a sensitive call did. `None` for the identity of a cluster of failures, and of sensitive calls that
+    /// were counted together: those beyond the limit, and those that an earlier version stored.
+    pub fn call_details(&self) -> Option<CallDetails> {
+        if self.class != Class::Watch {
+            return None;
+        }
+        CallDetails::decode(self.template.as_deref()?)
+    }
+
     /// Computes the id of the cluster with this identity.
     pub fn cluster_id(&self) -> ClusterId {
         let mut encoded = Vec::new();

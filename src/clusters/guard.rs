@@ -1,6 +1,7 @@
-//! Limits the number of new clusters per account and hour of event time.
+//! Limits the number of new clusters, and of new sensitive calls, per account and hour of event time.
 //!
-//! Events beyond the limit go to an overflow cluster of their service and class, and are still counted exactly.
+//! Events beyond the limit go to an overflow cluster of their service and class, and are still counted exactly. Failures
+//! and sensitive calls have limits of their own, so that many of the one do not hide the other.
 //!
 //! Callers can influence parts of an identity, such as the error message. Without a limit, any caller could fill the
 //! store with new clusters, and hide the one new cluster that matters.
@@ -11,11 +12,14 @@ use std::sync::Arc;
 
 use records::time::{Timestamp, Window};
 
+use crate::class::Class;
+use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::{ClusterId, ClusterSubject, Identity};
 use crate::sample::Samples;
 use crate::{ClusterFacts, EventId, Series, Tally};
 
-/// The maximum number of new clusters per account and hour of event time; a busy account has a few a day.
+/// The maximum number of new clusters per account and hour of event time, and of new sensitive calls; a busy account has
+/// a few clusters a day.
 ///
 /// Events of further new clusters are counted in overflow clusters.
 pub const NEW_CLUSTERS_MAX: u32 = 200;
@@ -27,6 +31,28 @@ pub const OVERFLOW: &str = "overflow";
 ///
 /// The hour is `None` if no event of the cluster has a usable time.
 pub type Admitted = BTreeMap<ClusterId, Option<Window>>;
+
+/// What a limit counts: the new clusters of failures, or the new sensitive calls, of one account in one hour.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Limited {
+    /// The account id.
+    pub account_id: String,
+    /// Whether the limit is that of sensitive calls; `false` for clusters of failures.
+    pub is_call: bool,
+    /// The hour of the first event; `None` if no event has a usable time.
+    pub hour: Option<Window>,
+}
+
+impl Limited {
+    /// Returns the limit against which something new with this identity counts, if its first event is in `hour`.
+    pub fn of(identity: &Identity, hour: Option<Window>) -> Self {
+        Self {
+            account_id: identity.account_id.clone(),
+            is_call: identity.class == Class::Watch,
+            hour,
+        }
+    }
+}
 
 /// A store as [`admit`] sees it: which clusters it has, and how many were admitted in an hour.
 pub trait KnownClusters {
@@ -42,11 +68,11 @@ pub trait KnownClusters {
     /// # Errors
     /// If the store cannot be read.
     fn overflowed(&mut self, event: EventId) -> Result<bool, Self::Error>;
-    /// Returns the number of clusters of an account that were admitted earlier and count against the limit of this hour.
+    /// Returns the number of clusters, or of sensitive calls, that were admitted earlier and count against this limit.
     ///
     /// # Errors
     /// If the store cannot be read.
-    fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, Self::Error>;
+    fn admitted(&mut self, limited: &Limited) -> Result<u32, Self::Error>;
 }
 
 /// Accepts the new clusters of a tally up to the limit, and moves the events of the others to overflow clusters.
@@ -60,15 +86,15 @@ pub trait KnownClusters {
 pub fn admit<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<Admitted, K::Error> {
     forget_overflowed(tally, known)?;
     let mut admitted = Admitted::new();
-    let mut used: BTreeMap<(String, Option<Window>), u32> = BTreeMap::new();
+    let mut used: BTreeMap<Limited, u32> = BTreeMap::new();
     let mut moved: BTreeMap<ClusterId, ClusterId> = BTreeMap::new();
     for (first_seen, cluster) in newcomers(tally, known)? {
         let hour = first_seen.map(Timestamp::window);
-        let account_id = tally.facts[&cluster].identity.account_id.clone();
-        let used = match used.entry((account_id, hour)) {
+        let limited = Limited::of(&tally.facts[&cluster].identity, hour);
+        let used = match used.entry(limited) {
             Entry::Occupied(used) => used.into_mut(),
             Entry::Vacant(unused) => {
-                let before = known.admitted(&unused.key().0, hour)?;
+                let before = known.admitted(unused.key())?;
                 unused.insert(before)
             }
         };
@@ -83,22 +109,16 @@ pub fn admit<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<Admit
     Ok(admitted)
 }
 
-/// Returns the number of new clusters in a tally, by account id and by the hour of the cluster's first event.
+/// Returns the number of new clusters and sensitive calls in a tally, by the limit that they count against.
 ///
-/// [`admit`] accepts at most this number of clusters. `has` returns whether a cluster is in the store already. The hour
-/// is `None` for clusters without a usable event time.
-pub fn demand(
-    tally: &Tally,
-    has: impl Fn(ClusterId) -> bool,
-) -> BTreeMap<(String, Option<Window>), u32> {
+/// [`admit`] accepts at most this number of them. `has` returns whether a cluster is in the store already.
+pub fn demand(tally: &Tally, has: impl Fn(ClusterId) -> bool) -> BTreeMap<Limited, u32> {
     let mut demand = BTreeMap::new();
     for (first_seen, cluster) in first_seen(tally) {
         let identity = &tally.facts[&cluster].identity;
         if !is_overflow(identity) && !has(cluster) {
             let hour = first_seen.map(Timestamp::window);
-            *demand
-                .entry((identity.account_id.clone(), hour))
-                .or_default() += 1;
+            *demand.entry(Limited::of(identity, hour)).or_default() += 1;
         }
     }
     demand
@@ -189,19 +209,43 @@ fn overflow(tally: &mut Tally, cluster: ClusterId) -> ClusterId {
     id
 }
 
+/// Returns the facets of a sensitive call beyond the limit, without those whose values the caller can invent for each
+/// call. So thousands of invented names need no more space than a few.
+fn without_invented_names(facets: &Facets) -> Facets {
+    let mut facets = facets.clone();
+    for kind in [
+        FacetKind::Resource,
+        FacetKind::Session,
+        FacetKind::UserAgent,
+    ] {
+        facets.set(kind, None);
+    }
+    facets.packed()
+}
+
 fn relocate(tally: &mut Tally, moved: &BTreeMap<ClusterId, ClusterId>) {
     if moved.is_empty() {
         return;
     }
+    let facts = &tally.facts;
+    let is_call = |cluster| {
+        facts
+            .get(cluster)
+            .is_some_and(|facts| facts.is_sensitive_call())
+    };
     let mut rewritten: HashMap<Arc<Series>, Arc<Series>> = HashMap::new();
     for sighting in tally.sightings.values_mut() {
         if let Some(overflow) = moved.get(&sighting.series.cluster) {
             let series = rewritten
                 .entry(Arc::clone(&sighting.series))
                 .or_insert_with(|| {
+                    let facets = &sighting.series.facets;
                     Arc::new(Series {
                         cluster: *overflow,
-                        facets: sighting.series.facets.clone(),
+                        facets: match is_call(overflow) {
+                            true => without_invented_names(facets),
+                            false => facets.clone(),
+                        },
                     })
                 });
             sighting.series = Arc::clone(series);

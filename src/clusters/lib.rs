@@ -12,8 +12,8 @@
 //!
 //! The modules, in reading order. From a record to a cluster:
 //!
-//! - `selection` decides whether a record is a failure or a sensitive call, by the tables in `hidden_failures` and
-//!   `sensitive_calls`.
+//! - `selection` decides whether a record is a failure, by the table in `hidden_failures`. `watch` decides whether a call
+//!   that succeeded is a sensitive call.
 //! - `classification` assigns one of the classes in `class` to a failure, by the tables in `wordings`, `error_codes` and
 //!   `code_patterns`. `tsv` reads tables.
 //! - `exclusions` leaves records out before any rule: errors of this tool's own roles (`own_roles`), and the second record
@@ -43,6 +43,7 @@
 //!   the activity of each account, and the active campaigns.
 //! - `transition` lists the changes of clusters, callers and accounts that alerts are made from.
 //! - `escalation` compares the number of events in an hour of a cluster or an account with the week before.
+//! - `call_alerts` decides which sensitive calls an alert is due for.
 //! - `campaign` finds many failures of one actor within a short time, such as many refused calls of one caller.
 //! - `summary` has the numbers of one hour, day or week of an account that a summary alert shows.
 //!
@@ -54,6 +55,7 @@
 //! - `related` finds other failures of the same callers.
 //! - `ranking` lists the values of one property of events, such as the caller or the error code, by number of events.
 
+pub mod call_alerts;
 pub mod campaign;
 pub mod carry;
 pub mod circumstance;
@@ -82,7 +84,6 @@ mod requested_resource;
 pub mod sample;
 pub mod segment;
 pub mod selection;
-pub mod sensitive_calls;
 pub mod series;
 pub mod sightings;
 pub mod summary;
@@ -109,9 +110,10 @@ use sha2::{Digest, Sha256};
 use crate::circumstance::shown_code;
 use crate::class::Class;
 use crate::facet::{FacetKind, Facets};
-use crate::fingerprint::{ClusterId, Identity, ParsedFailure, identify};
+use crate::fingerprint::{ClusterId, Identity, ParsedFailure, identify, identify_call};
 use crate::sample::{Rank, Sample, SampleCutoffs, Samples};
 use crate::series::{SeriesRef, SeriesTable};
+use crate::watch::CallDetails;
 
 /// The id of an event, 128 bits: the UUID in the record's `eventID`, or a hash if there is no UUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -204,13 +206,36 @@ pub struct Conclusion<'a> {
 /// The largest believable difference between event time and the time of CloudWatch Logs, in seconds.
 const LOGGED_SECONDS_MAX: i64 = 15 * 86_400;
 
-/// Analyzes a record of a failure or a sensitive call: event id, time, cluster identity and facets.
+/// Analyzes a record of a failure: event id, time, cluster identity and facets.
 ///
 /// `class` is the class that [`selection::select`] returned for the record. `wrapper` supplies account and time if the
 /// record has none.
 pub fn conclude<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> Conclusion<'a> {
     let understanding = identify(record, wrapper, class);
     let facets = Facets::of(record, &understanding);
+    Conclusion {
+        id: EventId::of(record),
+        at: event_time(record.event_time.as_deref(), wrapper),
+        understanding,
+        facets,
+        merged_into: None,
+    }
+}
+
+/// Analyzes a record of a sensitive call: event id, time, identity and facets.
+///
+/// `details` are those that [`watch::Watches::find`] returned for the record. `wrapper` supplies account and time if the
+/// record has none.
+pub fn conclude_call<'a>(
+    record: &'a Record<'_>,
+    wrapper: &Wrapper,
+    details: &CallDetails,
+) -> Conclusion<'a> {
+    let understanding = identify_call(record, wrapper, details);
+    let mut facets = Facets::of(record, &understanding);
+    if details.target.is_some() {
+        facets.set(FacetKind::Resource, details.target.as_deref());
+    }
     Conclusion {
         id: EventId::of(record),
         at: event_time(record.event_time.as_deref(), wrapper),
@@ -407,6 +432,17 @@ impl ClusterFacts {
         Self { identity, template }
     }
 
+    /// Checks whether these are the facts of a sensitive call, which is not part of any cluster of failures.
+    pub fn is_sensitive_call(&self) -> bool {
+        self.identity.class == Class::Watch
+    }
+
+    /// Returns what a sensitive call did. `None` for the facts of a cluster of failures, and of sensitive calls that
+    /// were counted together: those beyond the limit, and those that an earlier version stored.
+    pub fn call_details(&self) -> Option<CallDetails> {
+        self.identity.call_details()
+    }
+
     /// Joins `other` into `stored`; both are facts of the same cluster, and the result does not depend on their order.
     ///
     /// The first non-empty masked message in byte order stays. Identities differ only if a rule merges clusters. Then
@@ -561,9 +597,24 @@ impl ClusterSnapshot {
         self.rows.iter().map(row)
     }
 
-    /// Returns the event count and the period of each cluster, clusters with most events first. Among equals, the cluster
-    /// with the newest event comes first.
+    /// Returns the event count and the period of each cluster of failures, clusters with most events first. Among equals,
+    /// the cluster with the newest event comes first.
     pub fn sums(&self) -> Vec<ClusterTotals<'_>> {
+        let mut sums = self.all_sums();
+        sums.retain(|sum| !sum.facts.is_sensitive_call());
+        sums
+    }
+
+    /// Returns the number of calls and the period of each sensitive call, the latest call first.
+    pub fn sensitive_calls(&self) -> Vec<ClusterTotals<'_>> {
+        let mut sums = self.all_sums();
+        sums.retain(|sum| sum.facts.is_sensitive_call());
+        sums.sort_by_key(|sum| Reverse(sum.span.last_seen));
+        sums
+    }
+
+    /// Returns [`Self::sums`] and [`Self::sensitive_calls`] together, in the order of the former.
+    pub fn all_sums(&self) -> Vec<ClusterTotals<'_>> {
         let cluster = |row: &SeriesRow| self.series_table.get(row.0).cluster();
         let clusters = self
             .rows
@@ -578,7 +629,7 @@ impl ClusterSnapshot {
         sums
     }
 
-    /// Returns all clusters with their facet values and samples, clusters with most events first.
+    /// Returns all clusters of failures with their facet values and samples, clusters with most events first.
     pub fn clusters(&self) -> Vec<Cluster> {
         self.sums().iter().map(ClusterTotals::cluster).collect()
     }

@@ -99,6 +99,7 @@ mod tests {
                 action: "GetObject".to_owned(),
                 code: "AccessDenied".to_owned(),
                 class: Class::Denied,
+                call: None,
             }),
         }
     }

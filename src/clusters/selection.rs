@@ -1,9 +1,9 @@
-//! Decides whether a record is a failure or a sensitive call.
+//! Decides whether a record is a failure.
 //!
 //! A failure has an error code or an error message, or is a failed sign-in, or `hidden_failures` finds a failure in it.
-//! `sensitive_calls` lists the calls that are selected although they succeeded.
+//! A record that is none may still be a sensitive call, which `watch` decides.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use json::Json;
 use json::prefilter::Prefilter;
@@ -11,16 +11,18 @@ use records::Record;
 
 use crate::class::Class;
 use crate::classification::of_failure;
-use crate::{hidden_failures, sensitive_calls};
+use crate::hidden_failures;
+use crate::watch::Watches;
 
 /// The result of [`select`] for one record: whether it goes into a cluster, with its class, or why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
-    /// The record goes into a cluster: a failure, or a sensitive call that succeeded.
+    /// The record is a failure, and goes into a cluster.
     Clustered(Class),
     /// The record has an error, but is left out for this reason, such as `dry_run`.
     Ignored(Class, &'static str),
-    /// The record is no failure and no sensitive call, for this reason, such as `no_error` or `insight`.
+    /// The record is no failure, for this reason, such as `no_error` or `insight`. With [`NO_ERROR`] it may be a sensitive
+    /// call.
     NotSelected(&'static str),
 }
 
@@ -32,21 +34,28 @@ pub const NO_EVENT: &str = "not_an_api_event";
 
 /// A filter that recognizes most records of calls that succeeded, so that they need not be parsed.
 ///
-/// For each record that the filter recognizes, [`select`] would return [`Selection::NotSelected`] with [`NO_ERROR`].
-pub static PREFILTER: LazyLock<Prefilter> = LazyLock::new(|| Prefilter::new(selected_calls()));
+/// For each record that the filter recognizes, [`select`] would return [`Selection::NotSelected`] with [`NO_ERROR`], and
+/// no watch of the table would select it.
+pub static PREFILTER: LazyLock<Arc<Prefilter>> =
+    LazyLock::new(|| Arc::new(prefilter(&Watches::default())));
 
-/// Returns the names of API calls that [`select`] can select without an error code: sign-ins, calls that list failures
-/// in their response, and sensitive calls. A name may occur more than once.
+/// Makes the filter that recognizes records that neither [`select`] nor one of these watches selects.
+pub fn prefilter(watches: &Watches) -> Prefilter {
+    let mut names: Vec<&str> = selected_calls().collect();
+    names.extend(watches.actions());
+    Prefilter::new(names)
+}
+
+/// Returns the names of API calls that [`select`] can select without an error code: sign-ins and calls that list
+/// failures in their response. A name may occur more than once.
 ///
 /// Events that AWS services caused themselves are not among them: events with any name can be selected.
 pub fn selected_calls() -> impl Iterator<Item = &'static str> {
     let signins = SIGNINS.iter().copied();
-    signins
-        .chain(hidden_failures::events())
-        .chain(sensitive_calls::events())
+    signins.chain(hidden_failures::events())
 }
 
-/// Decides whether a record goes into a cluster: as a failure, with which class, or as a sensitive call.
+/// Decides whether a record is a failure, and of which class.
 ///
 /// Rules and exclusions of the user are applied later.
 pub fn select(record: &Record<'_>) -> Selection {
@@ -77,7 +86,6 @@ fn select_without_code(record: &Record<'_>) -> Selection {
     }
     match hidden_failures::class(record) {
         Some(class) => Selection::Clustered(class),
-        None if sensitive_calls::is_sensitive(record) => Selection::Clustered(Class::Watch),
         None => Selection::NotSelected(NO_ERROR),
     }
 }

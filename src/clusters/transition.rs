@@ -3,9 +3,11 @@
 
 use records::time::Timestamp;
 
+use crate::ClusterFacts;
 use crate::campaign::Campaign;
 use crate::escalation::Escalation;
 use crate::fingerprint::ClusterId;
+use crate::watch::CallDetails;
 
 /// A change of a cluster, an account or a campaign at a moment of event time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +26,41 @@ pub struct Transition {
     pub is_covered: bool,
 }
 
+/// A sensitive call, as [`Change::SensitiveCall`] announces it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SensitiveCall {
+    /// The called service, such as `iam`.
+    pub service: String,
+    /// The called API, such as `AttachUserPolicy`; `*` for the calls beyond the limit on different calls.
+    pub action: String,
+    /// The name of the caller; `None` for calls of several callers beyond the limit.
+    pub caller: Option<String>,
+    /// What the call did; `None` for the calls beyond the limit.
+    pub details: Option<CallDetails>,
+    /// The number of calls that the alert covers.
+    pub count: u64,
+}
+
+impl SensitiveCall {
+    /// Returns the call that these facts are about. `count` is the number of equal calls that an alert covers.
+    pub fn of(facts: &ClusterFacts, count: u64) -> Self {
+        let identity = &facts.identity;
+        Self {
+            service: identity.service.clone(),
+            action: identity.action.clone(),
+            caller: identity.cause.clone(),
+            details: identity.call_details(),
+            count,
+        }
+    }
+}
+
 /// A kind of change of a cluster, an account or a campaign, with its details.
 #[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Change {
+    /// A sensitive call was made, see [`call_alerts`](crate::call_alerts).
+    SensitiveCall(Box<SensitiveCall>),
     /// A cluster was seen for the first time.
     New,
     /// A caller failed with this cluster for the first time, [`SETTLING_SECONDS`](crate::lifecycle::SETTLING_SECONDS)
@@ -102,6 +135,7 @@ impl Change {
     pub fn about(&self, at: Timestamp) -> String {
         match self {
             Self::NewPrincipal { principal } => principal.clone(),
+            Self::SensitiveCall(_) => at.to_string(),
             Self::Escalating { .. } => format!("from {at}"),
             Self::Calmed(_) => format!("until {at}"),
             Self::Campaign(campaign) => format!("{} from {}", campaign.actor, campaign.began),

@@ -24,6 +24,13 @@ pub enum Tier {
     First,
 }
 
+impl Tier {
+    /// Returns the name of the tier, such as `first`. Names do not change between versions.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// A kind of call that is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watch {

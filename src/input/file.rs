@@ -11,6 +11,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
+use std::sync::Arc;
 
 use json::Json;
 use json::prefilter::Prefilter;
@@ -54,7 +55,7 @@ pub struct Reader {
 
 impl Reader {
     /// Creates a reader. The prefilter contains the event names whose records are passed on even if the call succeeded.
-    pub fn new(prefilter: &'static Prefilter) -> Self {
+    pub fn new(prefilter: Arc<Prefilter>) -> Self {
         Self {
             fast: Fast {
                 prefilter,

@@ -1,6 +1,7 @@
 //! Numbers the records of an input, converts them to text, and passes them to the visitor.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use json::prefilter::Prefilter;
 use json::split::{BYTE_ORDER_MARK, Piece};
@@ -13,7 +14,7 @@ use crate::{InputItem, Limits};
 /// The prefilter and the reused buffers with which records are read faster than by the reference reader.
 #[derive(Debug)]
 pub(crate) struct Fast {
-    pub(crate) prefilter: &'static Prefilter,
+    pub(crate) prefilter: Arc<Prefilter>,
     /// Buffers for decompressing the payload of a subscription.
     pub(crate) payload: Unpacker,
     /// Buffer for the unescaped text of a record that is a JSON string in a log event.
@@ -65,7 +66,7 @@ impl<'v> Output<'v> {
         // do not compete for the processor's caches.
         let mut all = Vec::new();
         let max = limits.record_bytes_max;
-        let read = structure::records(ahead, max, fast.prefilter, &mut |found| all.push(found));
+        let read = structure::records(ahead, max, &fast.prefilter, &mut |found| all.push(found));
         let wrapper = Wrapper::default();
         for found in all {
             match found {

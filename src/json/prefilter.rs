@@ -12,7 +12,11 @@ use foldhash::{HashMap, HashMapExt as _};
 ///
 /// The names are stored by their first letters.
 #[derive(Debug, Clone)]
-pub struct Prefilter(HashMap<[u8; HEAD], Vec<&'static [u8]>>);
+pub struct Prefilter {
+    by_head: HashMap<[u8; HEAD], Vec<Box<[u8]>>>,
+    /// Whether all records are parsed, because a name is too short to be looked up.
+    lets_all_through: bool,
+}
 
 /// Number of first letters by which names are looked up.
 const HEAD: usize = 8;
@@ -21,12 +25,16 @@ impl Prefilter {
     /// Creates a prefilter that lets records with these event names through, so that they are parsed even without an
     /// error.
     ///
-    /// Each name must have at least six letters.
-    pub fn new(names: impl IntoIterator<Item = &'static str>) -> Self {
-        let mut by_head = HashMap::<_, Vec<_>>::new();
+    /// A name in a record may have a version at its end, as in `UpdateFunctionCode20150331v2`. With a name of less than
+    /// six letters, all records are let through.
+    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut by_head = HashMap::<_, Vec<Box<[u8]>>>::new();
+        let mut lets_all_through = false;
         for name in names.into_iter().map(str::as_bytes) {
-            debug_assert!(name.len() >= HEAD - 2, "a shorter name would not be found");
-            debug_assert!(name.len() < VALUE_BYTES_MAX, "{name:?}");
+            if name.len() < HEAD - 2 || name.len() >= VALUE_BYTES_MAX {
+                lets_all_through = true;
+                continue;
+            }
             let mut add = |after| {
                 let mut head = [after; HEAD];
                 let length = name.len().min(HEAD);
@@ -34,7 +42,7 @@ impl Prefilter {
                 if length < HEAD {
                     head[length] = b'"';
                 }
-                by_head.entry(head).or_default().push(name);
+                by_head.entry(head).or_default().push(name.into());
             };
             add(b',');
             // After the closing quote of a name of six letters, the record goes on or ends.
@@ -42,23 +50,27 @@ impl Prefilter {
                 add(b'}');
             }
         }
-        Self(by_head)
+        Self {
+            by_head,
+            lets_all_through,
+        }
     }
 
     /// Checks whether the name at the start of a text is one that the prefilter lets through.
     #[inline(always)]
     fn lets_through(&self, text: &[u8]) -> bool {
-        let Some(head) = text.first_chunk() else {
+        let Some(head) = text.first_chunk().filter(|_| !self.lets_all_through) else {
             return true;
         };
         // Names are compared in full, because names of frequent calls begin like watched names.
-        let is_name = |name: &&[u8]| {
-            let rest = text.strip_prefix(*name);
-            rest.is_some_and(|rest| rest.starts_with(b"\""))
+        let is_name = |name: &[u8]| {
+            let rest = text.strip_prefix(name).and_then(<[u8]>::first);
+            // What follows is the end of the name, or the year of a version.
+            rest.is_some_and(|next| matches!(next, b'"' | b'2' | b'_'))
         };
-        self.0
+        self.by_head
             .get(head)
-            .is_some_and(|names| names.iter().any(is_name))
+            .is_some_and(|names| names.iter().any(|name| is_name(name)))
     }
 }
 

@@ -541,10 +541,10 @@ impl ClusterDetails {
     ) -> Option<Self> {
         let facts = hours.facts.get(&cluster)?;
         let account_id = &facts.identity.account_id;
-        let sums = hours.sums();
-        let of_account = sums
-            .iter()
-            .filter(|sum| sum.facts.identity.account_id == *account_id);
+        let sums = hours.all_sums();
+        let of_account = sums.iter().filter(|sum| {
+            !sum.facts.is_sensitive_call() && sum.facts.identity.account_id == *account_id
+        });
         let account_errors = of_account.map(|sum| sum.span.count).sum();
         let samples = hours.samples.get(&cluster).map(Samples::all);
         let seen = sums.iter().find(|sum| sum.id == cluster);

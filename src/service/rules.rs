@@ -16,8 +16,9 @@ use clusters::class::Class;
 use clusters::exclusions::Exclusions;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
-use clusters::selection::{Selection, select};
-use clusters::{Conclusion, conclude, event_time};
+use clusters::selection::{NO_ERROR, Selection, select};
+use clusters::watch::{CallDetails, Watches};
+use clusters::{Conclusion, conclude, conclude_call, event_time};
 use json::Json;
 use quamina::Quamina;
 use records::time::Timestamp;
@@ -32,6 +33,7 @@ use crate::rulefile::{FileProblem, FileReader};
 #[derive(Clone, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
+    watches: Watches,
     matcher: Quamina<usize>,
     exclusions: Exclusions,
     policies: Policies,
@@ -59,6 +61,8 @@ pub struct Rule {
 pub struct Action {
     /// Whether matching events are left out of all clusters. They are still counted, as ignored.
     pub ignore: bool,
+    /// Whether sensitive calls that match are expected: they are counted, and no alert is sent.
+    pub expected: bool,
     /// The severity of the cluster of a matching event, in place of the computed severity.
     pub severity: Option<Severity>,
     /// The class of a matching event, in place of the class that its error code gives.
@@ -90,6 +94,23 @@ pub enum Fate<C> {
     Ignored(Class, &'static str),
     /// The record goes into a cluster. `C` is its class or its whole [`Conclusion`].
     Clustered(C),
+}
+
+/// What a selected record is.
+enum Selected {
+    /// A failure of this class.
+    Failure(Class),
+    /// A sensitive call.
+    Call(CallDetails),
+}
+
+impl Selected {
+    fn class(&self) -> Class {
+        match self {
+            Self::Failure(class) => *class,
+            Self::Call(_) => Class::Watch,
+        }
+    }
 }
 
 /// The numbers of records that one rule matched: before its end, and after it.
@@ -193,6 +214,11 @@ impl Rules {
         Self { exclusions, ..self }
     }
 
+    /// Returns the watches: the table, with the changes of the file.
+    pub fn watches(&self) -> &Watches {
+        &self.watches
+    }
+
     /// Returns the policies: which sink gets which alerts.
     pub fn policies(&self) -> &Policies {
         &self.policies
@@ -217,10 +243,19 @@ impl Rules {
         let fate = match fate {
             Fate::NotSelected(reason) => Fate::NotSelected(reason),
             Fate::Ignored(class, reason) => Fate::Ignored(class, reason),
-            Fate::Clustered(class) => {
+            Fate::Clustered(Selected::Failure(class)) => {
                 let mut conclusion = conclude(record, wrapper, class);
                 if let Some(place) = outcome.applies {
                     self.rules[place].amend(text, &mut conclusion);
+                }
+                Fate::Clustered(conclusion)
+            }
+            Fate::Clustered(Selected::Call(mut details)) => {
+                let rule = outcome.applies.map(|place| &self.rules[place]);
+                details.expected_by = rule.and_then(Rule::expects);
+                let mut conclusion = conclude_call(record, wrapper, &details);
+                if let Some(rule) = rule {
+                    rule.mark(&mut conclusion);
                 }
                 Fate::Clustered(conclusion)
             }
@@ -228,35 +263,46 @@ impl Rules {
         (fate, outcome)
     }
 
-    /// Decides whether a record goes into a cluster, and in which class. Costs less than a whole conclusion.
+    /// Decides whether a record is selected, and as what. Costs less than a whole conclusion.
     fn judge(
         &self,
         record: &Record<'_>,
         text: &str,
         wrapper: &Wrapper,
-    ) -> (Fate<Class>, RuleOutcome) {
-        let class = match select(record) {
+    ) -> (Fate<Selected>, RuleOutcome) {
+        let mut selected = match select(record) {
+            Selection::NotSelected(NO_ERROR) => match self.watches.find(record, text) {
+                Some(details) => Selected::Call(details),
+                None => return (Fate::NotSelected(NO_ERROR), RuleOutcome::default()),
+            },
             Selection::NotSelected(reason) => {
                 return (Fate::NotSelected(reason), RuleOutcome::default());
             }
             Selection::Ignored(class, reason) => {
                 return (Fate::Ignored(class, reason), RuleOutcome::default());
             }
-            Selection::Clustered(class) => class,
+            Selection::Clustered(class) => Selected::Failure(class),
         };
         if let Some(reason) = self.exclusions.reason(record) {
-            return (Fate::Ignored(class, reason), RuleOutcome::default());
+            return (
+                Fate::Ignored(selected.class(), reason),
+                RuleOutcome::default(),
+            );
         }
         if self.rules.is_empty() {
-            return (Fate::Clustered(class), RuleOutcome::default());
+            return (Fate::Clustered(selected), RuleOutcome::default());
         }
         let outcome = self.outcome(text, event_time(record.event_time.as_deref(), wrapper));
         let rule = outcome.applies.map(|place| &self.rules[place]);
         if rule.is_some_and(|rule| rule.action.ignore) {
-            return (Fate::Ignored(class, "rule"), outcome);
+            return (Fate::Ignored(selected.class(), "rule"), outcome);
         }
-        let class = rule.and_then(|rule| rule.action.class).unwrap_or(class);
-        (Fate::Clustered(class), outcome)
+        if let (Selected::Failure(class), Some(ruled)) =
+            (&mut selected, rule.and_then(|rule| rule.action.class))
+        {
+            *class = ruled;
+        }
+        (Fate::Clustered(selected), outcome)
     }
 
     /// Tries the rules on the JSON text of a record; `at` is the time of its event.
@@ -288,11 +334,21 @@ impl Rule {
             .is_none_or(|until| at.is_some_and(|at| at < until))
     }
 
-    /// Changes the conclusion of a record by the effect of the rule.
-    fn amend(&self, record: &str, conclusion: &mut Conclusion<'_>) {
+    /// Returns the name of the rule if sensitive calls that match it are expected.
+    fn expects(&self) -> Option<String> {
+        self.action.expected.then(|| self.name.clone())
+    }
+
+    /// Sets the name of the rule and the severity that it gives.
+    fn mark(&self, conclusion: &mut Conclusion<'_>) {
         conclusion.facets.set(FacetKind::Rule, Some(&self.name));
         let severity = self.action.severity.map(Severity::name);
         conclusion.facets.set(FacetKind::RuledSeverity, severity);
+    }
+
+    /// Changes the conclusion of a record of a failure by the effect of the rule.
+    fn amend(&self, record: &str, conclusion: &mut Conclusion<'_>) {
+        self.mark(conclusion);
         conclusion.merged_into = self.action.merge_into;
         if !self.action.fingerprint.is_empty() {
             conclusion.understanding.identity.addition = Some(self.addition(record));
@@ -390,6 +446,7 @@ impl FileReader<'_> {
         }
         let action = Action {
             ignore: text.ignore,
+            expected: false,
             severity: self.named(&text.severity, Severity::from_name, "a severity"),
             class: self.named(&text.class, Class::from_name, "a class"),
             merge_into: self.named(&text.merge, ClusterId::parse, "a cluster ID"),

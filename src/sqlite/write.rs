@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, VERSION};
-use clusters::guard::{self, Admitted, KnownClusters};
+use clusters::guard::{self, Admitted, KnownClusters, Limited};
 use clusters::sample::{Sample, SampleCutoffs, Samples};
 use clusters::{ClusterFacts, EventId, Series, Sighting};
 use records::time::{Timestamp, Window};
@@ -26,8 +26,8 @@ pub struct Rows {
     /// The row of the facet set of each series.
     facet_sets: HashMap<Arc<Series>, i64>,
     samples: HashMap<ClusterId, Samples>,
-    /// The number of new clusters that were admitted, by account and hour.
-    used: HashMap<(String, Option<Window>), u32>,
+    /// The number of new clusters and sensitive calls that were admitted, by the limit that they count against.
+    used: HashMap<Limited, u32>,
     /// Whether the store has an overflow cluster. If not, no event has to be checked for one.
     any_overflow: bool,
 }
@@ -108,6 +108,8 @@ impl<'a> BatchWriter<'a> {
         for (cluster, facts) in &tally.facts {
             self.cluster(*cluster, facts, &admitted)?;
         }
+        let is_failure = |cluster: &&ClusterId| !tally.facts[*cluster].is_sensitive_call();
+        let new_clusters = admitted.keys().filter(is_failure).count() as u64;
         // In the order of their keys, consecutive events are on the same page of the file.
         let mut sightings: Vec<_> = tally.sightings.into_iter().collect();
         sightings.sort_unstable_by_key(|(id, _)| *id);
@@ -129,7 +131,7 @@ impl<'a> BatchWriter<'a> {
         }
         Ok(Committed {
             fresh,
-            new_clusters: admitted.len() as u64,
+            new_clusters,
             ..Committed::default()
         })
     }
@@ -216,7 +218,7 @@ impl<'a> BatchWriter<'a> {
         self.rows.any_overflow |= overflow;
         self.rows.clusters.insert(cluster, (row, Arc::clone(facts)));
         self.rows.samples.insert(cluster, Samples::default());
-        let key = (facts.identity.account_id.clone(), hour);
+        let key = Limited::of(&facts.identity, hour);
         if let (Some(used), false) = (self.rows.used.get_mut(&key), overflow) {
             *used += 1;
         }
@@ -372,24 +374,24 @@ impl KnownClusters for BatchWriter<'_> {
             .map_err(unavailable)
     }
 
-    fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, StoreError> {
-        let key = (account_id.to_owned(), hour);
-        if let Some(used) = self.rows.used.get(&key) {
+    fn admitted(&mut self, limited: &Limited) -> Result<u32, StoreError> {
+        if let Some(used) = self.rows.used.get(limited) {
             return Ok(*used);
         }
         let used = self
             .connection
             .prepare_cached(
                 "SELECT count(*) FROM cluster
-                 WHERE account_id = ?1 AND admitted_hour IS ?2 AND NOT overflow",
+                 WHERE account_id = ?1 AND admitted_hour IS ?2 AND NOT overflow
+                       AND (class = 'watch') = ?3",
             )
             .and_then(|mut count| {
-                count.query_row(params![account_id, hour.map(Window::hours)], |row| {
-                    row.get(0)
-                })
+                let hour = limited.hour.map(Window::hours);
+                let values = params![limited.account_id, hour, limited.is_call];
+                count.query_row(values, |row| row.get(0))
             })
             .map_err(unavailable)?;
-        self.rows.used.insert(key, used);
+        self.rows.used.insert(limited.clone(), used);
         Ok(used)
     }
 }

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use alerts::cluster_hint;
 use alerts::outbox::MessageLogEntry;
-use alerts::severity::Reason;
+use alerts::severity::{self, Reason};
+use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
 use clusters::journal::{Fault, JournalEntry, JournalEvent};
+use clusters::sample::Sample;
 use clusters::triage::{TriageStatus, Until};
+use clusters::watch::CallDetails;
 use clusters::{Cluster, FacetValue, FacetValues, Span};
 use records::redact::sanitize;
 use records::time::Timestamp;
@@ -38,6 +41,31 @@ pub struct ClusterShape {
     #[serde(rename = "mark")]
     triage: Option<TriageShape>,
     identity: IdentityShape,
+    facets: BTreeMap<&'static str, FacetShape>,
+    samples: Vec<Box<RawValue>>,
+}
+
+/// The JSON object of a sensitive call: equal calls of one caller.
+#[derive(Serialize)]
+pub struct CallShape {
+    call_id: String,
+    account_id: String,
+    event_source: String,
+    event_name: String,
+    principal: Option<String>,
+    target: Option<String>,
+    parameters: BTreeMap<String, String>,
+    watch: Option<String>,
+    tier: Option<&'static str>,
+    strong: bool,
+    technique: Option<String>,
+    expected_by: Option<String>,
+    count: u64,
+    first_seen: Option<String>,
+    last_seen: Option<String>,
+    severity: &'static str,
+    severity_reasons: Vec<Reason>,
+    hint: String,
     facets: BTreeMap<&'static str, FacetShape>,
     samples: Vec<Box<RawValue>>,
 }
@@ -183,18 +211,59 @@ impl ClusterShape {
             status: listed.status().name(),
             triage: triage_status.map(TriageShape::of),
             identity: IdentityShape::of(identity),
-            facets: cluster
-                .facets
-                .iter()
-                .map(|(kind, values)| (kind.name(), FacetShape::of(values)))
-                .collect(),
-            samples: cluster
-                .samples
-                .iter()
-                .filter_map(|sample| RawValue::from_string(sample.json.to_string()).ok())
-                .collect(),
+            facets: facets(cluster),
+            samples: samples(cluster),
         }
     }
+}
+
+impl CallShape {
+    /// Creates the JSON object of a sensitive call from the group of equal calls.
+    pub fn of(call: &Cluster) -> Self {
+        let identity = &call.facts.identity;
+        let details = identity.call_details();
+        let assessment = severity::of_cluster(call);
+        let of_details = |text: fn(&CallDetails) -> Option<&String>| {
+            details.as_ref().and_then(text).map(|text| shown(text))
+        };
+        let parameters = details.iter().flat_map(|of| &of.parameters);
+        Self {
+            call_id: call.id.to_string(),
+            account_id: identity.account_id.clone(),
+            event_source: shown(&identity.event_source()),
+            event_name: shown(&identity.action),
+            principal: identity.cause.as_deref().map(shown),
+            target: of_details(|of| of.target.as_ref()),
+            parameters: parameters
+                .map(|(name, value)| (shown(name), shown(value)))
+                .collect(),
+            watch: of_details(|of| Some(&of.watch)),
+            tier: details.as_ref().map(|of| of.tier.name()),
+            strong: details.as_ref().is_some_and(|of| of.is_strong),
+            technique: of_details(|of| of.technique.as_ref()),
+            expected_by: of_details(|of| of.expected_by.as_ref()),
+            count: call.span.count,
+            first_seen: text(call.span.first_seen),
+            last_seen: text(call.span.last_seen),
+            severity: assessment.severity.name(),
+            severity_reasons: assessment.reasons,
+            hint: cluster_hint::of_cluster(call),
+            facets: facets(call),
+            samples: samples(call),
+        }
+    }
+}
+
+fn facets(cluster: &Cluster) -> BTreeMap<&'static str, FacetShape> {
+    let facets = cluster.facets.iter();
+    let shape = |(kind, values): (&FacetKind, _)| (kind.name(), FacetShape::of(values));
+    facets.map(shape).collect()
+}
+
+fn samples(cluster: &Cluster) -> Vec<Box<RawValue>> {
+    let samples = cluster.samples.iter();
+    let json = |sample: &Sample| RawValue::from_string(sample.json.to_string()).ok();
+    samples.filter_map(json).collect()
 }
 
 impl IdentityShape {

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use alerts::severity::{self, Assessment};
 use clusters::campaign::Occurrence;
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
+use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, ClusterSubject};
-use clusters::inspection_state::{ClusterHistory, InspectionState};
+use clusters::inspection_state::{CallHistory, Calls, ClusterHistory, InspectionState};
 use clusters::lifecycle::{LifecycleEvent, Move, Resolutions, State, Status, step};
 use clusters::packed::{pack, unpack};
 use clusters::triage::Observation;
@@ -42,6 +43,9 @@ pub struct Listing {
     pub until: Window,
     /// The row of each cluster, by cluster id.
     pub clusters: BTreeMap<ClusterId, ListedCluster>,
+    /// The sensitive calls of the last eight days, by id.
+    #[serde(default)]
+    pub calls: Calls,
 }
 
 /// The row of one cluster in a [`Listing`]: the cluster's state, times and number of events.
@@ -356,6 +360,7 @@ impl ListedCluster {
             action,
             code,
             class,
+            call: _,
         } = &*self.subject;
         let caller = self.caller.as_deref().unwrap_or_default();
         let spelled = self.code.as_deref().unwrap_or_default();
@@ -400,6 +405,7 @@ impl From<&InspectionState> for Listing {
             clusters: histories
                 .map(|(id, history)| (*id, history.into()))
                 .collect(),
+            calls: inspection_state.calls().clone(),
         }
     }
 }
@@ -411,6 +417,7 @@ impl Listing {
             version: VERSION,
             until,
             clusters: BTreeMap::new(),
+            calls: Calls::new(),
         }
     }
 
@@ -434,6 +441,12 @@ impl Listing {
                 self.decide(id, at, decision);
             }
             let id = occurrence.series.cluster;
+            if occurrence.subject.class == Class::Watch {
+                let call = self.calls.entry(id);
+                call.or_insert_with(|| CallHistory::new(occurrence))
+                    .add(occurrence);
+                continue;
+            }
             let before = self.clusters.len();
             let caller = occurrence.series.facets.get(FacetKind::Principal);
             let listed = self.clusters.entry(id);
@@ -473,7 +486,7 @@ impl Listing {
         subject: impl Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) {
         let mut callers: BTreeMap<ClusterId, BTreeSet<&str>> = BTreeMap::new();
-        for Sighting { series, .. } in sightings {
+        for Sighting { series, .. } in sightings.filter(|seen| !seen.watched) {
             let caller = series.facets.get(FacetKind::Principal);
             let listed = match self.clusters.entry(series.cluster) {
                 Entry::Occupied(entry) => entry.into_mut(),

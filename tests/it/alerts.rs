@@ -14,6 +14,8 @@ use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, account_of};
 use clusters::summary::{CampaignLine, ClusterLine, Excerpt, KeyLine, Period, Summary};
+use clusters::transition::SensitiveCall;
+use clusters::watch::CallDetails;
 use clusters::{Cluster, EventId};
 use records::key_id::KeyKind;
 use records::time::Timestamp;
@@ -163,6 +165,19 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
     let (last, hour) = (at("2026-11-02T08:03:00Z"), at("2026-11-02T09:00:00Z"));
     let history = (cluster, 1);
     match kind {
+        AlertKind::SensitiveCall => {
+            let details = r#"{"watch":"iam-attach-user-policy-admin","tier":"condition","strong":true,
+                "technique":"T1098.003","target":"eve","parameters":{"user":"eve",
+                "policy":"arn:aws:iam::aws:policy/AdministratorAccess","power":"AdministratorAccess"}}"#;
+            let call = SensitiveCall {
+                service: "iam".to_owned(),
+                action: "AttachUserPolicy".to_owned(),
+                caller: Some("arn:aws:iam::111122223333:role/deployer".to_owned()),
+                details: CallDetails::decode(details),
+                count: 2,
+            };
+            Alert::of_call(&call, ACCOUNT, cluster, Some(last), now)
+        }
         AlertKind::New => {
             let first = Some(at("2026-11-02T08:01:00Z"));
             Alert::of_cluster(Facts::New, ACCOUNT, history, first, now)

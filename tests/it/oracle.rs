@@ -5,6 +5,7 @@
 //! whole. So the function does not decode with them.
 
 use std::fs;
+use std::sync::Arc;
 
 use aws_lambda_events::cloudwatch_logs::{LogData, LogEntry, LogsEvent};
 use aws_lambda_events::dynamodb::Event as StreamEvent;
@@ -31,20 +32,25 @@ struct Read {
 fn ours(payload: &[u8]) -> Read {
     let limits = Limits::default();
     let mut messages = Vec::new();
-    let done = Reader::new(&PREFILTER).read(payload, Layout::Subscription, &limits, &mut |item| {
-        if let InputItem::Record {
-            number,
-            text,
-            wrapper,
-        } = item
-        {
-            assert!(number > messages.len() as u64, "{number}");
-            messages.push((
-                text.into_owned(),
-                wrapper.logged_at.map_or(0, Timestamp::seconds),
-            ));
-        }
-    });
+    let done = Reader::new(Arc::clone(&PREFILTER)).read(
+        payload,
+        Layout::Subscription,
+        &limits,
+        &mut |item| {
+            if let InputItem::Record {
+                number,
+                text,
+                wrapper,
+            } = item
+            {
+                assert!(number > messages.len() as u64, "{number}");
+                messages.push((
+                    text.into_owned(),
+                    wrapper.logged_at.map_or(0, Timestamp::seconds),
+                ));
+            }
+        },
+    );
     done.unwrap();
     Read {
         origin: envelope::origin(payload, &limits),

@@ -1,6 +1,7 @@
 //! The fast path gives the same results as the reference reader: every input is read by both.
 
 use std::fs;
+use std::sync::Arc;
 
 use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
@@ -21,7 +22,7 @@ use crate::records::{id, lines, record};
 
 #[test]
 fn real_events_come_out_the_same() {
-    let mut reader = Reader::new(&PREFILTER);
+    let mut reader = Reader::new(Arc::clone(&PREFILTER));
     for folder in ["events", "trail-files"] {
         let Some(path) = corpus(folder) else { return };
         for entry in WalkDir::new(path).sort_by_file_name() {
@@ -44,7 +45,7 @@ fn real_events_come_out_the_same() {
 
 #[test]
 fn made_up_trails_come_out_the_same() {
-    let mut reader = Reader::new(&PREFILTER);
+    let mut reader = Reader::new(Arc::clone(&PREFILTER));
     for seed in 0..4 {
         let plan = Plan {
             seed,

@@ -2,11 +2,12 @@
 //! keys.
 
 use clusters::fingerprint::ClusterId;
-use clusters::{ClusterFacts as CallFacts, Sighting, facet};
+use clusters::transition::SensitiveCall;
+use clusters::{ClusterFacts, Sighting, facet};
 use records::time::Timestamp;
 
 use crate::alert::{Alert, AlertSubject};
-use crate::facts::{CanaryUse, Facts, IamAccess, KeyFacts, LearningEndFacts};
+use crate::facts::{CallFacts, CanaryUse, Facts, IamAccess, KeyFacts, LearningEndFacts};
 
 const DAY_SECONDS: i64 = 86_400;
 
@@ -28,11 +29,31 @@ impl Alert {
         Self::new(subject, facts, at, now)
     }
 
+    /// Creates the alert about a sensitive call. `id` is the id of the group of equal calls, `at` the event time of the
+    /// first call that the alert covers, and `now` the time when it was found.
+    pub fn of_call(
+        call: &SensitiveCall,
+        account_id: &str,
+        id: ClusterId,
+        at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        let facts = CallFacts {
+            service: call.service.clone(),
+            action: call.action.clone(),
+            principal: call.caller.clone(),
+            details: call.details.clone(),
+            calls: call.count,
+        };
+        let facts = Facts::SensitiveCall(Box::new(facts));
+        Self::of_cluster(facts, account_id, (id, 1), at, now)
+    }
+
     /// Creates the alert for an event that used a canary key: a key that exists only to detect its use.
     ///
     /// `key` is the complete id of the key, `seen` is the event, and `call` describes the call in it. All
     /// uses of a key on one day of event time have the same alert id.
-    pub fn of_canary(key: &str, seen: &Sighting, call: &CallFacts, now: Timestamp) -> Self {
+    pub fn of_canary(key: &str, seen: &Sighting, call: &ClusterFacts, now: Timestamp) -> Self {
         let facet = |kind| seen.series.facets.get(kind).map(str::to_owned);
         let used = CanaryUse::Event {
             cluster: seen.series.cluster,

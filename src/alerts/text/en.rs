@@ -8,6 +8,7 @@ pub(super) const ENGLISH: Words = Words {
     key_use: "AK Last Active Time",
     new_errors: "New Errors",
 
+    title_sensitive_call: "Sensitive call",
     title_new: "New",
     title_new_principal: "New caller",
     title_regressed: "Back again",
@@ -38,14 +39,7 @@ pub(super) const ENGLISH: Words = Words {
     recovered: "An error has stopped in {account}: {code} at {api} was not seen for its quiet \
                 period of {quiet}.",
     escalating: "An error is much more frequent in {account} than it usually is: {code} at {api}.",
-    watched_new: "A sensitive call succeeded that was not seen there before, in {account}: {api}.",
-    watched_new_principal: "{about} made a sensitive call that only others made before, in {account}: \
-                            {api}.",
-    watched_regressed: "A sensitive call was made again after a long time, in {account}: {api}.",
-    watched_recovered: "A sensitive call was not made again in {account}: {api} was not seen for \
-                        {quiet}.",
-    watched_escalating: "A sensitive call is made much more often in {account} than it usually is: \
-                         {api}.",
+    sensitive_call: "A sensitive call succeeded in {account}: {api}.",
     campaign: "Many failures in {account} are one campaign, of {about}.",
     access_key: "An access key did what it should not, in {account}: {about}.",
     account_summary: "What {account} looked like: {about}.",
@@ -54,7 +48,6 @@ pub(super) const ENGLISH: Words = Words {
     digest: "Alerts of {account} that waited, all at once: each of them would have been a message.",
     no_data: "Nothing arrives any more from {account}: {about}.",
     calmed: "An error is no more frequent in {account} than it usually is: {code} at {api}.",
-    watched_calmed: "A sensitive call is made no more often in {account} than it usually is: {api}.",
     account_escalating: "The errors of {account} are much more frequent all together than they usually \
                          are, and no single one is to blame.",
     account_calmed: "The errors of {account} are no more frequent all together than they usually are.",

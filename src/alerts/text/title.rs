@@ -117,6 +117,7 @@ fn title_word(words: &Words, message: &Message) -> &'static str {
         _ => {}
     }
     match message.alert.kind() {
+        AlertKind::SensitiveCall => words.title_sensitive_call,
         AlertKind::New => words.title_new,
         AlertKind::NewPrincipal => words.title_new_principal,
         AlertKind::Regressed => words.title_regressed,

@@ -23,16 +23,16 @@ words! {
     // The titles of the sections, in their order.
     overview, cloudtrail, key_use, new_errors,
     // The words in the brackets of a title.
-    title_new, title_new_principal, title_regressed, title_recovered, title_escalating,
+    title_sensitive_call, title_new, title_new_principal, title_regressed, title_recovered, title_escalating,
     title_campaign, title_access_key, title_account_summary, title_no_data,
     title_calmed, title_campaign_grew, title_campaign_ended, title_data_again,
     title_learned, title_digest, title_error, title_watched, title_all, title_hourly, title_summary,
     one_event, events,
     // The first sentence, by kind.
     new, new_principal, regressed, recovered, escalating, campaign, access_key, account_summary,
-    watched_new, watched_new_principal, watched_regressed, watched_recovered, watched_escalating,
+    sensitive_call,
     learned, digest, no_data, gone, account, whole_stack, nothing_further,
-    calmed, watched_calmed, account_escalating, account_calmed, campaign_grew, campaign_ended, silent, data_again, log_group,
+    calmed, account_escalating, account_calmed, campaign_grew, campaign_ended, silent, data_again, log_group,
     summary, hour, day, week,
     // The overview.
     info, warning, error_level, critical,

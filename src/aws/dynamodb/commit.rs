@@ -10,7 +10,7 @@ use alerts::facts::Facts as AlertFacts;
 use clusters::circumstance::{Circumstance, Circumstances};
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
-use clusters::guard::{self, Admitted, NEW_CLUSTERS_MAX, is_overflow};
+use clusters::guard::{self, Admitted, Limited, NEW_CLUSTERS_MAX, is_overflow};
 use clusters::journal::{JournalEntry, JournalEvent};
 use clusters::lifecycle::{LifecycleEvent, Move, SETTLING_SECONDS, State, step};
 use clusters::sample::{Rank, Samples};
@@ -57,7 +57,7 @@ struct ClusterBatch {
 struct Admission<'a> {
     cluster_items: &'a HashMap<ClusterId, CachedCluster>,
     overflowed: BTreeSet<EventId>,
-    places: BTreeMap<(String, Option<Window>), u32>,
+    places: BTreeMap<Limited, u32>,
 }
 
 impl guard::KnownClusters for Admission<'_> {
@@ -71,8 +71,8 @@ impl guard::KnownClusters for Admission<'_> {
         Ok(self.overflowed.contains(&event))
     }
 
-    fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, Infallible> {
-        let places = self.places.get(&(account_id.to_owned(), hour));
+    fn admitted(&mut self, limited: &Limited) -> Result<u32, Infallible> {
+        let places = self.places.get(limited);
         Ok(NEW_CLUSTERS_MAX - places.copied().unwrap_or_default().min(NEW_CLUSTERS_MAX))
     }
 }
@@ -97,6 +97,7 @@ impl<T: Table> DynamoStore<T> {
             .await?;
         self.update_cluster_items(&tally, &changes).await?;
         self.add_callers(&changes).await?;
+        self.alert_on_calls(&tally).await?;
         self.alert_on_canaries(&tally).await?;
         let before = std::mem::replace(&mut self.spent, self.table.spent());
         Ok(Committed {
@@ -207,10 +208,11 @@ impl<T: Table> DynamoStore<T> {
         let has = |cluster| self.cluster_items.contains_key(&cluster);
         let demand = guard::demand(tally, has);
         let mut places = BTreeMap::new();
-        for ((account_id, hour), wanted) in demand {
-            let leased = self.lease(&account_id, hour, Purpose::Cluster, wanted);
+        for (limited, wanted) in demand {
+            let purpose = Purpose::from(&limited);
+            let leased = self.lease(&limited.account_id, limited.hour, purpose, wanted);
             let leased = leased.await?;
-            places.insert((account_id, hour), leased);
+            places.insert(limited, leased);
         }
         let mut admission = Admission {
             cluster_items: &self.cluster_items,
@@ -219,8 +221,8 @@ impl<T: Table> DynamoStore<T> {
         };
         let Ok(admitted) = guard::admit(tally, &mut admission);
         for (cluster, hour) in &admitted {
-            let account_id = &tally.facts[cluster].identity.account_id;
-            self.use_places(account_id, *hour, Purpose::Cluster, 1);
+            let limited = Limited::of(&tally.facts[cluster].identity, *hour);
+            self.use_places(&limited.account_id, *hour, Purpose::from(&limited), 1);
         }
         Ok(admitted)
     }
@@ -303,7 +305,7 @@ impl<T: Table> DynamoStore<T> {
             .iter()
             .map(|(cluster, change, cluster_item)| async move {
                 let mut writes = vec![Write::Create(cluster_item.item(*cluster, change.last))];
-                if is_announced {
+                if is_announced && !cluster_item.facts.is_sensitive_call() {
                     let account_id = &cluster_item.facts.identity.account_id;
                     let episode = (*cluster, cluster_item.episode);
                     let new =
@@ -317,7 +319,7 @@ impl<T: Table> DynamoStore<T> {
         for ((cluster, _, cluster_item), result) in plans.into_iter().zip(results) {
             match result {
                 Ok(()) => {
-                    count += 1;
+                    count += u64::from(!cluster_item.facts.is_sensitive_call());
                     self.cache(cluster, cluster_item);
                 }
                 // Another function created the item, or this one did in an earlier attempt whose answer was lost.
@@ -474,7 +476,8 @@ impl<T: Table> DynamoStore<T> {
             let Some(cached) = self.cluster_items.get(cluster) else {
                 continue;
             };
-            if is_overflow(&cached.cluster_item.facts.identity) {
+            let facts = &cached.cluster_item.facts;
+            if is_overflow(&facts.identity) || facts.is_sensitive_call() {
                 continue;
             }
             for (name, at) in &change.callers {
@@ -582,7 +585,7 @@ impl<T: Table> DynamoStore<T> {
 
     /// Whether alerts about new clusters and callers are written: not during the first day of an identity version,
     /// when all clusters have new ids.
-    fn is_alerting_on_new(&self) -> bool {
+    pub(super) fn is_alerting_on_new(&self) -> bool {
         let is_over = |began| self.now.seconds_since(began) >= RENEWAL_SECONDS;
         self.is_alerting() && self.renewal.is_none_or(is_over)
     }

@@ -1,22 +1,24 @@
 //! Reserves places of the guard's budgets in blocks, so that concurrent functions share the budgets.
 //!
-//! A budget limits new clusters and new callers per account and hour of event time. A place allows one new cluster or
-//! caller. A function that ends with unused places wastes them. So an hour may admit a few clusters or callers less than the limit, but never more.
+//! A budget limits new clusters, new sensitive calls or new callers per account and hour of event time. A place allows one
+//! of them. A function that ends with unused places wastes them. So an hour may admit a few clusters or callers less than the limit, but never more.
 
 use std::collections::HashMap;
 
-use clusters::guard::NEW_CLUSTERS_MAX;
+use clusters::guard::{Limited, NEW_CLUSTERS_MAX};
 use records::time::Window;
 
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::item::budget_key;
 use crate::dynamodb::table::{Table, TableError, Write};
 
-/// What the places of a budget are for. Each place allows one new cluster or one new caller.
+/// What the places of a budget are for. Each place allows one new cluster, sensitive call or caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// A new cluster.
     Cluster,
+    /// A new sensitive call.
+    Call,
     /// A caller that is new to a cluster.
     Principal,
 }
@@ -50,17 +52,27 @@ struct ReservedPlaces {
     full: bool,
 }
 
+impl From<&Limited> for Purpose {
+    fn from(limited: &Limited) -> Self {
+        match limited.is_call {
+            true => Self::Call,
+            false => Self::Cluster,
+        }
+    }
+}
+
 impl Purpose {
     fn counter(self) -> &'static str {
         match self {
             Self::Cluster => "used",
+            Self::Call => "calls",
             Self::Principal => "callers",
         }
     }
 
     fn limit(self) -> u32 {
         match self {
-            Self::Cluster => NEW_CLUSTERS_MAX,
+            Self::Cluster | Self::Call => NEW_CLUSTERS_MAX,
             Self::Principal => NEW_CALLERS_MAX,
         }
     }

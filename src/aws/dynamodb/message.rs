@@ -141,6 +141,7 @@ fn facts(item: &Item) -> Result<Facts, String> {
     let about = item.text_of("nm").unwrap_or_default();
     let json = item.text_of("de").unwrap_or("null");
     Ok(match kind(item)? {
+        AlertKind::SensitiveCall => Facts::SensitiveCall(read(json)?),
         AlertKind::New => Facts::New,
         AlertKind::NewPrincipal => Facts::NewPrincipal(about.to_owned()),
         AlertKind::Regressed => Facts::Regressed(read(json)?),

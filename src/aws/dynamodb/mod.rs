@@ -13,6 +13,7 @@
 //! `DynamoStore` is one type: this file holds its state, and the submodules implement the ports. So this module and
 //! its submodules use each other.
 
+mod call_alerts;
 mod calls;
 mod campaigns;
 mod cluster_details;
@@ -30,7 +31,7 @@ mod transition_writer;
 pub mod triage;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use alerts::alert::Alert;
 use alerts::outbox::OutboxRow;
@@ -47,7 +48,7 @@ use service::ports::{Batch, Committed, Store, StoreError, StoreUsage};
 use crate::dynamodb::cluster_details::SharedReadCache;
 use crate::dynamodb::item::{CallerHash, ClusterItem};
 use crate::dynamodb::lease::Leases;
-use crate::dynamodb::table::{Table, TableError, Write};
+use crate::dynamodb::table::{Key, Table, TableError, Write};
 
 /// The settings of a deployed stack that [`DynamoStore`] needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +114,8 @@ pub struct DynamoStore<T> {
     renewal: Option<Timestamp>,
     /// Whether the alert about the end of the learning period was written.
     learned: bool,
+    /// Keys of the notes about callers that have made a call of the tier "first" before.
+    known_callers: HashSet<Key>,
     /// Canary keys with an alert, each with the day of the alert; `None` for events without a time.
     canary_alerts: BTreeSet<(String, Option<i64>)>,
     /// Segments and cluster items that were read for alerts.
@@ -161,6 +164,7 @@ impl<T: Table> DynamoStore<T> {
             first_commit: None,
             renewal: None,
             learned: false,
+            known_callers: HashSet::new(),
             canary_alerts: BTreeSet::new(),
             read_cache: RefCell::default(),
             counting: None,

@@ -7,6 +7,7 @@
 mod account_activity;
 mod active_campaigns;
 mod baseline;
+mod call_history;
 mod cluster_history;
 pub mod hourly_activity;
 
@@ -16,10 +17,13 @@ use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::Occurrence;
+use crate::class::Class;
 use crate::facet::FacetKind;
 use crate::fingerprint::ClusterId;
 pub use crate::inspection_state::account_activity::AccountActivity;
 use crate::inspection_state::active_campaigns::ActiveCampaigns;
+pub use crate::inspection_state::call_history::{CallHistory, Calls};
+use crate::inspection_state::call_history::{forget_old, take_calls};
 use crate::inspection_state::cluster_history::grouped;
 pub use crate::inspection_state::cluster_history::{ClusterHistory, HOURS_MAX};
 use crate::lifecycle::{LifecycleEvent, Resolutions};
@@ -58,6 +62,9 @@ pub struct InspectionState {
     /// The resolutions of the hours to be added. They come from the store and are not encoded.
     #[serde(skip)]
     resolutions: Resolutions,
+    /// The sensitive calls of the last days.
+    #[serde(default)]
+    calls: Calls,
 }
 
 /// The error of [`InspectionState::decode`]: the bytes are not a readable inspection state. The caller rebuilds the
@@ -79,6 +86,7 @@ impl InspectionState {
             accounts: BTreeMap::new(),
             active_campaigns: ActiveCampaigns::default(),
             resolutions: Resolutions::new(),
+            calls: Calls::new(),
         }
     }
 
@@ -117,6 +125,11 @@ impl InspectionState {
     /// Returns the history of each cluster, by cluster id.
     pub fn histories(&self) -> &BTreeMap<ClusterId, ClusterHistory> {
         &self.histories
+    }
+
+    /// Returns the sensitive calls of the last eight days, by id.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     /// Returns the number of events that were added so far, of all clusters and all episodes.
@@ -184,6 +197,8 @@ impl InspectionState {
             Vec::new()
         };
         self.next = window.plus(1);
+        let occurrences = &take_calls(&mut self.calls, occurrences)[..];
+        forget_old(&mut self.calls, window);
         let from = transitions.len();
         self.add_to_accounts(window, occurrences, &mut transitions);
         self.add_to_clusters(window, occurrences, &mut transitions);
@@ -256,6 +271,7 @@ impl InspectionState {
     /// that is not in the state yet is added without a transition.
     pub fn amend(&mut self, occurrences: &[Occurrence]) -> Vec<Transition> {
         let mut transitions = Vec::new();
+        let occurrences = &take_calls(&mut self.calls, occurrences)[..];
         for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.series.cluster) {
             let history = self.histories.entry(cluster);
             let history = history.or_insert_with(|| ClusterHistory::new(occurrences[0]));
@@ -402,10 +418,13 @@ impl InspectionState {
     /// rebuilds the state from the segments.
     pub fn decode(bytes: &[u8]) -> Result<Self, StateError> {
         let unreadable = |detail| StateError { detail };
-        let inspection_state: Self = unpack(bytes, BYTES_MAX).map_err(unreadable)?;
+        let mut inspection_state: Self = unpack(bytes, BYTES_MAX).map_err(unreadable)?;
         if inspection_state.version != VERSION {
             return Err(unreadable(format!("version {}", inspection_state.version)));
         }
+        // Earlier versions stored sensitive calls as clusters.
+        let histories = &mut inspection_state.histories;
+        histories.retain(|_, history| history.subject.class != Class::Watch);
         Ok(inspection_state)
     }
 }

@@ -208,7 +208,7 @@ impl<'r> Folding<'r> {
     pub fn new(limits: Limits, rules: &'r Rules) -> Self {
         Self {
             limits,
-            reader: Some(Reader::new(&PREFILTER)),
+            reader: Some(Reader::new(Arc::clone(&PREFILTER))),
             analyzer: Analyzer {
                 rules,
                 repeats: Some(RecentRecords::default()),

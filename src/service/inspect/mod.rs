@@ -11,6 +11,7 @@ mod triage_check;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use clusters::call_alerts;
 use clusters::campaign::{Occurrence, Subjects, occurrences};
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::inspection_state::InspectionState;
@@ -80,6 +81,12 @@ impl Recorded<'_> {
             // The hours after the last event have no errors; clusters may recover in them.
             replayed.story.extend(inspection_state.pass(until));
         }
+        let inspected = inspected.iter().map(|(_, event)| (*event).clone());
+        let inspected: Vec<(EventId, Sighting)> =
+            inspected.filter(|(_, seen)| seen.watched).collect();
+        replayed
+            .story
+            .extend(call_alerts::transitions(&inspected, self.facts));
         Transition::sort(&mut replayed.story);
         replayed
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use alerts::alert::Alert;
 use clusters::campaign::{Occurrence, occurrences};
+use clusters::class::Class;
 use clusters::fingerprint::ClusterId;
 use clusters::inspection_state::{AccountActivity, HOURS_MAX, InspectionState};
 use clusters::keys::{IamAnswer, KeySettings};
@@ -328,7 +329,9 @@ where
             let occurrences = self.occurrences(window).await?;
             let before = self.inspection_state.events();
             let transitions = self.inspection_state.turn(window, &occurrences);
-            let events = occurrences.len() as u64;
+            let failures = occurrences.iter();
+            let failures = failures.filter(|of| of.subject.class != Class::Watch);
+            let events = failures.count() as u64;
             self.inspected.counts.hours += 1;
             self.inspected.counts.events += events;
             self.inspected.counts.violated +=

@@ -69,6 +69,7 @@ fn of_cluster(transition: &Transition, history: (ClusterId, i64), now: Timestamp
     } = transition;
     let seen = |facts| Alert::of_cluster(facts, account_id, history, Some(*at), now);
     Some(match change {
+        Change::SensitiveCall(call) => Alert::of_call(call, account_id, history.0, Some(*at), now),
         Change::New => seen(Facts::New),
         Change::NewPrincipal { principal } => seen(Facts::NewPrincipal(principal.clone())),
         Change::Recovered {

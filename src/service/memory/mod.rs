@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clusters::fingerprint::ClusterId;
-use clusters::guard::{self, KnownClusters};
+use clusters::guard::{self, KnownClusters, Limited};
 use clusters::sample::{SampleCutoffs, Samples};
 use clusters::sightings::Sightings;
 use clusters::timeline::Timeline;
@@ -27,8 +27,8 @@ pub struct MemoryStore {
     clusters: Tally,
     /// The hour in which each cluster counts as new; `None` for a cluster whose events have no time.
     admitted: HashMap<ClusterId, Option<Window>>,
-    /// The number of clusters that were admitted, by account and hour.
-    admitted_counts: HashMap<(String, Option<Window>), u32>,
+    /// The number of clusters and sensitive calls that were admitted, by the limit that they count against.
+    admitted_counts: HashMap<Limited, u32>,
     /// Whether there is an overflow cluster. If not, no event has to be looked up.
     any_overflow: bool,
     /// The unreadable records of all inputs, by the name of the input.
@@ -71,7 +71,8 @@ impl MemoryStore {
         for (cluster, facts) in &tally.facts {
             self.learn(*cluster, facts);
         }
-        let new_clusters = admitted.len() as u64;
+        let is_failure = |cluster: &&ClusterId| !tally.facts[*cluster].is_sensitive_call();
+        let new_clusters = admitted.keys().filter(is_failure).count() as u64;
         for (cluster, hour) in admitted {
             *self.admitted_count(cluster, hour) += 1;
             self.admitted.insert(cluster, hour);
@@ -113,8 +114,8 @@ impl MemoryStore {
     }
 
     fn admitted_count(&mut self, cluster: ClusterId, hour: Option<Window>) -> &mut u32 {
-        let account_id = self.clusters.facts[&cluster].identity.account_id.clone();
-        self.admitted_counts.entry((account_id, hour)).or_default()
+        let limited = Limited::of(&self.clusters.facts[&cluster].identity, hour);
+        self.admitted_counts.entry(limited).or_default()
     }
 }
 
@@ -224,8 +225,11 @@ impl KnownClusters for MemoryStore {
         Ok(facts.is_some_and(|facts| guard::is_overflow(&facts.identity)))
     }
 
-    fn admitted(&mut self, account_id: &str, hour: Option<Window>) -> Result<u32, Infallible> {
-        let key = (account_id.to_owned(), hour);
-        Ok(self.admitted_counts.get(&key).copied().unwrap_or_default())
+    fn admitted(&mut self, limited: &Limited) -> Result<u32, Infallible> {
+        Ok(self
+            .admitted_counts
+            .get(limited)
+            .copied()
+            .unwrap_or_default())
     }
 }

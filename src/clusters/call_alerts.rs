@@ -1,0 +1,183 @@
+//! Decides which sensitive calls an alert is due for.
+//!
+//! Equal calls of one caller are one group. An alert about a group covers the calls of the next hour. With the tier
+//! "first", only the first call of a caller has an alert. The result depends on the set of events, not on their order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use records::principal::is_service_linked;
+use records::time::Timestamp;
+
+use crate::facet::{FacetKind, Facets};
+use crate::fingerprint::{ClusterId, Identity};
+use crate::guard::is_overflow;
+use crate::transition::{Change, SensitiveCall, Transition};
+use crate::watch::{CallDetails, Tier};
+use crate::{ClusterFacts, EventId, Sighting};
+
+/// How long an alert about a sensitive call covers equal calls of the same caller, in seconds of event time.
+pub const COVER_SECONDS: i64 = 3600;
+
+/// Which calls of a group of equal sensitive calls an alert is due for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// The first call, and each call that no alert of the hour before covers.
+    EachHour,
+    /// The first of all calls of this API by this caller, whatever their details are.
+    FirstOfCaller,
+    /// None: the calls are counted and summed up only.
+    Never,
+}
+
+/// What the tier "first" counts: the calls of one API by one caller in one account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallerOfCall {
+    /// The account whose trail contains the calls.
+    pub account_id: String,
+    /// The called service, such as `lambda`.
+    pub service: String,
+    /// The called API, such as `UpdateFunctionCode`.
+    pub action: String,
+    /// The name of the caller.
+    pub caller: String,
+}
+
+impl CallerOfCall {
+    /// Returns the API and the caller of a sensitive call.
+    pub fn of(identity: &Identity) -> Self {
+        Self {
+            account_id: identity.account_id.clone(),
+            service: identity.service.clone(),
+            action: identity.action.clone(),
+            caller: identity.cause.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// Decides which calls of a group an alert is due for. `facets` are those of any call of the group.
+///
+/// Calls that a rule of the user expects, and calls of AWS services on their own behalf, have no alerts.
+pub fn due(facts: &ClusterFacts, facets: &Facets) -> Due {
+    let details = facts.call_details();
+    if is_silent(details.as_ref(), facets) {
+        return Due::Never;
+    }
+    match details {
+        Some(details) if details.tier == Tier::First => Due::FirstOfCaller,
+        Some(_) => Due::EachHour,
+        None if is_overflow(&facts.identity) => Due::EachHour,
+        None => Due::Never,
+    }
+}
+
+/// Checks whether no alert is ever due for a sensitive call: a rule of the user expects it, or an AWS service made it on
+/// its own behalf.
+pub fn is_silent(details: Option<&CallDetails>, facets: &Facets) -> bool {
+    details.is_some_and(|of| of.expected_by.is_some())
+        || facets.get(FacetKind::Origin) == Some("aws-service")
+        || facets
+            .get(FacetKind::Principal)
+            .is_some_and(is_service_linked)
+}
+
+/// Returns the times of those calls of a group that an alert is due for. `alerted` are the times of its earlier alerts.
+///
+/// An alert covers the calls of the next hour, and late events of the hour before it.
+pub fn uncovered(
+    calls: &BTreeSet<Timestamp>,
+    alerted: &BTreeSet<Timestamp>,
+) -> BTreeSet<Timestamp> {
+    let mut due = BTreeSet::new();
+    for at in calls {
+        let covers = |of: &&Timestamp| at.seconds_since(**of).abs() < COVER_SECONDS;
+        if !alerted.iter().chain(&due).any(|of| covers(&of)) {
+            due.insert(*at);
+        }
+    }
+    due
+}
+
+/// The calls of one group that have a time.
+#[derive(Debug)]
+struct Group<'e> {
+    facts: &'e ClusterFacts,
+    facets: &'e Facets,
+    /// The time of each call.
+    times: BTreeMap<Timestamp, u64>,
+}
+
+/// Returns a transition for each alert that is due about the sensitive calls among these events, and for each group
+/// without alerts; sorted by time.
+///
+/// `facts` are those of all clusters and sensitive calls of the events. Events without a time are left out.
+pub fn transitions(
+    events: &[(EventId, Sighting)],
+    facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>,
+) -> Vec<Transition> {
+    let groups = groups(events, facts);
+    let mut first: BTreeMap<CallerOfCall, (Timestamp, ClusterId)> = BTreeMap::new();
+    let mut transitions = Vec::new();
+    for (id, group) in &groups {
+        let due = due(group.facts, group.facets);
+        let calls: BTreeSet<Timestamp> = group.times.keys().copied().collect();
+        if due == Due::FirstOfCaller {
+            let candidate = calls.first().map(|at| (*at, *id));
+            let seen = first.entry(CallerOfCall::of(&group.facts.identity));
+            candidate.map(|of| {
+                seen.and_modify(|first| *first = of.min(*first))
+                    .or_insert(of)
+            });
+            continue;
+        }
+        let times = uncovered(&calls, &BTreeSet::new());
+        let transition = |at| transition(*id, group, at, due == Due::Never);
+        transitions.extend(times.into_iter().map(transition));
+    }
+    let of_callers = first
+        .into_values()
+        .map(|(at, id)| transition(id, &groups[&id], at, false));
+    transitions.extend(of_callers);
+    Transition::sort(&mut transitions);
+    transitions
+}
+
+fn groups<'e>(
+    events: &'e [(EventId, Sighting)],
+    facts: &'e BTreeMap<ClusterId, Arc<ClusterFacts>>,
+) -> BTreeMap<ClusterId, Group<'e>> {
+    let mut groups: BTreeMap<ClusterId, Group<'e>> = BTreeMap::new();
+    for (_, sighting) in events {
+        let cluster = sighting.series.cluster;
+        let (Some(at), Some(facts)) = (sighting.at(), facts.get(&cluster)) else {
+            continue;
+        };
+        if !facts.is_sensitive_call() {
+            continue;
+        }
+        let group = groups.entry(cluster).or_insert_with(|| Group {
+            facts,
+            facets: &sighting.series.facets,
+            times: BTreeMap::new(),
+        });
+        // The facets of the least series, so that the order of events does not matter.
+        group.facets = group.facets.min(&sighting.series.facets);
+        *group.times.entry(at).or_default() += 1;
+    }
+    groups
+}
+
+fn transition(id: ClusterId, group: &Group<'_>, at: Timestamp, is_silent: bool) -> Transition {
+    let identity = &group.facts.identity;
+    let covered = group.times.range(at..at.plus(COVER_SECONDS));
+    let count = covered.map(|(_, count)| count).sum();
+    let call = SensitiveCall::of(group.facts, count);
+    Transition {
+        at,
+        account_id: identity.account_id.clone(),
+        cluster: Some(id),
+        episode: 1,
+        change: Change::SensitiveCall(Box::new(call)),
+        is_covered: is_silent,
+    }
+}
