@@ -35,7 +35,10 @@ OF_RECORD = {
     "reason": lambda said: said.get("reason"),
 }
 SEVERITIES = ["info", "warning", "error", "critical"]
-KEYS = {"records", "clusters", "transitions", "severity", "undated", "advice_contains", "advice_excludes", "owner"}
+KEYS = {
+    "records", "clusters", "sensitive_calls", "transitions", "alerts", "severity", "undated", "advice_contains",
+    "advice_excludes", "owner",
+}
 
 
 def facet(said, name):
@@ -92,6 +95,12 @@ class Case:
         kinds = [one["transition"] for one in scan.get("transitions", [])]
         if "clusters" in self.expect:
             yield from different("clusters", self.expect["clusters"], len(clusters))
+        if "sensitive_calls" in self.expect:
+            calls = scan.get("sensitive_calls", [])
+            yield from different("sensitive_calls", self.expect["sensitive_calls"], len(calls))
+        if "alerts" in self.expect:
+            alerts = [one for one in scan.get("transitions", []) if one["alert"]]
+            yield from different("alerts", self.expect["alerts"], len(alerts))
         for kind, right in self.expect.get("transitions", {}).items():
             yield from different(f"transitions {kind}", right, kinds.count(kind))
         if "severity" in self.expect:

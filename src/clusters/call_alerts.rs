@@ -181,3 +181,166 @@ fn transition(id: ClusterId, group: &Group<'_>, at: Timestamp, is_silent: bool) 
         is_covered: is_silent,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Series;
+    use crate::class::Class;
+
+    const HOUR: i64 = 3600;
+
+    /// 2026-11-02T00:00:00Z.
+    const START: i64 = 1_793_577_600;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(START + seconds).unwrap()
+    }
+
+    fn facts(tier: Tier, caller: &str, target: &str, expected_by: Option<&str>) -> ClusterFacts {
+        let details = CallDetails {
+            watch: "iam-attach-user-policy".to_owned(),
+            tier,
+            is_strong: false,
+            technique: None,
+            target: Some(target.to_owned()),
+            parameters: BTreeMap::new(),
+            why: None,
+            expected_by: expected_by.map(str::to_owned),
+        };
+        let identity = Identity {
+            partition: "aws".to_owned(),
+            account_id: "111122223333".to_owned(),
+            service: "iam".to_owned(),
+            action: "AttachUserPolicy".to_owned(),
+            class: Class::Watch,
+            code: "weak".to_owned(),
+            cause: Some(caller.to_owned()),
+            template: Some(details.encode()),
+            addition: None,
+        };
+        ClusterFacts {
+            identity,
+            template: String::new(),
+        }
+    }
+
+    type Known = BTreeMap<ClusterId, Arc<ClusterFacts>>;
+
+    fn event(
+        number: u128,
+        seconds: i64,
+        facts: ClusterFacts,
+        known: &mut Known,
+    ) -> (EventId, Sighting) {
+        let cluster = facts.identity.cluster_id();
+        let mut facets = Facets::default();
+        facets.set(FacetKind::Principal, facts.identity.cause.as_deref());
+        known.insert(cluster, Arc::new(facts));
+        let series = Arc::new(Series { cluster, facets });
+        let sighting = Sighting::new(true, Some(at(seconds)), series);
+        (EventId::from_bytes(number.to_be_bytes()), sighting)
+    }
+
+    /// Returns the second of each alert, and the number of calls that it covers.
+    fn alerts(events: &[(EventId, Sighting)], known: &Known) -> Vec<(i64, u64)> {
+        let alert = |of: Transition| match of.change {
+            Change::SensitiveCall(call) if !of.is_covered => {
+                Some((of.at.seconds() - START, call.count))
+            }
+            _ => None,
+        };
+        let transitions = transitions(events, known);
+        transitions.into_iter().filter_map(alert).collect()
+    }
+
+    #[test]
+    fn equal_calls_within_an_hour_are_one_alert_with_a_count() {
+        let mut known = Known::new();
+        let mut call = |number, seconds, target: &str| {
+            let facts = facts(Tier::Always, "role/deployer", target, None);
+            event(number, seconds, facts, &mut known)
+        };
+        let events = [
+            call(1, 0, "bob"),
+            call(2, 10, "bob"),
+            call(3, HOUR - 1, "bob"),
+            call(4, HOUR, "bob"),
+            call(5, 20, "eve"),
+        ];
+        assert_eq!(alerts(&events, &known), [(0, 3), (20, 1), (HOUR, 1)]);
+    }
+
+    #[test]
+    fn the_tier_first_has_one_alert_for_each_caller() {
+        let mut known = Known::new();
+        let mut call = |number, seconds, caller: &str, target: &str| {
+            let facts = facts(Tier::First, caller, target, None);
+            event(number, seconds, facts, &mut known)
+        };
+        let events = [
+            call(1, 5 * HOUR, "role/deployer", "bob"),
+            call(2, 2 * HOUR, "role/deployer", "eve"),
+            call(3, 90 * HOUR, "role/deployer", "bob"),
+            call(4, 3 * HOUR, "user/mia", "bob"),
+        ];
+        assert_eq!(alerts(&events, &known), [(2 * HOUR, 1), (3 * HOUR, 1)]);
+    }
+
+    #[test]
+    fn what_a_rule_expects_and_what_aws_does_itself_has_a_transition_and_no_alert() {
+        let mut known = Known::new();
+        let expected = facts(Tier::Always, "role/terraform", "bob", Some("terraform"));
+        let linked =
+            "arn:aws:iam::111122223333:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX";
+        let by_aws = facts(Tier::Always, linked, "bob", None);
+        let events = [
+            event(1, 0, expected, &mut known),
+            event(2, 0, by_aws, &mut known),
+        ];
+        assert_eq!(alerts(&events, &known), []);
+        assert_eq!(transitions(&events, &known).len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn the_alerts_depend_on_the_set_of_events_only(
+            drawn in prop::collection::vec((0..3_u8, 0..3_u8, 0..12 * HOUR), 1..40),
+        ) {
+            let mut known = Known::new();
+            let mut number = 0;
+            let mut events: Vec<_> = drawn.iter().map(|(caller, target, seconds)| {
+                number += 1;
+                let tier = if *target == 0 { Tier::First } else { Tier::Always };
+                let facts = facts(tier, &format!("user/{caller}"), &format!("t{target}"), None);
+                event(number, *seconds, facts, &mut known)
+            }).collect();
+            let found = transitions(&events, &known);
+            events.reverse();
+            prop_assert_eq!(&transitions(&events, &known), &found);
+            // Every call of a group is covered by exactly one alert.
+            let total: u64 = alerts(&events, &known).iter().map(|(_, count)| count).sum();
+            let covered: u64 = events.iter().filter(|(_, seen)| {
+                let facts = &known[&seen.series.cluster];
+                facts.call_details().unwrap().tier == Tier::Always
+            }).count() as u64;
+            prop_assert!(total >= covered);
+            // As they come, the calls have the same alerts as all at once.
+            let mut alerted: BTreeMap<ClusterId, BTreeSet<Timestamp>> = BTreeMap::new();
+            let mut in_order = events.clone();
+            in_order.sort_by_key(|(id, seen)| (seen.at(), *id));
+            for (_, seen) in &in_order {
+                let of = alerted.entry(seen.series.cluster).or_default();
+                of.extend(uncovered(&seen.at().into_iter().collect(), of));
+            }
+            let each_hour = |of: &&Transition| known[&of.cluster.unwrap()].call_details().unwrap().tier == Tier::Always;
+            let at_once: BTreeSet<_> = found.iter().filter(each_hour).map(|of| (of.cluster.unwrap(), of.at)).collect();
+            let online: BTreeSet<_> = alerted.into_iter()
+                .filter(|(id, _)| known[id].call_details().unwrap().tier == Tier::Always)
+                .flat_map(|(id, times)| times.into_iter().map(move |at| (id, at))).collect();
+            prop_assert_eq!(online, at_once);
+        }
+    }
+}

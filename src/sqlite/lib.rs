@@ -44,7 +44,7 @@ use crate::write::{BatchWriter, Rows};
 pub const SCHEMA_VERSION: i64 = SCHEMA.len() as i64;
 
 /// The statements that upgrade the schema: entry `n` upgrades from version `n` to version `n + 1`.
-const SCHEMA: [&str; 5] = [
+const SCHEMA: [&str; 6] = [
     include_str!("schema.sql"),
     // Version 2 added tables that version 4 removes.
     "",
@@ -52,6 +52,7 @@ const SCHEMA: [&str; 5] = [
     "DROP TABLE IF EXISTS outbox; DROP TABLE IF EXISTS breaker;
      DROP TABLE IF EXISTS silence; DROP TABLE IF EXISTS ledger;",
     include_str!("policy.sql"),
+    include_str!("sensitive_calls.sql"),
 ];
 
 /// The `PRAGMA application_id` that identifies a file of this program: "`CTIn`" in ASCII.
