@@ -450,7 +450,7 @@ fn a_store_that_is_not_ours_is_refused() {
     for (name, saying) in [
         (
             "newer.db",
-            "newer.db: the store has schema version 6, but this program supports versions up to 5; update",
+            "newer.db: the store has schema version 7, but this program supports versions up to 6; update",
         ),
         (
             "notes.txt",

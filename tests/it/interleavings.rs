@@ -324,6 +324,41 @@ fn births(mutant: Option<Mutant>) -> Tried {
 }
 
 #[test]
+fn no_order_of_two_functions_announces_a_sensitive_call_twice_or_never() {
+    let call = |number, minute: u32, name: &str, source: &str| {
+        let event = json!({
+            "eventID": id(number),
+            "eventTime": format!("2026-11-02T08:{minute:02}:00Z"),
+            "eventSource": source,
+            "eventName": name,
+            "requestParameters": {"userName": "eve", "functionName": "orders"},
+        });
+        lines(&[record(event)])
+    };
+    for (name, source) in [
+        ("CreateUser", "iam.amazonaws.com"),
+        ("UpdateFunctionCode", "lambda.amazonaws.com"),
+    ] {
+        let begin = || {
+            let table = MemoryTable::with_turns(None);
+            let tasks = vec![
+                ingest(&table, call(1, 0, name, source)),
+                ingest(&table, call(2, 30, name, source)),
+            ];
+            (table, tasks)
+        };
+        let (orders, wrong) = every_order(begin, |table| {
+            let items = table.items();
+            let alerts = items.iter().filter(|item| item.key.pk.starts_with("O#"));
+            let alerts = alerts.count();
+            (alerts != 1).then(|| format!("{alerts} alerts about {name}"))
+        });
+        assert_eq!(wrong, None, "in order {orders}");
+        assert!(orders > 10, "{orders}");
+    }
+}
+
+#[test]
 fn no_order_of_calls_leaves_a_cluster_in_a_wrong_state() {
     for recovered in [false, true] {
         let (orders, wrong) = histories(None, recovered, true);

@@ -57,6 +57,7 @@ mod redrive;
 mod replays;
 mod rules;
 mod schema;
+mod sensitive_calls;
 mod settings;
 mod setup;
 mod store;

@@ -272,18 +272,23 @@ fn schema(path: &Path) -> Vec<(String, Option<String>)> {
 
 #[test]
 fn a_store_of_an_earlier_version_gets_what_is_missing_and_keeps_what_it_has() {
-    // Version 2 had four tables that nothing was written to; version 3 added two, and version 5 a column.
+    // Version 2 had four tables that nothing was written to; version 3 added two, version 5 a column, and version 6 views.
     const UNUSED: [&str; 4] = ["outbox", "breaker", "silence", "ledger"];
-    for version in [1, 2, 3, 4] {
+    for version in [1, 2, 3, 4, 5] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old.db");
         let event = lines(&[record(json!({"errorCode": "AccessDenied"}))]);
         ingest(&mut SqliteStore::open(&path).unwrap(), &event);
         let newest = schema(&path);
         let connection = Connection::open(&path).unwrap();
-        let without_policy = "DROP VIEW events; ALTER TABLE scene DROP COLUMN policy;
-            CREATE VIEW events AS SELECT event_id FROM event;";
-        connection.execute_batch(without_policy).unwrap();
+        let without_views = "DROP VIEW sensitive_calls; DROP VIEW sensitive_call_events;
+            DROP VIEW events; CREATE VIEW events AS SELECT event_id FROM event;
+            DROP VIEW clusters; CREATE VIEW clusters AS SELECT cluster_id FROM cluster;";
+        connection.execute_batch(without_views).unwrap();
+        if version < 5 {
+            let without_policy = "ALTER TABLE scene DROP COLUMN policy";
+            connection.execute(without_policy, []).unwrap();
+        }
         if version > 1 && version < 4 {
             for table in UNUSED {
                 let create = format!("CREATE TABLE {table} (sink TEXT PRIMARY KEY, state TEXT)");

@@ -4,6 +4,8 @@
 //! |---|---|---|---|
 //! | cluster item | `C#<cluster>` | `HEAD` | identity and state of a cluster, and one sample |
 //! | principal | `C#<cluster>` | `F#principal#<hash>` | a caller that came after the cluster item was created |
+//! | call alerts | `C#<cluster>` | `ALERTS` | when alerts about a sensitive call were written |
+//! | known call | `A#<account>` | `W#<hash>` | a caller has made a call of the tier "first" |
 //! | segment | `M#<window>#<shard>` | `<digest>` | the events of one batch in one hour |
 //! | outbox row | `O#<sink>#<shard>` | `P#<created>#<id>` | an alert that one sink has to be sent |
 //! | sent log | `C#<cluster>` or `A#<account>` | `T#<time>#<id>` | the outcome of an alert: sent, digested or suppressed |
