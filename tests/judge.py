@@ -92,6 +92,7 @@ class Case:
         printed = self.run("scan", "--inspect", "--format", "json")
         scan = json.loads(printed) if printed else {"clusters": [], "transitions": []}
         clusters = scan["clusters"]
+        listed = clusters + scan.get("sensitive_calls", [])
         kinds = [one["transition"] for one in scan.get("transitions", [])]
         if "clusters" in self.expect:
             yield from different("clusters", self.expect["clusters"], len(clusters))
@@ -104,12 +105,12 @@ class Case:
         for kind, right in self.expect.get("transitions", {}).items():
             yield from different(f"transitions {kind}", right, kinds.count(kind))
         if "severity" in self.expect:
-            found = [cluster["severity"] for cluster in clusters]
+            found = [one["severity"] for one in listed]
             yield from different("severity", self.expect["severity"], max(found, key=SEVERITIES.index, default=None))
         if "undated" in self.expect:
             undated = sum(cluster["count"] for cluster in clusters if cluster["first_seen"] is None)
             yield from different("undated", self.expect["undated"], undated)
-        advice = " ".join(cluster.get("hint") or "" for cluster in clusters)
+        advice = " ".join(one.get("hint") or "" for one in listed)
         for text in self.expect.get("advice_contains", []):
             if text.lower() not in advice.lower():
                 yield f"the advice does not contain {text!r}: {advice}"
