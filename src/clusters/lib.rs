@@ -18,6 +18,7 @@
 //!   `code_patterns`. `tsv` reads tables.
 //! - `exclusions` leaves records out before any rule: errors of this tool's own roles (`own_roles`), and the second record
 //!   of a call that two accounts log (`cross_account_copy`).
+//! - `event_name` removes the version from the name of an API.
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
 //! - `facet` extracts the details of a single call: caller, region, access key, refusing policy layer, resource and so on.
 //! - `iam_action` looks up the IAM action that a call needs, in a list of all actions that exist.
@@ -65,6 +66,7 @@ mod code_patterns;
 pub mod cross_account_copy;
 pub mod error_codes;
 pub mod escalation;
+pub mod event_name;
 pub mod exclusions;
 pub mod facet;
 pub mod fingerprint;

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumIter, IntoEnumIterator as _, IntoStaticStr};
 use toml::Spanned;
 
-use crate::fingerprint::unversioned;
+use crate::event_name::unversioned;
 use crate::watch::call::{Call, Path};
 use crate::watch::predicate::Predicate;
 use crate::watch::row::{Author, RowText};

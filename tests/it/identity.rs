@@ -99,7 +99,8 @@ fn the_golden_identities_hold_a_record_of_every_class() {
             }
         })
         .collect();
-    for class in Class::ALL {
+    // A sensitive call has no class of failures. Its id changes with what is kept of a call, because it has no history.
+    for class in Class::ALL.into_iter().filter(|of| *of != Class::Watch) {
         assert!(
             held.contains(&class),
             "no fixture of class {}",

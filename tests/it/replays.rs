@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::alert::Alert;
 use alerts::kind::AlertKind;
+use clusters::ClusterTotals;
 use clusters::campaign::Shape;
 use clusters::lifecycle::Resolutions;
 use clusters::transition::Change;
@@ -252,11 +253,15 @@ fn a_sensitive_call_that_succeeds_is_told_with_where_and_on_what() {
         &[created, done(HOUR + 60, "AttachUserPolicy", policy)],
         Summaries::New,
     );
-    assert_eq!(counts(&world), BTreeMap::from([("new".to_owned(), 2)]));
+    assert_eq!(
+        counts(&world),
+        BTreeMap::from([("sensitive_call".to_owned(), 2)])
+    );
     let store = store(&world.table, telling());
     let snapshot = block_on(store.snapshot(None)).unwrap();
-    for cluster in snapshot.clusters() {
-        assert_eq!(cluster.facts.identity.class.name(), "watch");
+    let calls = snapshot.sensitive_calls();
+    assert_eq!((calls.len(), snapshot.clusters().len()), (2, 0));
+    for cluster in calls.iter().map(ClusterTotals::cluster) {
         let says = |text: &str| {
             cluster
                 .facet_sets

@@ -226,7 +226,7 @@ fn parsed_call(text: &str) -> Option<(String, String)> {
         && service.bytes().all(is_service)
         && (ACTION_CHARS_MIN..ACTION_CHARS_MAX).contains(&action.len())
         && action.bytes().all(|b| b.is_ascii_alphanumeric())
-        && crate::fingerprint::unversioned(action) == action;
+        && crate::event_name::unversioned(action) == action;
     is_right.then(|| (service.to_owned(), action.to_owned()))
 }
 
