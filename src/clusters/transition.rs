@@ -22,6 +22,9 @@ pub struct Transition {
     pub change: Change,
     /// Whether no alert is sent for this transition, because the alert of a campaign covers it.
     pub is_covered: bool,
+    /// Whether no alert is sent for this transition, because its cluster is quiet, see
+    /// [`is_quiet`](crate::circumstance::is_quiet).
+    pub is_quiet: bool,
 }
 
 /// A kind of change of a cluster, an account or a campaign, with its details.
@@ -29,6 +32,9 @@ pub struct Transition {
 #[strum(serialize_all = "snake_case")]
 pub enum Change {
     /// A cluster was seen for the first time.
+    ///
+    /// A cluster that was quiet has this change once more, with the first event that is not quiet: so far it was not
+    /// announced.
     New,
     /// A caller failed with this cluster for the first time, [`SETTLING_SECONDS`](crate::lifecycle::SETTLING_SECONDS)
     /// or more after the first event of the cluster.
@@ -117,7 +123,7 @@ impl Change {
 
 impl Transition {
     /// Sorts transitions by time. At the same time, recoveries and the ends of escalations and campaigns come first,
-    /// then [`Change::DataAgain`], then [`Change::Campaign`], then all others.
+    /// then [`Change::DataAgain`], then [`Change::Campaign`], then quiet transitions, then all others.
     ///
     /// So an alert about a campaign precedes the transitions that it covers.
     pub fn sort(transitions: &mut [Self]) {
@@ -129,7 +135,8 @@ impl Transition {
             Change::Recovered { .. } | Change::Calmed(_) | Change::CampaignEnded(_) => 0,
             Change::DataAgain { .. } => 1,
             Change::Campaign(_) => 2,
-            _ => 3,
+            _ if self.is_quiet => 3,
+            _ => 4,
         };
         let about = self.change.about(self.at);
         (
