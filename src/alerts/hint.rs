@@ -9,6 +9,7 @@
 
 use clusters::circumstance::{Circumstance, ProgramKind};
 use clusters::class::Class;
+use clusters::delivery::is_delivery;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
 use clusters::{short_name, short_policy};
@@ -16,7 +17,6 @@ use clusters::{short_name, short_policy};
 use catalog::{Advice, LAYERS, PLACEHOLDER_COUNT, PLACEHOLDERS, Placeholder};
 
 pub(crate) mod catalog;
-pub(crate) mod delivery;
 pub(crate) mod sensitive;
 mod wordings;
 
@@ -293,7 +293,7 @@ impl Failure<'_> {
             _ if is_linked => {}
             _ => return None,
         }
-        let is_delivery = delivery::is_delivery(service, action, is_linked);
+        let is_delivery = is_delivery(service, action, is_linked);
         Some(match service.as_str() {
             "s3" if is_delivery => &catalog::DELIVERY_TO_BUCKET,
             "kms" if is_delivery => &catalog::DELIVERY_WITH_KEY,

@@ -15,8 +15,11 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use clusters::campaign::Shape;
-use clusters::circumstance::{Access, Caller, Circumstance, Circumstances, ProgramKind};
+use clusters::circumstance::{
+    Access, Caller, Circumstance, Circumstances, ProgramKind, SENSITIVE_SERVICES,
+};
 use clusters::class::Class;
+use clusters::delivery::is_delivery;
 use clusters::facet::Facets;
 use clusters::fingerprint::{ClusterSubject, Identity, NO_CODE, WEAK};
 use clusters::{Cluster, Span};
@@ -25,7 +28,6 @@ use serde::{Serialize, Serializer};
 
 use crate::alert::Alert;
 use crate::facts::{CampaignFacts, Facts};
-use crate::hint::delivery::is_delivery;
 use crate::hint::sensitive::{self, Effect};
 
 /// The severity of a cluster or an alert, by how soon people should react.
@@ -123,16 +125,6 @@ impl Severity {
 const ERROR_POINTS: i32 = 18;
 /// The fewest points of a critical cluster or alert.
 const CRITICAL_POINTS: i32 = 28;
-
-/// Services that decide about permissions, keys, secrets and audit logs.
-const SENSITIVE: [&str; 6] = [
-    "iam",
-    "kms",
-    "sts",
-    "cloudtrail",
-    "organizations",
-    "secretsmanager",
-];
 
 /// Read calls that consoles and service back ends make without a request of a user.
 const PROBES: [&str; 8] = [
@@ -342,7 +334,7 @@ impl<'a> Terms<'a> {
         if writes && matches!(subject.class, Class::Denied | Class::Vpce | Class::Absent) {
             self.add(10, "the call changes something");
         }
-        let sensitive = SENSITIVE.contains(&subject.service.as_str());
+        let sensitive = SENSITIVE_SERVICES.contains(&subject.service.as_str());
         if sensitive && matches!(subject.class, Class::Denied | Class::Auth | Class::Watch) {
             self.add(5, "the service decides who may do what");
         }
@@ -499,6 +491,52 @@ mod tests {
             given.set(*kind, Some(value));
         }
         assess_facets(&identity, &given, span)
+    }
+
+    #[test]
+    fn what_is_quiet_is_info_even_after_days() {
+        let at = |text| Timestamp::parse(text);
+        let span = Span {
+            first_seen: at("2026-11-02T08:00:00Z"),
+            last_seen: at("2026-11-09T08:00:00Z"),
+            ..Span::default()
+        };
+        let mut count = 0;
+        for (class, service) in Class::ALL
+            .into_iter()
+            .flat_map(|class| ["ec2", "iam", "s3", "kms"].map(|service| (class, service)))
+        {
+            let action = if service == "kms" { "Decrypt" } else { "GetX" };
+            for number in 0..64_u8 {
+                let is = |bit: u8| number & (1 << bit) != 0;
+                let circumstance = Circumstance {
+                    access: if is(0) { Access::Read } else { Access::Write },
+                    means: if is(1) {
+                        ProgramKind::Scanner
+                    } else {
+                        ProgramKind::AwsService
+                    },
+                    is_service_linked: is(2),
+                    caller: if is(3) { Caller::Root } else { Caller::Other },
+                    is_long_term_key: is(4),
+                    is_foreign: is(5),
+                    ..Circumstance::default()
+                };
+                let subject = ClusterSubject {
+                    account_id: "111122223333".to_owned(),
+                    service: service.to_owned(),
+                    action: action.to_owned(),
+                    code: "AccessDenied".to_owned(),
+                    class,
+                };
+                if circumstance.is_quiet(&subject) {
+                    count += 1;
+                    let severity = of(&subject, &[circumstance.clone()].into(), span).severity;
+                    assert_eq!(severity, Severity::Info, "{subject:?} {circumstance:?}");
+                }
+            }
+        }
+        assert!(count > 100, "{count}");
     }
 
     #[test]

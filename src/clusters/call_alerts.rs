@@ -178,7 +178,8 @@ fn transition(id: ClusterId, group: &Group<'_>, at: Timestamp, is_silent: bool) 
         cluster: Some(id),
         episode: 1,
         change: Change::SensitiveCall(Box::new(call)),
-        is_covered: is_silent,
+        is_covered: false,
+        is_quiet: is_silent,
     }
 }
 
@@ -247,7 +248,7 @@ mod tests {
     /// Returns the second of each alert, and the number of calls that it covers.
     fn alerts(events: &[(EventId, Sighting)], known: &Known) -> Vec<(i64, u64)> {
         let alert = |of: Transition| match of.change {
-            Change::SensitiveCall(call) if !of.is_covered => {
+            Change::SensitiveCall(call) if !of.is_quiet => {
                 Some((of.at.seconds() - START, call.count))
             }
             _ => None,

@@ -13,6 +13,7 @@ use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
+use crate::circumstance::Circumstance;
 use crate::class::Class;
 use crate::facet::FacetKind;
 use crate::fingerprint::{ClusterId, ClusterSubject};
@@ -145,6 +146,15 @@ impl Shape {
         }
     }
 
+    /// Checks whether the shape counts refusals of callers. AWS services and known scanners are left out of these, see
+    /// [`Circumstance::joins_campaigns`].
+    fn is_of_refusals(self) -> bool {
+        match self {
+            Self::Breadth | Self::Depth | Self::Spread | Self::Widespread => true,
+            Self::BruteForce | Self::Spraying => false,
+        }
+    }
+
     /// Returns the group that an occurrence belongs to, and the item that counts; `None` if the shape does not apply.
     fn item_of(self, occurrence: &Occurrence) -> Option<(CampaignActor, String)> {
         let subject = &occurrence.subject;
@@ -222,6 +232,10 @@ impl Occurrence {
     pub fn is_suspect(&self) -> bool {
         is_suspect(self.subject.class)
     }
+
+    fn joins_campaigns(&self) -> bool {
+        Circumstance::of_facets(&self.subject, &self.series.facets).joins_campaigns()
+    }
 }
 
 /// Finds the campaigns among occurrences, and returns them sorted by the time at which they reached their threshold.
@@ -232,12 +246,22 @@ pub fn campaigns(
     occurrences: &[Occurrence],
     is_first: impl Fn(&Occurrence) -> bool,
 ) -> Vec<Campaign> {
-    let mut occurrences: Vec<&Occurrence> = occurrences.iter().collect();
-    occurrences.sort_unstable_by_key(|occurrence| (occurrence.at, occurrence.id));
+    let mut all: Vec<&Occurrence> = occurrences.iter().collect();
+    all.sort_unstable_by_key(|occurrence| (occurrence.at, occurrence.id));
+    let joining: Vec<&Occurrence> = all
+        .iter()
+        .copied()
+        .filter(|of| of.joins_campaigns())
+        .collect();
     let mut found = Vec::new();
     for shape in Shape::ALL {
         let mut groups: BTreeMap<CampaignActor, Vec<(&Occurrence, String)>> = BTreeMap::new();
-        for occurrence in &occurrences {
+        let occurrences = if shape.is_of_refusals() {
+            &joining
+        } else {
+            &all
+        };
+        for occurrence in occurrences {
             if let Some((actor, item)) = shape.item_of(occurrence) {
                 groups.entry(actor).or_default().push((occurrence, item));
             }
@@ -382,9 +406,24 @@ impl Campaign {
         (over <= as_of).then_some(over)
     }
 
-    /// Checks whether `cluster` belongs to the campaign, and `at` lies between the campaign's first and last event.
+    /// Checks whether the alert of the campaign covers a change of `cluster` at the moment `at`: the cluster belongs to
+    /// the campaign, and `at` lies between the opening of the campaign and its last event.
+    ///
+    /// A campaign of callers without credentials covers the time from its first event on. Nobody can be asked about
+    /// them and no credentials can be taken away, so one alert about all of it is enough.
     pub fn covers(&self, cluster: ClusterId, at: Timestamp) -> bool {
-        self.clusters.contains(&cluster) && (self.began..=self.last).contains(&at)
+        let from = if self.is_anonymous() {
+            self.began
+        } else {
+            self.opened
+        };
+        self.clusters.contains(&cluster) && (from..=self.last).contains(&at)
+    }
+
+    /// Checks whether the failures are those of callers without credentials. Only the opening of such a campaign is
+    /// announced.
+    pub fn is_anonymous(&self) -> bool {
+        self.actor == ANONYMOUS
     }
 }
 
@@ -547,7 +586,12 @@ mod tests {
         assert_eq!((campaign.items, campaign.events.len()), (10, 10));
         assert_eq!(campaign.opened.seconds_since(campaign.began), 540);
         assert_eq!(campaign.clusters.len(), 10);
-        assert!(campaign.covers(*campaign.clusters.first().unwrap(), campaign.began));
+        let cluster = *campaign.clusters.first().unwrap();
+        assert!(campaign.covers(cluster, campaign.opened));
+        assert!(
+            !campaign.covers(cluster, campaign.began),
+            "announced before"
+        );
         // Many repetitions of the same call are no campaign.
         let same = (0..50).map(|n| denied(n, "mallory", "DescribeHosts", "*"));
         assert_eq!(found(&same.collect::<Vec<_>>()), []);
@@ -643,6 +687,76 @@ mod tests {
         };
         assert_eq!(campaign.shapes, BTreeSet::from([Shape::BruteForce]));
         assert_eq!(campaign.actor, "198.51.100.0/24");
+    }
+
+    /// Returns the failure as one that a program of an origin met, at a call that only reads.
+    fn by(origin: &str, failure: &Occurrence) -> Occurrence {
+        let mut facets = failure.series.facets.clone();
+        facets.set(FacetKind::Origin, Some(origin));
+        facets.set(FacetKind::Access, Some("read"));
+        let cluster = failure.series.cluster;
+        Occurrence {
+            series: Arc::new(Series { cluster, facets }),
+            ..failure.clone()
+        }
+    }
+
+    #[test]
+    fn aws_services_and_scanners_open_no_campaign_and_hide_none() {
+        let mut failures: Vec<Occurrence> = Vec::new();
+        for n in 0..12 {
+            let region = ["us-east-1", "eu-west-1", "sa-east-1", "ca-central-1"][n as usize % 4];
+            let (call, bucket) = (format!("Describe{n}"), format!("bucket-{n}"));
+            let breadth = failure(Class::Denied, n, "mallory", &call, "*", region);
+            let depth = denied(n, "mallory", "GetObject", &bucket);
+            let widespread = denied(n, &format!("role-{n}"), "Decrypt", "key");
+            failures.extend([breadth, depth, widespread]);
+        }
+        let shapes = |failures: &[Occurrence]| -> BTreeSet<Shape> {
+            let campaigns = found(failures).into_iter();
+            campaigns.flat_map(|campaign| campaign.shapes).collect()
+        };
+        let all = [
+            Shape::Breadth,
+            Shape::Depth,
+            Shape::Spread,
+            Shape::Widespread,
+        ];
+        assert_eq!(shapes(&failures), BTreeSet::from(all));
+        for origin in ["aws-service", "scanner"] {
+            let quiet: Vec<_> = failures.iter().map(|of| by(origin, of)).collect();
+            assert_eq!(shapes(&quiet), BTreeSet::new(), "{origin}");
+            let both: Vec<_> = failures.iter().chain(&quiet).cloned().collect();
+            assert_eq!(shapes(&both), BTreeSet::from(all), "{origin}");
+        }
+    }
+
+    #[test]
+    fn what_a_rule_made_info_opens_no_campaign_and_what_it_made_an_error_does() {
+        let ruled = |severity: &str| -> Vec<Occurrence> {
+            let call = |n| {
+                let failure = denied(n, "mallory", &format!("Describe{n}"), "*");
+                let mut facets = failure.series.facets.clone();
+                facets.set(FacetKind::RuledSeverity, Some(severity));
+                let cluster = failure.series.cluster;
+                let series = Arc::new(Series { cluster, facets });
+                Occurrence { series, ..failure }
+            };
+            (0..12).map(call).collect()
+        };
+        assert_eq!(found(&ruled("info")), []);
+        assert_eq!(found(&ruled("error")).len(), 1);
+    }
+
+    #[test]
+    fn a_campaign_without_credentials_covers_its_clusters_from_its_first_event_on() {
+        let probes = (0..12).map(|n| denied(n, ANONYMOUS, "GetObject", &format!("bucket-{n}")));
+        let [campaign] = &found(&probes.collect::<Vec<_>>())[..] else {
+            panic!("one campaign");
+        };
+        assert!(campaign.is_anonymous());
+        let cluster = *campaign.clusters.first().unwrap();
+        assert!(campaign.covers(cluster, campaign.began));
     }
 
     #[test]

@@ -39,6 +39,7 @@
 //! - `lifecycle` is the state machine of a cluster: which state, such as ongoing or recovered, follows a failure, a quiet
 //!   period or a person's decision.
 //! - `circumstance` has the few facts of a call that a severity is computed from.
+//!   `delivery` lists the calls with which AWS services deliver something.
 //! - `timeline` counts events by cluster and hour.
 //! - `inspection_state` is what the inspection remembers from hour to hour: the history and the baseline of each cluster,
 //!   the activity of each account, and the active campaigns.
@@ -64,6 +65,7 @@ pub mod class;
 pub mod classification;
 mod code_patterns;
 pub mod cross_account_copy;
+pub mod delivery;
 pub mod error_codes;
 pub mod escalation;
 pub mod event_name;

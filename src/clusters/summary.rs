@@ -54,6 +54,10 @@ pub struct Summary {
     /// The clusters that began to escalate in the period and still do at its end, each with its number of events in the
     /// period.
     pub escalating: Excerpt<ClusterLine>,
+    /// How many entries of [`Self::new`], [`Self::regressed`] and [`Self::escalating`] are quiet clusters. Not stored,
+    /// because it only decides whether the summary is sent.
+    #[serde(skip)]
+    pub quiet_changes: u64,
     /// The campaigns that opened, grew or ended in the period, by actor. Listed only in the summary of an hour.
     pub campaigns: Excerpt<CampaignLine>,
     /// The clusters with the most events in the period, the largest number first; at most [`TOP_MAX`] clusters.
@@ -215,6 +219,7 @@ impl Summary {
             regressed: Excerpt::default(),
             recovered: Excerpt::default(),
             escalating: Excerpt::default(),
+            quiet_changes: 0,
             campaigns: Excerpt::default(),
             top: Vec::new(),
             keys: Excerpt::default(),
@@ -224,11 +229,12 @@ impl Summary {
     /// Checks whether the summary is worth an alert: at least two clusters are new, regressed or began to escalate, or
     /// there is a campaign.
     ///
-    /// A single change already has its own alert. A period in which errors only continued or ended needs no alert.
+    /// A single change already has its own alert. A period in which errors only continued or ended needs no alert, and
+    /// the changes of quiet clusters need none.
     pub fn is_worth_alert(&self) -> bool {
         let came = [&self.new, &self.regressed, &self.escalating];
         let came: u64 = came.iter().map(|list| list.total).sum();
-        came >= CHANGES_LEAST || self.campaigns.total > 0
+        came.saturating_sub(self.quiet_changes) >= CHANGES_LEAST || self.campaigns.total > 0
     }
 }
 

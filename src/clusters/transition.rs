@@ -24,6 +24,9 @@ pub struct Transition {
     pub change: Change,
     /// Whether no alert is sent for this transition, because the alert of a campaign covers it.
     pub is_covered: bool,
+    /// Whether no alert is sent for this transition, because its cluster is quiet, see
+    /// [`is_quiet`](crate::circumstance::is_quiet).
+    pub is_quiet: bool,
 }
 
 /// A sensitive call, as [`Change::SensitiveCall`] announces it.
@@ -62,6 +65,9 @@ pub enum Change {
     /// A sensitive call was made, see [`call_alerts`](crate::call_alerts).
     SensitiveCall(Box<SensitiveCall>),
     /// A cluster was seen for the first time.
+    ///
+    /// A cluster that was quiet has this change once more, with the first event that is not quiet: so far it was not
+    /// announced.
     New,
     /// A caller failed with this cluster for the first time, [`SETTLING_SECONDS`](crate::lifecycle::SETTLING_SECONDS)
     /// or more after the first event of the cluster.
@@ -151,7 +157,7 @@ impl Change {
 
 impl Transition {
     /// Sorts transitions by time. At the same time, recoveries and the ends of escalations and campaigns come first,
-    /// then [`Change::DataAgain`], then [`Change::Campaign`], then all others.
+    /// then [`Change::DataAgain`], then [`Change::Campaign`], then quiet transitions, then all others.
     ///
     /// So an alert about a campaign precedes the transitions that it covers.
     pub fn sort(transitions: &mut [Self]) {
@@ -163,7 +169,8 @@ impl Transition {
             Change::Recovered { .. } | Change::Calmed(_) | Change::CampaignEnded(_) => 0,
             Change::DataAgain { .. } => 1,
             Change::Campaign(_) => 2,
-            _ => 3,
+            _ if self.is_quiet => 3,
+            _ => 4,
         };
         let about = self.change.about(self.at);
         (

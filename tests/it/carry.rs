@@ -629,6 +629,7 @@ mod stack {
                 episode: of.episode,
                 change,
                 is_covered: false,
+                is_quiet: false,
             };
             let alert = Alert::of_recovery("111122223333", (cluster, 1), at, began, (60, 2), at);
             let before = waiting(&table).len();

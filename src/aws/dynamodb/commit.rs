@@ -7,9 +7,9 @@ use std::convert::Infallible;
 
 use alerts::alert::Alert;
 use alerts::facts::Facts as AlertFacts;
-use clusters::circumstance::{Circumstance, Circumstances};
+use clusters::circumstance::{Circumstance, Circumstances, is_quiet};
 use clusters::facet::FacetKind;
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::guard::{self, Admitted, Limited, NEW_CLUSTERS_MAX, is_overflow};
 use clusters::journal::{JournalEntry, JournalEvent};
 use clusters::lifecycle::{LifecycleEvent, Move, SETTLING_SECONDS, State, step};
@@ -27,7 +27,7 @@ use crate::dynamodb::item::{
     segment_item, version,
 };
 use crate::dynamodb::lease::Purpose;
-use crate::dynamodb::message::marker_item;
+use crate::dynamodb::message::{announced_item, marker_item};
 use crate::dynamodb::table::{Item, Key, Table, TableError, Write};
 use crate::dynamodb::triage::journal_item;
 use crate::dynamodb::{
@@ -95,8 +95,8 @@ impl<T: Table> DynamoStore<T> {
         let new_clusters = self
             .create_cluster_items(&tally, &admitted, &changes)
             .await?;
-        self.update_cluster_items(&tally, &changes).await?;
-        self.add_callers(&changes).await?;
+        let announced = self.update_cluster_items(&tally, &changes).await?;
+        self.add_callers(&changes, &announced).await?;
         self.alert_on_calls(&tally).await?;
         self.alert_on_canaries(&tally).await?;
         let before = std::mem::replace(&mut self.spent, self.table.spent());
@@ -305,7 +305,8 @@ impl<T: Table> DynamoStore<T> {
             .iter()
             .map(|(cluster, change, cluster_item)| async move {
                 let mut writes = vec![Write::Create(cluster_item.item(*cluster, change.last))];
-                if is_announced && !cluster_item.facts.is_sensitive_call() {
+                let is_call = cluster_item.facts.is_sensitive_call();
+                if is_announced && !is_call && !is_quiet_item(cluster_item) {
                     let account_id = &cluster_item.facts.identity.account_id;
                     let episode = (*cluster, cluster_item.episode);
                     let new =
@@ -361,15 +362,22 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
-    /// Applies the changes of the batch to existing cluster items.
+    /// Applies the changes of the batch to existing cluster items. Returns the clusters that were quiet until now, and
+    /// that the batch made known.
     async fn update_cluster_items(
         &mut self,
         tally: &Tally,
         changes: &BTreeMap<ClusterId, ClusterBatch>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<BTreeSet<ClusterId>, StoreError> {
+        let mut announced = BTreeSet::new();
         for (cluster, change) in changes {
             let mut attempts = 0;
             while let Some(write) = self.next_write(*cluster, &tally.facts[cluster], change) {
+                if matches!(write, Write::Circumstances { .. })
+                    && self.announce_quiet(*cluster, change).await?
+                {
+                    announced.insert(*cluster);
+                }
                 let mut writes = vec![write];
                 if let Write::Regress { episode, at, .. } = writes[0] {
                     writes.extend(self.episode_writes(*cluster, episode + 1, at));
@@ -388,20 +396,58 @@ impl<T: Table> DynamoStore<T> {
                 }
             }
         }
-        Ok(())
+        Ok(announced)
     }
 
-    /// Returns the writes for an episode that begins at `at`: the journal entry and the alerts.
+    /// Writes the alert about a cluster that was quiet until now, if the batch has an event that is not quiet. Returns
+    /// whether the batch has one.
+    ///
+    /// The alert is written before the circumstances, with a marker, so that it is neither lost nor written twice if
+    /// this function stops in between or another one finds the same.
+    async fn announce_quiet(
+        &self,
+        cluster: ClusterId,
+        change: &ClusterBatch,
+    ) -> Result<bool, StoreError> {
+        let Some(cached) = self.cluster_items.get(&cluster) else {
+            return Ok(false);
+        };
+        let item = &cached.cluster_item;
+        let subject = ClusterSubject::from(&item.facts.identity);
+        if !is_quiet_item(item) || is_quiet(&subject, &change.circumstances) {
+            return Ok(false);
+        }
+        if self.is_alerting_on_new() {
+            let (now, episode) = (self.now, (cluster, item.episode));
+            let account_id = &subject.account_id;
+            let new = Alert::of_cluster(AlertFacts::New, account_id, episode, change.last, now);
+            // Without a time, because two batches may have different events of the cluster.
+            let marker = announced_item(
+                &Alert {
+                    at: None,
+                    ..new.clone()
+                },
+                now,
+            );
+            let mut writes = vec![Write::Create(marker)];
+            writes.extend(self.outbox_writes(&new, now));
+            match self.apply(&writes).await {
+                // Refused: the alert exists, from another function or from an earlier attempt whose answer was lost.
+                Ok(()) | Err(TableError::Refused { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the writes for an episode that begins at `at`: the journal entry, and the alerts unless the cluster is quiet.
     fn episode_writes(&self, cluster: ClusterId, episode: i64, at: Timestamp) -> Vec<Write> {
         let now = self.now;
         let entry = JournalEntry::of(JournalEvent::Regressed, at, episode);
         let mut writes = vec![Write::Put(journal_item(cluster, &entry, now))];
-        if self.is_alerting() {
-            let account_id = &self.cluster_items[&cluster]
-                .cluster_item
-                .facts
-                .identity
-                .account_id;
+        let cluster_item = &self.cluster_items[&cluster].cluster_item;
+        if self.is_alerting() && !is_quiet_item(cluster_item) {
+            let account_id = &cluster_item.facts.identity.account_id;
             let facts = AlertFacts::Regressed(None);
             let regressed = Alert::of_cluster(facts, account_id, (cluster, episode), Some(at), now);
             writes.extend(self.outbox_writes(&regressed, now));
@@ -466,10 +512,11 @@ impl<T: Table> DynamoStore<T> {
         }
     }
 
-    /// Adds callers that are new to their clusters.
+    /// Adds callers that are new to their clusters. `announced` are the clusters whose own alert covers the callers.
     async fn add_callers(
         &mut self,
         changes: &BTreeMap<ClusterId, ClusterBatch>,
+        announced: &BTreeSet<ClusterId>,
     ) -> Result<(), StoreError> {
         let mut unknown = Vec::new();
         for (cluster, change) in changes {
@@ -497,7 +544,8 @@ impl<T: Table> DynamoStore<T> {
         self.renew(&found).await?;
         let found: BTreeSet<&Key> = found.iter().map(|item| &item.key).collect();
         for ((cluster, caller, name, at), key) in unknown.into_iter().zip(&keys) {
-            if (found.contains(key) || self.add_caller(cluster, name, at).await?)
+            let is_covered = announced.contains(&cluster);
+            if (found.contains(key) || self.add_caller(cluster, name, at, is_covered).await?)
                 && let Some(cached) = self.cluster_items.get_mut(&cluster)
             {
                 cached.callers.insert(caller);
@@ -516,18 +564,21 @@ impl<T: Table> DynamoStore<T> {
         Ok(())
     }
 
-    /// Adds a caller and its alert; `false` if the budget for callers is used up.
+    /// Adds a caller and its alert; `false` if the budget for callers is used up. A caller that is covered, or whose
+    /// cluster is quiet, has no alert.
     async fn add_caller(
         &mut self,
         cluster: ClusterId,
         name: &str,
         at: Option<Timestamp>,
+        is_covered: bool,
     ) -> Result<bool, StoreError> {
         let Some(cached) = self.cluster_items.get(&cluster) else {
             return Ok(false);
         };
         let (episode, first) = (cached.cluster_item.episode, cached.cluster_item.first);
         let account_id = cached.cluster_item.facts.identity.account_id.clone();
+        let is_announced = !is_covered && !is_quiet_item(&cached.cluster_item);
         let hour = at.map(Timestamp::window);
         let purpose = Purpose::Principal;
         if self.lease(&account_id, hour, purpose, 1).await? == 0 {
@@ -537,7 +588,7 @@ impl<T: Table> DynamoStore<T> {
         let settled = at
             .zip(first)
             .is_some_and(|(at, first)| at.seconds_since(first) >= SETTLING_SECONDS);
-        if settled && self.is_alerting_on_new() {
+        if settled && is_announced && self.is_alerting_on_new() {
             let (now, facts) = (self.now, AlertFacts::NewPrincipal(name.to_owned()));
             let joined = Alert::of_cluster(facts, &account_id, (cluster, episode), at, now);
             writes.extend(self.outbox_writes(&joined, now));
@@ -647,6 +698,12 @@ impl<T: Table> DynamoStore<T> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Checks whether no alert is sent about a cluster, because all its events so far are quiet.
+fn is_quiet_item(cluster_item: &ClusterItem) -> bool {
+    let subject = ClusterSubject::from(&cluster_item.facts.identity);
+    is_quiet(&subject, &cluster_item.circumstances)
 }
 
 /// Returns the canary keys that a batch contains, by key and day since 1970, each with its first event.

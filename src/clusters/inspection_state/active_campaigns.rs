@@ -99,11 +99,9 @@ impl ActiveCampaigns {
     /// Checks whether the alert of a campaign covers a change of `cluster` at the moment `at`, so that the change needs
     /// no alert of its own.
     ///
-    /// It does if the hour added last has a campaign to which the cluster belongs, and `at` lies between the opening of
-    /// the campaign and its last event.
+    /// It does if the hour added last has a campaign that covers the change, see [`Campaign::covers`].
     pub fn covers(&self, cluster: ClusterId, at: Timestamp) -> bool {
-        let is_covered = |of: &Campaign| of.opened <= at && of.covers(cluster, at);
-        self.campaigns.iter().any(is_covered)
+        self.campaigns.iter().any(|of| of.covers(cluster, at))
     }
 
     fn close(&mut self, at: Timestamp, transitions: &mut Vec<Transition>) {
@@ -180,12 +178,14 @@ impl AnnouncedCampaign {
 }
 
 fn of_campaign(at: Timestamp, campaign: &Campaign, change: Change) -> Transition {
+    let is_opening = matches!(change, Change::Campaign(_));
     Transition {
         at,
         account_id: campaign.account_id.clone(),
         cluster: None,
         episode: 0,
         change,
-        is_covered: false,
+        is_covered: campaign.is_anonymous() && !is_opening,
+        is_quiet: false,
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::campaign::Occurrence;
-use crate::circumstance::{Circumstance, Circumstances, shown_code};
+use crate::circumstance::{Circumstance, Circumstances, is_quiet, shown_code};
 use crate::escalation::Escalation;
 use crate::facet::FacetKind;
 use crate::fingerprint::ClusterSubject;
@@ -81,6 +81,17 @@ pub struct ClusterHistory {
     codes: BTreeSet<String>,
 }
 
+/// A change of a cluster that its events cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterChange {
+    /// The event time of the change.
+    pub at: Timestamp,
+    /// The kind of change, with its details.
+    pub change: Change,
+    /// Whether the change is not announced, because the cluster is quiet or another change announces the event.
+    pub is_quiet: bool,
+}
+
 /// The events of one cluster in one hour or a part of it, oldest first.
 pub type Occurrences<'a> = &'a [&'a Occurrence];
 
@@ -121,6 +132,11 @@ impl ClusterHistory {
     /// no event has one.
     pub fn code(&self) -> Option<&str> {
         shown_code(self.codes.iter().map(String::as_str))
+    }
+
+    /// Checks whether the cluster is quiet, so that no alert is sent about it: whether all its events so far are quiet.
+    pub fn is_quiet(&self) -> bool {
+        is_quiet(&self.subject, &self.circumstances)
     }
 
     /// Applies an input of the state machine; returns the change of state, if any.
@@ -170,32 +186,54 @@ impl ClusterHistory {
 
     /// Adds events of one hour, which is not earlier than the hours added before.
     ///
-    /// Returns the changes that the events cause, each with its time: [`Change::New`], [`Change::Regressed`] and
-    /// [`Change::NewPrincipal`]. `blind_hours` is the number of blind hours of the cluster's account so far.
+    /// Returns the changes that the events cause: [`Change::New`], [`Change::Regressed`] and [`Change::NewPrincipal`].
+    /// `blind_hours` is the number of blind hours of the cluster's account so far.
     pub fn add_hour(
         &mut self,
         occurrences: Occurrences<'_>,
         blind_hours: i64,
-    ) -> Vec<(Timestamp, Change)> {
+    ) -> Vec<ClusterChange> {
         let mut changes = Vec::new();
         let (Some(first), Some(last)) = (occurrences.first(), occurrences.last()) else {
             return changes;
         };
-        match self.apply(LifecycleEvent::Seen) {
-            Some(Move::Begin) => changes.push((first.at, Change::New)),
-            Some(Move::Return) => changes.push((first.at, self.come_back(first.at))),
-            _ => {}
-        }
+        let start = match self.apply(LifecycleEvent::Seen) {
+            Some(Move::Begin) => Some(Change::New),
+            Some(Move::Return) => Some(self.come_back(first.at)),
+            _ => None,
+        };
+        let mut start = start.into_iter();
+        let mut is_quiet = self.is_quiet();
         for occurrence in occurrences {
-            self.add_facts(occurrence);
+            let at = occurrence.at;
+            let was_quiet = is_quiet;
+            if self.add_facts(occurrence) {
+                is_quiet = self.is_quiet();
+            }
+            let is_announced_now = was_quiet && !is_quiet;
+            let mut add = |change, is_quiet| {
+                changes.push(ClusterChange {
+                    at,
+                    change,
+                    is_quiet,
+                });
+            };
+            if let Some(change) = start.next() {
+                add(change, is_quiet || is_announced_now);
+            }
+            if is_announced_now {
+                add(Change::New, false);
+                self.is_unannounced = false;
+            }
             let Some(principal) = occurrence.series.facets.get(FacetKind::Principal) else {
                 continue;
             };
-            if self.add_caller(principal, occurrence.at)
-                && occurrence.at.seconds_since(self.first) >= SETTLING_SECONDS
-            {
+            if self.add_caller(principal, at) && at.seconds_since(self.first) >= SETTLING_SECONDS {
                 let principal = principal.to_owned();
-                changes.push((occurrence.at, Change::NewPrincipal { principal }));
+                add(
+                    Change::NewPrincipal { principal },
+                    is_quiet || is_announced_now,
+                );
             }
         }
         self.last = last.at;
@@ -217,16 +255,17 @@ impl ClusterHistory {
         Change::Regressed { quiet_seconds }
     }
 
-    /// Adds the circumstance and the error code of an occurrence. Repetition changes nothing.
-    fn add_facts(&mut self, occurrence: &Occurrence) {
+    /// Adds the circumstance and the error code of an occurrence. Repetition changes nothing. Returns whether the
+    /// circumstance is new.
+    fn add_facts(&mut self, occurrence: &Occurrence) -> bool {
         let facets = &occurrence.series.facets;
-        let circumstance = Circumstance::of(&self.subject.account_id, |kind| facets.get(kind));
-        self.circumstances.insert(circumstance);
+        let circumstance = Circumstance::of_facets(&self.subject, facets);
         if let Some(code) = facets.get(FacetKind::ErrorCode)
             && !self.codes.contains(code)
         {
             self.codes.insert(code.to_owned());
         }
+        self.circumstances.insert(circumstance)
     }
 
     /// Applies a person's decision at the moment `at`: [`LifecycleEvent::Resolved`] closes the cluster,
@@ -327,16 +366,21 @@ impl ClusterHistory {
     /// Adds late events of an hour that was already added. `occurrences` are all events of the cluster in that hour,
     /// including those that were added before.
     ///
-    /// Returns [`Change::Regressed`] with its time if the cluster has recovered and a late event is later than the
-    /// recovery: a new episode begins. Returns `None` in all other cases. A late event of an open cluster can postpone
-    /// its recovery. New callers cause no change here.
-    pub fn amend(&mut self, occurrences: Occurrences<'_>) -> Option<(Timestamp, Change)> {
+    /// Returns [`Change::Regressed`] if the cluster has recovered and a late event is later than the recovery: a new
+    /// episode begins. Returns `None` in all other cases. A late event of an open cluster can postpone its recovery. New
+    /// callers cause no change here, and the first event that is not quiet was announced when it was stored.
+    pub fn amend(&mut self, occurrences: Occurrences<'_>) -> Option<ClusterChange> {
         let (first, last) = (occurrences.first()?, occurrences.last()?);
+        let is_quiet = self.is_quiet();
         let later = occurrences
             .iter()
             .find(|occurrence| self.recovered.is_none_or(|of| occurrence.at > of));
         let change = later.and_then(|occurrence| match self.apply(LifecycleEvent::Seen)? {
-            Move::Return => Some((occurrence.at, self.come_back(occurrence.at))),
+            Move::Return => Some(ClusterChange {
+                at: occurrence.at,
+                change: self.come_back(occurrence.at),
+                is_quiet,
+            }),
             _ => None,
         });
         let window = first.at.window();

@@ -24,7 +24,7 @@ pub use crate::inspection_state::account_activity::AccountActivity;
 use crate::inspection_state::active_campaigns::ActiveCampaigns;
 pub use crate::inspection_state::call_history::{CallHistory, Calls};
 use crate::inspection_state::call_history::{forget_old, take_calls};
-use crate::inspection_state::cluster_history::grouped;
+use crate::inspection_state::cluster_history::{ClusterChange, grouped};
 pub use crate::inspection_state::cluster_history::{ClusterHistory, HOURS_MAX};
 use crate::lifecycle::{LifecycleEvent, Resolutions};
 use crate::packed::{pack, unpack};
@@ -252,7 +252,7 @@ impl InspectionState {
                 if *window == self.next && history.is_open() {
                     let change = history.preview(*window, occurrences.len() as u64);
                     transitions.extend(
-                        change.map(|change| of_cluster(cluster, history, window.end(), change)),
+                        change.map(|change| at_end(cluster, history, window.end(), change)),
                     );
                 }
             }
@@ -276,7 +276,7 @@ impl InspectionState {
             let history = self.histories.entry(cluster);
             let history = history.or_insert_with(|| ClusterHistory::new(occurrences[0]));
             let change = history.amend(&occurrences);
-            transitions.extend(change.map(|(at, change)| of_cluster(cluster, history, at, change)));
+            transitions.extend(change.map(|change| of_cluster(cluster, history, change)));
         }
         transitions
     }
@@ -320,8 +320,7 @@ impl InspectionState {
             let blind_hours = account.map_or(0, |activity| activity.blind_hours);
             let mut add = |history: &mut ClusterHistory, occurrences: &[&Occurrence]| {
                 let changes = history.add_hour(occurrences, blind_hours).into_iter();
-                transitions
-                    .extend(changes.map(|(at, change)| of_cluster(cluster, history, at, change)));
+                transitions.extend(changes.map(|change| of_cluster(cluster, history, change)));
             };
             let mut rest = &occurrences[..];
             for (at, decision) in resolutions.remove(&cluster).unwrap_or_default() {
@@ -352,18 +351,20 @@ impl InspectionState {
             };
             let opens = matches!(transition.change, Change::New | Change::Regressed { .. });
             let joins = matches!(transition.change, Change::NewPrincipal { .. });
-            if (opens || joins) && self.active_campaigns.covers(cluster, transition.at) {
-                transition.is_covered = true;
-                if let Some(history) = self.histories.get_mut(&cluster).filter(|_| opens) {
-                    history.is_unannounced = true;
-                }
+            if transition.is_quiet || !(opens || joins) {
+                continue;
+            }
+            transition.is_covered = self.active_campaigns.covers(cluster, transition.at);
+            if let Some(history) = self.histories.get_mut(&cluster).filter(|_| opens) {
+                history.is_unannounced = transition.is_covered;
             }
         }
     }
 
     /// Compares an hour of each cluster, and of each account as a whole, with the hours before it.
     ///
-    /// If a cluster escalates, its account is not reported as escalating too.
+    /// If a cluster escalates, its account is not reported as escalating too. The events of quiet clusters do not count
+    /// for the account.
     fn compare(
         &mut self,
         window: Window,
@@ -373,16 +374,22 @@ impl InspectionState {
         let at = window.end();
         for (cluster, history) in &mut self.histories {
             if let Some(change) = history.compare(window) {
-                transitions.push(of_cluster(*cluster, history, at, change));
+                transitions.push(at_end(*cluster, history, at, change));
             }
         }
         let escalating = self.histories.values().filter(|of| of.escalation.is_some());
-        let blamed: BTreeSet<&str> = escalating.map(|of| &*of.subject.account_id).collect();
-        let counts = grouped(occurrences, |occurrence| {
-            occurrence.subject.account_id.as_str()
-        });
+        let announced = escalating.filter(|of| !of.is_quiet());
+        let blamed: BTreeSet<&str> = announced.map(|of| &*of.subject.account_id).collect();
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.series.cluster) {
+            let history = self.histories.get(&cluster);
+            if let Some(history) = history.filter(|history| !history.is_quiet()) {
+                let count = counts.entry(&history.subject.account_id).or_default();
+                *count += occurrences.len() as u64;
+            }
+        }
         for (account_id, activity) in &mut self.accounts {
-            let count = counts.get(account_id.as_str()).map_or(0, Vec::len) as u64;
+            let count = counts.get(account_id.as_str()).copied().unwrap_or_default();
             let change = activity.compare(window, count);
             let is_blamed = blamed.contains(account_id.as_str());
             if let Some(change) = change.filter(|_| !is_blamed || !activity.drop_escalation()) {
@@ -400,7 +407,7 @@ impl InspectionState {
                 let is_covered = history.is_unannounced;
                 transitions.push(Transition {
                     is_covered,
-                    ..of_cluster(*cluster, history, at, change)
+                    ..at_end(*cluster, history, at, change)
                 });
             }
         }
@@ -454,18 +461,39 @@ fn of_account(account_id: &str, at: Timestamp, change: Change) -> Transition {
         episode: 0,
         change,
         is_covered: false,
+        is_quiet: false,
     }
 }
 
 fn of_cluster(
     cluster: ClusterId,
     history: &ClusterHistory,
-    at: Timestamp,
-    change: Change,
+    ClusterChange {
+        at,
+        change,
+        is_quiet,
+    }: ClusterChange,
 ) -> Transition {
     Transition {
         cluster: Some(cluster),
         episode: history.episode,
+        is_quiet,
         ..of_account(&history.subject.account_id, at, change)
     }
+}
+
+/// Returns the transition of a cluster for a change that is found at the end of an hour.
+fn at_end(
+    cluster: ClusterId,
+    history: &ClusterHistory,
+    at: Timestamp,
+    change: Change,
+) -> Transition {
+    let is_quiet = history.is_quiet();
+    let change = ClusterChange {
+        at,
+        change,
+        is_quiet,
+    };
+    of_cluster(cluster, history, change)
 }

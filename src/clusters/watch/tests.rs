@@ -105,11 +105,49 @@ fn no_row_is_hidden_by_an_earlier_one() {
     }
 }
 
+/// The calls that were watched before there was a table.
+const WATCHED_BEFORE: [&str; 34] = [
+    "AddUserToGroup",
+    "AttachGroupPolicy",
+    "AttachRolePolicy",
+    "AttachUserPolicy",
+    "CreateAccessKey",
+    "CreateLoginProfile",
+    "CreatePolicyVersion",
+    "CreateSAMLProvider",
+    "CreateUser",
+    "DeactivateMFADevice",
+    "DeleteRolePermissionsBoundary",
+    "DeleteUserPermissionsBoundary",
+    "PutGroupPolicy",
+    "PutRolePolicy",
+    "PutUserPolicy",
+    "SetDefaultPolicyVersion",
+    "UpdateAssumeRolePolicy",
+    "UpdateLoginProfile",
+    "DeleteTrail",
+    "PutEventSelectors",
+    "StopLogging",
+    "UpdateTrail",
+    "DeleteConfigurationRecorder",
+    "StopConfigurationRecorder",
+    "DeleteDetector",
+    "DisassociateFromMasterAccount",
+    "UpdateDetector",
+    "DisableKey",
+    "ScheduleKeyDeletion",
+    "LeaveOrganization",
+    "RemoveAccountFromOrganization",
+    "DeleteBucketPolicy",
+    "PutBucketAcl",
+    "PutBucketPolicy",
+];
+
 #[test]
 fn what_was_watched_before_the_table_is_watched() {
     let watches = Watches::default();
     let watched: BTreeSet<&str> = watches.actions().collect();
-    for name in crate::sensitive_calls::events() {
+    for name in WATCHED_BEFORE {
         assert!(watched.contains(name), "{name}");
     }
 }

@@ -11,7 +11,7 @@ use alerts::kind::AlertKind;
 use alerts::message::{ClusterContext, Enrichment, Message};
 use alerts::outbox::OutboxRow;
 use alerts::severity::{Assessment, Reason, Severity};
-use clusters::campaign::{Campaign, CampaignSpan};
+use clusters::campaign::CampaignSpan;
 use clusters::facet::{self, Facets};
 use clusters::keys::{KeyAnomaly, KeyReport};
 use records::time::{Timestamp, Window};
@@ -108,8 +108,8 @@ where
 
     /// Checks whether this alert need not be sent, because the alert of a campaign covers it.
     ///
-    /// That holds if the alert is about a new cluster, a new caller or a regression, and its event belongs to a
-    /// campaign that had reached its threshold before or with this event.
+    /// That holds if the alert is about a new cluster, a new caller or a regression, and a campaign covers its event, see
+    /// [`Campaign::covers`](clusters::campaign::Campaign::covers).
     ///
     /// A campaign that is found by this check is stored and its own alert is enqueued, once in a run.
     ///
@@ -136,8 +136,9 @@ where
                 self.announced.borrow_mut().insert(key, span);
             }
         }
-        let covers = |campaign: &Campaign| campaign.opened <= at && campaign.covers(cluster, at);
-        Ok(campaigns.iter().any(covers))
+        Ok(campaigns
+            .iter()
+            .any(|campaign| campaign.covers(cluster, at)))
     }
 
     /// Builds the message of an alert that needs nothing from the store or from IAM, such as a digest.

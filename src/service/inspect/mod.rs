@@ -153,6 +153,11 @@ mod tests {
             };
             let mut facets = Facets::default();
             facets.set(Facet::Principal, Some(&format!("caller-{caller}")));
+            // Every third caller is a scanner, so that clusters are quiet until another caller comes.
+            if caller % 3 == 0 {
+                facets.set(Facet::Origin, Some("scanner"));
+                facets.set(Facet::Access, Some("read"));
+            }
             let cluster = identity.cluster_id();
             let template = String::new();
             facts.insert(cluster, Arc::new(ClusterFacts { identity, template }));
@@ -186,6 +191,43 @@ mod tests {
         }
         Transition::sort(&mut transitions);
         transitions
+    }
+
+    /// Checks that the transitions of a cluster are quiet until its first event that is not, and that this event has
+    /// the transition of a new cluster.
+    fn assert_quiet(
+        (events, facts): (&[(EventId, Sighting)], &Known),
+        transitions: &[Transition],
+    ) -> Result<(), TestCaseError> {
+        let mut known: BTreeMap<ClusterId, Timestamp> = BTreeMap::new();
+        for (_, seen) in events {
+            let cluster = seen.series.cluster;
+            let is_scanner = seen.series.facets.get(Facet::Origin) == Some("scanner");
+            if !is_scanner || facts[&cluster].identity.class == Class::Signin {
+                let at = seen.at().unwrap();
+                let first = known.entry(cluster).or_insert(at);
+                *first = at.min(*first);
+            }
+        }
+        for transition in transitions {
+            let Some(cluster) = transition.cluster else {
+                continue;
+            };
+            let since = known.get(&cluster).copied();
+            let is_possible = match transition.is_quiet {
+                true => since.is_none_or(|since| transition.at <= since),
+                false => since.is_some_and(|since| since <= transition.at),
+            };
+            prop_assert!(is_possible, "{transition:?}, known since {since:?}");
+        }
+        for (cluster, since) in known {
+            let is_new = |of: &&Transition| {
+                of.cluster == Some(cluster) && of.change == Change::New && !of.is_quiet
+            };
+            let new: Vec<Timestamp> = transitions.iter().filter(is_new).map(|of| of.at).collect();
+            prop_assert_eq!(new, [since]);
+        }
+        Ok(())
     }
 
     proptest! {
@@ -238,7 +280,8 @@ mod tests {
                 let Some(cluster) = transition.cluster else { continue };
                 let history = histories.entry(cluster).or_insert((0, false));
                 match transition.change {
-                    Change::New => *history = (1, true),
+                    // A cluster that was quiet is announced when another caller comes.
+                    Change::New => *history = (transition.episode, true),
                     Change::Recovered { .. } => {
                         prop_assert_eq!(*history, (transition.episode, true), "only an open cluster recovers");
                         history.1 = false;
@@ -253,6 +296,7 @@ mod tests {
             let alerts: Vec<_> = transitions.iter().filter_map(|of| alert(of, None, of.at)).collect();
             let ids: BTreeSet<_> = alerts.iter().map(Alert::id).collect();
             prop_assert_eq!(ids.len(), alerts.len());
+            assert_quiet((&events, &facts), &transitions)?;
             events.reverse();
             prop_assert_eq!(&story(&events), &transitions);
             let subject = |(id, facts): (&ClusterId, &Arc<ClusterFacts>)| (*id, Arc::new(ClusterSubject::from(&facts.identity)));

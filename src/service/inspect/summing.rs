@@ -70,31 +70,30 @@ fn with_histories(summary: Summary, histories: &[(ClusterId, &ClusterHistory)]) 
     let active = histories.iter().filter(|(_, history)| count(history) > 0);
     let active: Vec<(ClusterId, &ClusterHistory)> = active.copied().collect();
     let is_new = |history: &ClusterHistory| history.first >= from;
+    let is_back = |history: &ClusterHistory| history.episode > 1 && history.began >= from;
+    let is_rising = |history: &ClusterHistory| {
+        let escalation = history.escalation;
+        escalation.is_some_and(|of| of.since >= from.window())
+    };
+    let quiet = active.iter().filter(|(_, history)| history.is_quiet());
+    let changes = |history: &ClusterHistory| {
+        let changes = [is_new(history), is_back(history), is_rising(history)];
+        changes.into_iter().filter(|is| *is).count() as u64
+    };
     let new = active.iter().filter(|(_, history)| is_new(history));
     Summary {
         errors: active.iter().map(|(_, history)| count(history)).sum(),
         error_clusters: active.len() as u64,
         new_errors: new.map(|(_, history)| count(history)).sum(),
         new: listed(&active, is_new, count),
-        regressed: listed(
-            &active,
-            |history| history.episode > 1 && history.began >= from,
-            count,
-        ),
+        regressed: listed(&active, is_back, count),
         recovered: listed(
             histories,
             |history| history.recovered.is_some_and(is_within),
             |history| history.count,
         ),
-        escalating: listed(
-            histories,
-            |history| {
-                history
-                    .escalation
-                    .is_some_and(|of| of.since >= from.window())
-            },
-            count,
-        ),
+        escalating: listed(histories, is_rising, count),
+        quiet_changes: quiet.map(|(_, history)| changes(history)).sum(),
         top: {
             let mut top = lines(&active, |_| true, count);
             top.truncate(TOP_MAX);

@@ -7,7 +7,8 @@ use clusters::fingerprint::ClusterId;
 use clusters::transition::{Change, Transition};
 use records::time::Timestamp;
 
-/// Returns the alert of a transition. `None` if its kind has no alert, or if a campaign alert covers it.
+/// Returns the alert of a transition. `None` if its kind has no alert, if a campaign alert covers it, or if its cluster is
+/// quiet.
 ///
 /// `diagnosis` is a known problem with the delivery of events: its stable name and a sentence. An alert that an account
 /// has no data contains it. `now` is the time at which the inspection found the transition.
@@ -16,7 +17,7 @@ pub fn alert(
     diagnosis: Option<&(String, String)>,
     now: Timestamp,
 ) -> Option<Alert> {
-    if transition.is_covered {
+    if transition.is_covered || transition.is_quiet {
         return None;
     }
     let Transition {

@@ -42,7 +42,7 @@ const CALLS: [(&str, &[&str]); 9] = [
 ///
 /// `is_service_linked`: the caller is a service-linked role. Such a role also reads the settings of everything in
 /// the account, so only its writes count; a key that it may not use is in the way of a delivery in both cases.
-pub(crate) fn is_delivery(service: &str, call: &str, is_service_linked: bool) -> bool {
+pub fn is_delivery(service: &str, call: &str, is_service_linked: bool) -> bool {
     let is_listed = CALLS
         .iter()
         .any(|(of, calls)| *of == service && calls.contains(&call));
