@@ -194,7 +194,12 @@ impl Message {
 
     /// Returns the number of events that the message reports: the number in the alert's facts, or
     /// [`Self::count`] if the facts have none.
+    ///
+    /// For a sensitive call it is the larger one of the number when the alert was made, and of [`Self::count`].
     pub fn events(&self) -> u64 {
+        if let Facts::SensitiveCall(call) = &self.alert.facts {
+            return call.calls.max(self.count());
+        }
         let reported = self.alert.facts.events();
         reported.unwrap_or_else(|| self.count())
     }
@@ -210,14 +215,14 @@ impl Message {
 
     /// Returns the event time at which the problem of this alert began; `None` if no time is known.
     ///
-    /// If the alert's facts contain the start, it is used. Else a regression began at the time of the
-    /// alert. Any other problem in the first episode of a cluster began at the cluster's first event, and
+    /// If the alert's facts contain the start, it is used. Else a regression, and a sensitive call, began at the time of
+    /// the alert. Any other problem in the first episode of a cluster began at the cluster's first event, and
     /// in a later episode at the cluster's first event in the time range. The last resort is [`Self::at`].
     pub fn fault_start(&self) -> Option<Timestamp> {
         let reported = self.alert.facts.fault_start();
         let first_in_range = || self.cluster.as_ref()?.span.first_seen;
         let seen = match (&self.alert.facts, &self.alert.subject) {
-            (Facts::Regressed(_), _) => self.alert.at,
+            (Facts::Regressed(_) | Facts::SensitiveCall(_), _) => self.alert.at,
             (_, AlertSubject::Cluster { episode: 2.., .. }) => None,
             _ => self.first_seen,
         };
@@ -227,10 +232,22 @@ impl Message {
             .or_else(|| self.at())
     }
 
-    /// Returns the seconds from the start of the problem to the time of this alert; 0 if either is unknown.
+    /// Returns the seconds from the start of the problem to the time of this alert; 0 if either is unknown, and for a
+    /// sensitive call, which does not last.
     pub fn fault_seconds(&self) -> i64 {
         let lasted = self.at().zip(self.fault_start());
         lasted.map_or(0, |(at, start)| at.seconds_since(start).max(0))
+    }
+
+    /// Returns the event source of the calls that the alert is about, in CloudTrail's spelling; empty if it is about no call.
+    pub fn event_source(&self) -> String {
+        match (&self.alert.facts, &self.cluster) {
+            (Facts::SensitiveCall(call), _) => {
+                call.identity(self.alert.account_id()).event_source()
+            }
+            (_, Some(cluster)) => cluster.facts.identity.event_source(),
+            _ => String::new(),
+        }
     }
 
     /// Returns the severity of the message without its reasons.

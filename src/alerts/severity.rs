@@ -18,7 +18,8 @@ use clusters::campaign::Shape;
 use clusters::circumstance::{Access, Caller, Circumstance, Circumstances, ProgramKind};
 use clusters::class::Class;
 use clusters::facet::Facets;
-use clusters::fingerprint::{ClusterSubject, Identity, NO_CODE, WEAK};
+use clusters::fingerprint::{ClusterSubject, Identity, NO_CODE};
+use clusters::watch::Tier;
 use clusters::{Cluster, Span};
 use records::time::Timestamp;
 use serde::{Serialize, Serializer};
@@ -221,6 +222,10 @@ pub fn of_alert(alert: &Alert) -> Assessment {
         }
         Facts::Digest(_) => terms.add(10, "waiting alerts are sent in one message"),
         Facts::Summary(_) | Facts::Learned(_) => terms.add(0, "for the record"),
+        Facts::SensitiveCall(call) => {
+            let subject = ClusterSubject::from(&call.identity(alert.account_id()));
+            return of(&subject, &Circumstances::new(), Span::default());
+        }
         _ => terms.add(10, "the alert has no cluster data"),
     }
     terms.assessment()
@@ -254,6 +259,7 @@ impl<'a> Terms<'a> {
         terms.access(subject, circumstance.access);
         terms.caller(subject, circumstance);
         terms.means(subject, circumstance, span);
+        terms.strength(subject, circumstance);
         terms.attack_tool(subject, circumstance);
         let ruled = circumstance.ruled.as_ref();
         terms.ruled = ruled.and_then(|(severity, rule)| {
@@ -349,21 +355,57 @@ impl<'a> Terms<'a> {
     }
 
     /// Adds the effect of a sensitive call that succeeded. The sum is higher than that of the same call if it is
-    /// refused.
+    /// refused, unless such calls are part of daily work.
     fn effect(&mut self, subject: &ClusterSubject) {
-        let (points, reason) = match sensitive::effect(&subject.service, &subject.action) {
+        let details = subject.call.as_ref();
+        let effect = sensitive::effect(&subject.service, &subject.action, details);
+        let (points, reason) = match effect {
             Some(Effect::Blinds) => (
                 20,
                 "it stops the recording or the detection of what happens",
             ),
             Some(Effect::Destroys) => (20, "it destroys data or makes them unreadable"),
             Some(Effect::GivesPower) => (12, "it gives permissions or credentials"),
-            Some(Effect::ChangesRecords) => (12, "it changes what is recorded"),
-            None => (11, "it has changed something"),
+            Some(Effect::ChangesRecords) => (12, "it changes what is recorded or who sees it"),
+            Some(Effect::SharesData) => (12, "it gives others access to data"),
+            Some(Effect::OpensNetwork) => (12, "it opens the network"),
+            Some(Effect::RunsCode) => (12, "it runs code or opens a shell"),
+            Some(Effect::ReadsSecrets) => (12, "it reads secrets"),
+            Some(Effect::Costs) => (11, "it can cause costs"),
+            None => (11, "the call is watched"),
         };
         self.add(points, reason);
-        if subject.code == WEAK {
-            self.add(-10, "such calls are also part of daily work");
+        let Some(details) = details.filter(|details| !details.is_strong) else {
+            return;
+        };
+        let daily = "such calls are also part of daily work";
+        match (details.tier, effect) {
+            (Tier::First, Some(Effect::Blinds | Effect::Destroys)) => self.add(-18, daily),
+            (Tier::First, _) => self.add(-10, daily),
+            (_, Some(Effect::Blinds | Effect::Destroys)) => self.add(-8, daily),
+            (_, Some(Effect::GivesPower)) => {}
+            _ => self.add(-10, daily),
+        }
+    }
+
+    /// Makes a strong sensitive call at least an error, and a weak one that many callers make every day at most a
+    /// warning. It comes last but one, because it looks at the sum.
+    fn strength(&mut self, subject: &ClusterSubject, circumstance: &Circumstance) {
+        if subject.class != Class::Watch || circumstance.means == ProgramKind::AwsService {
+            return;
+        }
+        let details = subject.call.as_ref();
+        let is_strong = details.is_none_or(|details| details.is_strong);
+        let is_routine = details.is_some_and(|of| of.tier == Tier::First) && !is_strong;
+        if is_strong && self.points < ERROR_POINTS {
+            let missing = ERROR_POINTS - self.points;
+            self.add(missing, "such a call alone can be a step of an attack");
+        } else if is_routine && self.points >= ERROR_POINTS {
+            let surplus = self.points - (ERROR_POINTS - 1);
+            self.add(
+                -surplus,
+                "for such a call, nothing makes it more than a warning",
+            );
         }
     }
 

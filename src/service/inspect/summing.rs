@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use clusters::campaign::{Campaign, Occurrence};
 use clusters::facet::FacetKind;
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, WEAK};
 use clusters::inspection_state::{ClusterHistory, InspectionState};
 use clusters::summary::{
-    CAMPAIGN_LINES_MAX, CampaignLine, ClusterLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period,
-    Summary, TOP_MAX,
+    CALL_LINES_MAX, CAMPAIGN_LINES_MAX, CallLine, CampaignLine, ClusterLine, Excerpt, KEYS_MAX,
+    KeyLine, LINES_MAX, Period, Summary, TOP_MAX,
 };
 use clusters::transition::{Change, Transition};
 use records::time::{Timestamp, Window};
@@ -30,7 +30,7 @@ pub fn periods(window: Window) -> impl Iterator<Item = Period> {
         .filter(is_over)
 }
 
-/// Returns one summary for each account that has clusters. `window` is the last hour of the summarized period.
+/// Returns one summary for each account that has clusters or sensitive calls. `window` is the last hour of the summarized period.
 ///
 /// `transitions` and `occurrences` are those of the last hour only. So campaigns and access keys are listed only in the
 /// summary of an hour.
@@ -48,8 +48,12 @@ pub fn summaries(
         let account = accounts.entry(&history.subject.account_id).or_default();
         account.push((*cluster, history));
     }
+    for history in inspection_state.calls().values() {
+        accounts.entry(&history.subject.account_id).or_default();
+    }
     let summary = |(account_id, histories): (&str, Vec<(ClusterId, &ClusterHistory)>)| {
         let summary = with_histories(Summary::empty(account_id, period, from, until), &histories);
+        let summary = with_calls(summary, inspection_state);
         if period != Period::Hour {
             return summary;
         }
@@ -100,6 +104,40 @@ fn with_histories(summary: Summary, histories: &[(ClusterId, &ClusterHistory)]) 
             top.truncate(TOP_MAX);
             top
         },
+        ..summary
+    }
+}
+
+/// Fills a summary with the sensitive calls of its account, by API and caller.
+fn with_calls(summary: Summary, inspection_state: &InspectionState) -> Summary {
+    let from = summary.from.window();
+    let mut lines: BTreeMap<(&str, &str, &str), CallLine> = BTreeMap::new();
+    let all = inspection_state.calls().values();
+    for history in all.filter(|of| of.subject.account_id == summary.account_id) {
+        let count = history.count_since(from);
+        if count == 0 {
+            continue;
+        }
+        let subject = &history.subject;
+        let key = (&*subject.service, &*subject.action, &*history.caller);
+        let line = lines.entry(key).or_insert_with(|| CallLine {
+            service: subject.service.clone(),
+            action: subject.action.clone(),
+            caller: history.caller.clone(),
+            count: 0,
+            strong: false,
+            silent: true,
+        });
+        line.count += count;
+        // Calls beyond the limit, whose details are not known, count as strong.
+        line.strong |= subject.code != WEAK;
+        line.silent &= history.is_silent;
+    }
+    let mut lines: Vec<CallLine> = lines.into_values().collect();
+    CallLine::sort(&mut lines);
+    Summary {
+        sensitive_calls: lines.iter().map(|line| line.count).sum(),
+        calls: Excerpt::of(lines, CALL_LINES_MAX),
         ..summary
     }
 }
