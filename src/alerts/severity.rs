@@ -501,8 +501,13 @@ fn is_broken_delivery(subject: &ClusterSubject, circumstance: &Circumstance) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use clusters::facet::FacetKind;
+    use clusters::fingerprint::ClusterId;
     use clusters::summary::Excerpt;
+    use clusters::transition::SensitiveCall;
+    use clusters::watch::{CallDetails, Watches};
 
     use super::*;
     use crate::facts::Stage;
@@ -727,6 +732,118 @@ mod tests {
             let role = &[(Access, "write")];
             let done = assessed(Class::Watch, service, action, role, Span::default());
             assert_eq!(done.severity, wanted, "{action}: {:?}", done.reasons);
+        }
+    }
+
+    /// Returns the severity of the first call of a watch of the table, made with these facets.
+    fn of_watch(name: &str, facets: &[(FacetKind, &str)]) -> (Severity, String) {
+        let watches = Watches::default();
+        let watch = watches.named(name).unwrap();
+        let details = CallDetails {
+            watch: watch.name.clone(),
+            tier: watch.tier,
+            is_strong: watch.is_strong,
+            technique: None,
+            target: None,
+            parameters: BTreeMap::new(),
+            why: None,
+            expected_by: None,
+        };
+        let (service, action) = watch.calls[0].clone();
+        let identity = Identity {
+            partition: "aws".to_owned(),
+            account_id: "111122223333".to_owned(),
+            service,
+            action,
+            class: Class::Watch,
+            code: String::new(),
+            cause: None,
+            template: Some(details.encode()),
+            addition: None,
+        };
+        let mut given = Facets::default();
+        for (kind, value) in facets {
+            given.set(*kind, Some(value));
+        }
+        let assessment = assess_facets(&identity, &given, Span::default());
+        (assessment.severity, points(&assessment))
+    }
+
+    #[test]
+    fn the_effect_and_the_weight_of_a_sensitive_call_decide() {
+        use FacetKind::{Access, AccessKey, Origin, PrincipalKind};
+        let plain = &[(Access, "write")][..];
+        let key = &[(Access, "write"), (AccessKey, "AKIAEXAMPLE")][..];
+        let root = &[(Access, "write"), (PrincipalKind, "root")][..];
+        let tool = &[(Access, "write"), (Origin, "attack-tool")][..];
+        for (watch, facets, wanted) in [
+            ("cloudtrail-stop", plain, Severity::Critical),
+            ("cloudtrail-change-to-less", plain, Severity::Error),
+            ("cloudtrail-change", plain, Severity::Warning),
+            ("iam-attach-user-policy-with-power", plain, Severity::Error),
+            ("iam-attach-user-policy-with-power", key, Severity::Critical),
+            ("iam-create-user", plain, Severity::Error),
+            ("iam-attach-role-policy", root, Severity::Warning),
+            ("kms-disable", plain, Severity::Error),
+            ("logs-delete", plain, Severity::Warning),
+            ("security-group-open-widely", plain, Severity::Error),
+            ("security-group-open", plain, Severity::Warning),
+            ("s3-bucket-policy", plain, Severity::Warning),
+            ("lambda-update-code", plain, Severity::Warning),
+            (
+                "secretsmanager-read",
+                &[(Access, "read")],
+                Severity::Warning,
+            ),
+            ("lambda-update-code", tool, Severity::Critical),
+        ] {
+            let (severity, reasons) = of_watch(watch, facets);
+            assert_eq!(severity, wanted, "{watch} {facets:?}: {reasons}");
+        }
+    }
+
+    #[test]
+    fn each_strong_watch_is_an_error_at_least_and_each_routine_one_a_warning_at_most() {
+        use FacetKind::{Access, AccessKey, Origin, PrincipalKind};
+        for watch in Watches::default().all() {
+            for facets in [
+                &[(Access, "write")][..],
+                &[(Access, "read"), (Origin, "console")],
+                &[(PrincipalKind, "anonymous")],
+                &[(PrincipalKind, "root"), (AccessKey, "AKIAEXAMPLE")],
+            ] {
+                let (severity, reasons) = of_watch(&watch.name, facets);
+                let place = format!("{} {facets:?}: {reasons}", watch.name);
+                if watch.is_strong {
+                    assert!(severity >= Severity::Error, "{place}");
+                } else if watch.tier == Tier::First {
+                    assert!(severity <= Severity::Warning, "{place}");
+                }
+                let (severity, _) = of_watch(&watch.name, &[(Origin, "attack-tool")]);
+                assert_eq!(severity, Severity::Critical, "{place}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sensitive_call_that_is_no_longer_stored_has_the_severity_of_its_facts() {
+        let call = |details| SensitiveCall {
+            service: "cloudtrail".to_owned(),
+            action: "StopLogging".to_owned(),
+            caller: None,
+            details,
+            count: 1,
+        };
+        let details = r#"{"watch":"cloudtrail-change","tier":"first"}"#;
+        for (details, wanted) in [
+            (None, Severity::Critical),
+            (CallDetails::decode(details), Severity::Warning),
+        ] {
+            let id = ClusterId::from_bytes([7; 16]);
+            let call = call(details);
+            let alert = Alert::of_call(&call, "111122223333", id, None, Timestamp::FIRST);
+            let assessment = of_alert(&alert);
+            assert_eq!(assessment.severity, wanted, "{:?}", assessment.reasons);
         }
     }
 

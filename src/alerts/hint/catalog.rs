@@ -754,8 +754,8 @@ catalog! {
     CREDENTIAL_CREATED:
         "another credential was created: for CodeCommit or Keyspaces, an SSH key, a certificate",
         "{caller} created a credential for {resource} that is no access key and works until it is \
-         deleted. Ask what it is for; if no owner is found, delete it with the matching Delete call, \
-         and look at what {resource} did since then.",
+         deleted. Ask what it is for; if no owner is found, delete it with the matching Delete \
+         call, and look at what {resource} did since then.",
         "{caller} 为 {resource} 创建了访问密钥以外的凭证，在删除之前一直有效。请确认用途；若无人知晓，\
          请用对应的 Delete 调用删除，并查看 {resource} 此后的操作。";
     SECOND_FACTOR_ADDED:
@@ -854,7 +854,8 @@ catalog! {
     SHELL_KEY:
         "a key or a registration that opens a host or a server",
         "{caller} created or brought a key, or a registration, that opens hosts or servers: \
-         {resource}. Ask what it is for, look at where it is used, and delete it if it is not needed.",
+         {resource}. Ask what it is for, look at where it is used, and delete it if it is not \
+         needed.",
         "{caller} 创建或导入了可进入主机或服务器的密钥或注册凭据：{resource}。请确认用途，查看在何处使\
          用；若无人需要，请删除。";
     HOST_OPENED:
@@ -932,8 +933,8 @@ catalog! {
     NETWORK_JOINED:
         "another account was connected with the network",
         "{caller} connected the network with another account: {resource}. Ask whose account it \
-         is; delete the connection or the permission if its owner is not found, and look at the routes \
-         to it.",
+         is; delete the connection or the permission if its owner is not found, and look at the \
+         routes to it.",
         "{caller} 将网络与其他账号连通：{resource}。请确认对方账号归谁所有；若无人知晓，请删除该连接或\
          权限，并检查指向它的路由。";
     FUNCTION_PUBLIC:
@@ -961,7 +962,8 @@ catalog! {
         "data were destroyed, or will be",
         "{caller} destroyed data, or saw to it that they will be lost: {resource}. Ask the owner \
          of the data at once. A rule of a bucket can be replaced before it works; what is gone \
-         has to come from a backup. If it was not wanted, take the credentials of {caller} away now.",
+         has to come from a backup. If it was not wanted, take the credentials of {caller} away \
+         now.",
         "{caller} 销毁了数据，或使数据即将丢失：{resource}。请立即向数据负责人确认。存储桶的规则在生效\
          前可以替换；已丢失的数据只能从备份恢复。若无人需要，请立即停用 {caller} 的凭证。";
     PUBLIC_BLOCK_REMOVED:
@@ -995,8 +997,8 @@ catalog! {
     CODE_CHANGED:
         "code that runs with other permissions was replaced",
         "{caller} changed code that runs with the permissions of {resource}. Check that it was a \
-         deployment: who built it, from which commit? If no owner is found, put the earlier version \
-         back, and look at what the code did with its role.",
+         deployment: who built it, from which commit? If no owner is found, put the earlier \
+         version back, and look at what the code did with its role.",
         "{caller} 更改了以 {resource} 的权限运行的代码。请确认是否为一次部署：由谁构建、出自哪个提交？\
          若无人知晓，请恢复先前的版本，并查看代码用其角色做了什么。";
     HOST_ENTERED:
@@ -1009,7 +1011,8 @@ catalog! {
     COMMAND_RUN:
         "commands were run on hosts or in containers",
         "{caller} ran commands on hosts or in containers: {resource}. Read which ones with `aws \
-         ssm list-commands` and `get-command-invocation`, or in the log of the task. If they have no owner, isolate the host and take the credentials away.",
+         ssm list-commands` and `get-command-invocation`, or in the log of the task. If they have \
+         no owner, isolate the host and take the credentials away.",
         "{caller} 在主机或容器中执行了命令：{resource}。请用 `aws ssm list-commands` 和 `get-command-invocation` 或\
          在任务日志中查看内容。若无人知晓，请隔离主机并停用其凭证。";
     SECRET_READ:

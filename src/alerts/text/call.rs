@@ -215,3 +215,139 @@ impl Writer<'_> {
         Some(Line::Item(pieces))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clusters::fingerprint::ClusterId;
+    use clusters::transition::SensitiveCall;
+    use records::time::Timestamp;
+
+    use super::*;
+    use crate::alert::Alert;
+    use crate::message::Message;
+
+    /// Returns the message about a call that is no longer stored.
+    fn message(call: &str, details: Option<serde_json::Value>) -> Message {
+        let (service, action) = call.split_once(':').unwrap();
+        let call = SensitiveCall {
+            service: service.to_owned(),
+            action: action.to_owned(),
+            caller: details
+                .as_ref()
+                .map(|_| "arn:aws:iam::111122223333:role/ops".to_owned()),
+            details: details.and_then(|details| CallDetails::decode(&details.to_string())),
+            count: 3,
+        };
+        let id = ClusterId::from_bytes([7; 16]);
+        let alert = Alert::of_call(&call, "111122223333", id, None, Timestamp::FIRST);
+        Message::of_account(alert, Vec::new(), None)
+    }
+
+    fn texts(language: Language) -> Texts {
+        Texts {
+            language,
+            ..Texts::default()
+        }
+    }
+
+    #[test]
+    fn a_trail_that_records_less_is_named_with_what_it_no_longer_records() {
+        let details = serde_json::json!({
+            "watch": "cloudtrail-change-to-less",
+            "tier": "condition",
+            "strong": true,
+            "technique": "T1685.002",
+            "target": "main",
+            "parameters": {"trail": "main", "changed": "management events off, bucket mallorys-logs"},
+        });
+        let message = message("cloudtrail:PutEventSelectors", Some(details));
+        assert_eq!(
+            texts(Language::En).title(&message),
+            "[Sensitive call] AWS 111122223333: cloudtrail:PutEventSelectors by role/ops on trail main: \
+             changed management events off, bucket mallorys-logs (3 calls)"
+        );
+        assert_eq!(
+            texts(Language::Zh).title(&message),
+            "[敏感操作] AWS 111122223333: cloudtrail:PutEventSelectors，调用者 role/ops，对象 跟踪 main：\
+             变更 不再记录管理事件, bucket mallorys-logs（3 次）"
+        );
+        let plain = texts(Language::Zh).plain(&message);
+        for said in [
+            "变更：不再记录管理事件, bucket mallorys-logs",
+            "关注原因：",
+            "分量：强",
+            "T1685.002，技术说明: https://attack.mitre.org/techniques/T1685/002/",
+            "role/ops 更改了跟踪 main 的记录内容或投递位置",
+        ] {
+            assert!(plain.contains(said), "{said}: {plain}");
+        }
+    }
+
+    #[test]
+    fn the_first_call_of_a_caller_says_that_later_ones_are_summed_up() {
+        let details = serde_json::json!({
+            "watch": "lambda-update-code",
+            "tier": "first",
+            "target": "shop",
+            "parameters": {"function": "shop"},
+        });
+        let plain = texts(Language::En).plain(&message("lambda:UpdateFunctionCode", Some(details)));
+        for said in [
+            "Weight: weak;",
+            "It is the first such call of this caller.",
+            "by role/ops on function shop.",
+        ] {
+            assert!(plain.contains(said), "{said}: {plain}");
+        }
+    }
+
+    #[test]
+    fn a_watch_of_the_user_is_shown_as_it_was_written() {
+        let details = serde_json::json!({
+            "watch": "our-own",
+            "tier": "always",
+            "target": "db <1>",
+            "parameters": {"ticketNumber": "OPS-7 @all"},
+            "why": "The queries of this database are <b>secret</b>.",
+        });
+        let message = message("athena:StartQueryExecution", Some(details));
+        assert_eq!(
+            texts(Language::En).title(&message),
+            "[Sensitive call] AWS 111122223333: athena:StartQueryExecution by role/ops on db__1_: \
+             ticketNumber OPS-7__all (3 calls)"
+        );
+        let markdown = texts(Language::En).markdown(&message);
+        for said in [
+            "- `ticketNumber`: `OPS-7 @all`\n",
+            "- Why it is watched: `The queries of this database are <b>secret</b>.`\n",
+        ] {
+            assert!(markdown.contains(said), "{said}: {markdown}");
+        }
+    }
+
+    #[test]
+    fn calls_beyond_the_limit_have_no_details() {
+        let message = message("iam:*", None);
+        let plain = texts(Language::En).plain(&message);
+        assert!(
+            plain.contains("more different sensitive calls within an hour"),
+            "{plain}"
+        );
+        assert!(plain.contains("counted together: iam:*."), "{plain}");
+        let title = texts(Language::En).title(&message);
+        assert!(
+            title.starts_with("[Sensitive call] AWS 111122223333: iam:"),
+            "{title}"
+        );
+    }
+
+    #[test]
+    fn the_reasons_of_the_table_are_safe_in_markdown() {
+        for watch in Watches::default().all() {
+            let chinese = watch.why_chinese.as_deref().unwrap_or_default();
+            for why in [watch.why.as_str(), chinese] {
+                assert!(!why.contains(['*', '_', '`', '<', '[', '|', '#']), "{why}");
+            }
+        }
+    }
+}

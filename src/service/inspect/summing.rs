@@ -211,3 +211,99 @@ fn keys(account_id: &str, occurrences: &[Occurrence]) -> Excerpt<KeyLine> {
     lines.sort_by(|one, other| (other.last_seen, &one.key).cmp(&(one.last_seen, &other.key)));
     Excerpt::of(lines, KEYS_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clusters::{EventId, Series};
+    use clusters::class::Class;
+    use clusters::facet::Facets;
+    use clusters::fingerprint::{ClusterSubject, STRONG};
+
+    use super::*;
+
+    const ACCOUNT: &str = "111122223333";
+
+    fn at(hour: i64) -> Timestamp {
+        let midnight = Timestamp::parse("2026-11-02T00:00:00Z").unwrap();
+        midnight.plus(hour * 3600)
+    }
+
+    /// Returns a sensitive call of a group in an hour of the day.
+    fn call(group: u8, action: &str, caller: &str, hour: i64, number: u8) -> Occurrence {
+        let mut facets = Facets::default();
+        facets.set(FacetKind::Principal, Some(caller));
+        let code = if action == "StopLogging" {
+            STRONG
+        } else {
+            WEAK
+        };
+        Occurrence {
+            at: at(hour).plus(i64::from(number)),
+            id: EventId::from_bytes([number; 16]),
+            series: Arc::new(Series {
+                cluster: ClusterId::from_bytes([group; 16]),
+                facets,
+            }),
+            subject: Arc::new(ClusterSubject {
+                account_id: ACCOUNT.to_owned(),
+                service: "cloudtrail".to_owned(),
+                action: action.to_owned(),
+                code: code.to_owned(),
+                class: Class::Watch,
+                call: None,
+            }),
+        }
+    }
+
+    #[test]
+    fn an_account_that_has_only_sensitive_calls_is_summed_up_by_call_and_caller() {
+        let linked = "arn:aws:iam::111122223333:role/aws-service-role/x.amazonaws.com/X";
+        let mut state = InspectionState::new(at(0).window());
+        state.turn(
+            at(0).window(),
+            &[
+                call(1, "UpdateTrail", "ann", 0, 1),
+                call(2, "UpdateTrail", "ann", 0, 2),
+                call(3, "UpdateTrail", linked, 0, 3),
+            ],
+        );
+        state.turn(
+            at(23).window(),
+            &[
+                call(1, "UpdateTrail", "ann", 23, 4),
+                call(4, "StopLogging", "ben", 23, 5),
+            ],
+        );
+        let of = |period| {
+            let mut all = summaries(&state, at(23).window(), period, &[], &[]);
+            assert_eq!(all.len(), 1);
+            all.remove(0)
+        };
+        let shown = |summary: &Summary| {
+            let lines = summary.calls.shown.iter();
+            let lines = lines.map(|line| {
+                format!(
+                    "{} {} {} {} {}",
+                    line.action,
+                    line.caller.rsplit('/').next().unwrap(),
+                    line.count,
+                    line.strong,
+                    line.silent
+                )
+            });
+            lines.collect::<Vec<_>>().join("; ")
+        };
+        let day = of(Period::Day);
+        assert_eq!((day.errors, day.sensitive_calls), (0, 5));
+        assert_eq!(
+            shown(&day),
+            "StopLogging ben 1 true false; UpdateTrail ann 3 false false; UpdateTrail X 1 false true"
+        );
+        assert!(day.is_worth_alert());
+        let hour = of(Period::Hour);
+        assert_eq!(hour.sensitive_calls, 2);
+        assert!(!hour.is_worth_alert());
+    }
+}
