@@ -16,7 +16,8 @@ use serde_json::{Map, Value, json};
 use crate::cluster_hint;
 use crate::facts::{CallFacts, Facts};
 use crate::kind::AlertKind;
-use crate::message::Message;
+use crate::links::Links;
+use crate::message::{Example, Message};
 use crate::safe::{readable, token};
 
 /// The version of the `detail` of events on EventBridge. Within one version fields are only added; a new
@@ -39,8 +40,9 @@ const HINT_CHARS_MAX: usize = 1_536;
 const DEPTH_MAX: usize = 5;
 const WIDTH_MAX: usize = 20;
 
-/// Returns the `detail` of the EventBridge event for a message, as a JSON object.
-pub fn detail(message: &Message) -> Value {
+/// Returns the `detail` of the EventBridge event for a message, as a JSON object. `links` has the consoles that its links
+/// lead to.
+pub fn detail(message: &Message, links: &Links) -> Value {
     let alert = &message.alert;
     let about = match alert.kind() {
         AlertKind::AccessKey => masked(&alert.about()),
@@ -77,12 +79,24 @@ pub fn detail(message: &Message) -> Value {
         "keys": message.keys.iter().take(KEYS_MAX).map(key).collect::<Vec<_>>(),
         "enrichment": message.enrichment.name(),
         "suppressed": message.suppressed,
+        "links": {
+            "dashboard": links.dashboard(),
+            "logs": message.logs_link(links),
+            "events": event_links(message, links),
+        },
         "untrusted_about": about,
         "untrusted_detail": match &alert.facts {
             Facts::SensitiveCall(of) => call(of, message),
             facts => bounded(&facts.json(), DEPTH_MAX),
         },
     })
+}
+
+/// Returns the links to the sample events in CloudTrail.
+fn event_links(message: &Message, links: &Links) -> Vec<String> {
+    let examples = message.examples.iter();
+    let link = |of: &Example| links.event(of.region.as_deref()?, of.id);
+    examples.filter_map(link).take(VALUES_MAX).collect()
 }
 
 /// Returns what a sensitive call did. All fields are present; those without a value are `null`.
@@ -117,13 +131,14 @@ fn why(details: &CallDetails) -> Option<String> {
     details.why.clone().or_else(of_table)
 }
 
-/// Returns the complete EventBridge event for a message, as an entry of a `PutEvents` request. `bus` is the
-/// name of the event bus; without it AWS uses the default bus.
-pub fn entry(message: &Message, bus: Option<&str>) -> Value {
+/// Returns the complete EventBridge event for a message, as an entry of a `PutEvents` request.
+///
+/// `bus` is the name of the event bus; without it AWS uses the default bus. `links` has the consoles that links lead to.
+pub fn entry(message: &Message, bus: Option<&str>, links: &Links) -> Value {
     let mut entry = json!({
         "Source": SOURCE,
         "DetailType": message.alert.kind().detail_type(),
-        "Detail": detail(message).to_string(),
+        "Detail": detail(message, links).to_string(),
     });
     if let Some(bus) = bus {
         entry["EventBusName"] = bus.into();

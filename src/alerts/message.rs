@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::alert::{Alert, AlertSubject};
 use crate::facts::Facts;
+use crate::links::Links;
 use crate::severity::{self, Assessment, Severity};
 
 /// An alert with all data that sinks may send about it. A sink renders it in its own format.
@@ -237,6 +238,19 @@ impl Message {
     pub fn fault_seconds(&self) -> i64 {
         let lasted = self.at().zip(self.fault_start());
         lasted.map_or(0, |(at, start)| at.seconds_since(start).max(0))
+    }
+
+    /// Returns the link to a query of Logs Insights for the calls that the alert is about, in its time range. `None` if
+    /// the message has no cluster or no range, or if `links` has no log groups.
+    pub fn logs_link(&self, links: &Links) -> Option<String> {
+        let identity = &self.cluster.as_ref()?.facts.identity;
+        let (from, until) = self.from.zip(self.until)?;
+        match self.alert.facts {
+            Facts::SensitiveCall(_) => {
+                links.insights_of_call(&identity.event_source(), &identity.action, from, until)
+            }
+            _ => links.insights(&identity.action, from, until),
+        }
     }
 
     /// Returns the event source of the calls that the alert is about, in CloudTrail's spelling; empty if it is about no call.

@@ -395,14 +395,7 @@ impl Writer<'_> {
         add(words.look_dashboard, links.dashboard());
         let (message, range) = (self.message, self.message.from.zip(self.message.until));
         if let (Some(cluster), Some((from, until))) = (&message.cluster, range) {
-            let identity = &cluster.facts.identity;
-            let logs = match self.facts {
-                Facts::SensitiveCall(_) => {
-                    links.insights_of_call(&identity.event_source(), &identity.action, from, until)
-                }
-                _ => links.insights(&identity.action, from, until),
-            };
-            add(words.look_logs, logs);
+            add(words.look_logs, message.logs_link(links));
             add(
                 words.look_samples,
                 links.guance_logs(cluster.id, from, until),

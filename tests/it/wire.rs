@@ -31,7 +31,7 @@ use crate::alerts::{OF_CLUSTER, alerts, at, campaign, keys, later, message, of_a
 use crate::bad_input::{HOSTILE, hostile};
 use crate::binary::each_text;
 use crate::effort;
-use crate::events::assert_valid;
+use crate::events::{assert_valid, links};
 use crate::records::{second, snapshot};
 
 const LANGUAGES: [Language; 2] = [Language::En, Language::Zh];
@@ -342,7 +342,7 @@ fn a_sensitive_call_says_who_did_what_and_is_a_fault_that_nothing_ends() {
     assert_eq!(point.fields["ct_technique"], text("T1098.003"));
     assert_eq!(point.fields["ct_untrusted_target"], text("eve"));
     assert!(!point.tags.contains_key("ct_class") && !point.tags.contains_key("ct_error_code"));
-    let detail = detail::detail(&message);
+    let detail = detail::detail(&message, &links());
     assert_eq!(detail["fault_status"], "none");
     assert_eq!(detail["untrusted_detail"]["calls"], 2);
 }
@@ -466,9 +466,21 @@ fn the_numbers_of_a_summary_are_shown_as_they_are() {
     ] {
         assert_eq!(point.fields[name], Field::from(number), "{name}");
     }
-    let detail = detail::detail(&message);
+    let detail = detail::detail(&message, &links());
     assert_eq!(detail["untrusted_detail"]["new_errors"], 17);
     assert_eq!(detail["untrusted_detail"]["new"]["total"], 2);
+}
+
+/// Returns a list of a thousand sensitive calls by a caller with a long name.
+fn many_calls(call: &summary::CallLine) -> Excerpt<summary::CallLine> {
+    let call = summary::CallLine {
+        caller: "\"漢".repeat(400),
+        ..call.clone()
+    };
+    Excerpt {
+        total: 1000,
+        shown: vec![call; 1000],
+    }
 }
 
 #[test]
@@ -515,16 +527,7 @@ fn a_thousand_clusters_are_counted_and_the_first_are_named() {
             ],
         },
         sensitive_calls: 5000,
-        calls: Excerpt {
-            total: 1000,
-            shown: vec![
-                summary::CallLine {
-                    caller: "\"漢".repeat(400),
-                    ..summary.calls.shown[0].clone()
-                };
-                1000
-            ],
-        },
+        calls: many_calls(&summary.calls.shown[0]),
         ..long
     };
     for (alert, more) in [
@@ -541,7 +544,7 @@ fn a_thousand_clusters_are_counted_and_the_first_are_named() {
         }
         let plain = texts(Language::En).plain(&message);
         assert!(plain.matches("and 980 more").count() >= more, "{plain}");
-        assert!(detail::entry(&message, None).to_string().len() < 256 << 10);
+        assert!(detail::entry(&message, None, &links()).to_string().len() < 256 << 10);
         assert_valid(&[message]);
     }
 }
@@ -880,9 +883,12 @@ fn hostile_text_is_nothing_but_text_in_every_sink() {
             assert_plain(message, &texts);
             assert_guance(message, &texts);
         }
-        let entry = detail::entry(message, None);
+        let entry = detail::entry(message, None, &links());
         assert!(entry.to_string().len() < 256 << 10);
-        each_text(&detail::detail(message), &mut assert_unseen_is_gone);
+        each_text(
+            &detail::detail(message, &links()),
+            &mut assert_unseen_is_gone,
+        );
         let texts = texts(Language::En);
         each_text(
             &push_event(message, &texts)["event"],
@@ -914,7 +920,7 @@ fn no_sink_is_told_a_whole_key() {
     for message in alerts() {
         let texts = texts(Language::En);
         let mut all = texts.markdown(&message) + &body(&message, &texts) + &texts.title(&message);
-        all += &detail::detail(&message).to_string();
+        all += &detail::detail(&message, &links()).to_string();
         all += &wire::body(&samples(&message));
         all += &wire::body(&[event(&message, &texts, &Checker::default())]);
         all += &push_event(&message, &texts).to_string();

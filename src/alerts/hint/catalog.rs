@@ -774,7 +774,7 @@ catalog! {
          求比较；若变弱了，请恢复先前的设置。";
     ROLE_CREATED:
         "a role was created that others can assume",
-        "{caller} created the role {resource}, which another account or everybody can assume. \
+        "{caller} created the role {resource}, which another account or the public can assume. \
          Read its trust policy with `aws iam get-role`: whose account is it, and is an external \
          id required? If its owner is not found, delete the role and look for sessions of it.",
         "{caller} 创建了角色 {resource}，其他账号或任何人都可担任它。请用 `aws iam get-role` 阅读信任\
@@ -867,7 +867,7 @@ catalog! {
          用 `aws ec2 modify-instance-metadata-options --http-tokens required` 恢复强制令牌。";
     POOL_OPENED:
         "an identity pool of Cognito gives credentials without a sign-in",
-        "{caller} let the identity pool {resource} give credentials to everybody without a \
+        "{caller} let the identity pool {resource} give credentials to all visitors without a \
          sign-in. Check what its role for guests allows; if guests are not needed, switch them \
          off in the pool.",
         "{caller} 使身份池 {resource} 无需登录即可向任何人发放凭证。请检查其访客角色的权限；若不需要访\
@@ -939,14 +939,14 @@ catalog! {
          权限，并检查指向它的路由。";
     FUNCTION_PUBLIC:
         "a function can be started over the internet without credentials",
-        "{caller} gave the function {resource} a URL that needs no credentials: everybody can \
+        "{caller} gave the function {resource} a URL that needs no credentials: all visitors can \
          start it. Ask its owner; `aws lambda delete-function-url-config` takes it back. Look at \
          its log for requests in the meantime.",
         "{caller} 为函数 {resource} 配置了无需凭证的 URL，任何人都可调用它。请向其负责人确认；`aws lambda delete-function-url-config` 可\
          撤销。请在其日志中查看其间的请求。";
     KEY_SHARED:
         "others can use a key of KMS",
-        "{caller} let another account or everybody use the key {resource}. Read the key policy \
+        "{caller} let another account or the public use the key {resource}. Read the key policy \
          with `aws kms get-key-policy` and the grants with `list-grants`; write the earlier \
          policy again, or revoke the grant, if it was not intended.",
         "{caller} 允许其他账号或任何人使用密钥 {resource}。请用 `aws kms get-key-policy` 查看密钥策略\
@@ -982,14 +982,14 @@ catalog! {
          需要此复制。若否，请停止该复制规则、过滤器或任务；已复制的数据无法收回。";
     SNAPSHOT_SHARED:
         "a snapshot or an image was shared",
-        "{caller} shared {resource} with another account or everybody. The same call with the \
+        "{caller} shared {resource} with another account or the public. The same call with the \
          account removed takes it back, but a copy may have been made already. Ask whose account \
          it is, and look at which data the disk or database holds.",
         "{caller} 将 {resource} 共享给了其他账号或所有人。用同一调用移除该账号即可撤销，但对方可能已经\
          复制。请确认对方账号归谁所有，并查看其中包含哪些数据。";
     SHARED:
         "a resource was shared by its policy",
-        "{caller} gave another account or everybody access to {resource} of {service}. Ask its \
+        "{caller} gave another account or the public access to {resource} of {service}. Ask its \
          owner whether that account is known. If not, write the earlier policy again or remove \
          the permission, and look at who used it in the meantime.",
         "{caller} 向其他账号或所有人开放了 {service} 的 {resource}。请向其负责人确认对方账号是否已知；\

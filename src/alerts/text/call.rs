@@ -44,7 +44,7 @@ impl Texts {
         });
         let mut title = words
             .title_call
-            .replace("{api}", &titled(&call.api(), TITLED_CHARS_MAX))
+            .replace("{api}", &titled_api(call))
             .replace("{caller}", &caller.unwrap_or_default())
             .replace("{target}", &target.unwrap_or_default());
         let parameters = details.map_or_else(Vec::new, |of| parameters::of(of, self.language));
@@ -58,6 +58,15 @@ impl Texts {
             title.push_str(&words.title_calls.replace("{count}", &count.to_string()));
         }
         title
+    }
+}
+
+/// Returns the API in a title. The `*` of calls beyond the limit stays.
+fn titled_api(call: &CallFacts) -> String {
+    let api = titled(&call.api(), TITLED_CHARS_MAX);
+    match (call.action.as_str(), api.strip_suffix('_')) {
+        ("*", Some(service)) => format!("{service}*"),
+        _ => api,
     }
 }
 
@@ -336,7 +345,7 @@ mod tests {
         assert!(plain.contains("counted together: iam:*."), "{plain}");
         let title = texts(Language::En).title(&message);
         assert!(
-            title.starts_with("[Sensitive call] AWS 111122223333: iam:"),
+            title.starts_with("[Sensitive call] AWS 111122223333: iam:* (3"),
             "{title}"
         );
     }

@@ -216,10 +216,10 @@ fn keys(account_id: &str, occurrences: &[Occurrence]) -> Excerpt<KeyLine> {
 mod tests {
     use std::sync::Arc;
 
-    use clusters::{EventId, Series};
     use clusters::class::Class;
     use clusters::facet::Facets;
     use clusters::fingerprint::{ClusterSubject, STRONG};
+    use clusters::{EventId, Series};
 
     use super::*;
 
