@@ -284,7 +284,7 @@ mod tests {
         for said in [
             "变更：不再记录管理事件, bucket mallorys-logs",
             "关注原因：",
-            "分量：强",
+            "权重：强",
             "T1685.002，技术说明: https://attack.mitre.org/techniques/T1685/002/",
             "role/ops 更改了跟踪 main 的记录内容或投递位置",
         ] {

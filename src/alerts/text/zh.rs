@@ -99,8 +99,8 @@ pub(super) const CHINESE: Words = Words {
     why_watched: "关注原因：{why}",
     technique: "MITRE ATT&CK 技术：{technique}",
     look_technique: "技术说明",
-    strong: "分量：强，单独一次即可能是攻击的一个步骤",
-    weak: "分量：弱，日常工作中也会出现",
+    strong: "权重：强，单独一次即可能是攻击的一个步骤",
+    weak: "权重：弱，日常工作中也会出现",
     first_of_caller: "这是该调用者首次执行此类操作。之后的同类操作不再告警，仅计入每日汇总。",
 
     looks: "表现：{shapes}",
