@@ -3,17 +3,21 @@
 //! Rules and functions read the event, and language models may read it too. So the name of each field
 //! whose text callers can influence begins with `untrusted_`.
 
+use clusters::class::Class;
 use clusters::facet::FacetKind as Facet;
 use clusters::fingerprint::VERSION as IDENTITY_VERSION;
 use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, masked};
+use clusters::watch::{CallDetails, Watches};
 use clusters::{Cluster, FacetValue, FacetValues};
 use records::key_id::KeyKind;
 use records::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::cluster_hint;
+use crate::facts::{CallFacts, Facts};
 use crate::kind::AlertKind;
-use crate::message::Message;
+use crate::links::Links;
+use crate::message::{Example, Message};
 use crate::safe::{readable, token};
 
 /// The version of the `detail` of events on EventBridge. Within one version fields are only added; a new
@@ -36,8 +40,9 @@ const HINT_CHARS_MAX: usize = 1_536;
 const DEPTH_MAX: usize = 5;
 const WIDTH_MAX: usize = 20;
 
-/// Returns the `detail` of the EventBridge event for a message, as a JSON object.
-pub fn detail(message: &Message) -> Value {
+/// Returns the `detail` of the EventBridge event for a message, as a JSON object. `links` has the consoles that its links
+/// lead to.
+pub fn detail(message: &Message, links: &Links) -> Value {
     let alert = &message.alert;
     let about = match alert.kind() {
         AlertKind::AccessKey => masked(&alert.about()),
@@ -51,7 +56,8 @@ pub fn detail(message: &Message) -> Value {
         "state": alert.state(),
         "fault_status": match alert.kind() {
             _ if alert.is_end() => "ok",
-            AlertKind::AccountSummary => "none",
+            // Nothing ends a sensitive call.
+            AlertKind::AccountSummary | AlertKind::SensitiveCall => "none",
             _ => "fault",
         },
         "epoch": alert.subject.number(),
@@ -73,18 +79,66 @@ pub fn detail(message: &Message) -> Value {
         "keys": message.keys.iter().take(KEYS_MAX).map(key).collect::<Vec<_>>(),
         "enrichment": message.enrichment.name(),
         "suppressed": message.suppressed,
+        "links": {
+            "dashboard": links.dashboard(),
+            "logs": message.logs_link(links),
+            "events": event_links(message, links),
+        },
         "untrusted_about": about,
-        "untrusted_detail": bounded(&alert.facts.json(), DEPTH_MAX),
+        "untrusted_detail": match &alert.facts {
+            Facts::SensitiveCall(of) => call(of, message),
+            facts => bounded(&facts.json(), DEPTH_MAX),
+        },
     })
 }
 
-/// Returns the complete EventBridge event for a message, as an entry of a `PutEvents` request. `bus` is the
-/// name of the event bus; without it AWS uses the default bus.
-pub fn entry(message: &Message, bus: Option<&str>) -> Value {
+/// Returns the links to the sample events in CloudTrail.
+fn event_links(message: &Message, links: &Links) -> Vec<String> {
+    let examples = message.examples.iter();
+    let link = |of: &Example| links.event(of.region.as_deref()?, of.id);
+    examples.filter_map(link).take(VALUES_MAX).collect()
+}
+
+/// Returns what a sensitive call did. All fields are present; those without a value are `null`.
+fn call(call: &CallFacts, message: &Message) -> Value {
+    let details = call.details.as_ref();
+    let text = |text: &str| readable(text, CHARS_MAX);
+    let parameters = details.into_iter().flat_map(|of| &of.parameters);
+    let parameters = parameters.take(WIDTH_MAX);
+    json!({
+        "service": token(&call.service, 64),
+        "action": token(&call.action, 64),
+        "principal": call.principal.as_deref().map(text),
+        "target": details.and_then(|of| of.target.as_deref()).map(text),
+        "parameters": parameters
+            .map(|(name, value)| json!({"name": token(name, 64), "value": text(value)}))
+            .collect::<Vec<_>>(),
+        "watch": details.map(|of| token(&of.watch, 64)),
+        "tier": details.map(|of| of.tier.name()),
+        "strong": call.is_strong(),
+        "technique": details.and_then(|of| of.technique.as_deref()).map(|id| token(id, 16)),
+        "why": details.and_then(why).map(|why| text(&why)),
+        "calls": message.events(),
+    })
+}
+
+/// Returns why a call is watched, in English; a watch of the user has its own sentence.
+fn why(details: &CallDetails) -> Option<String> {
+    let of_table = || {
+        let watches = Watches::default();
+        Some(watches.named(&details.watch)?.why.clone())
+    };
+    details.why.clone().or_else(of_table)
+}
+
+/// Returns the complete EventBridge event for a message, as an entry of a `PutEvents` request.
+///
+/// `bus` is the name of the event bus; without it AWS uses the default bus. `links` has the consoles that links lead to.
+pub fn entry(message: &Message, bus: Option<&str>, links: &Links) -> Value {
     let mut entry = json!({
         "Source": SOURCE,
         "DetailType": message.alert.kind().detail_type(),
-        "Detail": detail(message).to_string(),
+        "Detail": detail(message, links).to_string(),
     });
     if let Some(bus) = bus {
         entry["EventBusName"] = bus.into();
@@ -111,7 +165,8 @@ fn cluster(cluster: &Cluster, message: &Message) -> Value {
             "action": token(&identity.action, CHARS_MAX),
             "class": identity.class.name(),
             "code": token(&identity.code, CHARS_MAX),
-            "cause": optional(&identity.cause),
+            // The cause of a sensitive call is its caller, whose name is in `principals`.
+            "cause": optional(&identity.cause).filter(|_| identity.class != Class::Watch),
             "untrusted_template": identity.template.as_deref().map(template),
             "addition": optional(&identity.addition),
         },

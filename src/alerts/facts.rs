@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clusters::campaign::Shape;
-use clusters::fingerprint::ClusterId;
+use clusters::class::Class;
+use clusters::fingerprint::{ClusterId, Identity, STRONG, WEAK};
 use clusters::keys::KeyAnomaly;
 use clusters::summary::{Excerpt, Summary};
 use clusters::watch::CallDetails;
@@ -398,6 +399,38 @@ impl KeyFacts {
         match self {
             Self::Canary(_) => KeyAnomaly::Canary,
             Self::Awakened { days, .. } => KeyAnomaly::Awakened { days: *days },
+        }
+    }
+}
+
+impl CallFacts {
+    /// Returns the identity of the calls, as far as the alert shows it: without the partition.
+    pub fn identity(&self, account_id: &str) -> Identity {
+        let details = self.details.as_ref();
+        let strength = details.map(|of| if of.is_strong { STRONG } else { WEAK });
+        Identity {
+            partition: String::new(),
+            account_id: account_id.to_owned(),
+            service: self.service.clone(),
+            action: self.action.clone(),
+            class: Class::Watch,
+            code: strength.unwrap_or_default().to_owned(),
+            cause: self.principal.clone(),
+            template: details.map(CallDetails::encode),
+            addition: None,
+        }
+    }
+
+    /// Checks whether the call weighs as much as an attack step on its own. Calls beyond the limit do.
+    pub fn is_strong(&self) -> bool {
+        self.details.as_ref().is_none_or(|of| of.is_strong)
+    }
+
+    /// Returns the call as `service:action`, such as `iam:CreateUser`.
+    pub fn api(&self) -> String {
+        match self.service.is_empty() {
+            true => self.action.clone(),
+            false => format!("{}:{}", self.service, self.action),
         }
     }
 }

@@ -74,15 +74,15 @@ pub(crate) fn values(
     identity: &Identity,
     facets: &Facets,
 ) -> [(&'static Placeholder, Option<String>); PLACEHOLDER_COUNT] {
+    if identity.class == Class::Watch {
+        return values_of_call(identity, facets);
+    }
     let layer = layer(identity, facets).0;
     let text = |kind| facets.get(kind).map(str::to_owned);
     PLACEHOLDERS.each_ref().map(|placeholder| {
         let value = match placeholder.name {
             "action" => text(FacetKind::IamAction),
-            "caller" => facets
-                .get(FacetKind::Principal)
-                .filter(|name| !matches!(*name, "" | "unknown" | "AWS Internal"))
-                .map(|name| short_name(name, &identity.account_id).to_owned()),
+            "caller" => caller(identity, facets.get(FacetKind::Principal)),
             "layer" => {
                 let row = LAYERS.iter().find(|(name, _, _)| *name == layer);
                 row.map(|(_, english, _)| (*english).to_owned())
@@ -100,6 +100,38 @@ pub(crate) fn values(
         };
         (placeholder, value)
     })
+}
+
+/// Returns each placeholder of advice with its value for a sensitive call, whose details are part of its identity.
+fn values_of_call(
+    identity: &Identity,
+    facets: &Facets,
+) -> [(&'static Placeholder, Option<String>); PLACEHOLDER_COUNT] {
+    let details = identity.call_details();
+    let details = details.as_ref();
+    let target = details.and_then(|details| details.target.clone());
+    let target = target.or_else(|| facets.get(FacetKind::Resource).map(str::to_owned));
+    PLACEHOLDERS.each_ref().map(|placeholder| {
+        let value = match placeholder.name {
+            "action" => Some(format!("{}:{}", identity.service, identity.action)),
+            "caller" => {
+                let principal = facets.get(FacetKind::Principal);
+                caller(identity, principal.or(identity.cause.as_deref()))
+            }
+            "policy" => details.and_then(|details| details.parameters.get("policy").cloned()),
+            "service" => Some(identity.service.clone()).filter(|name| !name.is_empty()),
+            "bucket" | "resource" | "role" => target.clone(),
+            _ => None,
+        };
+        (placeholder, value)
+    })
+}
+
+/// Returns the name of a caller as advice shows it; `None` if it is not known.
+fn caller(identity: &Identity, principal: Option<&str>) -> Option<String> {
+    principal
+        .filter(|name| !matches!(*name, "" | "unknown" | "AWS Internal"))
+        .map(|name| short_name(name, &identity.account_id).to_owned())
 }
 
 /// Returns the name of the layer that refused, and `explicit`, `implicit` or `unknown`; both empty if unknown.
@@ -136,12 +168,10 @@ pub(crate) fn advice(identity: &Identity, template: &str, facets: &Facets) -> &'
 
 impl Failure<'_> {
     fn advice(&self) -> &'static Advice {
-        let Identity {
-            service, action, ..
-        } = self.identity;
-        let class = self.identity.class;
+        let Identity { action, class, .. } = self.identity;
+        let class = *class;
         if class == Class::Watch {
-            return sensitive::advice(service, action).unwrap_or(&catalog::SENSITIVE);
+            return sensitive::advice(self.identity).unwrap_or(&catalog::SENSITIVE);
         }
         if self.tries_to_blind() {
             return &catalog::TRIES_TO_BLIND;
@@ -174,7 +204,7 @@ impl Failure<'_> {
         } = self.identity;
         let repeats = *class == Class::Absent && self.facets.get(FacetKind::Origin) == Some("iac");
         let is_no_attempt = matches!(class, Class::Throttle | Class::Dryrun | Class::Server);
-        sensitive::effect(service, action) == Some(sensitive::Effect::Blinds)
+        sensitive::effect(service, action, None) == Some(sensitive::Effect::Blinds)
             && !is_no_attempt
             && !repeats
     }

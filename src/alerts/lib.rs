@@ -16,7 +16,7 @@
 //! - `text` renders a message in English or Chinese; text of the program and text of callers stay
 //!   separate.
 //! - `safe` makes the text of callers harmless for each output form.
-//! - `links` builds all links in messages: to the consoles of AWS and Guance only.
+//! - `links` builds all links in messages: to the consoles of AWS and Guance, and to MITRE ATT&CK.
 //! - `sns` renders a message for SNS, `detail` for EventBridge, in the shape that `docs/events` documents.
 //! - `guance` renders a message for Guance and TrueWatch, and reads their answers.
 

@@ -1,4 +1,4 @@
-//! Builds links to the consoles of AWS and Guance, from checked values only.
+//! Builds links to the consoles of AWS and Guance, and to the techniques of MITRE ATT&CK, from checked values only.
 //!
 //! Messages contain no other links. A link never contains free text of a caller. Its parts are ids,
 //! times, regions and names whose form is checked here. Names are percent-encoded if they may contain
@@ -28,7 +28,7 @@ struct Guance {
 struct Stack {
     region: String,
     dashboard: Option<String>,
-    log_group: Option<String>,
+    log_groups: Vec<String>,
 }
 
 /// Why a setting for the links in messages is refused: it does not have the expected form.
@@ -48,6 +48,9 @@ pub enum LinkError {
     #[error("the region must have the form of an AWS region, such as eu-central-1")]
     Region,
 }
+
+/// The largest number of log groups in a query of Logs Insights. Source: CloudWatch Logs API Reference, `StartQuery`.
+const LOG_GROUPS_MAX: usize = 50;
 
 /// The seconds that a link to events in Guance adds before and after its time range.
 const AROUND_SECONDS: i64 = 900;
@@ -83,16 +86,16 @@ impl Links {
         Ok(self)
     }
 
-    /// Adds links to CloudWatch in `region`: to the stack's dashboard and to its log group, by their names.
-    /// Without a name, that link is not built.
+    /// Adds links to CloudWatch in `region`: to the stack's dashboard and to its log groups, by their names.
+    /// Without a name, that link is not built. A query has at most the first 50 log groups.
     ///
     /// # Errors
     /// [`LinkError::Region`] if `region` does not have the form of an AWS region.
-    pub fn with_stack(
+    pub fn with_stack<'g>(
         mut self,
         region: &str,
         dashboard: Option<&str>,
-        log_group: Option<&str>,
+        log_groups: impl IntoIterator<Item = &'g str>,
     ) -> Result<Self, LinkError> {
         if !is_region(region) {
             return Err(LinkError::Region);
@@ -100,7 +103,11 @@ impl Links {
         self.stack = Some(Stack {
             region: region.to_owned(),
             dashboard: dashboard.map(str::to_owned),
-            log_group: log_group.map(str::to_owned),
+            log_groups: log_groups
+                .into_iter()
+                .take(LOG_GROUPS_MAX)
+                .map(str::to_owned)
+                .collect(),
         });
         Ok(self)
     }
@@ -128,16 +135,11 @@ impl Links {
     }
 
     /// Returns the link to a CloudWatch Logs Insights query for all errors of one API action in the stack's
-    /// log group, from `from` until `until`.
+    /// log groups, from `from` until `until`.
     ///
-    /// `None` if the log group is not configured, if its region is in an isolated partition, or if
-    /// `event_name` does not have the form of an API name. The console has its own encoding: `*` instead of
-    /// `%` inside the query, and `$` instead of `%` outside of it.
+    /// `None` if no log group is configured, if its region is in an isolated partition, or if
+    /// `event_name` does not have the form of an API name.
     pub fn insights(&self, event_name: &str, from: Timestamp, until: Timestamp) -> Option<String> {
-        let Stack {
-            region, log_group, ..
-        } = self.stack.as_ref()?;
-        let console = console_of(region)?;
         if !is_api(event_name) {
             return None;
         }
@@ -146,14 +148,73 @@ impl Links {
              | filter eventName = \"{event_name}\" and ispresent(errorCode)\n\
              | sort @timestamp desc"
         );
+        self.query(&query, from, until)
+    }
+
+    /// Returns the link to a CloudWatch Logs Insights query for the successful calls of one API action in the stack's
+    /// log groups, from `from` until `until`. `event_source` is that of CloudTrail, such as `iam.amazonaws.com`, and
+    /// `event_name` has no version; names with a version are found as well.
+    ///
+    /// `None` if no log group is configured, if its region is in an isolated partition, or if source or name do not
+    /// have the form of those of an API.
+    pub fn insights_of_call(
+        &self,
+        event_source: &str,
+        event_name: &str,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Option<String> {
+        if !is_api(event_name) || !is_host(event_source) {
+            return None;
+        }
+        let query = format!(
+            "fields @timestamp, eventID, userIdentity.arn, sourceIPAddress, @message\n\
+             | filter eventSource = \"{event_source}\" and eventName like /^{event_name}[0-9_v]*$/ \
+             and not ispresent(errorCode)\n\
+             | sort @timestamp desc"
+        );
+        self.query(&query, from, until)
+    }
+
+    /// Returns the link to a query. The console has its own encoding: `*` instead of `%` inside the query, and `$`
+    /// instead of `%` outside of it.
+    fn query(&self, query: &str, from: Timestamp, until: Timestamp) -> Option<String> {
+        let Stack {
+            region, log_groups, ..
+        } = self.stack.as_ref()?;
+        let console = console_of(region)?;
+        if log_groups.is_empty() {
+            return None;
+        }
         let moment = |at: Timestamp| encoded(&at.to_string().replace('Z', ".000Z"), '*');
-        let (query, group) = (encoded(&query, '*'), encoded(log_group.as_deref()?, '*'));
+        let groups = log_groups.iter();
+        let groups: Vec<String> = groups
+            .map(|name| format!("~'{}", encoded(name, '*')))
+            .collect();
         Some(format!(
             "{console}/cloudwatch/home?region={region}#logsV2:logs-insights$3FqueryDetail$3D\
-             ~(end~'{}~start~'{}~timeType~'ABSOLUTE~tz~'UTC~editorString~'{query}~source~(~'{group}))",
+             ~(end~'{}~start~'{}~timeType~'ABSOLUTE~tz~'UTC~editorString~'{}~source~({}))",
             moment(until),
             moment(from),
+            encoded(query, '*'),
+            groups.concat(),
         ))
+    }
+
+    /// Returns the link to the page of a technique of MITRE ATT&CK, by its id, such as `T1098.003`. `None` if the id
+    /// is malformed.
+    pub fn technique(&self, id: &str) -> Option<String> {
+        let digits = id.strip_prefix('T')?;
+        let is_number =
+            |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
+        let page = match digits.split_once('.') {
+            Some((number, sub)) if is_number(number, 4) && is_number(sub, 3) => {
+                format!("T{number}/{sub}")
+            }
+            None if is_number(digits, 4) => id.to_owned(),
+            _ => return None,
+        };
+        Some(format!("{ATTACK}/techniques/{page}/"))
     }
 
     /// Returns the link to the samples of a cluster in the log explorer of Guance, from `from` until
@@ -208,12 +269,12 @@ impl Links {
         Some(guance.link(&path))
     }
 
-    /// Returns the scheme and host of each console that links in messages may lead to: all AWS consoles,
+    /// Returns the scheme and host of each site that links in messages may lead to: all AWS consoles, MITRE ATT&CK,
     /// and the Guance console if it is configured.
     pub fn consoles(&self) -> Vec<&str> {
         let aws = CONSOLES.iter().map(|(_, console)| *console);
         let guance = self.guance.iter().map(|guance| guance.console.as_str());
-        aws.chain(guance).collect()
+        aws.chain([ATTACK]).chain(guance).collect()
     }
 }
 
@@ -228,6 +289,9 @@ impl Guance {
         [&self.console, path, &workspace].concat()
     }
 }
+
+/// The site of MITRE ATT&CK, which describes techniques.
+const ATTACK: &str = "https://attack.mitre.org";
 
 /// The AWS consoles by the prefix of a region. The last is for all other regions.
 ///
@@ -359,6 +423,14 @@ mod tests {
         );
         assert!(!insights.contains([' ', '"', '|']), "{insights}");
         assert_eq!(links.insights("Put\" | delete", from, until), None);
+        let call = |source, name| links.insights_of_call(source, name, from, until);
+        let found = call("lambda.amazonaws.com", "AddPermission").unwrap();
+        assert!(
+            found.contains("like*20*2F*5EAddPermission*5B0-9_v*5D*2A*24*2F"),
+            "{found}"
+        );
+        assert_eq!(call("lambda.amazonaws.com", "*"), None);
+        assert_eq!(call("x\" or \"", "AddPermission"), None);
         assert_eq!(
             links
                 .guance_logs(ClusterId::from_bytes([0; 16]), from, until)
@@ -372,6 +444,37 @@ mod tests {
             "https://us1-console.guance.com/keyevents/monitor?time=1795247100000%2C1795248900000\
              &tags=%7B%22df_event_id%22%3A%22event-1f%22%7D&w=wksp_1a"
         );
+    }
+
+    #[test]
+    fn a_query_has_all_log_groups_of_the_stack() {
+        let at = at("2026-11-21T08:00:00Z");
+        let query = |groups: &[&'static str]| {
+            let links = Links::default();
+            let links = links.with_stack("eu-central-1", None, groups.iter().copied());
+            links.unwrap().insights("PutItem", at, at)
+        };
+        let both = query(&["trail", "/other"]).unwrap();
+        assert!(both.ends_with("~source~(~'trail~'*2Fother))"), "{both}");
+        assert_eq!(query(&[]), None);
+    }
+
+    #[test]
+    fn a_technique_has_a_page_if_its_id_has_the_right_form() {
+        let links = Links::default();
+        for (id, page) in [
+            ("T1098", Some("https://attack.mitre.org/techniques/T1098/")),
+            (
+                "T1098.003",
+                Some("https://attack.mitre.org/techniques/T1098/003/"),
+            ),
+            ("T1098.", None),
+            ("T1098.0031", None),
+            ("T109", None),
+            ("T1098/../x", None),
+        ] {
+            assert_eq!(links.technique(id).as_deref(), page, "{id}");
+        }
     }
 
     #[test]

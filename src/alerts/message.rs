@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::alert::{Alert, AlertSubject};
 use crate::facts::Facts;
+use crate::links::Links;
 use crate::severity::{self, Assessment, Severity};
 
 /// An alert with all data that sinks may send about it. A sink renders it in its own format.
@@ -194,7 +195,12 @@ impl Message {
 
     /// Returns the number of events that the message reports: the number in the alert's facts, or
     /// [`Self::count`] if the facts have none.
+    ///
+    /// For a sensitive call it is the larger one of the number when the alert was made, and of [`Self::count`].
     pub fn events(&self) -> u64 {
+        if let Facts::SensitiveCall(call) = &self.alert.facts {
+            return call.calls.max(self.count());
+        }
         let reported = self.alert.facts.events();
         reported.unwrap_or_else(|| self.count())
     }
@@ -210,14 +216,14 @@ impl Message {
 
     /// Returns the event time at which the problem of this alert began; `None` if no time is known.
     ///
-    /// If the alert's facts contain the start, it is used. Else a regression began at the time of the
-    /// alert. Any other problem in the first episode of a cluster began at the cluster's first event, and
+    /// If the alert's facts contain the start, it is used. Else a regression, and a sensitive call, began at the time of
+    /// the alert. Any other problem in the first episode of a cluster began at the cluster's first event, and
     /// in a later episode at the cluster's first event in the time range. The last resort is [`Self::at`].
     pub fn fault_start(&self) -> Option<Timestamp> {
         let reported = self.alert.facts.fault_start();
         let first_in_range = || self.cluster.as_ref()?.span.first_seen;
         let seen = match (&self.alert.facts, &self.alert.subject) {
-            (Facts::Regressed(_), _) => self.alert.at,
+            (Facts::Regressed(_) | Facts::SensitiveCall(_), _) => self.alert.at,
             (_, AlertSubject::Cluster { episode: 2.., .. }) => None,
             _ => self.first_seen,
         };
@@ -227,10 +233,35 @@ impl Message {
             .or_else(|| self.at())
     }
 
-    /// Returns the seconds from the start of the problem to the time of this alert; 0 if either is unknown.
+    /// Returns the seconds from the start of the problem to the time of this alert; 0 if either is unknown, and for a
+    /// sensitive call, which does not last.
     pub fn fault_seconds(&self) -> i64 {
         let lasted = self.at().zip(self.fault_start());
         lasted.map_or(0, |(at, start)| at.seconds_since(start).max(0))
+    }
+
+    /// Returns the link to a query of Logs Insights for the calls that the alert is about, in its time range. `None` if
+    /// the message has no cluster or no range, or if `links` has no log groups.
+    pub fn logs_link(&self, links: &Links) -> Option<String> {
+        let identity = &self.cluster.as_ref()?.facts.identity;
+        let (from, until) = self.from.zip(self.until)?;
+        match self.alert.facts {
+            Facts::SensitiveCall(_) => {
+                links.insights_of_call(&identity.event_source(), &identity.action, from, until)
+            }
+            _ => links.insights(&identity.action, from, until),
+        }
+    }
+
+    /// Returns the event source of the calls that the alert is about, in CloudTrail's spelling; empty if it is about no call.
+    pub fn event_source(&self) -> String {
+        match (&self.alert.facts, &self.cluster) {
+            (Facts::SensitiveCall(call), _) => {
+                call.identity(self.alert.account_id()).event_source()
+            }
+            (_, Some(cluster)) => cluster.facts.identity.event_source(),
+            _ => String::new(),
+        }
     }
 
     /// Returns the severity of the message without its reasons.

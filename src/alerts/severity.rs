@@ -21,7 +21,8 @@ use clusters::circumstance::{
 use clusters::class::Class;
 use clusters::delivery::is_delivery;
 use clusters::facet::Facets;
-use clusters::fingerprint::{ClusterSubject, Identity, NO_CODE, WEAK};
+use clusters::fingerprint::{ClusterSubject, Identity, NO_CODE};
+use clusters::watch::Tier;
 use clusters::{Cluster, Span};
 use records::time::Timestamp;
 use serde::{Serialize, Serializer};
@@ -213,6 +214,10 @@ pub fn of_alert(alert: &Alert) -> Assessment {
         }
         Facts::Digest(_) => terms.add(10, "waiting alerts are sent in one message"),
         Facts::Summary(_) | Facts::Learned(_) => terms.add(0, "for the record"),
+        Facts::SensitiveCall(call) => {
+            let subject = ClusterSubject::from(&call.identity(alert.account_id()));
+            return of(&subject, &Circumstances::new(), Span::default());
+        }
         _ => terms.add(10, "the alert has no cluster data"),
     }
     terms.assessment()
@@ -246,6 +251,7 @@ impl<'a> Terms<'a> {
         terms.access(subject, circumstance.access);
         terms.caller(subject, circumstance);
         terms.means(subject, circumstance, span);
+        terms.strength(subject, circumstance);
         terms.attack_tool(subject, circumstance);
         let ruled = circumstance.ruled.as_ref();
         terms.ruled = ruled.and_then(|(severity, rule)| {
@@ -341,21 +347,57 @@ impl<'a> Terms<'a> {
     }
 
     /// Adds the effect of a sensitive call that succeeded. The sum is higher than that of the same call if it is
-    /// refused.
+    /// refused, unless such calls are part of daily work.
     fn effect(&mut self, subject: &ClusterSubject) {
-        let (points, reason) = match sensitive::effect(&subject.service, &subject.action) {
+        let details = subject.call.as_ref();
+        let effect = sensitive::effect(&subject.service, &subject.action, details);
+        let (points, reason) = match effect {
             Some(Effect::Blinds) => (
                 20,
                 "it stops the recording or the detection of what happens",
             ),
             Some(Effect::Destroys) => (20, "it destroys data or makes them unreadable"),
             Some(Effect::GivesPower) => (12, "it gives permissions or credentials"),
-            Some(Effect::ChangesRecords) => (12, "it changes what is recorded"),
-            None => (11, "it has changed something"),
+            Some(Effect::ChangesRecords) => (12, "it changes what is recorded or who sees it"),
+            Some(Effect::SharesData) => (12, "it gives others access to data"),
+            Some(Effect::OpensNetwork) => (12, "it opens the network"),
+            Some(Effect::RunsCode) => (12, "it runs code or opens a shell"),
+            Some(Effect::ReadsSecrets) => (12, "it reads secrets"),
+            Some(Effect::Costs) => (11, "it can cause costs"),
+            None => (11, "the call is watched"),
         };
         self.add(points, reason);
-        if subject.code == WEAK {
-            self.add(-10, "such calls are also part of daily work");
+        let Some(details) = details.filter(|details| !details.is_strong) else {
+            return;
+        };
+        let daily = "such calls are also part of daily work";
+        match (details.tier, effect) {
+            (Tier::First, Some(Effect::Blinds | Effect::Destroys)) => self.add(-18, daily),
+            (Tier::First, _) => self.add(-10, daily),
+            (_, Some(Effect::Blinds | Effect::Destroys)) => self.add(-8, daily),
+            (_, Some(Effect::GivesPower)) => {}
+            _ => self.add(-10, daily),
+        }
+    }
+
+    /// Makes a strong sensitive call at least an error, and a weak one that many callers make every day at most a
+    /// warning. It comes last but one, because it looks at the sum.
+    fn strength(&mut self, subject: &ClusterSubject, circumstance: &Circumstance) {
+        if subject.class != Class::Watch || circumstance.means == ProgramKind::AwsService {
+            return;
+        }
+        let details = subject.call.as_ref();
+        let is_strong = details.is_none_or(|details| details.is_strong);
+        let is_routine = details.is_some_and(|of| of.tier == Tier::First) && !is_strong;
+        if is_strong && self.points < ERROR_POINTS {
+            let missing = ERROR_POINTS - self.points;
+            self.add(missing, "such a call alone can be a step of an attack");
+        } else if is_routine && self.points >= ERROR_POINTS {
+            let surplus = self.points - (ERROR_POINTS - 1);
+            self.add(
+                -surplus,
+                "for such a call, nothing makes it more than a warning",
+            );
         }
     }
 
@@ -451,8 +493,13 @@ fn is_broken_delivery(subject: &ClusterSubject, circumstance: &Circumstance) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use clusters::facet::FacetKind;
+    use clusters::fingerprint::ClusterId;
     use clusters::summary::Excerpt;
+    use clusters::transition::SensitiveCall;
+    use clusters::watch::{CallDetails, Watches};
 
     use super::*;
     use crate::facts::Stage;
@@ -723,6 +770,118 @@ mod tests {
             let role = &[(Access, "write")];
             let done = assessed(Class::Watch, service, action, role, Span::default());
             assert_eq!(done.severity, wanted, "{action}: {:?}", done.reasons);
+        }
+    }
+
+    /// Returns the severity of the first call of a watch of the table, made with these facets.
+    fn of_watch(name: &str, facets: &[(FacetKind, &str)]) -> (Severity, String) {
+        let watches = Watches::default();
+        let watch = watches.named(name).unwrap();
+        let details = CallDetails {
+            watch: watch.name.clone(),
+            tier: watch.tier,
+            is_strong: watch.is_strong,
+            technique: None,
+            target: None,
+            parameters: BTreeMap::new(),
+            why: None,
+            expected_by: None,
+        };
+        let (service, action) = watch.calls[0].clone();
+        let identity = Identity {
+            partition: "aws".to_owned(),
+            account_id: "111122223333".to_owned(),
+            service,
+            action,
+            class: Class::Watch,
+            code: String::new(),
+            cause: None,
+            template: Some(details.encode()),
+            addition: None,
+        };
+        let mut given = Facets::default();
+        for (kind, value) in facets {
+            given.set(*kind, Some(value));
+        }
+        let assessment = assess_facets(&identity, &given, Span::default());
+        (assessment.severity, points(&assessment))
+    }
+
+    #[test]
+    fn the_effect_and_the_weight_of_a_sensitive_call_decide() {
+        use FacetKind::{Access, AccessKey, Origin, PrincipalKind};
+        let plain = &[(Access, "write")][..];
+        let key = &[(Access, "write"), (AccessKey, "AKIAEXAMPLE")][..];
+        let root = &[(Access, "write"), (PrincipalKind, "root")][..];
+        let tool = &[(Access, "write"), (Origin, "attack-tool")][..];
+        for (watch, facets, wanted) in [
+            ("cloudtrail-stop", plain, Severity::Critical),
+            ("cloudtrail-change-to-less", plain, Severity::Error),
+            ("cloudtrail-change", plain, Severity::Warning),
+            ("iam-attach-user-policy-with-power", plain, Severity::Error),
+            ("iam-attach-user-policy-with-power", key, Severity::Critical),
+            ("iam-create-user", plain, Severity::Error),
+            ("iam-attach-role-policy", root, Severity::Warning),
+            ("kms-disable", plain, Severity::Error),
+            ("logs-delete", plain, Severity::Warning),
+            ("security-group-open-widely", plain, Severity::Error),
+            ("security-group-open", plain, Severity::Warning),
+            ("s3-bucket-policy", plain, Severity::Warning),
+            ("lambda-update-code", plain, Severity::Warning),
+            (
+                "secretsmanager-read",
+                &[(Access, "read")],
+                Severity::Warning,
+            ),
+            ("lambda-update-code", tool, Severity::Critical),
+        ] {
+            let (severity, reasons) = of_watch(watch, facets);
+            assert_eq!(severity, wanted, "{watch} {facets:?}: {reasons}");
+        }
+    }
+
+    #[test]
+    fn each_strong_watch_is_an_error_at_least_and_each_routine_one_a_warning_at_most() {
+        use FacetKind::{Access, AccessKey, Origin, PrincipalKind};
+        for watch in Watches::default().all() {
+            for facets in [
+                &[(Access, "write")][..],
+                &[(Access, "read"), (Origin, "console")],
+                &[(PrincipalKind, "anonymous")],
+                &[(PrincipalKind, "root"), (AccessKey, "AKIAEXAMPLE")],
+            ] {
+                let (severity, reasons) = of_watch(&watch.name, facets);
+                let place = format!("{} {facets:?}: {reasons}", watch.name);
+                if watch.is_strong {
+                    assert!(severity >= Severity::Error, "{place}");
+                } else if watch.tier == Tier::First {
+                    assert!(severity <= Severity::Warning, "{place}");
+                }
+                let (severity, _) = of_watch(&watch.name, &[(Origin, "attack-tool")]);
+                assert_eq!(severity, Severity::Critical, "{place}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_sensitive_call_that_is_no_longer_stored_has_the_severity_of_its_facts() {
+        let call = |details| SensitiveCall {
+            service: "cloudtrail".to_owned(),
+            action: "StopLogging".to_owned(),
+            caller: None,
+            details,
+            count: 1,
+        };
+        let details = r#"{"watch":"cloudtrail-change","tier":"first"}"#;
+        for (details, wanted) in [
+            (None, Severity::Critical),
+            (CallDetails::decode(details), Severity::Warning),
+        ] {
+            let id = ClusterId::from_bytes([7; 16]);
+            let call = call(details);
+            let alert = Alert::of_call(&call, "111122223333", id, None, Timestamp::FIRST);
+            let assessment = of_alert(&alert);
+            assert_eq!(assessment.severity, wanted, "{:?}", assessment.reasons);
         }
     }
 

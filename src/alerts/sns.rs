@@ -4,6 +4,7 @@
 //! plain text, not the JSON structure with one text per protocol.
 
 use clusters::class::Class;
+use clusters::fingerprint::{STRONG, WEAK};
 use records::principal::is_account_id;
 
 use crate::alert::Alert;
@@ -32,14 +33,17 @@ pub fn subject(message: &Message) -> String {
         Severity::Error => "Error",
         Severity::Critical => "Critical",
     };
-    let cluster = message.cluster.as_ref();
-    let is_watched = cluster.is_some_and(|of| of.facts.identity.class == Class::Watch);
     let mut subject = format!("{severity}: {}", change(&message.alert));
-    if let Some(cluster) = cluster.filter(|_| !is_watched) {
+    let class_matters = message.alert.kind() != AlertKind::SensitiveCall;
+    if let Some(cluster) = message.cluster.as_ref().filter(|_| class_matters) {
         subject.push_str(&format!(" ({})", class_name(cluster.facts.identity.class)));
     }
     if let Facts::Summary(summary) = &message.alert.facts {
-        subject.push_str(&format!(" ({} new)", summary.new_errors));
+        subject.push_str(&format!(" ({} new", summary.new_errors));
+        if summary.sensitive_calls > 0 {
+            subject.push_str(&format!(", {} sensitive calls", summary.sensitive_calls));
+        }
+        subject.push(')');
     }
     if is_account_id(message.alert.account_id()) {
         subject.push_str(&format!(" in account {}", message.alert.account_id()));
@@ -116,8 +120,15 @@ pub fn attributes(message: &Message) -> Vec<(&'static str, String)> {
     if is_account_id(alert.account_id()) {
         attributes.push(("account_id", alert.account_id().to_owned()));
     }
-    if let Some(cluster) = &message.cluster {
-        attributes.push(("class", cluster.facts.identity.class.name().to_owned()));
+    match (&alert.facts, &message.cluster) {
+        (Facts::SensitiveCall(call), _) => {
+            let strength = if call.is_strong() { STRONG } else { WEAK };
+            attributes.push(("strength", strength.to_owned()));
+        }
+        (_, Some(cluster)) => {
+            attributes.push(("class", cluster.facts.identity.class.name().to_owned()));
+        }
+        _ => {}
     }
     attributes.sort();
     attributes

@@ -6,17 +6,19 @@
 //! Untrusted text, which callers can influence, is always a separate piece of a line. Each output form
 //! protects these pieces in its own way. The sentences around them are fixed.
 
+mod call;
 mod document;
 mod en;
 mod facts_text;
 mod keys;
+mod parameters;
 mod summary;
 mod title;
 mod words;
 mod zh;
 
-use clusters::class::Class;
-use clusters::facet::FacetKind as Facet;
+use clusters::facet::{FacetKind as Facet, Facets};
+use clusters::fingerprint::Identity;
 use clusters::keys::masked;
 use clusters::lifecycle::quiet_period_seconds;
 use clusters::{Cluster, FacetValue};
@@ -120,7 +122,7 @@ impl Texts {
             section(words.overview, writer.overview()),
             section(words.cloudtrail, writer.cloudtrail()),
             section(words.key_use, writer.keys()),
-            section(words.new_errors, writer.errors()),
+            section(writer.last_title(), writer.errors()),
         ]
     }
 }
@@ -143,11 +145,23 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Returns the title of the last section, with the advice.
+    fn last_title(&self) -> &'static str {
+        match self.facts {
+            Facts::SensitiveCall(_) => self.words.made_call,
+            _ => self.words.new_errors,
+        }
+    }
+
     fn overview(&self) -> Vec<Line> {
         let (message, words) = (self.message, self.words);
         let mut lines = vec![Line::Paragraph(self.first_sentence())];
         if message.cluster.is_none() && message.alert.cluster().is_some() {
-            lines.push(Line::Paragraph(vec![Piece::own(words.gone)]));
+            let gone = match self.facts {
+                Facts::SensitiveCall(_) => words.call_gone,
+                _ => words.gone,
+            };
+            lines.push(Line::Paragraph(vec![Piece::own(gone)]));
         }
         let severity = vec![Piece::strong(level(words, message.level()))];
         lines.push(item(words.severity, &[("severity", severity)]));
@@ -165,14 +179,24 @@ impl Writer<'_> {
         }
         if message.suppressed > 0 {
             let count = vec![Piece::strong(message.suppressed)];
-            lines.push(item(words.suppressed, &[("count", count)]));
+            let suppressed = match self.facts {
+                Facts::SensitiveCall(_) => words.suppressed_calls,
+                _ => words.suppressed,
+            };
+            lines.push(item(suppressed, &[("count", count)]));
         }
         if message.enrichment == Enrichment::Partial {
             lines.push(item(words.partial, &[]));
         }
         let id = own(message.alert.id());
         lines.push(match message.alert.cluster() {
-            Some(cluster) => item(words.ids, &[("cluster", own(cluster)), ("alert", id)]),
+            Some(cluster) => {
+                let ids = match self.facts {
+                    Facts::SensitiveCall(_) => words.call_ids,
+                    _ => words.ids,
+                };
+                item(ids, &[("cluster", own(cluster)), ("alert", id)])
+            }
             None => item(words.id, &[("alert", id)]),
         });
         lines
@@ -186,7 +210,7 @@ impl Writer<'_> {
         let is_over = self.message.alert.is_end();
         let sentence = match self.message.alert.kind() {
             AlertKind::Escalating if is_over => words.calmed,
-            AlertKind::SensitiveCall => words.sensitive_call,
+            AlertKind::SensitiveCall => words.calls_beyond,
             AlertKind::New => words.new,
             AlertKind::NewPrincipal => words.new_principal,
             AlertKind::Regressed => words.regressed,
@@ -242,6 +266,9 @@ impl Writer<'_> {
 
     fn times(&self) -> Vec<Line> {
         let (message, words) = (self.message, self.words);
+        if let Facts::SensitiveCall(_) = self.facts {
+            return self.call_times().into_iter().collect();
+        }
         let Some(cluster) = &message.cluster else {
             return Vec::new();
         };
@@ -271,24 +298,23 @@ impl Writer<'_> {
     fn cloudtrail(&self) -> Vec<Line> {
         let (message, words) = (self.message, self.words);
         let mut lines = Vec::new();
-        if message.cluster.is_some() {
+        if let Facts::SensitiveCall(call) = self.facts {
+            let api = vec![Piece::other(&call.api())];
+            lines.push(item(words.call_succeeded, &[("api", api)]));
+        } else if let Some(cluster) = &message.cluster {
             let count = vec![Piece::strong(message.account_errors)];
             lines.push(item(words.account_errors, &[("count", count)]));
-        }
-        if let Some(cluster) = &message.cluster {
             let class = own(cluster.facts.identity.class.name());
-            let form = match is_watched(cluster) {
-                true => words.call_watched,
-                false => words.call,
-            };
             lines.push(item(
-                form,
+                words.call,
                 &[
                     ("api", api(cluster)),
                     ("class", class),
                     ("code", code(cluster)),
                 ],
             ));
+        }
+        if let Some(cluster) = &message.cluster {
             for (facet, what) in [
                 (Facet::Principal, words.principals),
                 (Facet::Session, words.sessions),
@@ -369,8 +395,7 @@ impl Writer<'_> {
         add(words.look_dashboard, links.dashboard());
         let (message, range) = (self.message, self.message.from.zip(self.message.until));
         if let (Some(cluster), Some((from, until))) = (&message.cluster, range) {
-            let name = &cluster.facts.identity.action;
-            add(words.look_logs, links.insights(name, from, until));
+            add(words.look_logs, message.logs_link(links));
             add(
                 words.look_samples,
                 links.guance_logs(cluster.id, from, until),
@@ -393,6 +418,7 @@ impl Writer<'_> {
         match &self.facts {
             Facts::Campaign(of) => return self.campaign_clusters(of),
             Facts::Summary(of) => return self.summary_errors(of),
+            Facts::SensitiveCall(of) => return self.call_advice(of),
             _ => {}
         }
         let Some(cluster) = &self.message.cluster else {
@@ -406,11 +432,7 @@ impl Writer<'_> {
                 vec![Piece::strong(events(words, self.message.count()))],
             ),
         ];
-        let form = match is_watched(cluster) {
-            true => words.error_watched,
-            false => words.error,
-        };
-        let mut lines = vec![Line::Paragraph(fill(form, &values))];
+        let mut lines = vec![Line::Paragraph(fill(words.error, &values))];
         let template = &cluster.facts.template;
         if !template.is_empty() {
             let template = vec![Piece::long(template, TEMPLATE_CHARS_MAX)];
@@ -423,10 +445,16 @@ impl Writer<'_> {
 
     fn hint(&self, cluster: &Cluster) -> Pieces {
         let (facts, facets) = (&cluster.facts, cluster_hint::decisive(cluster));
-        let advice = hint::advice(&facts.identity, &facts.template, &facets);
+        self.advice(&facts.identity, &facts.template, &facets)
+    }
+
+    /// Returns what to do about calls with this identity and these facets. `template` is the masked error message, or
+    /// empty.
+    fn advice(&self, identity: &Identity, template: &str, facets: &Facets) -> Pieces {
+        let advice = hint::advice(identity, template, facets);
         let sentence = self.texts.language.advice(advice);
         let is_english = self.texts.language == Language::En;
-        let pieces = hint::values(&facts.identity, &facets).map(|(placeholder, value)| {
+        let pieces = hint::values(identity, facets).map(|(placeholder, value)| {
             let name = placeholder.name;
             let piece = match value {
                 Some(english) if name == "layer" => Piece::own(self.layer(&english)),
@@ -482,11 +510,6 @@ fn item(sentence: &str, values: &[(&str, Pieces)]) -> Line {
     Line::Item(fill(sentence, values))
 }
 
-/// Returns `true` if a cluster is about a sensitive call, which succeeded.
-fn is_watched(cluster: &Cluster) -> bool {
-    cluster.facts.identity.class == Class::Watch
-}
-
 fn level(words: &Words, severity: Severity) -> &'static str {
     match severity {
         Severity::Info => words.info,
@@ -500,6 +523,13 @@ fn events(words: &Words, count: u64) -> String {
     match count {
         1 => words.one_event.to_owned(),
         count => words.events.replace("{count}", &count.to_string()),
+    }
+}
+
+fn calls(words: &Words, count: u64) -> String {
+    match count {
+        1 => words.one_call.to_owned(),
+        count => words.calls_made.replace("{count}", &count.to_string()),
     }
 }
 

@@ -5,6 +5,7 @@
 use std::cell::OnceCell;
 
 use alerts::detail::{SOURCE, detail};
+use alerts::links::Links;
 use alerts::message::Message;
 use alerts::outbox::{Capacity, SinkAnswer};
 use aws_config::SdkConfig;
@@ -49,15 +50,19 @@ pub struct Bus {
     /// Created at the first call.
     client: OnceCell<Client>,
     name: String,
+    /// The consoles that links in events lead to.
+    links: Links,
 }
 
 impl Bus {
-    /// Creates the sink for the event bus `name`, a name or an ARN. Nothing connects before the first call.
-    pub fn new(config: &SdkConfig, name: &str) -> Self {
+    /// Creates the sink for the event bus `name`, a name or an ARN. `links` has the consoles that links in events lead to.
+    /// Nothing connects before the first call.
+    pub fn new(config: &SdkConfig, name: &str, links: Links) -> Self {
         Self {
             config: config.clone(),
             client: OnceCell::new(),
             name: name.to_owned(),
+            links,
         }
     }
 
@@ -128,7 +133,7 @@ impl Sink for Bus {
     async fn send(&mut self, messages: &[Message]) -> Vec<SinkAnswer> {
         let events = messages.iter().map(|message| BusEvent {
             detail_type: message.alert.kind().detail_type(),
-            detail: detail(message).to_string(),
+            detail: detail(message, &self.links).to_string(),
             at: message.at(),
         });
         let events: Vec<BusEvent> = events.collect();

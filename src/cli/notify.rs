@@ -303,7 +303,7 @@ fn sent(sink: Sink, message: &Message, texts: &Texts) -> String {
             text + "\n" + &sns::body(message, texts)
         }
         Sink::Eventbridge => {
-            let entry = detail::entry(message, None);
+            let entry = detail::entry(message, None, &texts.links);
             serde_json::to_string_pretty(&entry).unwrap_or_default() + "\n"
         }
     }
@@ -339,7 +339,7 @@ fn shape(message: &Message, sinks: &[Sink], texts: &Texts) -> Value {
                     "body": sns::body(message, texts),
                 })
             }
-            Sink::Eventbridge => detail::entry(message, None),
+            Sink::Eventbridge => detail::entry(message, None, &texts.links),
         };
     }
     shape

@@ -1,5 +1,5 @@
-//! The summary of an account over an hour, a day or a week: its errors, the clusters that changed, its campaigns and
-//! the last use of its access keys.
+//! The summary of an account over an hour, a day or a week: its errors, the clusters that changed, its campaigns, its
+//! sensitive calls and the last use of its access keys.
 //!
 //! The inspection fills a [`Summary`] in, and an alert shows its numbers unchanged. Its lists are [`Excerpt`]s, so
 //! that a summary stays small.
@@ -26,6 +26,8 @@ pub const TOP_MAX: usize = 10;
 pub const CAMPAIGN_LINES_MAX: usize = 10;
 /// The maximum number of access keys in [`Summary::keys`].
 pub const KEYS_MAX: usize = 20;
+/// The maximum number of sensitive calls in [`Summary::calls`].
+pub const CALL_LINES_MAX: usize = 20;
 
 /// The events of one account in an hour, a day or a week, and the clusters and campaigns that changed in this period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +40,7 @@ pub struct Summary {
     pub from: Timestamp,
     /// The end of the period, exclusive, in event time.
     pub until: Timestamp,
-    /// The number of events of the account in the period: failures and sensitive calls.
+    /// The number of failures of the account in the period.
     pub errors: u64,
     /// The number of clusters of the account that had events in the period.
     pub error_clusters: u64,
@@ -65,6 +67,12 @@ pub struct Summary {
     /// The access keys of the events in the period, the key with the latest event first. Listed only in the summary of
     /// an hour.
     pub keys: Excerpt<KeyLine>,
+    /// The number of sensitive calls of the account in the period. It includes those that have no alert of their own.
+    #[serde(default)]
+    pub sensitive_calls: u64,
+    /// The sensitive calls of the period by API and caller, see [`CallLine::sort`] for the order.
+    #[serde(default)]
+    pub calls: Excerpt<CallLine>,
 }
 
 /// The length of the period of a summary.
@@ -99,9 +107,9 @@ pub struct ClusterLine {
     pub service: String,
     /// The called API, such as `GetObject`.
     pub action: String,
-    /// The canonical error code, as in the cluster's identity, such as `AccessDenied`; empty for sensitive calls.
+    /// The canonical error code, as in the cluster's identity, such as `AccessDenied`.
     pub code: String,
-    /// The class of the cluster's failures, or [`Class::Watch`] for sensitive calls.
+    /// The class of the cluster's failures.
     pub class: Class,
     /// The number of events of the cluster in the period of the summary. In [`Summary::recovered`] it is the number of
     /// events in the episode that ended.
@@ -136,6 +144,23 @@ pub struct KeyLine {
     pub service: Option<String>,
     /// The region of the key's last use, from IAM; `None` if it is not known.
     pub region: Option<String>,
+}
+
+/// The sensitive calls of one API by one caller in [`Summary::calls`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallLine {
+    /// The called service, such as `lambda`.
+    pub service: String,
+    /// The called API, such as `UpdateFunctionCode`; `*` for calls beyond the limit on different calls in an hour.
+    pub action: String,
+    /// The name of the caller; empty if the events name none.
+    pub caller: String,
+    /// The number of calls in the period.
+    pub count: u64,
+    /// Whether one of the calls weighs as much as an attack step on its own.
+    pub strong: bool,
+    /// Whether no alert is sent about any of the calls, because a rule expects them or an AWS service made them.
+    pub silent: bool,
 }
 
 impl Period {
@@ -193,6 +218,19 @@ impl ClusterLine {
     }
 }
 
+impl CallLine {
+    /// Sorts the calls of a list: those with alerts first, of these the strong ones, then by number of calls, the largest
+    /// first; equal ones by name.
+    pub fn sort(lines: &mut [Self]) {
+        lines.sort_by(|one, other| one.order().cmp(&other.order()));
+    }
+
+    fn order(&self) -> impl Ord + '_ {
+        let names = (&self.service, &self.action, &self.caller);
+        (self.silent, !self.strong, Reverse(self.count), names)
+    }
+}
+
 impl CampaignLine {
     /// Creates the line of a campaign for [`Summary::campaigns`], with the number of all its events so far.
     pub fn of(campaign: &Campaign) -> Self {
@@ -223,18 +261,25 @@ impl Summary {
             campaigns: Excerpt::default(),
             top: Vec::new(),
             keys: Excerpt::default(),
+            sensitive_calls: 0,
+            calls: Excerpt::default(),
         }
     }
 
     /// Checks whether the summary is worth an alert: at least two clusters are new, regressed or began to escalate, or
-    /// there is a campaign.
+    /// there is a campaign, or it is the summary of a day with sensitive calls that are neither expected nor of AWS.
     ///
     /// A single change already has its own alert. A period in which errors only continued or ended needs no alert, and
-    /// the changes of quiet clusters need none.
+    /// the changes of quiet clusters need none. Of many sensitive calls only the first has an alert, so the day sums them
+    /// up.
     pub fn is_worth_alert(&self) -> bool {
         let came = [&self.new, &self.regressed, &self.escalating];
         let came: u64 = came.iter().map(|list| list.total).sum();
-        came.saturating_sub(self.quiet_changes) >= CHANGES_LEAST || self.campaigns.total > 0
+        // The calls that are not silent come first, so they are never beyond the end of the list.
+        let has_calls = self.calls.shown.iter().any(|line| !line.silent);
+        came.saturating_sub(self.quiet_changes) >= CHANGES_LEAST
+            || self.campaigns.total > 0
+            || (self.period == Period::Day && has_calls)
     }
 }
 
@@ -296,6 +341,60 @@ mod tests {
         assert!(with_campaign.is_worth_alert());
     }
 
+    fn call(action: &str, count: u64, strong: bool, silent: bool) -> CallLine {
+        CallLine {
+            service: "iam".to_owned(),
+            action: action.to_owned(),
+            caller: "arn:aws:iam::111122223333:role/deploy".to_owned(),
+            count,
+            strong,
+            silent,
+        }
+    }
+
+    #[test]
+    fn sensitive_calls_are_worth_the_summary_of_a_day_unless_nothing_is_ever_sent_about_them() {
+        let summary = |period, silent| Summary {
+            period,
+            sensitive_calls: 3,
+            calls: Excerpt::of(vec![call("CreateUser", 3, false, silent)], CALL_LINES_MAX),
+            ..hour()
+        };
+        assert!(summary(Period::Day, false).is_worth_alert());
+        assert!(!summary(Period::Day, true).is_worth_alert());
+        assert!(!summary(Period::Hour, false).is_worth_alert());
+        assert!(!summary(Period::Week, false).is_worth_alert());
+    }
+
+    #[test]
+    fn strong_calls_come_first_and_calls_without_alerts_last() {
+        let mut lines = [
+            call("CreateRole", 9, true, true),
+            call("PutRolePolicy", 40, false, false),
+            call("CreateUser", 1, false, false),
+            call("AttachUserPolicy", 2, true, false),
+        ];
+        CallLine::sort(&mut lines);
+        let order = lines.map(|line| line.action);
+        assert_eq!(
+            order,
+            [
+                "AttachUserPolicy",
+                "PutRolePolicy",
+                "CreateUser",
+                "CreateRole"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_summary_that_an_earlier_version_stored_has_no_sensitive_calls() {
+        let mut stored = serde_json::to_value(hour()).unwrap();
+        let fields = stored.as_object_mut().unwrap();
+        assert!(fields.remove("sensitive_calls").is_some() && fields.remove("calls").is_some());
+        assert_eq!(serde_json::from_value::<Summary>(stored).unwrap(), hour());
+    }
+
     #[test]
     fn an_excerpt_keeps_the_total_and_the_most_frequent_come_first() {
         let mut lines: Vec<ClusterLine> = (0..50).map(|n| line(n, u64::from(n % 7))).collect();
@@ -334,6 +433,8 @@ mod tests {
         let summary = Summary {
             new: Excerpt::of(vec![line(1, 3)], LINES_MAX),
             keys: Excerpt::of(vec![key], KEYS_MAX),
+            sensitive_calls: 2,
+            calls: Excerpt::of(vec![call("CreateUser", 2, true, false)], CALL_LINES_MAX),
             ..hour()
         };
         let written = serde_json::to_string(&summary).unwrap();

@@ -122,7 +122,7 @@ fn sinks(settings: &DeliverSettings, config: &SdkConfig) -> BTreeMap<String, Any
         (SinkName::Sns, AnySink::Sns(topic))
     });
     let bus = settings.event_bus_name.as_ref().map(|name| {
-        let bus = Bus::new(config, name);
+        let bus = Bus::new(config, name, settings.texts().links);
         (SinkName::EventBridge, AnySink::EventBridge(bus))
     });
     let all = [workspace, topic, bus].into_iter().flatten();

@@ -13,9 +13,8 @@ use clusters::class::Class;
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, account_of};
-use clusters::summary::{CampaignLine, ClusterLine, Excerpt, KeyLine, Period, Summary};
+use clusters::summary::{CallLine, CampaignLine, ClusterLine, Excerpt, KeyLine, Period, Summary};
 use clusters::transition::SensitiveCall;
-use clusters::watch::CallDetails;
 use clusters::{Cluster, EventId};
 use records::key_id::KeyKind;
 use records::time::Timestamp;
@@ -23,8 +22,9 @@ use serde_json::{Value, json};
 
 use crate::records::{ACCOUNT, id, record, snapshot};
 
-/// Kinds of alerts that are about one cluster.
-pub const OF_CLUSTER: [AlertKind; 5] = [
+/// Kinds of alerts that are about one cluster, or about equal sensitive calls.
+pub const OF_CLUSTER: [AlertKind; 6] = [
+    AlertKind::SensitiveCall,
     AlertKind::New,
     AlertKind::NewPrincipal,
     AlertKind::Regressed,
@@ -70,6 +70,41 @@ pub fn cluster() -> Cluster {
     snapshot(&refusals()).clusters().remove(0)
 }
 
+/// Returns two equal calls by which a role gave a user power over the account.
+fn policies_attached() -> Vec<Value> {
+    let call = |number: u64| {
+        record(json!({
+            "eventID": id(number),
+            "eventTime": format!("2026-11-02T08:0{number}:00Z"),
+            "eventSource": "iam.amazonaws.com",
+            "eventName": "AttachUserPolicy",
+            "awsRegion": "us-east-1",
+            "readOnly": false,
+            "userIdentity": {
+                "type": "AssumedRole", "principalId": "AROAEXAMPLEEXAMPLE001:ci-77",
+                "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/deployer/ci-77"),
+                "accountId": ACCOUNT, "accessKeyId": "ASIAQNZGKIQY56JQ7WML",
+                "sessionContext": {"sessionIssuer": {
+                    "type": "Role", "arn": format!("arn:aws:iam::{ACCOUNT}:role/deployer"),
+                    "accountId": ACCOUNT, "userName": "deployer",
+                }},
+            },
+            "requestParameters": {
+                "userName": "eve", "policyArn": "arn:aws:iam::aws:policy/AdministratorAccess",
+            },
+        }))
+    };
+    vec![call(3), call(5)]
+}
+
+/// Returns the group of the equal sensitive calls.
+pub fn sensitive_calls() -> Cluster {
+    snapshot(&policies_attached())
+        .sensitive_calls()
+        .remove(0)
+        .cluster()
+}
+
 /// Returns a campaign of a caller who tried twelve calls in many regions, each call a cluster.
 pub fn campaign() -> Campaign {
     let numbers = 0..12_u8;
@@ -109,10 +144,19 @@ pub fn summary() -> Summary {
         line(1, "s3", "PutBucketPolicy", 14),
         line(2, "iam", "CreateUser", 3),
     ];
-    let watched = ClusterLine {
-        class: Class::Watch,
-        ..line(3, "iam", "CreateAccessKey", 1)
+    let call = |service: &str, action: &str, role: &str, count| CallLine {
+        service: service.to_owned(),
+        action: action.to_owned(),
+        caller: format!("arn:aws:iam::{ACCOUNT}:role/{role}"),
+        count,
+        strong: action == "CreateAccessKey",
+        silent: role == "terraform",
     };
+    let calls = vec![
+        call("iam", "CreateAccessKey", "deployer", 1),
+        call("lambda", "UpdateFunctionCode", "deployer", 40),
+        call("iam", "PutRolePolicy", "terraform", 12),
+    ];
     let often = line(6, "sqs", "ReceiveMessage", 290);
     let key = KeyLine {
         key: "AKIAQNZGKIQY56JQ7WML".to_owned(),
@@ -136,7 +180,7 @@ pub fn summary() -> Summary {
         error_clusters: 7,
         new_errors: 17,
         new: Excerpt::of(new.clone(), 20),
-        regressed: Excerpt::of(vec![watched], 20),
+        regressed: Excerpt::of(vec![line(3, "iam", "CreateAccessKey", 1)], 20),
         recovered: Excerpt::of(vec![line(4, "ec2", "RunInstances", 80)], 20),
         escalating: Excerpt::of(vec![line(5, "kms", "Decrypt", 200)], 20),
         campaigns: Excerpt::of(vec![CampaignLine::of(&campaign())], 10),
@@ -145,6 +189,8 @@ pub fn summary() -> Summary {
             total: 3,
             shown: vec![key, unused],
         },
+        sensitive_calls: 53,
+        calls: Excerpt::of(calls, 20),
         ..Summary::empty(ACCOUNT, Period::Hour, from, until)
     }
 }
@@ -166,16 +212,7 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
     let history = (cluster, 1);
     match kind {
         AlertKind::SensitiveCall => {
-            let details = r#"{"watch":"iam-attach-user-policy-admin","tier":"condition","strong":true,
-                "technique":"T1098.003","target":"eve","parameters":{"user":"eve",
-                "policy":"arn:aws:iam::aws:policy/AdministratorAccess","power":"AdministratorAccess"}}"#;
-            let call = SensitiveCall {
-                service: "iam".to_owned(),
-                action: "AttachUserPolicy".to_owned(),
-                caller: Some("arn:aws:iam::111122223333:role/deployer".to_owned()),
-                details: CallDetails::decode(details),
-                count: 2,
-            };
+            let call = SensitiveCall::of(&sensitive_calls().facts, 2);
             Alert::of_call(&call, ACCOUNT, cluster, Some(last), now)
         }
         AlertKind::New => {
@@ -284,7 +321,10 @@ pub fn keys() -> Vec<KeyReport> {
 
 /// Returns a message of a kind.
 pub fn message(kind: AlertKind) -> Message {
-    let cluster = cluster();
+    let cluster = match kind {
+        AlertKind::SensitiveCall => sensitive_calls(),
+        _ => cluster(),
+    };
     let alert = alert(kind, cluster.id);
     let mut message = of_alert(alert, cluster);
     message.suppressed = if kind == AlertKind::Escalating { 3 } else { 0 };

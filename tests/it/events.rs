@@ -6,12 +6,20 @@ use std::path::PathBuf;
 
 use alerts::detail::detail;
 use alerts::kind::AlertKind;
+use alerts::links::Links;
 use alerts::message::Message;
 use expect_test::expect_file;
 use serde_json::{Value, json};
 
 use crate::alerts::{OF_CLUSTER, alerts, message};
 use crate::schema::Schema;
+
+/// Returns links to a stack with a dashboard and a log group.
+pub fn links() -> Links {
+    let links = Links::default();
+    let links = links.with_stack("eu-central-1", Some("errors"), Some("trail-logs"));
+    links.unwrap()
+}
 
 fn file(folder: &str, kind: AlertKind) -> PathBuf {
     let name = kind.detail_type().to_lowercase().replace(' ', "-");
@@ -51,7 +59,7 @@ pub fn assert_valid(alerts: &[Message]) {
     for kind in AlertKind::ALL {
         let schema = closed(kind);
         for message in alerts.iter().filter(|message| message.alert.kind() == kind) {
-            let detail = detail(message);
+            let detail = detail(message, &links());
             let wrong = Schema(&schema).errors(&detail);
             assert!(wrong.is_empty(), "{wrong:?}: {detail:#}");
         }
@@ -74,7 +82,7 @@ fn each_kind_of_event_has_a_schema_and_a_sample_of_that_shape() {
         assert_eq!(*shared, schema, "{title}");
         let message = message(kind);
         assert_eq!(message.cluster.is_some(), OF_CLUSTER.contains(&kind));
-        let sample = format!("{:#}\n", detail(&message));
+        let sample = format!("{:#}\n", detail(&message, &links()));
         expect_file![file("samples", kind)].assert_eq(&sample);
     }
     assert_valid(&alerts());
@@ -115,7 +123,7 @@ fn is_free(kind: AlertKind, detail: &Value, at: &str) -> bool {
 fn no_value_is_of_another_shape_and_no_field_can_be_left_out_or_added() {
     for message in alerts() {
         let kind = message.alert.kind();
-        let (schema, detail) = (closed(kind), detail(&message));
+        let (schema, detail) = (closed(kind), detail(&message, &links()));
         let assert_refused = |at: &str, change: &dyn Fn(&mut Value)| {
             let mut other = detail.clone();
             change(other.pointer_mut(at).unwrap());

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerts::alert::inspected::Silent;
 use alerts::alert::{Alert, AlertSubject};
 use alerts::detail;
-use alerts::facts::{CanaryUse, DigestFacts, Facts, KeyFacts, Stage};
+use alerts::facts::{CallFacts, CanaryUse, DigestFacts, Facts, KeyFacts, Stage};
 use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol as wire;
 use alerts::guance::line_protocol::{Field, Point};
@@ -21,6 +21,7 @@ use clusters::circumstance::Circumstances;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{IamAnswer, KeyReport};
 use clusters::summary::{self, Excerpt, Period, Summary};
+use clusters::watch::{CallDetails, Tier};
 use expect_test::expect_file;
 use fastrand::Rng;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
@@ -30,7 +31,7 @@ use crate::alerts::{OF_CLUSTER, alerts, at, campaign, keys, later, message, of_a
 use crate::bad_input::{HOSTILE, hostile};
 use crate::binary::each_text;
 use crate::effort;
-use crate::events::assert_valid;
+use crate::events::{assert_valid, links};
 use crate::records::{second, snapshot};
 
 const LANGUAGES: [Language; 2] = [Language::En, Language::Zh];
@@ -289,6 +290,64 @@ fn the_wire_of_each_state_is_as_written_down() {
 }
 
 #[test]
+fn a_sensitive_call_says_who_did_what_and_is_a_fault_that_nothing_ends() {
+    let message = message(AlertKind::SensitiveCall);
+    let english = texts(Language::En);
+    assert_eq!(
+        english.title(&message),
+        "[Sensitive call] AWS 111122223333: iam:AttachUserPolicy by role/deployer on user eve: \
+         policy AdministratorAccess (2 calls)"
+    );
+    assert_eq!(
+        texts(Language::Zh).title(&message),
+        "[敏感操作] AWS 111122223333: iam:AttachUserPolicy，调用者 role/deployer，对象 用户 eve：\
+         策略 AdministratorAccess（2 次）"
+    );
+    assert_eq!(
+        subject(&message),
+        "Error: sensitive call in account 111122223333"
+    );
+    let plain = english.plain(&message);
+    for said in [
+        "A sensitive call succeeded in account 111122223333 shop: iam:AttachUserPolicy by role/deployer on user eve.\n",
+        "Policy: AdministratorAccess\n",
+        "T1098.003, What it is: https://attack.mitre.org/techniques/T1098/003/\n",
+        "Equal calls: 2, from 2026-11-02T08:00:00Z to 2026-11-02T09:00:00Z\n",
+        "What to do: role/deployer attached AdministratorAccess to eve.",
+        "Event in CloudTrail: https://console.aws.amazon.com/cloudtrailv2/home?region=us-east-1#/events/",
+        "Log group: https://console.aws.amazon.com/cloudwatch/home?region=eu-central-1#logsV2:logs-insights",
+        "Dashboard: https://console.aws.amazon.com/cloudwatch/home?region=eu-central-1#dashboards/",
+        "used for this call: 2, last 2026-11-02T08:05:00Z\n",
+    ] {
+        assert!(plain.contains(said), "{said}: {plain}");
+    }
+    for language in LANGUAGES {
+        let plain = texts(language).plain(&message);
+        let lines = plain.lines().filter(|line| !line.contains("https://"));
+        for line in lines {
+            for misleading in ["failed", "errors", "luster", "失败", "错误", "聚类"] {
+                assert!(!line.contains(misleading), "{misleading}: {line}");
+            }
+        }
+    }
+    let point = event(&message, &english, &Checker::default());
+    let text = |text: &str| Field::Text(text.to_owned());
+    assert_eq!(point.tags["df_status"], "error");
+    assert_eq!(point.fields["df_fault_status"], text("fault"));
+    assert_eq!(
+        point.fields["df_fault_id"],
+        Field::Text(point.tags["df_event_id"].clone())
+    );
+    assert_eq!(point.fields["df_fault_duration"], Field::Int(0));
+    assert_eq!(point.fields["ct_technique"], text("T1098.003"));
+    assert_eq!(point.fields["ct_untrusted_target"], text("eve"));
+    assert!(!point.tags.contains_key("ct_class") && !point.tags.contains_key("ct_error_code"));
+    let detail = detail::detail(&message, &links());
+    assert_eq!(detail["fault_status"], "none");
+    assert_eq!(detail["untrusted_detail"]["calls"], 2);
+}
+
+#[test]
 fn all_events_of_one_life_of_a_cluster_are_one_fault_of_one_object() {
     let field = |point: &Point, name: &str| point.fields.get(name).cloned();
     let new = event(
@@ -368,7 +427,10 @@ fn the_numbers_of_a_summary_are_shown_as_they_are() {
     let message = message(AlertKind::AccountSummary);
     let plain = texts(Language::En).plain(&message);
     for said in [
-        "[Summary] AWS 111122223333: 17 new of 342 errors in the hour from 2026-11-02T08:00:00Z\n",
+        "[Summary] AWS 111122223333: 17 new of 342 errors in the hour from 2026-11-02T08:00:00Z, 53 sensitive calls\n",
+        "Sensitive calls: 53\n",
+        "iam:CreateAccessKey by role/deployer, 1 sensitive call\n",
+        "iam:PutRolePolicy by role/terraform, 12 sensitive calls, without alerts\n",
         "Newly added error events: 17, of new clusters: 2\n",
         "Errors: 342, of clusters: 7\n",
         "AKIA****7WML: last active 2026-11-02T08:45:00Z with s3 in eu-central-1;",
@@ -400,12 +462,25 @@ fn the_numbers_of_a_summary_are_shown_as_they_are() {
         ("ct_recovered", 1),
         ("ct_escalating", 1),
         ("ct_campaigns", 1),
+        ("ct_sensitive_calls", 53),
     ] {
         assert_eq!(point.fields[name], Field::from(number), "{name}");
     }
-    let detail = detail::detail(&message);
+    let detail = detail::detail(&message, &links());
     assert_eq!(detail["untrusted_detail"]["new_errors"], 17);
     assert_eq!(detail["untrusted_detail"]["new"]["total"], 2);
+}
+
+/// Returns a list of a thousand sensitive calls by a caller with a long name.
+fn many_calls(call: &summary::CallLine) -> Excerpt<summary::CallLine> {
+    let call = summary::CallLine {
+        caller: "\"漢".repeat(400),
+        ..call.clone()
+    };
+    Excerpt {
+        total: 1000,
+        shown: vec![call; 1000],
+    }
 }
 
 #[test]
@@ -451,11 +526,13 @@ fn a_thousand_clusters_are_counted_and_the_first_are_named() {
                 1000
             ],
         },
+        sensitive_calls: 5000,
+        calls: many_calls(&summary.calls.shown[0]),
         ..long
     };
     for (alert, more) in [
         (Alert::of_campaign(&campaign, Stage::Began, second(0)), 1),
-        (Alert::of_summary(&summary, second(0)), 5),
+        (Alert::of_summary(&summary, second(0)), 6),
     ] {
         assert!(alert.facts.json().to_string().len() < 64 << 10);
         let message = Message::of_account(alert, Vec::new(), None);
@@ -467,7 +544,7 @@ fn a_thousand_clusters_are_counted_and_the_first_are_named() {
         }
         let plain = texts(Language::En).plain(&message);
         assert!(plain.matches("and 980 more").count() >= more, "{plain}");
-        assert!(detail::entry(&message, None).to_string().len() < 256 << 10);
+        assert!(detail::entry(&message, None, &links()).to_string().len() < 256 << 10);
         assert_valid(&[message]);
     }
 }
@@ -547,6 +624,11 @@ fn hostile_facts(text: &str) -> [Alert; 6] {
         }
     }
     summary.campaigns.shown[0].actor = text.to_owned();
+    for line in &mut summary.calls.shown {
+        for name in [&mut line.service, &mut line.action, &mut line.caller] {
+            *name = text.to_owned();
+        }
+    }
     let key = &mut summary.keys.shown[0];
     key.key = text.to_owned();
     key.principal = text.to_owned();
@@ -600,12 +682,37 @@ fn hostile_alert(kind: AlertKind, text: &str) -> Alert {
                 facts,
             )
         }
+        Facts::SensitiveCall(_) => (
+            AlertSubject::Account(account_id),
+            Facts::SensitiveCall(Box::new(hostile_call(text))),
+        ),
         facts => (AlertSubject::Account(account_id), facts),
     };
     Alert {
         subject,
         facts,
         ..alert
+    }
+}
+
+fn hostile_call(text: &str) -> CallFacts {
+    let parameters = ["policy", "changed", "shared_with", "port", text];
+    let parameters = parameters.map(|name| (name.to_owned(), format!("{text} {name}")));
+    CallFacts {
+        service: text.to_owned(),
+        action: text.to_owned(),
+        principal: Some(text.to_owned()),
+        details: Some(CallDetails {
+            watch: text.to_owned(),
+            tier: Tier::First,
+            is_strong: false,
+            technique: Some(text.to_owned()),
+            target: Some(text.to_owned()),
+            parameters: parameters.into(),
+            why: Some(text.to_owned()),
+            expected_by: Some(text.to_owned()),
+        }),
+        calls: 1,
     }
 }
 
@@ -663,7 +770,7 @@ fn assert_unseen_is_gone(text: &str) {
 
 /// Parses a message as Markdown, and checks that it has only our sections, lists and links, and that text from outside
 /// is code.
-fn assert_markdown(markdown: &str, texts: &Texts) {
+fn assert_markdown(markdown: &str, texts: &Texts, is_call: bool) {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -690,16 +797,21 @@ fn assert_markdown(markdown: &str, texts: &Texts) {
             other => panic!("{other:?} in {markdown}"),
         }
     }
-    let wanted = match texts.language {
-        Language::En => [
-            "Event Overview",
-            "CloudTrail",
-            "AK Last Active Time",
-            "New Errors",
-        ],
-        Language::Zh => ["事件概览", "CloudTrail", "AK 最后活跃时间", "新增错误"],
+    let (wanted, last) = match texts.language {
+        Language::En => (
+            ["Event Overview", "CloudTrail", "AK Last Active Time"],
+            ["New Errors", "Sensitive Call"],
+        ),
+        Language::Zh => (
+            ["事件概览", "CloudTrail", "AK 最后活跃时间"],
+            ["新增错误", "敏感操作"],
+        ),
     };
-    assert_eq!(headings, wanted);
+    assert_eq!(headings[..3], wanted);
+    assert_eq!(
+        headings[3..],
+        last[usize::from(is_call)..=usize::from(is_call)]
+    );
     for trace in [
         "evil", "script", "channel", "DROP", "@", "<", ">", "://", "|", "FORMULA",
     ] {
@@ -766,13 +878,17 @@ fn hostile_text_is_nothing_but_text_in_every_sink() {
             let texts = texts(language);
             let markdown = texts.markdown(message);
             assert_unseen_is_gone(&markdown);
-            assert_markdown(&markdown, &texts);
+            let is_call = message.alert.kind() == AlertKind::SensitiveCall;
+            assert_markdown(&markdown, &texts, is_call);
             assert_plain(message, &texts);
             assert_guance(message, &texts);
         }
-        let entry = detail::entry(message, None);
+        let entry = detail::entry(message, None, &links());
         assert!(entry.to_string().len() < 256 << 10);
-        each_text(&detail::detail(message), &mut assert_unseen_is_gone);
+        each_text(
+            &detail::detail(message, &links()),
+            &mut assert_unseen_is_gone,
+        );
         let texts = texts(Language::En);
         each_text(
             &push_event(message, &texts)["event"],
@@ -804,7 +920,7 @@ fn no_sink_is_told_a_whole_key() {
     for message in alerts() {
         let texts = texts(Language::En);
         let mut all = texts.markdown(&message) + &body(&message, &texts) + &texts.title(&message);
-        all += &detail::detail(&message).to_string();
+        all += &detail::detail(&message, &links()).to_string();
         all += &wire::body(&samples(&message));
         all += &wire::body(&[event(&message, &texts, &Checker::default())]);
         all += &push_event(&message, &texts).to_string();

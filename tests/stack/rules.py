@@ -517,6 +517,7 @@ def environments_match_the_docs(stack):
         "PARTITION": stack.place[0],
         "INGEST_FUNCTION_NAME": f"<{FUNCTION}>",
         "LOG_GROUP_NAMES": ",".join(groups(stack)),
+        "DASHBOARD_NAME": f"watch-{stack.place[1]}" if has_dashboard(stack) else "",
         "FILTER_NAME": "watch-ingest",
     }
     for function, names in tables.items():

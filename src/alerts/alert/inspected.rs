@@ -237,7 +237,7 @@ impl Silent<'_> {
 /// Returns a summary that may be stored and shown: lists and names are cut to limits, and access keys are
 /// masked.
 fn bounded(summary: &Summary) -> Summary {
-    use clusters::summary::{CAMPAIGN_LINES_MAX, KEYS_MAX, LINES_MAX, TOP_MAX};
+    use clusters::summary::{CALL_LINES_MAX, CAMPAIGN_LINES_MAX, KEYS_MAX, LINES_MAX, TOP_MAX};
     let mut summary = summary.clone();
     for list in [
         &mut summary.new,
@@ -256,12 +256,27 @@ fn bounded(summary: &Summary) -> Summary {
     }
     summary.keys.shown.truncate(KEYS_MAX);
     summary.keys.shown.iter_mut().for_each(bound_key);
+    summary.calls.shown.truncate(CALL_LINES_MAX);
+    for call in &mut summary.calls.shown {
+        call.caller = readable(&call.caller, NAME_CHARS_MAX);
+        for text in [&mut call.service, &mut call.action] {
+            *text = overflow_token(text);
+        }
+    }
     summary
 }
 
 fn bound_line(line: &mut ClusterLine) {
     for text in [&mut line.service, &mut line.action, &mut line.code] {
         *text = token(text, 64);
+    }
+}
+
+/// Returns the name of a service or an API in a bounded form. `*` stays: it means calls beyond the limit.
+fn overflow_token(name: &str) -> String {
+    match name {
+        "*" => name.to_owned(),
+        name => token(name, 64),
     }
 }
 

@@ -5,25 +5,28 @@
 //! of a cluster have the same fault id: the id of the first event. The last event has the status `ok`.
 //!
 //! An escalation of a cluster, a campaign and a period without events are separate objects with separate
-//! faults. So the end of one does not end another.
+//! faults. So the end of one does not end another. A sensitive call is a fault that nothing ends: equal calls are one
+//! object, and each alert about them is a fault of its own.
 //! Source: Guance documentation, "Events" (fields of events) and "Unrecovered events".
 
 use std::collections::BTreeMap;
 
 use clusters::Cluster;
+use clusters::class::Class;
 use clusters::facet::FacetKind as Facet;
+use clusters::fingerprint::{STRONG, WEAK};
 use clusters::keys::masked;
 use data_encoding::HEXLOWER;
 use md5::{Digest as _, Md5};
 use records::time::Timestamp;
 
 use crate::alert::AlertId;
-use crate::facts::Facts;
+use crate::facts::{CallFacts, Facts};
 use crate::guance::line_protocol::{Field, Point, TAG_BYTES_MAX};
 use crate::kind::AlertKind;
 use crate::links::SAMPLES;
 use crate::message::Message;
-use crate::safe::{cut, token};
+use crate::safe::{cut, readable, token};
 use crate::text::Texts;
 
 /// The inspection (checker) that monitor events in Guance name as their source.
@@ -43,6 +46,9 @@ pub const CHECKER: &str = "aws_cloudtrail_errors";
 
 /// The longest text of a message in an event in Guance, in bytes. A longer text is cut.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
+
+/// The longest text in a field about a sensitive call, in characters.
+const CHARS_MAX: usize = 256;
 
 impl Default for Checker {
     fn default() -> Self {
@@ -147,8 +153,13 @@ pub fn event(message: &Message, texts: &Texts, checker: &Checker) -> Point {
     point.tag("df_status", status);
     point.tag("df_sub_status", status);
     point.tag("ct_state", message.alert.state());
-    if let Some(cluster) = &message.cluster {
-        add_call(&mut point, cluster);
+    match (&message.alert.facts, &message.cluster) {
+        (Facts::SensitiveCall(call), _) => {
+            point.tag("ct_event_name", token(&call.action, TAG_BYTES_MAX));
+            point.tag("ct_event_source", message.event_source());
+        }
+        (_, Some(cluster)) => add_call(&mut point, cluster),
+        _ => {}
     }
     point.field("df_title", texts.title(message));
     point.field(
@@ -223,7 +234,10 @@ fn add_fault(point: &mut Point, message: &Message) {
 
 fn add_numbers(point: &mut Point, message: &Message) {
     point.field("ct_count", message.events());
-    point.field("ct_account_errors", message.account_errors);
+    let is_call = message.alert.kind() == AlertKind::SensitiveCall;
+    if !is_call {
+        point.field("ct_account_errors", message.account_errors);
+    }
     point.field("ct_suppressed", message.suppressed);
     point.field("ct_severity", message.level().name());
     point.field("ct_enrichment", message.enrichment.name());
@@ -271,9 +285,42 @@ pub fn of_kind(message: &Message) -> Vec<(&'static str, Field)> {
             ("ct_recovered", of.recovered.total.into()),
             ("ct_escalating", of.escalating.total.into()),
             ("ct_campaigns", of.campaigns.total.into()),
+            ("ct_sensitive_calls", of.sensitive_calls.into()),
         ],
+        Facts::SensitiveCall(of) => call_fields(of),
         _ => Vec::new(),
     }
+}
+
+/// Returns the fields about a sensitive call. Callers can influence those whose names contain `untrusted`.
+fn call_fields(call: &CallFacts) -> Vec<(&'static str, Field)> {
+    let strength = if call.is_strong() { STRONG } else { WEAK };
+    let mut fields: Vec<(&'static str, Field)> = vec![("ct_strength", strength.into())];
+    let text = |text: &str| Field::from(readable(text, CHARS_MAX).as_str());
+    if let Some(principal) = &call.principal {
+        fields.push(("ct_untrusted_principal", text(principal)));
+    }
+    let Some(details) = &call.details else {
+        return fields;
+    };
+    fields.push(("ct_watch", text(&details.watch)));
+    fields.push(("ct_tier", details.tier.name().into()));
+    if let Some(technique) = &details.technique {
+        fields.push(("ct_technique", text(technique)));
+    }
+    if let Some(target) = &details.target {
+        fields.push(("ct_untrusted_target", text(target)));
+    }
+    let parameters = details.parameters.iter();
+    let parameters: BTreeMap<String, String> = parameters
+        .map(|(name, value)| (token(name, 64), readable(value, CHARS_MAX)))
+        .collect();
+    if !parameters.is_empty() {
+        // A map with text keys can always be written.
+        let parameters = serde_json::to_string(&parameters).unwrap_or_default();
+        fields.push(("ct_untrusted_parameters", parameters.as_str().into()));
+    }
+    fields
 }
 
 /// Returns the samples of the message's cluster as log points for Guance. A sample is the redacted record
@@ -297,10 +344,11 @@ pub fn samples(message: &Message) -> Vec<Point> {
                 point.tag(name, value);
             }
             point.tag("aws_region", of.region.as_deref().unwrap_or_default());
-            point.tag(
-                "error_code",
-                of.error_code.as_deref().unwrap_or(&identity.code),
-            );
+            let code = of.error_code.as_deref();
+            // A sensitive call has no error.
+            let code =
+                code.or_else(|| (identity.class != Class::Watch).then_some(identity.code.as_str()));
+            point.tag("error_code", code.unwrap_or_default());
             point.tag("event_name", &identity.action);
             point.tag("event_source", identity.event_source());
             point.tag("status", message.level().name());

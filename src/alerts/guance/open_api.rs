@@ -8,6 +8,7 @@
 use records::time::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::facts::Facts;
 use crate::guance::event::{MESSAGE_BYTES_MAX, dimensions, event_id, of_kind, status};
 use crate::guance::line_protocol::Field;
 use crate::message::Message;
@@ -105,15 +106,22 @@ fn user_fields(message: &Message) -> Vec<(&'static str, String)> {
         ("ct_severity", message.level().name().to_owned()),
         ("ct_count", message.events().to_string()),
     ];
-    if let Some(cluster) = &message.cluster {
-        let identity = &cluster.facts.identity;
-        let code = cluster.error_code().unwrap_or(&identity.code);
-        fields.extend([
-            ("ct_class", identity.class.name().to_owned()),
-            ("ct_error_code", token(code, 256)),
-            ("ct_event_name", token(&identity.action, 256)),
-            ("ct_event_source", token(&identity.event_source(), 256)),
-        ]);
+    match (&alert.facts, &message.cluster) {
+        (Facts::SensitiveCall(call), _) => fields.extend([
+            ("ct_event_name", token(&call.action, 256)),
+            ("ct_event_source", token(&message.event_source(), 256)),
+        ]),
+        (_, Some(cluster)) => {
+            let identity = &cluster.facts.identity;
+            let code = cluster.error_code().unwrap_or(&identity.code);
+            fields.extend([
+                ("ct_class", identity.class.name().to_owned()),
+                ("ct_error_code", token(code, 256)),
+                ("ct_event_name", token(&identity.action, 256)),
+                ("ct_event_source", token(&identity.event_source(), 256)),
+            ]);
+        }
+        _ => {}
     }
     fields.extend(of_kind(message).into_iter().map(|(name, field)| {
         let text = match field {

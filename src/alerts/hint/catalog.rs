@@ -560,11 +560,11 @@ catalog! {
     // Sensitive calls.
     POLICY_ATTACHED:
         "a policy was attached: `AttachUserPolicy`, `AttachRolePolicy`, `AttachGroupPolicy`",
-        "{caller} attached a policy to {resource}; the event in CloudTrail names the policy. \
-         Check that its owner wanted it; a detach call of the same kind takes it back. If it was \
-         not intended, look at what was done with the new permissions.",
-        "{caller} 为 {resource} 附加了一条策略，策略名称见 CloudTrail 事件。请向其负责人确认；可用\
-         对应的 Detach 调用撤销。若非有意为之，请查看新权限被用来做了什么。";
+        "{caller} attached {policy} to {resource}. Check that its owner wanted it; a detach call \
+         of the same kind takes it back. If it was not intended, look at what was done with the \
+         new permissions.",
+        "{caller} 为 {resource} 附加了 {policy}。请向其负责人确认；可用对应的 Detach 调用撤销。若非有\
+         意为之，请查看新权限被用来做了什么。";
     POLICY_WRITTEN:
         "a policy was written into a user, a role or a group: `PutUserPolicy`, `PutRolePolicy`, \
          `PutGroupPolicy`",
@@ -582,10 +582,11 @@ catalog! {
          `aws iam get-policy-version` 比较各版本；`SetDefaultPolicyVersion` 可恢复先前版本。";
     GROUP_JOINED:
         "a user was added to a group",
-        "{caller} added {resource} to a group, which gives it the group's policies. The event in \
-         CloudTrail names the group; `RemoveUserFromGroup` takes it back.",
-        "{caller} 将 {resource} 加入了用户组，使其获得该组的策略。组名见 CloudTrail 事件；\
-         `RemoveUserFromGroup` 可撤销。";
+        "{caller} changed the members of a group: {resource}. The user has all permissions of the \
+         group now. Ask the owner of the group; if it was not intended, remove the user from the \
+         group and look at what it did since then.",
+        "{caller} 更改了用户组的成员：{resource}。该用户现在拥有该组的全部权限。请向该组的负责人确认；\
+         若非有意为之，请将用户移出该组，并查看其此后的操作。";
     KEY_CREATED:
         "an access key was created",
         "{caller} created a long-term access key for {resource}, which works until it is deleted. \
@@ -602,7 +603,7 @@ catalog! {
          需要，请停用其密钥，查看它做过什么，再删除该用户。";
     PASSWORD_SET:
         "a console password was set: `CreateLoginProfile`, `UpdateLoginProfile`",
-        "{caller} set a console password for {resource}: anyone who knows it can sign in. Ask \
+        "{caller} set a console password for {resource}: all who know it can sign in. Ask \
          {resource} whether they wanted it; `DeleteLoginProfile` takes it back. Look for sign-ins \
          since then.",
         "{caller} 为 {resource} 设置了控制台密码，知道密码者即可登录。请向 {resource} 确认；\
@@ -635,12 +636,12 @@ catalog! {
         "{caller} 移除了 {resource} 的权限边界。请检查其策略所授权限是否超出预期；可用对应的 Put \
          调用重新设置边界。";
     TRAIL_STOPPED:
-        "`StopLogging` succeeded",
+        "`StopLogging` or `StopEventDataStoreIngestion` succeeded",
         "{caller} stopped the trail {resource}: since then it records nothing. Start it again \
          with `aws cloudtrail start-logging`, unless it was agreed, and look in the event history \
          and other trails at what was done in the meantime.",
-        "{caller} 停止了跟踪 {resource}，此后不再记录任何事件。除非事先约定，请用 \
-         `aws cloudtrail start-logging` 恢复，并在事件历史和其他跟踪中查看其间的操作。";
+        "{caller} 停止了跟踪 {resource}，此后不再记录任何事件。除非事先约定，请用 `aws cloudtrail start-logging` 恢\
+         复，并在事件历史和其他跟踪中查看其间的操作。";
     TRAIL_DELETED:
         "`DeleteTrail` succeeded",
         "{caller} deleted the trail {resource}: nothing more is recorded by it. The files in its \
@@ -649,12 +650,12 @@ catalog! {
         "{caller} 删除了跟踪 {resource}，此后不再记录。存储桶中的文件仍在。除非事先约定，请重新创\
          建，并在事件历史中查看其间的操作。";
     TRAIL_CHANGED:
-        "`UpdateTrail` or `PutEventSelectors` succeeded",
+        "a trail or an event data store was changed",
         "{caller} changed what the trail {resource} records or where it delivers. Compare with \
          `aws cloudtrail get-trail` and `get-event-selectors` whether Regions, management events \
          or the bucket are different; the same call with the earlier values takes it back.",
-        "{caller} 更改了跟踪 {resource} 的记录内容或投递位置。请用 `aws cloudtrail get-trail` 和 \
-         `get-event-selectors` 核对区域、管理事件和存储桶是否有变；用先前的值再次调用即可恢复。";
+        "{caller} 更改了跟踪 {resource} 的记录内容或投递位置。请用 `aws cloudtrail get-trail` 和 `get-event-selectors` 核\
+         对区域、管理事件和存储桶是否有变；用先前的值再次调用即可恢复。";
     CONFIG_STOPPED:
         "the recorder of AWS Config was stopped or deleted",
         "{caller} stopped the recorder of AWS Config, {resource}: changes of resources are not \
@@ -663,18 +664,20 @@ catalog! {
         "{caller} 停止了 AWS Config 的记录器 {resource}：资源变更不再记录，规则不再评估。\
          `aws configservice start-configuration-recorder` 可恢复；若已删除，须先重新设置。";
     DETECTION_OFF:
-        "GuardDuty, Security Hub, Macie or IAM Access Analyzer was switched off",
-        "{caller} switched {service} off in this Region: it reports no findings any more. Switch \
-         it on again unless it was agreed, and look at what was done in the meantime.",
-        "{caller} 在该区域关闭了 {service}，此后不再产生发现结果。除非事先约定，请重新启用，并查看\
-         其间的操作。";
+        "GuardDuty, Security Hub, Macie, Detective, Inspector or IAM Access Analyzer was switched \
+         off",
+        "{caller} switched {service} off in this Region, or took accounts away from it: \
+         {resource}. Findings are no longer made, or those in charge do not see them. Switch it \
+         on again unless it was agreed, and look at what was done in the meantime.",
+        "{caller} 在该区域关闭了 {service}，或使账号脱离了它：{resource}。此后不再产生发现结果，或负责\
+         人员无法看到。除非事先约定，请重新启用，并查看其间的操作。";
     DETECTION_CHANGED:
-        "the detector of GuardDuty was changed",
-        "{caller} changed the detector of GuardDuty: it may be suspended, or a source of data may \
-         be off. Check with `aws guardduty get-detector`; `UpdateDetector` with the earlier \
-         values takes it back.",
-        "{caller} 更改了 GuardDuty 的检测器：它可能已被暂停，或某个数据源被关闭。请用 \
-         `aws guardduty get-detector` 核对；用先前的值执行 `UpdateDetector` 可恢复。";
+        "the detectors of GuardDuty were changed",
+        "{caller} changed a detector of GuardDuty, {resource}: it may be suspended, or a source \
+         of data may be off. Check with `aws guardduty get-detector`; the same call with the \
+         earlier values takes it back.",
+        "{caller} 更改了 GuardDuty 的检测器 {resource}：它可能已被暂停，或某个数据源被关闭。请用 `aws guardduty get-detector` 核\
+         对；用先前的值再次调用即可恢复。";
     DETECTION_DETACHED:
         "the account left its administrator in GuardDuty or Security Hub",
         "{caller} took this account away from the administrator account of {service}: the \
@@ -683,18 +686,19 @@ catalog! {
         "{caller} 使该账号脱离了 {service} 的管理员账号：安全团队无法再看到其发现结果。请向他们确\
          认；由管理员账号重新邀请即可恢复关联。";
     LOGS_REMOVED:
-        "flow logs, log groups or similar were deleted",
+        "log groups or log streams were deleted",
         "{caller} deleted {resource}, which recorded activity. What was recorded there may be \
          lost. Ask its owner; create it again unless it was agreed, and look at what was done in \
          the meantime.",
-        "{caller} 删除了用于记录活动的 {resource}，其中已有的记录可能已丢失。请向其负责人确认；除\
-         非事先约定，请重新创建，并查看其间的操作。";
+        "{caller} 删除了用于记录活动的 {resource}，其中已有的记录可能已丢失。请向其负责人确认；除非事\
+         先约定，请重新创建，并查看其间的操作。";
     KEY_DISABLED:
-        "`DisableKey` succeeded",
+        "a key was disabled or its material deleted",
         "{caller} disabled the key {resource}: all that is encrypted with it cannot be read at \
-         present. `aws kms enable-key` takes it back; check which services use the key.",
-        "{caller} 禁用了密钥 {resource}，用它加密的内容目前都无法读取。`aws kms enable-key` 可撤销；\
-         请检查哪些服务在使用该密钥。";
+         present. `aws kms enable-key` takes it back, deleted material has to be imported again; \
+         check which services use the key.",
+        "{caller} 禁用了密钥 {resource}，用它加密的内容目前都无法读取。`aws kms enable-key` 可撤销，已\
+         删除的密钥材料须重新导入；请检查哪些服务在使用该密钥。";
     KEY_DELETION:
         "`ScheduleKeyDeletion` succeeded",
         "{caller} scheduled the deletion of the key {resource}: after the waiting period of 7 to \
@@ -711,17 +715,16 @@ catalog! {
          只能通过重新邀请恢复。";
     ORGANIZATION_REMOVED:
         "an account was removed from the organization",
-        "{caller} removed an account from the organization: its service control policies and \
-         central trails no longer apply there. The event in CloudTrail names it; only a new \
-         invitation takes it back.",
-        "{caller} 将一个账号移出了组织：服务控制策略和组织级跟踪对其不再适用。具体账号见 CloudTrail 事件；只能\
-         通过重新邀请恢复。";
+        "{caller} removed an account from the organization: {resource}. Its service control \
+         policies and central trails no longer apply there; only a new invitation takes it back.",
+        "{caller} 将一个账号移出了组织：{resource}。服务控制策略和组织级跟踪对其不再适用；只能通过重新\
+         邀请恢复。";
     BUCKET_POLICY_WRITTEN:
         "the policy of a bucket was written",
-        "{caller} wrote the bucket policy of {bucket}: read whether it gives access to the \
-         public or to accounts that are not yours. The earlier text, written again, takes it back.",
-        "{caller} 写入了 {bucket} 的存储桶策略：请确认是否向公众或不属于您的账号开放。重新写入先\
-         前的内容即可撤销。";
+        "{caller} wrote the bucket policy of {bucket}: read whether it gives access to the public \
+         or to accounts that are not yours. The earlier text, written again, takes it back.",
+        "{caller} 写入了 {bucket} 的存储桶策略：请确认是否向公众或不属于您的账号开放。重新写入先前的内\
+         容即可撤销。";
     BUCKET_POLICY_REMOVED:
         "the policy of a bucket was deleted",
         "{caller} deleted the bucket policy of {bucket}: its denies and the permissions of log \
@@ -734,6 +737,299 @@ catalog! {
          everyone or to another account. The grant `private` takes it back.",
         "{caller} 更改了 {bucket} 的访问控制列表：请确认是否向所有人或其他账号开放。设为 \
          `private` 即可撤销。";
+    POLICY_PREPARED:
+        "a policy with power over the account was created: `CreatePolicy`",
+        "{caller} created the policy {resource}, which gives power over the account to all that \
+         it will be attached to. Read it with `aws iam get-policy-version` and ask what it is \
+         for; delete it if it is not needed.",
+        "{caller} 创建了策略 {resource}，附加了它的身份都将拥有控制整个账号的权限。请用 `aws iam get-policy-version` 阅\
+         读并确认用途；若无人需要，请删除。";
+    KEY_ACTIVATED:
+        "an access key was activated again: `UpdateAccessKey`",
+        "{caller} activated an access key of {resource} that was switched off. Find out why it \
+         was off: a key that leaked must stay off. If it is not needed, set it inactive again, and \
+         see with `aws iam get-access-key-last-used` whether it was used.",
+        "{caller} 重新启用了 {resource} 的一个已停用的访问密钥。请查明当初停用的原因：泄露过的密钥不得\
+         再用。若无人需要，请再次停用，并用 `aws iam get-access-key-last-used` 查看是否用过。";
+    CREDENTIAL_CREATED:
+        "another credential was created: for CodeCommit or Keyspaces, an SSH key, a certificate",
+        "{caller} created a credential for {resource} that is no access key and works until it is \
+         deleted. Ask what it is for; if no owner is found, delete it with the matching Delete \
+         call, and look at what {resource} did since then.",
+        "{caller} 为 {resource} 创建了访问密钥以外的凭证，在删除之前一直有效。请确认用途；若无人知晓，\
+         请用对应的 Delete 调用删除，并查看 {resource} 此后的操作。";
+    SECOND_FACTOR_ADDED:
+        "a device of the second factor was enabled for another user: `EnableMFADevice`",
+        "{caller} enabled a second factor for {resource}: who has this device passes the check of \
+         the second factor. Ask {resource} whether the device is theirs; if not, deactivate it, \
+         and set a new password.",
+        "{caller} 为 {resource} 启用了一个第二因素设备，持有该设备者即可通过第二因素验证。请向 {resource} 确\
+         认设备是否归其所有；若否，请停用该设备并重设密码。";
+    PASSWORD_RULES:
+        "the rules for passwords were changed or deleted",
+        "{caller} changed the rules for passwords of this account. Read them with `aws iam \
+         get-account-password-policy`, compare them with what was agreed, and write the earlier \
+         ones again if they are weaker now.",
+        "{caller} 更改了该账号的密码策略。请用 `aws iam get-account-password-policy` 查看并与约定的要\
+         求比较；若变弱了，请恢复先前的设置。";
+    ROLE_CREATED:
+        "a role was created that others can assume",
+        "{caller} created the role {resource}, which another account or the public can assume. \
+         Read its trust policy with `aws iam get-role`: whose account is it, and is an external \
+         id required? If its owner is not found, delete the role and look for sessions of it.",
+        "{caller} 创建了角色 {resource}，其他账号或任何人都可担任它。请用 `aws iam get-role` 阅读信任\
+         策略：对方账号归谁所有，是否要求外部 ID？若无人知晓，请删除该角色，并查找它的会话。";
+    INSTANCE_ROLE:
+        "instances got another role",
+        "{caller} changed the role of an instance or instance profile: {resource}. Programs there \
+         act as that role now. Check that the role is meant for this host, and look at what was \
+         done with it; associate the earlier profile again to take it back.",
+        "{caller} 更改了实例或实例配置文件的角色：{resource}。其中的程序现在以该角色的身份操作。请确认\
+         该角色是否应由这台主机使用，并查看它的操作；重新关联先前的配置文件即可撤销。";
+    ROOT_OF_MEMBER:
+        "root sessions of member accounts: `AssumeRoot`, `EnableOrganizationsRootSessions`",
+        "{caller} acts as root of a member account, or made that possible: {resource}. Such a \
+         session serves a single task, such as to delete a bucket policy; look at what was done \
+         in it. If no administrator knows of it, take the credentials of {caller} away now.",
+        "{caller} 以成员账号的 root 身份操作，或启用了这种方式：{resource}。这类会话只用于单一任务，例\
+         如删除存储桶策略；请查看其中的操作。若没有管理员知晓，请立即停用 {caller} 的凭证。";
+    TRUST_ANCHOR:
+        "IAM Roles Anywhere accepts certificates or got other roles",
+        "{caller} changed what IAM Roles Anywhere accepts: {resource}. Holders of a certificate \
+         of that authority can get credentials from outside AWS. Check whose certificate it is; \
+         `aws rolesanywhere disable-trust-anchor` or `disable-profile` stops it at once.",
+        "{caller} 更改了 IAM Roles Anywhere 接受的内容：{resource}。持有该 CA 所签证书者可在 AWS 之外\
+         获得凭证。请确认证书归谁所有；`aws rolesanywhere disable-trust-anchor` 或 `disable-profile` 可\
+         立即停用。";
+    FEDERATION_TOKEN:
+        "`GetFederationToken` succeeded",
+        "{caller} made a session of its own, {resource}. It stays valid for up to 36 hours, also \
+         when the access key is deleted. If no program is known to do this, deactivate the key \
+         and attach a policy to the user that denies all; that stops the session too.",
+        "{caller} 创建了会话 {resource}，最长 36 小时内有效，即使删除访问密钥也不失效。若没有已知程序\
+         会这样做，请停用该密钥，并为该用户附加一条拒绝一切操作的策略，会话也会随之失效。";
+    ROOT_SIGN_IN:
+        "the root user signed in",
+        "The root user of this account signed in. Ask the few people who can do that, and compare \
+         with the address in this message. If it was none of them, change the password and the \
+         second factor, delete access keys of root, and contact AWS Support. Caller: {caller}.",
+        "该账号的 root 用户登录了控制台。请向少数有权登录者确认，并核对本消息中的来源地址。若非其本人\
+         ，请更换密码和第二因素，删除 root 的访问密钥，并联系 AWS Support。调用者：{caller}。";
+    SIGN_IN_WITHOUT_FACTOR:
+        "a user signed in without a second factor",
+        "{caller} signed in with a password alone. Ask whether it was them, and look at the \
+         address. Then require a second factor for this user; until it is set up, a password that \
+         is known elsewhere is enough to enter.",
+        "{caller} 仅凭密码登录了控制台。请向其本人确认，并核对来源地址。随后为该用户启用第二因素；在此\
+         之前，密码一旦泄露即可被人登录。";
+    ROOT_MAIL:
+        "the password or the address of the root user changes hands",
+        "The password or the e-mail address of the root user is being changed, by {caller}. Ask \
+         the owner of the account at once. If it was not them, secure the mailbox, reset the \
+         password, check the second factor, and contact AWS Support.",
+        "root 用户的密码或邮箱地址正在被更改，操作者为 {caller}。请立即向账号所有者确认。若非其本人，\
+         请保护好邮箱，重置密码，检查第二因素，并联系 AWS Support。";
+    PERMISSION_SET:
+        "access by IAM Identity Center was given or extended",
+        "{caller} gave access by IAM Identity Center: {resource}. All users with this assignment \
+         or permission set have it now. Check that it was wanted; delete the assignment or detach \
+         the policy to take it back, and look for sessions with it.",
+        "{caller} 通过 IAM Identity Center 授予了访问权限：{resource}。拥有该分配或权限集的用户都会获\
+         得它。请确认是否需要；删除分配或分离策略即可撤销，并请查找使用它的会话。";
+    CLUSTER_ACCESS:
+        "an identity got access to a cluster of EKS",
+        "{caller} gave an identity access to the EKS cluster {resource}. List it with `aws eks \
+         list-access-entries` and `list-associated-access-policies`; delete the entry if it was \
+         not wanted, and look into the audit log of the cluster for what it did.",
+        "{caller} 为某个身份授予了 EKS 集群 {resource} 的访问权限。请用 `aws eks list-access-entries` 和 \
+         `list-associated-access-policies` 查看；若无需要，请删除该条目，并在集群审计日志中查看其操作\
+         。";
+    DATABASE_PASSWORD:
+        "the password of the administrator of a database was set",
+        "{caller} set the password of the administrator of {resource}: who knows it can read and \
+         change all data. Ask the owner of the database. If it was not intended, set another \
+         password, and look at the connections since then.",
+        "{caller} 重设了 {resource} 的管理员密码，知道密码者可读取并更改全部数据。请向数据库负责人确认\
+         。若非有意为之，请再次更换密码，并查看此后的连接。";
+    SHELL_KEY:
+        "a key or a registration that opens a host or a server",
+        "{caller} created or brought a key, or a registration, that opens hosts or servers: \
+         {resource}. Ask what it is for, look at where it is used, and delete it if it is not \
+         needed.",
+        "{caller} 创建或导入了可进入主机或服务器的密钥或注册凭据：{resource}。请确认用途，查看在何处使\
+         用；若无人需要，请删除。";
+    HOST_OPENED:
+        "the metadata of an instance can be read without a token",
+        "{caller} allowed requests without a token to the metadata of {resource}: a forged \
+         request through a web application can get the credentials of its role. Require tokens \
+         again with `aws ec2 modify-instance-metadata-options --http-tokens required`.",
+        "{caller} 允许不带令牌访问 {resource} 的元数据：通过 Web 应用伪造的请求可获取其角色的凭证。请\
+         用 `aws ec2 modify-instance-metadata-options --http-tokens required` 恢复强制令牌。";
+    POOL_OPENED:
+        "an identity pool of Cognito gives credentials without a sign-in",
+        "{caller} let the identity pool {resource} give credentials to all visitors without a \
+         sign-in. Check what its role for guests allows; if guests are not needed, switch them \
+         off in the pool.",
+        "{caller} 使身份池 {resource} 无需登录即可向任何人发放凭证。请检查其访客角色的权限；若不需要访\
+         客访问，请在身份池中关闭。";
+    ORGANIZATION_CHANGED:
+        "an account, a policy or an administrator of the organization changed",
+        "{caller} changed the organization: {resource}. Which policies hold for an account, or \
+         who administers it, may be different now. Ask the owners of the management account; most \
+         of these calls have an opposite that takes them back.",
+        "{caller} 更改了组织：{resource}。对某个账号生效的策略或其管理者可能已改变。请向管理账号的负责\
+         人确认；这类调用大多可用相反的调用撤销。";
+    DOMAIN_FREED:
+        "a domain can be moved to others",
+        "{caller} moved the domain {resource} to another account or registrar, or made that \
+         possible. Mail and web sites of the domain follow. Enable the transfer lock again, or \
+         cancel the transfer with `aws route53domains \
+         cancel-domain-transfer-to-another-aws-account`, unless it was agreed.",
+        "{caller} 将域名 {resource} 转移到其他账号或注册商，或为此放开了限制，其邮件和网站也会随之转移\
+         。除非事先约定，请重新启用转移锁，或用 `aws route53domains cancel-domain-transfer-to-another-aws-account` 取\
+         消转移。";
+    LOGGING_OFF:
+        "flow logs, query logs, access logs or similar were switched off",
+        "{caller} switched off a log of {service}: {resource}. What happens from now on is not \
+         recorded there. Switch it on again unless it was agreed, and look at what was done in \
+         the meantime.",
+        "{caller} 关闭了 {service} 的日志：{resource}，此后的活动不再记录。除非事先约定，请重新启用，\
+         并查看其间的操作。";
+    ALARM_REMOVED:
+        "alarms, rules, filters or contacts that warn people were removed or changed",
+        "{caller} removed or changed what warns people: {resource} of {service}. Check with its \
+         owner whether it is still needed; create it again, or enable it, if it was not intended, \
+         and look at what was done in the meantime.",
+        "{caller} 移除或更改了用于发出警告的设置：{service} 的 {resource}。请向其负责人确认是否仍需要\
+         ；若非有意为之，请重新创建或启用，并查看其间的操作。";
+    FINDINGS_HIDDEN:
+        "findings are archived or addresses trusted, so that they are not seen",
+        "{caller} made a filter or a list, {resource}, by which GuardDuty archives findings or \
+         does not make them. Read it: which findings, which addresses? Delete it if it was not \
+         agreed, and look at archived findings since then.",
+        "{caller} 创建或更改了过滤器或列表 {resource}，GuardDuty 会据此归档或不再产生某些发现结果。请\
+         查看其内容：哪些发现、哪些地址？若非事先约定，请删除，并查看此后被归档的发现结果。";
+    FINDINGS_HANDLED:
+        "what is checked, or how findings are handled, was changed",
+        "{caller} changed what {service} checks or how its findings are handled: {resource}. Read \
+         whether something is now suppressed, archived or not looked for; the call with the \
+         earlier values, or the opposite call, takes it back.",
+        "{caller} 更改了 {service} 的检查内容或发现结果的处理方式：{resource}。请确认是否有内容被抑制\
+         、归档或不再检查；用先前的值再次调用或用相反的调用即可恢复。";
+    FILTER_REMOVED:
+        "a firewall or another protection of the network was removed",
+        "{caller} removed or changed a protection of {service}: {resource}. Requests or traffic \
+         that it stopped come through now. Attach it again unless it was agreed, and look at the \
+         requests in the meantime.",
+        "{caller} 移除或更改了 {service} 的防护：{resource}，此前被拦截的请求或流量现在可以通过。除非\
+         事先约定，请重新关联，并查看其间的请求。";
+    PORT_OPENED:
+        "a port was opened to the whole internet",
+        "{caller} opened {resource} to the whole internet; the message names port and range. Ask \
+         its owner whether that is meant. If not, take it back with the matching Revoke or Delete \
+         call, and look at who connected in the meantime.",
+        "{caller} 将 {resource} 向整个互联网开放，端口和地址范围见本消息。请向其负责人确认是否有意为之\
+         ；若否，请用对应的 Revoke 或 Delete 调用撤销，并查看其间有谁连接过。";
+    NETWORK_JOINED:
+        "another account was connected with the network",
+        "{caller} connected the network with another account: {resource}. Ask whose account it \
+         is; delete the connection or the permission if its owner is not found, and look at the \
+         routes to it.",
+        "{caller} 将网络与其他账号连通：{resource}。请确认对方账号归谁所有；若无人知晓，请删除该连接或\
+         权限，并检查指向它的路由。";
+    FUNCTION_PUBLIC:
+        "a function can be started over the internet without credentials",
+        "{caller} gave the function {resource} a URL that needs no credentials: all visitors can \
+         start it. Ask its owner; `aws lambda delete-function-url-config` takes it back. Look at \
+         its log for requests in the meantime.",
+        "{caller} 为函数 {resource} 配置了无需凭证的 URL，任何人都可调用它。请向其负责人确认；`aws lambda delete-function-url-config` 可\
+         撤销。请在其日志中查看其间的请求。";
+    KEY_SHARED:
+        "others can use a key of KMS",
+        "{caller} let another account or the public use the key {resource}. Read the key policy \
+         with `aws kms get-key-policy` and the grants with `list-grants`; write the earlier \
+         policy again, or revoke the grant, if it was not intended.",
+        "{caller} 允许其他账号或任何人使用密钥 {resource}。请用 `aws kms get-key-policy` 查看密钥策略\
+         ，用 `list-grants` 查看授权；若非有意为之，请写回先前的策略或撤销授权。";
+    BACKUP_WEAKENED:
+        "backups or versions were deleted, or are no longer made",
+        "{caller} deleted backups, or weakened what could be restored: {resource}. Ask the owner \
+         of the data at once. Switch the protection on again, and check that the data itself is \
+         still there and that other copies exist.",
+        "{caller} 删除了备份，或削弱了恢复能力：{resource}。请立即向数据负责人确认。请重新启用保护，并\
+         检查数据本身是否完好、是否另有副本。";
+    DATA_DESTROYED:
+        "data were destroyed, or will be",
+        "{caller} destroyed data, or saw to it that they will be lost: {resource}. Ask the owner \
+         of the data at once. A rule of a bucket can be replaced before it works; what is gone \
+         has to come from a backup. If it was not wanted, take the credentials of {caller} away \
+         now.",
+        "{caller} 销毁了数据，或使数据即将丢失：{resource}。请立即向数据负责人确认。存储桶的规则在生效\
+         前可以替换；已丢失的数据只能从备份恢复。若无人需要，请立即停用 {caller} 的凭证。";
+    PUBLIC_BLOCK_REMOVED:
+        "public access is no longer blocked",
+        "{caller} removed or loosened a setting that keeps data from being made public: \
+         {resource} of {service}. Switch it on again unless it was agreed, and look at whether a \
+         policy, a list or an image became public in the meantime.",
+        "{caller} 移除或放宽了防止数据公开的设置：{service} 的 {resource}。除非事先约定，请重新启用，\
+         并检查其间是否有策略、访问控制列表或镜像变为公开。";
+    DATA_EXPORTED:
+        "data are copied to another place",
+        "{caller} had data copied to another place: {resource}. Check whose bucket, account or \
+         destination it is, and whether the copy was wanted. Stop the replication, filter or task \
+         if it was not; what was copied already cannot be taken back.",
+        "{caller} 将数据复制到了其他位置：{resource}。请确认目标存储桶、账号或目的地归谁所有，以及是否\
+         需要此复制。若否，请停止该复制规则、过滤器或任务；已复制的数据无法收回。";
+    SNAPSHOT_SHARED:
+        "a snapshot or an image was shared",
+        "{caller} shared {resource} with another account or the public. The same call with the \
+         account removed takes it back, but a copy may have been made already. Ask whose account \
+         it is, and look at which data the disk or database holds.",
+        "{caller} 将 {resource} 共享给了其他账号或所有人。用同一调用移除该账号即可撤销，但对方可能已经\
+         复制。请确认对方账号归谁所有，并查看其中包含哪些数据。";
+    SHARED:
+        "a resource was shared by its policy",
+        "{caller} gave another account or the public access to {resource} of {service}. Ask its \
+         owner whether that account is known. If not, write the earlier policy again or remove \
+         the permission, and look at who used it in the meantime.",
+        "{caller} 向其他账号或所有人开放了 {service} 的 {resource}。请向其负责人确认对方账号是否已知；\
+         若否，请写回先前的策略或移除该权限，并查看其间有谁使用过。";
+    CODE_CHANGED:
+        "code that runs with other permissions was replaced",
+        "{caller} changed code that runs with the permissions of {resource}. Check that it was a \
+         deployment: who built it, from which commit? If no owner is found, put the earlier \
+         version back, and look at what the code did with its role.",
+        "{caller} 更改了以 {resource} 的权限运行的代码。请确认是否为一次部署：由谁构建、出自哪个提交？\
+         若无人知晓，请恢复先前的版本，并查看代码用其角色做了什么。";
+    HOST_ENTERED:
+        "a shell on a host was opened, or made possible",
+        "{caller} opened a way into a host: {resource}. Ask whether it was them and why; sessions \
+         of Systems Manager can be ended with `aws ssm terminate-session`. If it was not them, \
+         isolate the host and take the credentials away.",
+        "{caller} 打开了进入主机的通道：{resource}。请向其确认是否本人操作及原因；Systems Manager 的会\
+         话可用 `aws ssm terminate-session` 终止。若非本人，请隔离主机并停用其凭证。";
+    COMMAND_RUN:
+        "commands were run on hosts or in containers",
+        "{caller} ran commands on hosts or in containers: {resource}. Read which ones with `aws \
+         ssm list-commands` and `get-command-invocation`, or in the log of the task. If they have \
+         no owner, isolate the host and take the credentials away.",
+        "{caller} 在主机或容器中执行了命令：{resource}。请用 `aws ssm list-commands` 和 `get-command-invocation` 或\
+         在任务日志中查看内容。若无人知晓，请隔离主机并停用其凭证。";
+    SECRET_READ:
+        "secrets were read",
+        "{caller} read secrets: {resource}. For a program this may be normal; ask its owner. If \
+         it was not expected, replace the secrets, beginning with those that open most, and look \
+         at where they were used since then.",
+        "{caller} 读取了机密：{resource}。对程序而言这可能是正常行为，请向其负责人确认。若出乎意料，请\
+         更换这些机密，先换影响最大的，并查看此后它们被用在何处。";
+    COST_OPENED:
+        "the account can be used at its cost: models, hosts with GPUs, mail, text messages, \
+         quotas",
+        "{caller} made use of {service} possible that costs money, or began it: {resource}. Ask \
+         whether it was planned. If not, stop what runs, in other Regions too, take the \
+         credentials away, and look at the bill.",
+        "{caller} 启用或开始了会产生费用的 {service} 使用：{resource}。请确认是否在计划之内。若否，请\
+         停止正在运行的资源（包括其他区域），停用其凭证，并查看账单。";
     SENSITIVE:
         "any other sensitive call succeeded",
         "{caller} called {action} on {resource}, and it succeeded. Ask its owner whether it was \

@@ -1,10 +1,12 @@
 //! Tests of the advice: examples of failures with words that the advice has to have, and the page of all advice.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
+use clusters::watch::{CallDetails, Watch, Watches};
 
 use super::catalog::{ALL, LAYERS, PLACEHOLDERS};
 use super::hint;
@@ -24,24 +26,28 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn hint(&self) -> String {
-        let (service, action) = self.call.split_once(':').unwrap();
-        let identity = Identity {
-            partition: "aws".to_owned(),
-            account_id: "111122223333".to_owned(),
-            service: service.to_owned(),
-            action: action.to_owned(),
-            class: self.class,
-            code: self.code.to_owned(),
-            cause: None,
-            template: None,
-            addition: None,
-        };
+        let identity = identity(self.call, self.class, self.code);
         let mut facets = Facets::default();
         facets.set(FacetKind::IamAction, Some(self.call));
         for (kind, value) in self.facets {
             facets.set(*kind, Some(value));
         }
         hint(&identity, self.message, &facets)
+    }
+}
+
+fn identity(call: &str, class: Class, code: &str) -> Identity {
+    let (service, action) = call.split_once(':').unwrap();
+    Identity {
+        partition: "aws".to_owned(),
+        account_id: "111122223333".to_owned(),
+        service: service.to_owned(),
+        action: action.to_owned(),
+        class,
+        code: code.to_owned(),
+        cause: None,
+        template: None,
+        addition: None,
     }
 }
 
@@ -597,42 +603,79 @@ fn a_request_without_credentials_has_no_policies_to_check() {
     assert_words(&hint, &["not signed"], &["policies of"]);
 }
 
-#[test]
-fn each_sensitive_call_says_what_it_did_and_how_to_take_it_back() {
-    let facets = &[(FacetKind::Principal, ROLE), (FacetKind::Resource, "main")];
-    let calls = clusters::selection::selected_calls();
-    let known = |call: &str| {
-        let services = [
-            "iam",
-            "cloudtrail",
-            "config",
-            "guardduty",
-            "kms",
-            "organizations",
-            "s3",
-        ];
-        services
-            .into_iter()
-            .find(|service| super::sensitive::effect(service, call).is_some())
+/// Returns the identity of a sensitive call that a watch selected.
+fn identity_of_call(watch: &Watch, (service, action): &(String, String)) -> Identity {
+    let details = CallDetails {
+        watch: watch.name.clone(),
+        tier: watch.tier,
+        is_strong: watch.is_strong,
+        technique: None,
+        target: Some("arn:aws:s3:::backups".to_owned()),
+        parameters: BTreeMap::from([("policy".to_owned(), "PowerUserAccess".to_owned())]),
+        why: None,
+        expected_by: None,
     };
-    let mut watched = 0;
-    for (service, call) in calls.filter_map(|call| Some((known(call)?, call))) {
-        watched += 1;
-        let hint = Case {
-            call: &format!("{service}:{call}"),
-            class: Class::Watch,
-            code: "",
-            message: "",
-            facets,
+    Identity {
+        service: service.clone(),
+        action: action.clone(),
+        class: Class::Watch,
+        cause: Some(ROLE.to_owned()),
+        template: Some(details.encode()),
+        ..identity("iam:CreateUser", Class::Watch, "strong")
+    }
+}
+
+#[test]
+fn each_watched_call_says_what_it_did_and_how_to_check_it() {
+    let watches = Watches::default();
+    assert!(watches.all().len() > 150);
+    for watch in watches.all() {
+        for call in &watch.calls {
+            let identity = identity_of_call(watch, call);
+            let advice = super::advice(&identity, "", &Facets::default());
+            let place = format!("{} {}", watch.name, advice.name);
+            assert_ne!(advice.name, "SENSITIVE", "{place}");
+            let hint = hint(&identity, "", &Facets::default());
+            assert!(hint.contains("role/deploy"), "{place}: {hint}");
+            let names_target = ["resource", "bucket"];
+            let names_target = names_target.map(|of| format!("{{{of}}}"));
+            assert!(
+                !names_target.iter().any(|of| advice.english.contains(of))
+                    || hint.contains("backups"),
+                "{place}: {hint}"
+            );
         }
-        .hint();
-        assert_words(
-            &hint,
-            &["role/deploy"],
-            &["Make sure", "CloudTrail shows what was changed"],
+    }
+}
+
+#[test]
+fn advice_about_a_sensitive_call_names_the_policy_that_was_given() {
+    let watches = Watches::default();
+    let watch = watches.named("iam-attach-user-policy").unwrap();
+    let identity = identity_of_call(watch, &("iam".to_owned(), "AttachUserPolicy".to_owned()));
+    let hint = hint(&identity, "", &Facets::default());
+    assert!(
+        hint.starts_with("role/deploy attached PowerUserAccess to arn:aws:s3:::backups."),
+        "{hint}"
+    );
+}
+
+#[test]
+fn a_sensitive_call_of_a_user_s_watch_has_the_advice_of_its_call_or_a_general_one() {
+    let own = Watch {
+        name: "our-own".to_owned(),
+        ..Watches::default().named("iam-create-user").unwrap().clone()
+    };
+    for (service, action, advice) in [
+        ("iam", "CreateUser", "USER_CREATED"),
+        ("athena", "StartQueryExecution", "SENSITIVE"),
+    ] {
+        let identity = identity_of_call(&own, &(service.to_owned(), action.to_owned()));
+        assert_eq!(
+            super::advice(&identity, "", &Facets::default()).name,
+            advice
         );
     }
-    assert!(watched >= 34, "{watched}");
 }
 
 #[test]

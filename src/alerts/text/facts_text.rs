@@ -11,12 +11,13 @@ use crate::text::{Writer, events, item, own};
 
 impl Writer<'_> {
     /// Returns the first sentence of a message about a campaign, a period without events (`no_data`), a
-    /// summary, or an escalation of an account; `None` for other facts.
+    /// summary, a sensitive call, or an escalation of an account; `None` for other facts.
     pub(super) fn facts_sentence(&self) -> Option<Pieces> {
         match self.facts {
             Facts::Campaign(of) => Some(self.campaign_sentence(of)),
             Facts::Silence(of) => Some(self.silence_sentence(of)),
             Facts::Summary(of) => Some(self.summary_sentence(of)),
+            Facts::SensitiveCall(of) => Some(self.call_sentence(of)),
             Facts::Escalation(of) if self.message.alert.cluster().is_none() => {
                 let sentence = match of.stage {
                     Stage::Ended => self.words.account_calmed,
@@ -81,6 +82,7 @@ impl Writer<'_> {
                 vec![item(words.regression, &[("quiet", own(duration(quiet)))])]
             }
             Facts::Silence(of) => self.silence_lines(of),
+            Facts::SensitiveCall(of) => self.call_lines(of),
             _ => Vec::new(),
         }
     }

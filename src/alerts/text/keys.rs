@@ -66,7 +66,11 @@ impl Writer<'_> {
         if let Some(span) = seen.map(|value| value.span) {
             let last = span.last_seen.map_or_else(|| own("?"), own);
             let values = [("count", own(span.count)), ("at", last)];
-            statements.push(fill(words.seen_here, &values));
+            let form = match self.facts {
+                Facts::SensitiveCall(_) => words.used_here,
+                _ => words.seen_here,
+            };
+            statements.push(fill(form, &values));
         }
         let statements = joined(statements, words.semicolon);
         item(words.by, &[("what", name), ("values", statements)])

@@ -1,15 +1,16 @@
 //! Renders the summary of an account's hour, day or week: its numbers, the changes, and the last use of
 //! each access key.
 
-use clusters::class::Class;
+use clusters::short_name;
 use clusters::summary::{
-    self, CampaignLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period, Summary,
+    self, CALL_LINES_MAX, CallLine, CampaignLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period,
+    Summary,
 };
 
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
 use crate::text::facts_text::shapes;
 use crate::text::words::Words;
-use crate::text::{Writer, events, item, own};
+use crate::text::{Writer, calls, events, item, own};
 
 /// Returns the word for the length of a summary's period (hour, day or week), in the language of `words`.
 pub(super) fn period(words: &Words, period: Period) -> &'static str {
@@ -34,11 +35,16 @@ impl Writer<'_> {
             ("new_errors", strong(summary.new_errors)),
             ("new", strong(summary.new.total)),
         ];
-        fill(words.summary, &values)
+        let mut sentence = fill(words.summary, &values);
+        if summary.sensitive_calls > 0 {
+            let count = [("count", strong(summary.sensitive_calls))];
+            sentence.extend(fill(words.calls_in_summary, &count));
+        }
+        sentence
     }
 
     /// Returns the lines of a summary other than new errors and access keys: the numbers of errors, the
-    /// clusters that changed, the campaigns, and the clusters with most events.
+    /// clusters that changed, the campaigns, the clusters with most events, and the sensitive calls.
     pub(super) fn summary_changes(&self, summary: &Summary) -> Vec<Line> {
         let words = self.words;
         let of = |count, clusters| {
@@ -74,7 +80,44 @@ impl Writer<'_> {
             let top = summary.top.iter().take(summary::TOP_MAX);
             lines.extend(top.map(|line| Line::Item(self.summary_line(line))));
         }
+        lines.extend(self.sensitive_calls(summary));
         lines
+    }
+
+    fn sensitive_calls(&self, summary: &Summary) -> Vec<Line> {
+        let words = self.words;
+        if summary.sensitive_calls == 0 {
+            return Vec::new();
+        }
+        let count = [("count", vec![Piece::strong(summary.sensitive_calls)])];
+        let mut lines = vec![Line::Paragraph(fill(words.list_calls, &count))];
+        let shown = summary.calls.shown.iter().take(CALL_LINES_MAX);
+        lines.extend(shown.map(|line| self.call_line(line, &summary.account_id)));
+        let shown = lines.len() - 1;
+        lines.extend(self.more(summary.calls.total, shown).map(Line::Item));
+        lines
+    }
+
+    fn call_line(&self, line: &CallLine, account_id: &str) -> Line {
+        let words = self.words;
+        let api = format!("{}:{}", line.service, line.action);
+        let caller = match line.caller.as_str() {
+            "" => Pieces::new(),
+            name => {
+                let name = vec![Piece::other(short_name(name, account_id))];
+                fill(words.by_caller, &[("caller", name)])
+            }
+        };
+        let values = [
+            ("api", vec![Piece::other(&api)]),
+            ("caller", caller),
+            ("count", vec![Piece::strong(calls(words, line.count))]),
+        ];
+        let mut pieces = fill(words.call_line, &values);
+        if line.silent {
+            pieces.push(Piece::own(words.without_alerts));
+        }
+        Line::Item(pieces)
     }
 
     fn campaigns(&self, campaigns: &Excerpt<CampaignLine>) -> Vec<Line> {
@@ -133,16 +176,12 @@ impl Writer<'_> {
             "" => line.class.name(),
             code => code,
         };
-        let form = match line.class {
-            Class::Watch => words.error_watched,
-            _ => words.error,
-        };
         let values = [
             ("api", vec![Piece::other(&api)]),
             ("code", vec![Piece::other(code)]),
             ("count", vec![Piece::strong(events(words, line.count))]),
         ];
-        fill(form, &values)
+        fill(words.error, &values)
     }
 
     /// Returns one line for each access key of a summary, with the last use of the key. The summary

@@ -8,7 +8,7 @@ use crate::kind::AlertKind;
 use crate::message::Message;
 use crate::safe::{readable, titled};
 use crate::text::words::Words;
-use crate::text::{Texts, events, is_watched, shown_about, summary};
+use crate::text::{Texts, calls, events, shown_about, summary};
 
 /// The longest title, in characters. This is the limit of Guance.
 const TITLE_CHARS_MAX: usize = 256;
@@ -25,9 +25,10 @@ impl Texts {
         if !account.is_empty() {
             title.push_str(&format!(" {}", titled(account, TITLED_CHARS_MAX)));
         }
-        let subject = match &message.cluster {
-            Some(cluster) => self.titled_error(cluster, message),
-            None => self.titled_alert(message),
+        let subject = match (&message.alert.facts, &message.cluster) {
+            (Facts::SensitiveCall(call), _) => self.titled_call(call, account, message.events()),
+            (_, Some(cluster)) => self.titled_error(cluster, message),
+            (_, None) => self.titled_alert(message),
         };
         if !subject.is_empty() {
             title.push_str(&format!(": {subject}"));
@@ -52,12 +53,21 @@ impl Texts {
                 let what = cluster.unwrap_or_else(|| words.title_all.to_owned());
                 what + &hourly(words, of)
             }
-            Facts::Summary(of) => words
-                .title_summary
-                .replace("{new}", &of.new_errors.to_string())
-                .replace("{errors}", &of.errors.to_string())
-                .replace("{period}", summary::period(words, of.period))
-                .replace("{from}", &of.from.to_string()),
+            Facts::Summary(of) => {
+                let made = match of.sensitive_calls {
+                    0 => String::new(),
+                    count => words
+                        .title_summary_calls
+                        .replace("{calls}", &calls(words, count)),
+                };
+                let summary = words
+                    .title_summary
+                    .replace("{new}", &of.new_errors.to_string())
+                    .replace("{errors}", &of.errors.to_string())
+                    .replace("{period}", summary::period(words, of.period))
+                    .replace("{from}", &of.from.to_string());
+                summary + &made
+            }
             Facts::AccessKey(_) => shown_about(message),
             Facts::Learned(_) => words.title_learned.to_owned(),
             Facts::Digest(_) => words.title_digest.to_owned(),
@@ -76,11 +86,8 @@ impl Texts {
                 TITLED_CHARS_MAX,
             ),
         };
-        let form = match is_watched(cluster) {
-            true => words.title_watched,
-            false => words.title_error,
-        };
-        let mut title = form
+        let mut title = words
+            .title_error
             .replace("{code}", &titled(code, TITLED_CHARS_MAX))
             .replace("{api}", &api);
         match &message.alert.facts {

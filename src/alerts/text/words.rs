@@ -21,36 +21,40 @@ macro_rules! words {
 
 words! {
     // The titles of the sections, in their order.
-    overview, cloudtrail, key_use, new_errors,
+    overview, cloudtrail, key_use, new_errors, made_call,
     // The words in the brackets of a title.
     title_sensitive_call, title_new, title_new_principal, title_regressed, title_recovered, title_escalating,
     title_campaign, title_access_key, title_account_summary, title_no_data,
     title_calmed, title_campaign_grew, title_campaign_ended, title_data_again,
-    title_learned, title_digest, title_error, title_watched, title_all, title_hourly, title_summary,
-    one_event, events,
+    title_learned, title_digest, title_error, title_all, title_hourly, title_summary,
+    title_call, title_caller, title_target, title_calls, title_summary_calls, colon,
+    one_event, events, one_call, calls_made,
     // The first sentence, by kind.
     new, new_principal, regressed, recovered, escalating, campaign, access_key, account_summary,
-    sensitive_call,
+    sensitive_call, calls_beyond, by_caller, on_target, call_gone,
     learned, digest, no_data, gone, account, whole_stack, nothing_further,
     calmed, account_escalating, account_calmed, campaign_grew, campaign_ended, silent, data_again, log_group,
     summary, hour, day, week,
     // The overview.
     info, warning, error_level, critical,
-    severity, reasons, seen, lasted, often, often_between, late, suppressed, partial, ids, id,
+    severity, reasons, seen, lasted, often, often_between, late, suppressed, suppressed_calls, partial, ids, call_ids, id,
+    // A sensitive call.
+    called, called_between, equal_calls, calls_between, why_watched, technique, look_technique, strong, weak,
+    first_of_caller,
     // The facts of campaigns, escalations, recoveries, regressions and periods without events.
     looks, breadth, depth, spread, widespread, brute_force, spraying, campaign_times, campaign_size,
     escalation_began, escalation_ended, recovery, regression, silence_began, silence_ended,
     blind, diagnosis,
     // CloudTrail.
-    account_errors, call, call_watched, by, value_count, more, detail,
+    account_errors, call, call_succeeded, by, value_count, more, detail,
     principals, sessions, regions, origins, networks, agents, resources, layers, policies,
     look_event, look_dashboard, look_logs, look_samples, look_fault, look_cluster,
     calls, probing, changed, guessing, in_summary, new_in_summary,
-    list_regressed, list_recovered, list_escalating, list_campaigns, list_top, campaign_line,
+    list_regressed, list_recovered, list_escalating, list_campaigns, list_top, campaign_line, calls_in_summary, list_calls, call_line, without_alerts,
     // Access keys.
     keys_of_clusters, no_key, of_account, used, used_with, used_in, used_by, never, never_by, unknown, temporary,
-    temporary_session, not_asked, no_answer, key_of, key_unknown, key_failed, seen_here, canary, awakened, foreign, deleted, key_hint,
+    temporary_session, not_asked, no_answer, key_of, key_unknown, key_failed, seen_here, used_here, canary, awakened, foreign, deleted, key_hint,
     // Errors.
-    error, error_watched, error_message, to_do, example, no_error, no_new_error, list_clusters, comma,
+    error, error_message, to_do, example, no_error, no_new_error, list_clusters, comma,
     semicolon,
 }

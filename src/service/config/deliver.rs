@@ -35,6 +35,12 @@ pub struct DeliverSettings {
     pub event_bus_name: Option<String>,
     /// The language in which alert texts are written.
     pub language: Language,
+    /// The AWS region of the stack, to whose consoles links in alerts lead.
+    pub region: String,
+    /// The name of the stack's dashboard in CloudWatch; `None` if the stack has none.
+    pub dashboard_name: Option<String>,
+    /// The names of the log groups of the trails, in which links in alerts search.
+    pub log_groups: Vec<String>,
     /// The settings for access keys: after how many days a key is dormant, the canary keys, and the accounts in whose
     /// IAM keys are looked up.
     pub keys: KeySettings,
@@ -115,6 +121,8 @@ impl DeliverSettings {
                 .contains(&SinkName::EventBridge)
                 .then(|| reading.bus("EVENT_BUS_NAME", &place)),
             language: reading.language("LANGUAGE"),
+            dashboard_name: reading.given("DASHBOARD_NAME"),
+            log_groups: reading.list("LOG_GROUP_NAMES"),
             keys: reading.keys(&account_names, account_role_name.as_deref()),
             account_names,
             account_role_name,
@@ -124,6 +132,7 @@ impl DeliverSettings {
             metrics: reading.metrics("METRICS"),
             log_level: reading.log_level("LOG_LEVEL"),
             partition: place.partition,
+            region: place.region,
         };
         if reading.problems.is_empty() {
             return Ok(settings);
@@ -160,17 +169,21 @@ impl DeliverSettings {
         enabled.map(|(sink, _)| sink).collect()
     }
 
-    /// Returns the language of alert texts, and the addresses for links from alerts into the Guance console.
+    /// Returns the language of alert texts, and the addresses for links from alerts into the consoles of AWS and Guance.
     pub fn texts(&self) -> Texts {
         let guance = self.guance.as_ref();
         let console = guance.and_then(|guance| guance.console_url.as_deref());
         let workspace = guance.and_then(|guance| guance.workspace_id.as_deref());
-        // The parts of links were checked when the settings were parsed. Without valid parts there are no links.
-        let links =
-            console.and_then(|console| Links::default().with_guance(console, workspace).ok());
+        // Without valid parts there are no links: an alert without links is better than none.
+        let log_groups = self.log_groups.iter().map(String::as_str);
+        let dashboard = self.dashboard_name.as_deref();
+        let links = Links::default().with_stack(&self.region, dashboard, log_groups);
+        let links = links.unwrap_or_default();
+        let with_guance =
+            console.and_then(|console| links.clone().with_guance(console, workspace).ok());
         Texts {
             language: self.language,
-            links: links.unwrap_or_default(),
+            links: with_guance.unwrap_or(links),
         }
     }
 }
@@ -436,6 +449,8 @@ fn in_place<'a>(
 
 #[cfg(test)]
 mod tests {
+    use records::time::Timestamp;
+
     use super::*;
 
     const GUANCE: [(&str, &str); 3] = [
@@ -486,6 +501,35 @@ mod tests {
         assert_eq!(settings.keys.dormant_days, 90);
         let members: Vec<_> = settings.keys.member_accounts.iter().collect();
         assert_eq!(members, ["444455556666"]);
+    }
+
+    #[test]
+    fn alerts_link_to_the_dashboard_and_the_log_groups_of_the_stack() {
+        let from = Timestamp::parse("2026-11-02T08:00:00Z").unwrap();
+        let links = |given: &[(&str, &str)]| {
+            let links = parse(given).unwrap().texts().links;
+            let logs = links.insights("PutItem", from, from);
+            let guance = links.guance_event("event-1", from, from);
+            (links.dashboard(), logs, guance.is_some())
+        };
+        let (dashboard, logs, has_guance) = links(&[
+            ("DASHBOARD_NAME", "watch-eu-central-1"),
+            ("LOG_GROUP_NAMES", "trail,/aws/other"),
+        ]);
+        assert_eq!(
+            dashboard.unwrap(),
+            "https://console.aws.amazon.com/cloudwatch/home?region=eu-central-1\
+             #dashboards/dashboard/watch-eu-central-1"
+        );
+        assert!(
+            logs.unwrap()
+                .ends_with("~source~(~'trail~'*2Faws*2Fother))")
+        );
+        assert!(has_guance);
+        // A stack without a dashboard, and without Guance.
+        let groups = ("LOG_GROUP_NAMES", "trail");
+        let (dashboard, logs, has_guance) = links(&[("SINKS", "sns"), groups]);
+        assert_eq!((dashboard, logs.is_some(), has_guance), (None, true, false));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct WidgetSettings {
     pub account_names: BTreeMap<String, String>,
     /// The settings for access keys. The widget shows stored answers of IAM and never asks IAM itself.
     pub keys: KeySettings,
-    /// The AWS region and the log group that links on the pages lead to, in the CloudWatch console.
+    /// The AWS region and the log groups that links on the pages lead to, in the CloudWatch console.
     pub links: Links,
     /// Whether people may make decisions about clusters in the dashboard, such as to mute a cluster.
     pub decides: bool,
@@ -74,15 +74,15 @@ impl WidgetSettings {
 }
 
 impl SettingsReader {
-    /// Parses the parts of links: the region, and the first log group.
+    /// Parses the parts of links: the region, and the log groups.
     fn links(&mut self) -> Links {
         let region = self.required("AWS_REGION", "the region; AWS Lambda does");
         let groups = self.list("LOG_GROUP_NAMES");
         if region.is_empty() {
             return Links::default();
         }
-        let group = groups.first().map(String::as_str);
-        let links = Links::default().with_stack(&region, None, group);
+        let groups = groups.iter().map(String::as_str);
+        let links = Links::default().with_stack(&region, None, groups);
         links.unwrap_or_else(|error| {
             self.report("AWS_REGION", error.to_string());
             Links::default()

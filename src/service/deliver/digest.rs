@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{DigestFacts, Facts};
+use alerts::kind::AlertKind;
 use alerts::outbox::OutboxRow;
 use clusters::fingerprint::ClusterId;
 
@@ -34,7 +35,9 @@ pub fn alert(rows: &[OutboxRow], class: impl Fn(ClusterId) -> Option<&'static st
         let account_id = alert.account_id().to_owned();
         *digest.kinds.entry(alert.kind()).or_default() += 1;
         *digest.accounts.entry(account_id).or_default() += 1;
-        let Some(cluster) = alert.cluster() else {
+        // A sensitive call has no class, and is not in the list of clusters.
+        let is_call = alert.kind() == AlertKind::SensitiveCall;
+        let Some(cluster) = alert.cluster().filter(|_| !is_call) else {
             continue;
         };
         let class = class(cluster).unwrap_or("unknown").to_owned();

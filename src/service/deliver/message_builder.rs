@@ -11,6 +11,7 @@ use alerts::kind::AlertKind;
 use alerts::message::{ClusterContext, Enrichment, Message};
 use alerts::outbox::OutboxRow;
 use alerts::severity::{Assessment, Reason, Severity};
+use clusters::call_alerts::COVER_SECONDS;
 use clusters::campaign::CampaignSpan;
 use clusters::facet::{self, Facets};
 use clusters::keys::{KeyAnomaly, KeyReport};
@@ -196,8 +197,8 @@ where
 }
 
 /// Returns the hours whose events the message of an alert includes, at most [`HOURS_MAX`]. An alert with
-/// a time range gets the last hours of that range. Any other alert gets the hours from its event on, up
-/// to now.
+/// a time range gets the last hours of that range, and one about a sensitive call those of the calls that it covers. Any
+/// other alert gets the hours from its event on, up to now.
 fn hours(alert: &Alert, now: Timestamp) -> RangeInclusive<Window> {
     if let Some((from, until)) = alert.facts.range() {
         let last = until.after(-1).unwrap_or(until).min(now);
@@ -205,7 +206,11 @@ fn hours(alert: &Alert, now: Timestamp) -> RangeInclusive<Window> {
         return from.clamp(first, last).window()..=last.window();
     }
     let first = alert.at.unwrap_or(now).min(now);
-    let last = Timestamp::from_seconds(first.seconds() + (HOURS_MAX - 1) * 3600);
+    let seconds = match alert.kind() {
+        AlertKind::SensitiveCall => COVER_SECONDS - 1,
+        _ => (HOURS_MAX - 1) * 3600,
+    };
+    let last = Timestamp::from_seconds(first.seconds() + seconds);
     first.window()..=last.unwrap_or(now).min(now).window()
 }
 
@@ -253,6 +258,7 @@ fn raised(mut assessment: Assessment, keys: &[KeyReport]) -> Assessment {
 #[cfg(test)]
 mod tests {
     use clusters::fingerprint::ClusterId;
+    use clusters::transition::SensitiveCall;
 
     use super::*;
 
@@ -265,6 +271,14 @@ mod tests {
         let history = (ClusterId::from_bytes([7; 16]), 1);
         let first = at("2026-11-02T08:10:00Z");
         let new = Alert::of_cluster(Facts::New, "1", history, Some(first), Timestamp::FIRST);
+        let sensitive = SensitiveCall {
+            service: "iam".to_owned(),
+            action: "CreateUser".to_owned(),
+            caller: None,
+            details: None,
+            count: 1,
+        };
+        let call = Alert::of_call(&sensitive, "1", history.0, Some(first), Timestamp::FIRST);
         let full = at("2026-11-02T09:00:00Z");
         let escalating = Alert::of_escalation("1", Some(history), full, (70, 60), Timestamp::FIRST);
         let later = at("2026-11-09T12:00:00Z");
@@ -282,6 +296,7 @@ mod tests {
             (&escalating, "2026-11-02T08:00:00Z", "2026-11-02T08:00:00Z"),
             (&short, "2026-11-02T08:00:00Z", "2026-11-02T10:00:00Z"),
             (&long, "2026-11-04T09:00:00Z", "2026-11-05T08:00:00Z"),
+            (&call, "2026-11-02T08:00:00Z", "2026-11-02T09:00:00Z"),
         ] {
             let wanted = at(from).window()..=at(until).window();
             let now = at("2026-11-10T00:00:00Z");

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use clusters::campaign::{Campaign, Occurrence};
 use clusters::facet::FacetKind;
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, WEAK};
 use clusters::inspection_state::{ClusterHistory, InspectionState};
 use clusters::summary::{
-    CAMPAIGN_LINES_MAX, CampaignLine, ClusterLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period,
-    Summary, TOP_MAX,
+    CALL_LINES_MAX, CAMPAIGN_LINES_MAX, CallLine, CampaignLine, ClusterLine, Excerpt, KEYS_MAX,
+    KeyLine, LINES_MAX, Period, Summary, TOP_MAX,
 };
 use clusters::transition::{Change, Transition};
 use records::time::{Timestamp, Window};
@@ -30,7 +30,7 @@ pub fn periods(window: Window) -> impl Iterator<Item = Period> {
         .filter(is_over)
 }
 
-/// Returns one summary for each account that has clusters. `window` is the last hour of the summarized period.
+/// Returns one summary for each account that has clusters or sensitive calls. `window` is the last hour of the summarized period.
 ///
 /// `transitions` and `occurrences` are those of the last hour only. So campaigns and access keys are listed only in the
 /// summary of an hour.
@@ -48,8 +48,12 @@ pub fn summaries(
         let account = accounts.entry(&history.subject.account_id).or_default();
         account.push((*cluster, history));
     }
+    for history in inspection_state.calls().values() {
+        accounts.entry(&history.subject.account_id).or_default();
+    }
     let summary = |(account_id, histories): (&str, Vec<(ClusterId, &ClusterHistory)>)| {
         let summary = with_histories(Summary::empty(account_id, period, from, until), &histories);
+        let summary = with_calls(summary, inspection_state);
         if period != Period::Hour {
             return summary;
         }
@@ -99,6 +103,40 @@ fn with_histories(summary: Summary, histories: &[(ClusterId, &ClusterHistory)]) 
             top.truncate(TOP_MAX);
             top
         },
+        ..summary
+    }
+}
+
+/// Fills a summary with the sensitive calls of its account, by API and caller.
+fn with_calls(summary: Summary, inspection_state: &InspectionState) -> Summary {
+    let from = summary.from.window();
+    let mut lines: BTreeMap<(&str, &str, &str), CallLine> = BTreeMap::new();
+    let all = inspection_state.calls().values();
+    for history in all.filter(|of| of.subject.account_id == summary.account_id) {
+        let count = history.count_since(from);
+        if count == 0 {
+            continue;
+        }
+        let subject = &history.subject;
+        let key = (&*subject.service, &*subject.action, &*history.caller);
+        let line = lines.entry(key).or_insert_with(|| CallLine {
+            service: subject.service.clone(),
+            action: subject.action.clone(),
+            caller: history.caller.clone(),
+            count: 0,
+            strong: false,
+            silent: true,
+        });
+        line.count += count;
+        // Calls beyond the limit, whose details are not known, count as strong.
+        line.strong |= subject.code != WEAK;
+        line.silent &= history.is_silent;
+    }
+    let mut lines: Vec<CallLine> = lines.into_values().collect();
+    CallLine::sort(&mut lines);
+    Summary {
+        sensitive_calls: lines.iter().map(|line| line.count).sum(),
+        calls: Excerpt::of(lines, CALL_LINES_MAX),
         ..summary
     }
 }
@@ -171,4 +209,100 @@ fn keys(account_id: &str, occurrences: &[Occurrence]) -> Excerpt<KeyLine> {
     let mut lines: Vec<KeyLine> = keys.into_iter().map(line).collect();
     lines.sort_by(|one, other| (other.last_seen, &one.key).cmp(&(one.last_seen, &other.key)));
     Excerpt::of(lines, KEYS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clusters::class::Class;
+    use clusters::facet::Facets;
+    use clusters::fingerprint::{ClusterSubject, STRONG};
+    use clusters::{EventId, Series};
+
+    use super::*;
+
+    const ACCOUNT: &str = "111122223333";
+
+    fn at(hour: i64) -> Timestamp {
+        let midnight = Timestamp::parse("2026-11-02T00:00:00Z").unwrap();
+        midnight.plus(hour * 3600)
+    }
+
+    /// Returns a sensitive call of a group in an hour of the day.
+    fn call(group: u8, action: &str, caller: &str, hour: i64, number: u8) -> Occurrence {
+        let mut facets = Facets::default();
+        facets.set(FacetKind::Principal, Some(caller));
+        let code = if action == "StopLogging" {
+            STRONG
+        } else {
+            WEAK
+        };
+        Occurrence {
+            at: at(hour).plus(i64::from(number)),
+            id: EventId::from_bytes([number; 16]),
+            series: Arc::new(Series {
+                cluster: ClusterId::from_bytes([group; 16]),
+                facets,
+            }),
+            subject: Arc::new(ClusterSubject {
+                account_id: ACCOUNT.to_owned(),
+                service: "cloudtrail".to_owned(),
+                action: action.to_owned(),
+                code: code.to_owned(),
+                class: Class::Watch,
+                call: None,
+            }),
+        }
+    }
+
+    #[test]
+    fn an_account_that_has_only_sensitive_calls_is_summed_up_by_call_and_caller() {
+        let linked = "arn:aws:iam::111122223333:role/aws-service-role/x.amazonaws.com/X";
+        let mut state = InspectionState::new(at(0).window());
+        state.turn(
+            at(0).window(),
+            &[
+                call(1, "UpdateTrail", "ann", 0, 1),
+                call(2, "UpdateTrail", "ann", 0, 2),
+                call(3, "UpdateTrail", linked, 0, 3),
+            ],
+        );
+        state.turn(
+            at(23).window(),
+            &[
+                call(1, "UpdateTrail", "ann", 23, 4),
+                call(4, "StopLogging", "ben", 23, 5),
+            ],
+        );
+        let of = |period| {
+            let mut all = summaries(&state, at(23).window(), period, &[], &[]);
+            assert_eq!(all.len(), 1);
+            all.remove(0)
+        };
+        let shown = |summary: &Summary| {
+            let lines = summary.calls.shown.iter();
+            let lines = lines.map(|line| {
+                format!(
+                    "{} {} {} {} {}",
+                    line.action,
+                    line.caller.rsplit('/').next().unwrap(),
+                    line.count,
+                    line.strong,
+                    line.silent
+                )
+            });
+            lines.collect::<Vec<_>>().join("; ")
+        };
+        let day = of(Period::Day);
+        assert_eq!((day.errors, day.sensitive_calls), (0, 5));
+        assert_eq!(
+            shown(&day),
+            "StopLogging ben 1 true false; UpdateTrail ann 3 false false; UpdateTrail X 1 false true"
+        );
+        assert!(day.is_worth_alert());
+        let hour = of(Period::Hour);
+        assert_eq!(hour.sensitive_calls, 2);
+        assert!(!hour.is_worth_alert());
+    }
 }

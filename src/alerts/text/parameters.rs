@@ -1,0 +1,308 @@
+//! The parameters of sensitive calls in words that people know, in both languages.
+
+use std::borrow::Cow;
+
+use clusters::watch::CallDetails;
+
+use crate::text::Language;
+
+/// A parameter of a sensitive call as messages show it.
+#[derive(Debug)]
+pub(super) struct Parameter<'d> {
+    /// The name in the language of the message; if it is not known, as it is written in the watch.
+    pub label: &'d str,
+    /// Whether the label is a word of the program.
+    pub is_known: bool,
+    /// The value, in which fixed words are in the language of the message. It is untrusted text.
+    pub value: Cow<'d, str>,
+    /// Whether the value may have several words.
+    pub is_sentence: bool,
+}
+
+/// The names of parameters with their words in English and Chinese. The first ones say most, and are shown first.
+static LABELS: [(&str, &str, &str); 121] = [
+    ("policy", "policy", "策略"),
+    ("power", "power", "高权限"),
+    ("changed", "changed", "变更"),
+    ("off", "switched off", "已关闭"),
+    ("shared_with", "shared with", "共享给"),
+    ("port", "port", "端口"),
+    ("range", "range", "地址范围"),
+    ("policy_name", "policy name", "策略名称"),
+    ("of", "policy", "策略"),
+    ("version", "version", "版本"),
+    ("default", "default version", "默认版本"),
+    ("user", "user", "用户"),
+    ("role", "role", "角色"),
+    ("group", "group", "用户组"),
+    ("account", "account", "账号"),
+    ("principal", "principal", "主体"),
+    ("member", "member", "成员"),
+    ("key", "key", "密钥"),
+    ("trail", "trail", "跟踪"),
+    ("bucket", "bucket", "存储桶"),
+    ("object", "object", "对象"),
+    ("to", "to", "目标"),
+    ("on", "on", "目标"),
+    ("destination", "destination", "目的地"),
+    ("permission_set", "permission set", "权限集"),
+    ("boundary", "permissions boundary", "权限边界"),
+    ("profile", "profile", "配置文件"),
+    ("session", "session", "会话"),
+    ("duration", "duration in seconds", "时长（秒）"),
+    ("task", "task", "任务"),
+    ("mfa", "second factor", "第二因素"),
+    ("device", "device", "设备"),
+    ("provider", "identity provider", "身份提供商"),
+    ("client", "client", "客户端"),
+    ("issuer", "issuer", "颁发者"),
+    ("directory", "directory", "目录"),
+    ("store", "identity store", "身份存储"),
+    ("name", "name", "名称"),
+    ("service", "service", "服务"),
+    ("for_service", "for service", "面向服务"),
+    ("source_type", "source type", "来源类型"),
+    ("length", "least length", "最小长度"),
+    ("max_age", "expires after days", "有效天数"),
+    ("region", "region", "区域"),
+    ("status", "status", "状态"),
+    ("action", "action", "操作"),
+    ("actions", "actions", "操作"),
+    ("operations", "operations", "操作"),
+    ("groups", "groups", "用户组"),
+    ("log_group", "log group", "日志组"),
+    ("log_stream", "log stream", "日志流"),
+    ("log_source", "log source", "日志来源"),
+    ("log", "log", "日志"),
+    ("flow_log", "flow log", "流日志"),
+    ("insights", "insights", "Insights 类型"),
+    ("filter", "filter", "筛选条件"),
+    ("rule", "rule", "规则"),
+    ("alarm", "alarm", "告警"),
+    ("bus", "event bus", "事件总线"),
+    ("recorder", "recorder", "记录器"),
+    ("channel", "delivery channel", "传送通道"),
+    ("resource_types", "resource types", "资源类型"),
+    ("detector", "detector", "检测器"),
+    ("feature", "feature", "功能"),
+    ("frequency", "frequency", "频率"),
+    ("list", "list", "列表"),
+    ("location", "location", "位置"),
+    ("standard", "standard", "标准"),
+    ("product", "product", "产品"),
+    ("control", "control", "控制项"),
+    ("graph", "behavior graph", "行为图"),
+    ("analyzer", "analyzer", "分析器"),
+    ("protection", "protection", "防护"),
+    ("firewall", "firewall", "防火墙"),
+    ("acl", "access control list", "访问控制列表"),
+    ("interface", "network interface", "网络接口"),
+    ("vpc", "VPC", "虚拟私有云（VPC）"),
+    ("peer", "peer", "对端"),
+    ("policy_type", "policy type", "策略类型"),
+    ("address", "address", "地址"),
+    ("contact", "contact", "联系人"),
+    ("domain", "domain", "域名"),
+    ("days", "days", "天数"),
+    ("vault", "vault", "保管库"),
+    ("recovery_point", "recovery point", "恢复点"),
+    ("plan", "plan", "计划"),
+    ("table", "table", "表"),
+    ("database", "database", "数据库"),
+    ("secret", "secret", "机密"),
+    ("grantee", "grantee", "被授权者"),
+    ("snapshot", "snapshot", "快照"),
+    ("image", "image", "镜像"),
+    ("organization", "organization", "组织"),
+    ("share", "share", "共享"),
+    ("resource", "resource", "资源"),
+    ("document", "document", "文档"),
+    ("function", "function", "函数"),
+    ("layer", "layer", "层"),
+    ("layers", "layers", "层"),
+    ("auth", "authentication", "身份验证"),
+    ("queue", "queue", "队列"),
+    ("topic", "topic", "主题"),
+    ("repository", "repository", "存储库"),
+    ("instance", "instance", "实例"),
+    ("os_user", "user of the host", "主机用户"),
+    ("cluster", "cluster", "集群"),
+    ("key_pair", "key pair", "密钥对"),
+    ("endpoint", "endpoint", "终端节点"),
+    ("notebook", "notebook", "笔记本"),
+    ("config", "configuration", "配置"),
+    ("server", "server", "服务器"),
+    ("parameter", "parameter", "参数"),
+    ("decrypted", "decrypted", "已解密"),
+    ("model", "model", "模型"),
+    ("type", "type", "类型"),
+    ("count", "count", "数量"),
+    ("quota", "quota", "配额"),
+    ("value", "value", "值"),
+    ("identity", "identity", "身份"),
+    ("limit", "limit", "限额"),
+    ("pool", "pool", "身份池"),
+];
+
+/// The number of rows of [`LABELS`] whose values may have several words: they are conclusions of the program.
+const CONCLUSIONS: usize = 7;
+
+/// Fixed values in English and Chinese. A value may be a list of them, with commas.
+static VALUES: [(&str, &str); 16] = [
+    ("all", "全部"),
+    ("everyone", "所有人"),
+    ("global services off", "不再记录全局服务事件"),
+    ("inline", "内联策略"),
+    ("log group removed", "已移除日志组"),
+    ("management events off", "不再记录管理事件"),
+    ("organization off", "不再覆盖整个组织"),
+    ("other regions off", "不再记录其他区域"),
+    ("ReadOnly events alone", "仅记录只读事件"),
+    ("termination protection off", "已关闭终止保护"),
+    ("validation off", "已关闭日志文件验证"),
+    ("WriteOnly events alone", "仅记录写入事件"),
+    ("true", "是"),
+    ("false", "否"),
+    ("Yes", "是"),
+    ("No", "否"),
+];
+
+/// Returns the parameters of a call in the order in which they are shown. The one that names the target is left out, and
+/// so is a value that was there before.
+pub(super) fn of(details: &CallDetails, language: Language) -> Vec<Parameter<'_>> {
+    let place = |name: &str| LABELS.iter().position(|row| row.0 == name);
+    let mut given: Vec<(usize, &str, &str)> = details
+        .parameters
+        .iter()
+        .filter(|(_, value)| !value.is_empty() && Some(*value) != details.target.as_ref())
+        .map(|(name, value)| (place(name).unwrap_or(usize::MAX), &**name, &**value))
+        .collect();
+    given.sort_unstable();
+    let mut shown = Vec::new();
+    let mut parameters = Vec::new();
+    for (place, name, value) in given {
+        if shown.contains(&value) {
+            continue;
+        }
+        shown.push(value);
+        let row = LABELS.get(place);
+        parameters.push(Parameter {
+            label: row.map_or(name, |row| word(row, language)),
+            is_known: row.is_some(),
+            value: translated(value, language),
+            is_sentence: place < CONCLUSIONS,
+        });
+    }
+    parameters
+}
+
+/// Returns what the target of a call is, such as `user`: the word of the parameter with the same value. `None` if no
+/// parameter has it.
+pub(super) fn kind_of_target(details: &CallDetails, language: Language) -> Option<&'static str> {
+    let target = details.target.as_ref()?;
+    let is_target = |row: &&(&str, &str, &str)| details.parameters.get(row.0) == Some(target);
+    let row = LABELS.iter().find(is_target)?;
+    Some(word(row, language))
+}
+
+/// Checks whether a word of a value is one of the program that the form of titles would change.
+pub(super) fn is_own_word(word: &str) -> bool {
+    word == "*" || VALUES.iter().any(|(_, chinese)| *chinese == word)
+}
+
+fn word(row: &(&'static str, &'static str, &'static str), language: Language) -> &'static str {
+    match language {
+        Language::En => row.1,
+        Language::Zh => row.2,
+    }
+}
+
+/// Returns a value with its fixed words in a language.
+fn translated(value: &str, language: Language) -> Cow<'_, str> {
+    if language == Language::En {
+        return Cow::Borrowed(value);
+    }
+    let part = |part| {
+        let row = VALUES.iter().find(|(english, _)| *english == part);
+        row.map_or(part, |(_, chinese)| *chinese)
+    };
+    let parts: Vec<&str> = value.split(", ").map(part).collect();
+    Cow::Owned(parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn details(parameters: &[(&str, &str)]) -> CallDetails {
+        let parameters: serde_json::Map<String, serde_json::Value> = parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+            .collect();
+        let json = serde_json::json!({
+            "watch": "iam-attach-user-policy",
+            "tier": "always",
+            "target": "eve",
+            "parameters": parameters,
+        });
+        CallDetails::decode(&json.to_string()).unwrap()
+    }
+
+    fn shown(parameters: &[(&str, &str)], language: Language) -> String {
+        let details = details(parameters);
+        let shown = of(&details, language).into_iter();
+        let shown = shown.map(|of| format!("{}={}", of.label, of.value));
+        shown.collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn what_says_most_comes_first_and_nothing_twice() {
+        let parameters = [
+            ("bossName", "kim"),
+            ("policy", "AdministratorAccess"),
+            ("power", "AdministratorAccess"),
+            ("shared_with", "everyone, 444455556666"),
+            ("user", "eve"),
+        ];
+        assert_eq!(
+            shown(&parameters, Language::En),
+            "policy=AdministratorAccess; shared with=everyone, 444455556666; bossName=kim"
+        );
+        assert_eq!(
+            shown(&parameters, Language::Zh),
+            "策略=AdministratorAccess; 共享给=所有人, 444455556666; bossName=kim"
+        );
+        let details = details(&parameters);
+        assert_eq!(kind_of_target(&details, Language::Zh), Some("用户"));
+    }
+
+    #[test]
+    fn what_a_trail_no_longer_records_is_said_in_both_languages() {
+        let changed = [("changed", "management events off, bucket other-logs")];
+        assert_eq!(
+            shown(&changed, Language::Zh),
+            "变更=不再记录管理事件, bucket other-logs"
+        );
+    }
+
+    #[test]
+    fn each_parameter_of_the_table_has_words_in_both_languages() {
+        let names: BTreeSet<&str> = LABELS.iter().map(|row| row.0).collect();
+        assert_eq!(names.len(), LABELS.len());
+        for (name, english, chinese) in LABELS {
+            assert!(!english.contains('_'), "{name}");
+            assert!(
+                chinese.chars().any(|c| c > '\u{2e80}' || c == 'M'),
+                "{name}"
+            );
+        }
+        let watches = clusters::watch::Watches::default();
+        for watch in watches.all() {
+            for (name, _) in &watch.parameters {
+                assert!(names.contains(name.as_str()), "{name} of {}", watch.name);
+            }
+        }
+    }
+}
