@@ -134,20 +134,44 @@ impl Links {
     /// `event_name` does not have the form of an API name. The console has its own encoding: `*` instead of
     /// `%` inside the query, and `$` instead of `%` outside of it.
     pub fn insights(&self, event_name: &str, from: Timestamp, until: Timestamp) -> Option<String> {
-        let Stack {
-            region, log_group, ..
-        } = self.stack.as_ref()?;
-        let console = console_of(region)?;
-        if !is_api(event_name) {
-            return None;
-        }
         let query = format!(
             "fields @timestamp, eventID, errorCode, errorMessage, userIdentity.arn\n\
              | filter eventName = \"{event_name}\" and ispresent(errorCode)\n\
              | sort @timestamp desc"
         );
+        self.query(event_name, &query, from, until)
+    }
+
+    /// Returns the link to a CloudWatch Logs Insights query for all calls of one API action in the stack's log group
+    /// that succeeded, from `from` until `until`. `action` is the name of the action without a version.
+    ///
+    /// `None` in the cases of [`Self::insights`].
+    pub fn insights_of_call(
+        &self,
+        action: &str,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Option<String> {
+        // Lambda and CloudFront add a version to the name, such as `AddPermission20150331v2`.
+        let query = format!(
+            "fields @timestamp, eventID, userIdentity.arn, sourceIPAddress, @message\n\
+             | filter eventName like /^{action}(20[0-9_]+)?(v[0-9]+)?$/ and not ispresent(errorCode)\n\
+             | sort @timestamp desc"
+        );
+        self.query(action, &query, from, until)
+    }
+
+    /// Returns the link to a query in the stack's log group. `name` is the text from outside that the query contains.
+    fn query(&self, name: &str, query: &str, from: Timestamp, until: Timestamp) -> Option<String> {
+        let Stack {
+            region, log_group, ..
+        } = self.stack.as_ref()?;
+        let console = console_of(region)?;
+        if !is_api(name) {
+            return None;
+        }
         let moment = |at: Timestamp| encoded(&at.to_string().replace('Z', ".000Z"), '*');
-        let (query, group) = (encoded(&query, '*'), encoded(log_group.as_deref()?, '*'));
+        let (query, group) = (encoded(query, '*'), encoded(log_group.as_deref()?, '*'));
         Some(format!(
             "{console}/cloudwatch/home?region={region}#logsV2:logs-insights$3FqueryDetail$3D\
              ~(end~'{}~start~'{}~timeType~'ABSOLUTE~tz~'UTC~editorString~'{query}~source~(~'{group}))",
@@ -359,6 +383,15 @@ mod tests {
         );
         assert!(!insights.contains([' ', '"', '|']), "{insights}");
         assert_eq!(links.insights("Put\" | delete", from, until), None);
+        let call = links
+            .insights_of_call("AddPermission", from, until)
+            .unwrap();
+        assert!(
+            call.contains("like*20*2F*5EAddPermission*2820*5B0-9_*5D*2B*29*3F")
+                && call.contains("not*20ispresent*28errorCode*29"),
+            "{call}"
+        );
+        assert_eq!(links.insights_of_call("x/ or 1", from, until), None);
         assert_eq!(
             links
                 .guance_logs(ClusterId::from_bytes([0; 16]), from, until)
