@@ -245,15 +245,11 @@ fn watched(details: Option<&CallDetails>) -> Markup {
     let Some(details) = details else {
         return Markup::default();
     };
-    let watches = Watches::default();
-    let of_table = || {
-        let mut watches = watches.all().iter();
-        let watch = watches.find(|of| of.name == details.watch);
-        watch.map(|of| of.why.clone())
-    };
+    let table = Watches::default();
+    let of_table = || table.named(&details.watch).map(|of| of.why.as_str());
     html! {
-        @if let Some(why) = details.why.clone().or_else(of_table) {
-            dt { "watched because" } dd { bdi { (shown(&why)) } }
+        @if let Some(why) = details.why.as_deref().or_else(of_table) {
+            dt { "watched because" } dd { bdi { (shown(why)) } }
         }
         dt { "watch" } dd { bdi { (shown(&details.watch)) } }
         @if let Some(technique) = &details.technique {
