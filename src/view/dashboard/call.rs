@@ -107,7 +107,7 @@ impl CallPage<'_> {
             }
             p.soft { (NO_DECISION) }
             (drawing(&hours))
-            (parts::keys(&self.frame, self.keys, |key| html! { code { (masked(&key.id)) } }))
+            (parts::keys(&self.frame, self.keys, "not recorded by IAM yet", masked_id))
             (self.origins())
             (self.events())
             (related(&self.frame, self.related))
@@ -225,6 +225,10 @@ impl CallPage<'_> {
         let links = [("These calls in Logs Insights", query)];
         more_links(&self.frame, self.call.id, &links)
     }
+}
+
+fn masked_id(key: &KeyReport) -> Markup {
+    html! { code { (masked(&key.id)) } }
 }
 
 fn has_target(subject: &ClusterSubject) -> bool {

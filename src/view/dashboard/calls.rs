@@ -190,9 +190,12 @@ pub(super) fn target(subject: &ClusterSubject) -> Markup {
     }
 }
 
-/// Returns the parameters of a call in one line, each with its name.
+/// Returns the parameters of a call in one line, each with its name. A value that the row shows already is left out.
 fn parameters(details: &CallDetails) -> String {
+    let mut seen: BTreeSet<&String> = details.target.iter().collect();
     let parameters = details.parameters.iter();
-    let text = |(name, value): (&String, &String)| format!("{name}: {value}");
-    parameters.map(text).collect::<Vec<_>>().join(", ")
+    let texts = parameters
+        .filter(|(_, value)| seen.insert(value))
+        .map(|(name, value)| format!("{name}: {value}"));
+    texts.collect::<Vec<_>>().join(", ")
 }

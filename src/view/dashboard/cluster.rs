@@ -115,7 +115,7 @@ impl ClusterPage<'_> {
                 (why(self.cluster))
             }
             (drawing(&hours))
-            (parts::keys(&self.frame, self.keys, |key| html! { code.copy { (sanitize(&key.id, 128)) } }))
+            (parts::keys(&self.frame, self.keys, "never with success", whole_id))
             h3 { "Callers and origins" }
             p.soft { (self.evidence_range()) }
             (evidence(self.cluster))
@@ -280,6 +280,11 @@ impl ClusterPage<'_> {
         ];
         more_links(&self.frame, self.cluster.id, &links)
     }
+}
+
+/// Returns the whole id of a key, which is needed to find and disable the key.
+fn whole_id(key: &KeyReport) -> Markup {
+    html! { code.copy { (sanitize(&key.id, 128)) } }
 }
 
 fn list(pairs: &[(&str, String)]) -> Markup {

@@ -115,10 +115,12 @@ pub(super) fn heads(columns: &[&str]) -> Markup {
     html! { thead { tr { @for column in columns { th scope="col" { (column) } } } } }
 }
 
-/// Returns the table of access keys. `id` returns the cell with the id of a key.
+/// Returns the table of access keys. `never` is the text for a key that was not used as far as IAM knows, and `id`
+/// returns the cell with the id of a key.
 pub(super) fn keys(
     frame: &Frame<'_>,
     keys: &[KeyReport],
+    never: &str,
     id: impl Fn(&KeyReport) -> Markup,
 ) -> Markup {
     html! {
@@ -126,13 +128,13 @@ pub(super) fn keys(
         @if keys.is_empty() { p.soft { "None was seen in these hours." } } @else {
             table.keys {
                 (heads(&["Key", "Owner", "Last used (UTC)", "Anomalies"]))
-                tbody { @for key in keys { (of_key(frame, key, &id(key))) } }
+                tbody { @for key in keys { (of_key(frame, key, never, &id(key))) } }
             }
         }
     }
 }
 
-fn of_key(frame: &Frame<'_>, key: &KeyReport, id: &Markup) -> Markup {
+fn of_key(frame: &Frame<'_>, key: &KeyReport, never: &str, id: &Markup) -> Markup {
     let user = match &key.answer {
         Some(IamAnswer::Used { user, .. } | IamAnswer::Never { user }) => user.as_deref(),
         _ => None,
@@ -144,7 +146,7 @@ fn of_key(frame: &Frame<'_>, key: &KeyReport, id: &Markup) -> Markup {
                 @if let Some(user) = user { bdi { (shown(user)) } " " }
                 @if let Some(account_id) = &key.account_id { (frame.account(account_id)) }
             }
-            td { (last_used(key)) }
+            td { (last_used(key, never)) }
             td { (key.anomalies.iter().map(|of| anomaly_text(*of)).collect::<Vec<_>>().join(", ")) }
         }
     }
@@ -158,7 +160,7 @@ fn kind(kind: KeyKind) -> &'static str {
     }
 }
 
-fn last_used(key: &KeyReport) -> Markup {
+fn last_used(key: &KeyReport, never: &str) -> Markup {
     html! {
         @match &key.answer {
             Some(IamAnswer::Used { at, service, region, .. }) => {
@@ -166,7 +168,7 @@ fn last_used(key: &KeyReport) -> Markup {
                 @if let Some(service) = service { " with " bdi { (shown(service)) } }
                 @if let Some(region) = region { " in " bdi { (shown(region)) } }
             }
-            Some(IamAnswer::Never { .. }) => { "never, as far as IAM knows" }
+            Some(IamAnswer::Never { .. }) => { (never) }
             Some(IamAnswer::Unknown) => { "not known to IAM" }
             None if key.kind == KeyKind::LongTerm => { "IAM was not asked yet" }
             None => { "IAM does not record this for temporary keys" }
