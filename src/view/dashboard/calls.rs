@@ -178,12 +178,13 @@ pub(super) fn weight(subject: &ClusterSubject) -> Option<&'static str> {
     (subject.code == STRONG).then_some("strong")
 }
 
-/// Returns whom or what a call changed; for calls beyond the limit, a note about them.
+/// Returns whom or what a call changed, without the start of an ARN that repeats the account; for calls beyond the limit,
+/// a note about them.
 pub(super) fn target(subject: &ClusterSubject) -> Markup {
     let target = subject.call.as_ref().and_then(|of| of.target.as_ref());
     html! {
         @if let Some(target) = target {
-            bdi { (shown(target)) }
+            bdi { (shown(short_name(target, &subject.account_id))) }
         } @else if is_overflow_subject(subject) {
             "different calls, more than are listed one by one"
         }
