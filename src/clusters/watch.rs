@@ -51,7 +51,7 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// Returns the name in the table and in rules files, such as `always`.
+    /// Returns the name in the table and in rules files, such as `always`. Names do not change between versions.
     pub fn name(self) -> &'static str {
         self.into()
     }

@@ -159,21 +159,42 @@ struct Export {
     sent: Vec<SentShape>,
 }
 
+/// The JSON object of an export of a sensitive call: the call and its alerts.
+#[derive(Serialize)]
+struct CallExport {
+    sensitive_call: CallShape,
+    sent: Vec<SentShape>,
+}
+
 /// Returns a cluster, its history and its alerts (`sent`) as indented JSON text.
 pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[MessageLogEntry]) -> String {
-    let sent = sent.iter().map(|of| SentShape {
-        at: text(Some(of.at)),
-        sink: shown(&of.sink),
-        kind: shown(&of.kind),
-        outcome: shown(&of.outcome),
-    });
     let export = Export {
         cluster,
         history,
-        sent: sent.collect(),
+        sent: sent.iter().map(SentShape::of).collect(),
     };
     // All keys are text, so this cannot fail.
     serde_json::to_string_pretty(&export).unwrap_or_default()
+}
+
+/// Returns a sensitive call and its alerts (`sent`) as indented JSON text.
+pub fn export_call(sensitive_call: CallShape, sent: &[MessageLogEntry]) -> String {
+    let export = CallExport {
+        sensitive_call,
+        sent: sent.iter().map(SentShape::of).collect(),
+    };
+    serde_json::to_string_pretty(&export).unwrap_or_default()
+}
+
+impl SentShape {
+    fn of(of: &MessageLogEntry) -> Self {
+        Self {
+            at: text(Some(of.at)),
+            sink: shown(&of.sink),
+            kind: shown(&of.kind),
+            outcome: shown(&of.outcome),
+        }
+    }
 }
 
 impl ClusterShape {

@@ -7,9 +7,10 @@
 //!
 //! - `report` is the page of a scan: one HTML file that needs no other file.
 //! - `card`, `chart` and `keys` are parts of the report: a cluster, the failures over time and the access keys.
-//! - `listing` has a short row for each cluster, and searches and sorts them.
-//! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the list of clusters, and one cluster in full.
-//! - `json` is a cluster for programs; the shape of the JSON does not change.
+//! - `listing` has a short row for each cluster and each sensitive call, and searches and sorts them.
+//! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the lists of sensitive calls and of clusters, and one
+//!   of each in full.
+//! - `json` is a cluster or a sensitive call for programs; the shape of the JSON does not change.
 
 mod card;
 mod chart;

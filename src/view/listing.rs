@@ -1,9 +1,10 @@
-//! The listing: a short row for each cluster, which all lists of clusters show.
+//! The listing: a short row for each cluster and for each sensitive call, which all lists show.
 //!
 //! The inspection makes a [`Listing`] of the inspection state and stores both. A reader adds the events of the hours
-//! since then. A [`ListQuery`] filters and sorts the rows; its result is a [`ListPage`].
+//! since then. A [`ListQuery`] filters and sorts the rows; its result is a [`ListPage`] of clusters, and a [`CallsPage`]
+//! of sensitive calls.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use clusters::campaign::Occurrence;
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
-use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::fingerprint::{ClusterId, ClusterSubject, STRONG};
 use clusters::inspection_state::{CallHistory, Calls, ClusterHistory, InspectionState};
 use clusters::lifecycle::{LifecycleEvent, Move, Resolutions, State, Status, step};
 use clusters::packed::{pack, unpack};
@@ -152,6 +153,23 @@ pub struct ListPage<'l> {
     pub found: usize,
     /// The number of clusters outside [`ListQuery::range`] that match all other filters of the query. They are not in
     /// the result.
+    pub outside: usize,
+}
+
+/// One page of the sensitive calls that a [`ListQuery`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallsPage<'l> {
+    /// The sensitive calls on this page, the strong ones first, and of these the latest first. Calls that need no alert
+    /// do not count as strong.
+    pub rows: Vec<(ClusterId, &'l CallHistory)>,
+    /// The number of this page, from 1.
+    pub number: usize,
+    /// The number of pages of the result, at least 1.
+    pub pages: usize,
+    /// The number of sensitive calls in the result, on all pages.
+    pub found: usize,
+    /// The number of sensitive calls outside [`ListQuery::range`] that match all other filters of the query. They are not
+    /// in the result.
     pub outside: usize,
 }
 
@@ -373,6 +391,46 @@ impl ListedCluster {
     }
 }
 
+/// Returns the severity of a sensitive call and its reasons, computed from all its events.
+pub fn call_assessment(call: &CallHistory) -> Assessment {
+    let span = Span {
+        count: call.count(),
+        first_seen: Some(call.first),
+        last_seen: Some(call.last),
+    };
+    severity::of(&call.subject, &call.circumstances, span)
+}
+
+/// Checks whether the row of a sensitive call contains all words. Searched are the id, the account, the call, the caller,
+/// the name of the watch, the target and the parameters.
+fn call_contains(call: &CallHistory, id: ClusterId, words: &[String]) -> bool {
+    if words.is_empty() {
+        return true;
+    }
+    let ClusterSubject {
+        account_id,
+        service,
+        action,
+        code,
+        class: _,
+        call: details,
+    } = &*call.subject;
+    let mut text = format!(
+        "{id} {account_id} {service}:{action} {code} {}",
+        call.caller
+    );
+    if let Some(details) = details {
+        let target = details.target.iter();
+        let parameters = details.parameters.values();
+        for part in target.chain(parameters).chain([&details.watch]) {
+            text.push(' ');
+            text.push_str(part);
+        }
+    }
+    let text = text.to_lowercase();
+    words.iter().all(|word| text.contains(word.as_str()))
+}
+
 impl From<&ClusterHistory> for ListedCluster {
     fn from(history: &ClusterHistory) -> Self {
         let mut hours: VecDeque<(Window, u64)> = history.hours().collect();
@@ -510,10 +568,17 @@ impl Listing {
         }
     }
 
-    /// Returns the ids of all accounts that have a cluster in the listing.
+    /// Returns the subject of a cluster or a sensitive call; `None` if the listing does not have it.
+    pub fn subject(&self, id: ClusterId) -> Option<&Arc<ClusterSubject>> {
+        let cluster = self.clusters.get(&id).map(|of| &of.subject);
+        cluster.or_else(|| self.calls.get(&id).map(|of| &of.subject))
+    }
+
+    /// Returns the ids of all accounts that have a cluster or a sensitive call in the listing.
     pub fn accounts(&self) -> BTreeSet<&str> {
-        let accounts = self.clusters.values();
-        accounts.map(|of| of.subject.account_id.as_str()).collect()
+        let clusters = self.clusters.values().map(|of| &of.subject);
+        let subjects = clusters.chain(self.calls.values().map(|of| &of.subject));
+        subjects.map(|of| of.account_id.as_str()).collect()
     }
 
     /// Runs a query: filters and sorts the rows of the listing, and returns one page of the result.
@@ -546,6 +611,39 @@ impl Listing {
         let rows = rows.into_iter().skip((number - 1) * PAGE).take(PAGE);
         ListPage {
             rows: rows.map(|(id, listed)| (*id, listed)).collect(),
+            number,
+            pages,
+            found,
+            outside: outside.len(),
+        }
+    }
+
+    /// Runs a query on the sensitive calls: filters them by words, account and time, and returns one page of at most
+    /// `rows_max`. The filter by status and the order of the query are for clusters, and are ignored.
+    pub fn ask_calls(&self, query: &ListQuery, rows_max: usize) -> CallsPage<'_> {
+        let is_match = |(id, call): &(&ClusterId, &CallHistory)| {
+            let of = query.account_id.as_ref();
+            of.is_none_or(|of| *of == call.subject.account_id)
+                && call_contains(call, **id, &query.words)
+        };
+        let is_within = |(_, call): &(&ClusterId, &CallHistory)| {
+            let is_within = |(from, until)| call.last >= from && call.first < until;
+            query.range.is_none_or(is_within)
+        };
+        let all = self.calls.iter().filter(is_match);
+        let (mut rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
+        rows.sort_by_key(|(id, call)| {
+            let is_urgent = call.subject.code == STRONG && !call.is_silent;
+            (Reverse((is_urgent, call.last)), **id)
+        });
+        let (found, pages) = (rows.len(), rows.len().div_ceil(rows_max).max(1));
+        let number = query.page.clamp(1, pages);
+        let rows = rows
+            .into_iter()
+            .skip((number - 1) * rows_max)
+            .take(rows_max);
+        CallsPage {
+            rows: rows.map(|(id, call)| (*id, call)).collect(),
             number,
             pages,
             found,

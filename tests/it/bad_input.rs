@@ -459,6 +459,20 @@ pub fn hostile() -> Vec<Value> {
     records
 }
 
+/// Returns sensitive calls with hostile text in whom they change, in their parameters and in their caller.
+pub fn hostile_calls() -> Vec<Value> {
+    let call = |(number, text): (u64, &&str)| {
+        record(json!({
+            "eventID": id(number), "eventSource": "iam.amazonaws.com", "eventName": "AttachUserPolicy",
+            "readOnly": false, "userAgent": text,
+            "userIdentity": {"type": "IAMUser", "userName": text, "arn": format!("arn:aws:iam::111122223333:user/{text}"),
+                "accountId": "111122223333", "accessKeyId": text},
+            "requestParameters": {"userName": text, "policyArn": text},
+        }))
+    };
+    (5000..).zip(&HOSTILE).map(call).collect()
+}
+
 #[test]
 fn hostile_text_in_any_field_counts_once_and_steers_nothing() {
     let records = hostile();

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use demo::{Plan, trail};
 use serde_json::{Value, json};
 
-use crate::bad_input::hostile;
+use crate::bad_input::{hostile, hostile_calls};
 use crate::binary::Folder;
 use crate::chromium::{Chromium, with_text};
 use crate::emulator::Emulator;
@@ -513,6 +513,41 @@ fn what_is_scanned_meanwhile_shows_at_the_next_refresh() {
 }
 
 #[test]
+fn a_sensitive_call_has_a_row_of_its_own_and_a_page_that_an_address_leads_to() {
+    let mut records = failures(1);
+    records.push(record(json!({
+        "eventID": id(90), "eventSource": "cloudtrail.amazonaws.com", "eventName": "StopLogging",
+        "eventTime": "2026-11-02T01:20:00Z", "readOnly": false, "requestParameters": {"name": "org-trail"},
+    })));
+    let served = Served::of(&records);
+    let Some(mut browser) = served.open("light") else {
+        return;
+    };
+    let row = browser.text("widget.querySelector('table.calls tbody').innerText");
+    assert!(
+        row.contains("cloudtrail:StopLogging") && row.contains("org-trail"),
+        "{row}"
+    );
+    let clusters = browser.text("widget.querySelector('table.list tbody').innerText");
+    assert!(!clusters.contains("StopLogging"), "{clusters}");
+    browser.click(&with_text("a.open", "cloudtrail:StopLogging"));
+    browser.until("content.querySelector('.facts')");
+    settle(&mut browser);
+    let title = browser.text("content.querySelector('h2').innerText");
+    browser.click(&with_text("#dash-content a", "JSON"));
+    browser.until("content.querySelector('pre.copy')");
+    let json = browser.text("content.querySelector('pre.copy').innerText");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let call = json["sensitive_call"]["call_id"].as_str().unwrap();
+    close(&mut browser);
+    browser.until("!content.hasChildNodes()");
+    browser.ask(&format!("location.hash = '{call}'"));
+    browser.until("content.querySelector('.facts')");
+    assert_eq!(browser.text("content.querySelector('h2').innerText"), title);
+    served.assert_quiet(&browser);
+}
+
+#[test]
 fn one_click_and_ctrl_c_copy_a_dimension() {
     let served = Served::of(&failures(1));
     let Some(mut browser) = served.open("light") else {
@@ -626,7 +661,10 @@ const MEASURE: &str = r#"(place => {
 fn groups() -> [(&'static str, Served); 2] {
     [
         ("demo", Served::new(demo(), "in")),
-        ("hostile", Served::of(&hostile())),
+        (
+            "hostile",
+            Served::of(&[hostile(), hostile_calls()].concat()),
+        ),
     ]
 }
 
@@ -676,7 +714,7 @@ fn look(browser: &mut Chromium, place: &str, painted: &Path) {
 
 #[test]
 fn hostile_text_is_nothing_but_text_on_each_page_of_the_list_and_in_each_cluster() {
-    let served = Served::of(&hostile());
+    let served = Served::of(&[hostile(), hostile_calls()].concat());
     let Some(mut browser) = served.open("light") else {
         return;
     };

@@ -1,6 +1,8 @@
 //! Answers to a dashboard, from each kind of store: lists, pages of clusters, decisions, and messages about requests
 //! that are not understood. The pages are read back with an independent parser.
 
+use std::collections::BTreeSet;
+
 use alerts::links::Links;
 use aws::dynamodb::table::Table as _;
 use clusters::fingerprint::ClusterId;
@@ -19,7 +21,7 @@ use service::ports::{
 use service::widget::{StoreState, WidgetResponse, WidgetSetting, answer};
 use view::listing::Listing;
 
-use crate::bad_input::{HOSTILE, hostile};
+use crate::bad_input::{HOSTILE, hostile, hostile_calls};
 use crate::effort;
 use crate::html::Page;
 use crate::records::{ACCOUNT, id, ingest, lines, record, recorded};
@@ -32,6 +34,8 @@ contract!(
     what_the_inspection_has_not_taken_yet_is_listed,
     a_cluster_says_who_and_why_and_what_is_like_it,
     whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing,
+    a_sensitive_call_is_listed_apart_and_has_a_page_without_decisions,
+    an_id_that_is_searched_for_opens_its_page,
     hostile_text_stays_text,
     what_is_not_understood_is_answered_with_a_sentence,
 );
@@ -440,7 +444,13 @@ fn assert_plain(page: &Page) {
                     .all(|c| c.is_ascii_alphanumeric() || also.contains(c))
             };
             let fine = match attribute.as_str() {
-                "href" => value.starts_with("https://console.aws.amazon.com/"),
+                "href" => {
+                    let sites = [
+                        "https://console.aws.amazon.com/",
+                        "https://attack.mitre.org/techniques/",
+                    ];
+                    sites.iter().any(|site| value.starts_with(site))
+                }
                 "datetime" => Timestamp::parse(value).is_some(),
                 "viewbox" | "viewBox" => plain(" "),
                 _ => plain(" -:.,?'_"),
@@ -451,7 +461,7 @@ fn assert_plain(page: &Page) {
 }
 
 fn hostile_text_stays_text(store: &mut impl Whole) {
-    let mut records = hostile();
+    let mut records = [hostile(), hostile_calls()].concat();
     for record in &mut records {
         if record["eventTime"]
             .as_str()
@@ -462,41 +472,138 @@ fn hostile_text_stays_text(store: &mut impl Whole) {
     }
     ingest(store, &lines(&records));
     let all = listing(store, at(12));
+    assert_eq!(all.calls.len(), HOSTILE.len());
     let mut seen = String::new();
-    let mut number = 1;
-    let mut opened = 0;
-    loop {
-        let html = ask_with(
-            store,
-            &all,
-            &setting(),
-            &json!({"page": number, "widgetContext": {"theme": "dark"}}),
-        );
-        let page = Page::read(&html);
-        assert_plain(&page);
-        seen.push_str(&texts(&page, "ci"));
-        let actions = page.all("cwdb-action").map(|(_, action)| &action.text);
-        let ids = actions.filter_map(|text| {
-            let params: Value = serde_json::from_str(text).unwrap();
-            params["cluster"].as_str().map(str::to_owned)
-        });
-        for id in ids {
-            let html = ask_with(store, &all, &setting(), &json!({"cluster": id}));
+    let mut ids = BTreeSet::new();
+    for list in ["clusters", "calls"] {
+        for number in 1.. {
+            let html = ask_with(
+                store,
+                &all,
+                &setting(),
+                &json!({"list": list, "page": number, "widgetContext": {"theme": "dark"}}),
+            );
             let page = Page::read(&html);
             assert_plain(&page);
             seen.push_str(&texts(&page, "ci"));
-            opened += 1;
+            let actions = page.all("cwdb-action").map(|(_, action)| &action.text);
+            ids.extend(actions.filter_map(|text| {
+                let params: Value = serde_json::from_str(text).unwrap();
+                params["cluster"].as_str().map(str::to_owned)
+            }));
+            if !page.all("a").any(|(_, link)| link.text == "Next") {
+                break;
+            }
         }
-        if !page.all("a").any(|(_, link)| link.text == "Next") {
-            break;
-        }
-        number += 1;
     }
-    assert_eq!(opened, all.clusters.len());
+    assert_eq!(ids.len(), all.clusters.len() + all.calls.len());
+    for id in ids {
+        let html = ask_with(store, &all, &setting(), &json!({"cluster": id}));
+        let page = Page::read(&html);
+        assert_plain(&page);
+        seen.push_str(&texts(&page, "ci"));
+    }
     // It was not lost either: each text is somewhere, as people may read it.
     for text in HOSTILE {
         assert!(seen.contains(&sanitize(text, 128)), "{text:?}");
     }
+}
+
+/// Returns a call that attached a policy to a user.
+fn attached(number: u64, user: &str, policy: &str, hour: i64) -> Value {
+    record(json!({
+        "eventID": id(number), "eventSource": "iam.amazonaws.com", "eventName": "AttachUserPolicy",
+        "eventTime": at(hour).to_string(), "readOnly": false,
+        "requestParameters": {"userName": user, "policyArn": format!("arn:aws:iam::aws:policy/{policy}")},
+    }))
+}
+
+fn a_sensitive_call_is_listed_apart_and_has_a_page_without_decisions(store: &mut impl Whole) {
+    let records = [
+        failure(1, "GetObject", 8),
+        attached(2, "eve", "AdministratorAccess", 9),
+        attached(3, "eve", "AdministratorAccess", 9),
+        attached(4, "bob", "ReadOnlyAccess", 10),
+    ];
+    ingest(store, &lines(&records));
+    // The inspection has not seen the last hours yet.
+    let html = ask_with(store, &listing(store, at(9)), &setting(), &json!({}));
+    let page = Page::read(&html);
+    assert_eq!(
+        found(&page),
+        [
+            "iam:AttachUserPolicy",
+            "iam:AttachUserPolicy",
+            "s3:GetObject AccessDenied"
+        ]
+    );
+    let times: Vec<u64> = page.numbers(page.table("calls")).collect();
+    assert_eq!(times, [2, 1], "the strong one comes first");
+    let rows = &page.0[page.table("calls")].text;
+    assert!(
+        rows.contains("eve") && rows.contains("AdministratorAccess"),
+        "{rows}"
+    );
+    let open = click(&page, "iam:AttachUserPolicy");
+    let call = ask(store, &open);
+    let all = texts(&call, "ci");
+    for expected in [
+        "user/mia",
+        "eve",
+        "AdministratorAccess",
+        "T1098",
+        "AKIA****LE01",
+        "192.0.2.10",
+    ] {
+        assert!(all.contains(expected), "{expected}: {all}");
+    }
+    for wrong in ["AKIAEXAMPLEEXAMPLE01", "Acknowledge", "failed", "recovered"] {
+        assert!(!all.contains(wrong), "{wrong}: {all}");
+    }
+    let links: Vec<_> = call
+        .all("a")
+        .filter_map(|(_, link)| link.get("href"))
+        .collect();
+    assert_eq!(
+        links.len(),
+        4,
+        "the technique, two events, a query: {links:?}"
+    );
+    let json = ask(store, &click(&call, "JSON"));
+    let json: Value = serde_json::from_str(&json.all("pre").next().unwrap().1.text).unwrap();
+    assert_eq!(json["sensitive_call"]["count"], 2);
+    let mut mute = open.clone();
+    mute["decide"] = json!("mute");
+    let answered = ask(store, &mute);
+    assert!(texts(&answered, "notice").starts_with("Nothing can be decided"));
+    let id = ClusterId::parse(open["cluster"].as_str().unwrap()).unwrap();
+    assert_eq!(block_on(store.triage(id)).unwrap().triage, None);
+    assert_eq!(block_on(store.journal(id)).unwrap(), []);
+}
+
+fn an_id_that_is_searched_for_opens_its_page(store: &mut impl Whole) {
+    let records = [
+        failure(1, "GetObject", 8),
+        attached(2, "eve", "AdministratorAccess", 9),
+    ];
+    ingest(store, &lines(&records));
+    let list = ask(store, &json!({}));
+    let hour = |of: i64| at(of).seconds() * 1000;
+    for (words, heading) in [
+        ("s3:GetObject AccessDenied", "s3:GetObject AccessDenied"),
+        ("iam:AttachUserPolicy", "iam:AttachUserPolicy"),
+    ] {
+        let id = click(&list, words)["cluster"].clone();
+        // It opens whatever times the dashboard shows.
+        let searched = ask(
+            store,
+            &json!({"search": id, "widgetContext": {"timeRange": {"start": hour(1), "end": hour(2)}}}),
+        );
+        assert_eq!(searched.all("h2").next().unwrap().1.text, heading);
+        assert_eq!(click(&searched, "Back to the list"), json!({}));
+    }
+    let nothing = ask(store, &json!({"search": "aaaaaaaaaaaaaaaaaaaaaaaaaa"}));
+    assert!(texts(&nothing, "said").starts_with("0 open clusters"));
 }
 
 fn what_is_not_understood_is_answered_with_a_sentence(store: &mut impl Whole) {
@@ -556,7 +663,7 @@ fn the_widget_says_what_it_is() {
     let WidgetResponse::Markdown(markdown) = said else {
         panic!("{said:?}");
     };
-    for parameter in ["account", "status", "search", "sort"] {
+    for parameter in ["account", "status", "search", "list", "cluster", "sort"] {
         assert!(markdown.contains(&format!("**{parameter}**")));
     }
 }

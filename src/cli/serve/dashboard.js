@@ -350,5 +350,13 @@ at("theme").addEventListener("click", () => {
   dress(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
   refresh();
 });
+
+// Opens the page of the cluster or sensitive call whose id is behind the # of the address.
+function openAddressed() {
+  const cluster = /^#([a-z2-7]{26})$/i.exec(location.hash)?.[1];
+  if (cluster) call(content, { cluster });
+}
+
+addEventListener("hashchange", openAddressed);
 dress(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-refresh();
+refresh().then(openAddressed);

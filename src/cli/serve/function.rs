@@ -71,11 +71,9 @@ impl LocalWidget {
     pub fn about(&mut self) -> anyhow::Result<String> {
         let is_file = self.path.is_some();
         let listing = &self.state()?.listing;
-        let first = listing
-            .clusters
-            .values()
-            .filter_map(|listed| listed.first)
-            .min();
+        let clusters = listing.clusters.values().filter_map(|listed| listed.first);
+        let calls = listing.calls.values().map(|call| call.first);
+        let first = clusters.chain(calls).min();
         let millis = |at: Timestamp| at.seconds() * 1000;
         let as_of = if is_file { ended(listing) } else { now() };
         let about = json!({

@@ -7,6 +7,7 @@ use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::campaign::Occurrence;
+use crate::circumstance::{Circumstance, Circumstances};
 use crate::class::Class;
 use crate::facet::FacetKind;
 use crate::fingerprint::{ClusterId, ClusterSubject};
@@ -30,6 +31,9 @@ pub struct CallHistory {
     pub first: Timestamp,
     /// The time of the last event.
     pub last: Timestamp,
+    /// The circumstances of all events, from which the severity is computed.
+    #[serde(default, skip_serializing_if = "Circumstances::is_empty")]
+    pub circumstances: Circumstances,
     /// The number of events in each hour of the last days that has any, with the hours since 1970.
     hours: BTreeMap<i64, u64>,
 }
@@ -47,6 +51,7 @@ impl CallHistory {
             is_silent: crate::call_alerts::is_silent(occurrence.subject.call.as_ref(), facets),
             first: occurrence.at,
             last: occurrence.at,
+            circumstances: Circumstances::new(),
             hours: BTreeMap::new(),
         }
     }
@@ -62,8 +67,22 @@ impl CallHistory {
             .hours
             .entry(occurrence.at.window().hours())
             .or_default() += 1;
+        self.note(occurrence);
+    }
+
+    /// Adds what is known about an event beside its hour.
+    fn note(&mut self, occurrence: &Occurrence) {
         self.first = self.first.min(occurrence.at);
         self.last = self.last.max(occurrence.at);
+        let facets = &occurrence.series.facets;
+        let circumstance = Circumstance::of(&self.subject.account_id, |kind| facets.get(kind));
+        self.circumstances.insert(circumstance);
+    }
+
+    /// Returns the hours of the last days that have events, oldest first, each with its number of events.
+    pub fn hours(&self) -> impl DoubleEndedIterator<Item = (Window, u64)> {
+        let hours = self.hours.iter();
+        hours.map(|(hour, count)| (Window::from_hours(*hour), *count))
     }
 
     /// Returns the number of events in the last days.
@@ -74,10 +93,7 @@ impl CallHistory {
     /// Sets the events of an hour, which replace those that were set for it before.
     fn set_hour(&mut self, window: Window, occurrences: &[&Occurrence]) {
         self.hours.insert(window.hours(), occurrences.len() as u64);
-        for occurrence in occurrences {
-            self.first = self.first.min(occurrence.at);
-            self.last = self.last.max(occurrence.at);
-        }
+        occurrences.iter().for_each(|of| self.note(of));
     }
 }
 

@@ -7,16 +7,17 @@
 use clusters::journal::{self, JournalEntry};
 use clusters::triage::{Decision, Triage};
 use records::time::Timestamp;
+use view::dashboard::call::NO_DECISION;
 
 use crate::ports::{
     ClusterReader, HourReader, KeyAnswers, SentLog, StoreError, TriageStore, VersionedTriage,
 };
 use crate::widget::request::{Context, DecisionRequest, OfferedDecision};
-use crate::widget::{Now, WidgetHandler};
+use crate::widget::{Now, View, WidgetHandler};
 
 impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetHandler<'_, S> {
     /// Stores the decision of a person about a cluster, and returns the page of the cluster with a notice about the
-    /// result.
+    /// result. Nothing is stored for a sensitive call.
     ///
     /// # Errors
     /// [`StoreError`] if the store does not answer. It is safe to try again.
@@ -26,14 +27,16 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         mut now: Now,
     ) -> Result<String, StoreError> {
         let cluster = request.cluster;
-        if self.store.cluster_details_of(&[cluster]).await?.is_empty() {
+        let mut details = self.store.cluster_details_of(&[cluster]).await?;
+        let Some(details) = details.remove(&cluster) else {
             return Ok(self.unknown(cluster));
-        }
+        };
         let notice = match self.setting.decides {
+            _ if details.cluster.facts.is_sensitive_call() => NO_DECISION.to_owned(),
             true => self.set(request, &mut now).await?,
             false => "Decisions are turned off in this dashboard.".to_owned(),
         };
-        self.open(cluster, now, Some(&notice)).await
+        self.open(cluster, now, View::Decided(&notice)).await
     }
 
     /// Sets or removes the triage, unless it was changed since the person saw it. Returns a sentence about the result.

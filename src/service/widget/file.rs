@@ -1,4 +1,5 @@
-//! The page of one cluster: its items in the store, and the events of the hours in which it failed.
+//! The page of one cluster: its items in the store, and the events of the hours in which it failed. The data are the same
+//! for a sensitive call.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,19 +14,19 @@ use clusters::journal::{self, Fault, JournalEntry};
 use clusters::keys::KeyReport;
 use clusters::related::related;
 use clusters::sightings::Sightings;
-use clusters::{Cluster, ClusterSnapshot, EventId, Sighting};
+use clusters::{Cluster, ClusterSnapshot, ClusterTotals, EventId, Sighting};
 use records::key_id::KeyKind;
 use records::time::Window;
 use view::dashboard::cluster::ClusterPage;
-use view::json::{self, ClusterShape, HistoryShape};
-use view::listing::ListedCluster;
+use view::json::{self, CallShape, ClusterShape, HistoryShape};
+use view::listing::{HOURS_MAX, ListedCluster, Listing};
 
 use crate::ports::{
     ClusterDetails, ClusterReader, HourReader, KeyAnswers, SentLog, StoreError, TriageStore,
     VersionedTriage,
 };
 use crate::widget::request::MUTES;
-use crate::widget::{Now, WidgetHandler};
+use crate::widget::{Now, View, WidgetHandler};
 
 /// The highest number of access keys that are looked up for a page.
 const KEYS_MAX: usize = 5;
@@ -35,12 +36,12 @@ pub struct ClusterData {
     pub cluster_details: ClusterDetails,
     pub versioned: VersionedTriage,
     pub entries: Vec<JournalEntry>,
-    cluster: Cluster,
-    hours: Vec<Window>,
-    occurrences: Vec<Occurrence>,
+    pub(super) cluster: Cluster,
+    pub(super) hours: Vec<Window>,
+    pub(super) occurrences: Vec<Occurrence>,
     faults: Vec<Fault>,
-    sent: Vec<MessageLogEntry>,
-    keys: Vec<KeyReport>,
+    pub(super) sent: Vec<MessageLogEntry>,
+    pub(super) keys: Vec<KeyReport>,
 }
 
 impl ClusterData {
@@ -62,16 +63,19 @@ impl ClusterData {
 }
 
 impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetHandler<'_, S> {
-    /// Returns the page of a cluster in HTML. `notice` is a sentence about the result of a decision, shown at the top.
-    pub async fn open(
+    /// Returns the page of a cluster or sensitive call in HTML.
+    pub(super) async fn open(
         &self,
         cluster: ClusterId,
         now: Now,
-        notice: Option<&str>,
+        view: View<'_>,
     ) -> Result<String, StoreError> {
         let Some(data) = self.cluster_data(cluster, &now).await? else {
             return Ok(self.unknown(cluster));
         };
+        if data.cluster.facts.is_sensitive_call() {
+            return Ok(self.call_page(&data, &now, view));
+        }
         let listed = data.listed(&now);
         let mutes: Vec<&str> = MUTES.iter().map(|(name, _)| *name).collect();
         let triage = data.versioned.triage.as_ref();
@@ -90,16 +94,21 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             sent: &data.sent,
             links: &self.setting.links,
             mutes: if self.setting.decides { &mutes } else { &[] },
-            notice,
+            is_in_widget: view == View::InWidget,
+            notice: view.notice(),
         };
         Ok(page.html())
     }
 
-    /// Returns an HTML page that shows a cluster as JSON, to be copied.
+    /// Returns an HTML page that shows a cluster or sensitive call as JSON, to be copied.
     pub async fn export(&self, cluster: ClusterId, now: Now) -> Result<String, StoreError> {
         let Some(data) = self.cluster_data(cluster, &now).await? else {
             return Ok(self.unknown(cluster));
         };
+        if data.cluster.facts.is_sensitive_call() {
+            let json = json::export_call(CallShape::of(&data.cluster), &data.sent);
+            return Ok(ClusterPage::export(self.frame(), &json));
+        }
         let listed = data.listed(&now);
         let triage = data.versioned.triage.as_ref();
         let triage_status = triage.map(|triage| self.triage_status(triage, &listed));
@@ -126,7 +135,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         else {
             return Ok(None);
         };
-        let hours = self.hours(now.listing.clusters.get(&cluster));
+        let hours = self.hours(hours_with_events(&now.listing, cluster));
         let (events, occurrences) = self.events(&hours, now).await?;
         let sightings = events.iter().map(|(id, seen)| (*id, seen));
         let own = sightings.filter(|(_, seen)| seen.series.cluster == cluster);
@@ -147,12 +156,8 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         }))
     }
 
-    /// Returns the hours to read: the hours in the time range of the dashboard in which the cluster failed. If there are
-    /// none, the last hours in which it failed.
-    fn hours(&self, listed: Option<&ListedCluster>) -> Vec<Window> {
-        let all: Vec<Window> = listed
-            .map(|of| of.hours.iter().map(|(hour, _)| *hour).collect())
-            .unwrap_or_default();
+    /// Returns the hours to read: those of `all` in the time range of the dashboard. If there are none, all of them.
+    fn hours(&self, all: Vec<Window>) -> Vec<Window> {
         let Some((from, until)) = self.context.range else {
             return all;
         };
@@ -169,10 +174,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
     ) -> Result<(Vec<(EventId, Sighting)>, Vec<Occurrence>), StoreError> {
         let until = now.listing.until;
         let before: Vec<Window> = hours.iter().copied().filter(|hour| *hour < until).collect();
-        let cached = |cluster| {
-            let listed = now.listing.clusters.get(&cluster);
-            listed.map(|of: &ListedCluster| Arc::clone(&of.subject))
-        };
+        let cached = |cluster| now.listing.subject(cluster).map(Arc::clone);
         let hour = self.store.hours(&before, &cached).await?;
         let mut found = occurrences(&hour.events, &hour.subjects);
         let live = now.live.iter();
@@ -210,6 +212,18 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
     }
 }
 
+/// Returns the last hours, oldest first, in which a cluster or sensitive call had events.
+fn hours_with_events(listing: &Listing, id: ClusterId) -> Vec<Window> {
+    if let Some(listed) = listing.clusters.get(&id) {
+        return listed.hours.iter().map(|(hour, _)| *hour).collect();
+    }
+    let call = listing.calls.get(&id);
+    let hours = call.iter().flat_map(|of| of.hours().rev());
+    let mut hours: Vec<Window> = hours.map(|(hour, _)| hour).take(HOURS_MAX).collect();
+    hours.reverse();
+    hours
+}
+
 /// Returns a cluster with the counts, times and facets of some events only.
 fn seen<'s>(cluster: &Cluster, events: impl Iterator<Item = (EventId, &'s Sighting)>) -> Cluster {
     let mut sightings = Sightings::default();
@@ -217,10 +231,9 @@ fn seen<'s>(cluster: &Cluster, events: impl Iterator<Item = (EventId, &'s Sighti
     let (series_table, rows) = sightings.rows(None);
     let facts = BTreeMap::from([(cluster.id, Arc::clone(&cluster.facts))]);
     let snapshot = ClusterSnapshot::of(facts, series_table, rows);
-    let seen = snapshot
-        .clusters()
-        .into_iter()
-        .find(|of| of.id == cluster.id);
+    let sums = snapshot.all_sums();
+    let own = sums.iter().find(|of| of.id == cluster.id);
+    let seen = own.map(ClusterTotals::cluster);
     Cluster {
         samples: cluster.samples.clone(),
         ..seen.unwrap_or_else(|| cluster.clone())

@@ -1,8 +1,10 @@
 //! The verb that answers a custom widget of a CloudWatch dashboard with a page of HTML.
 //!
-//! The store is never scanned. A list of clusters comes from the listing that the last inspection stored, and from the
-//! events of the hours since. The page of a cluster comes from its own items and the hours in which it failed.
+//! The store is never scanned. A list of clusters and sensitive calls comes from the listing that the last inspection
+//! stored, and from the events of the hours since. The page of a cluster comes from its own items and the hours in which
+//! it failed; that of a sensitive call from the same.
 
+mod call;
 mod deciding;
 mod file;
 pub mod request;
@@ -18,9 +20,10 @@ use clusters::keys::KeySettings;
 use clusters::transition::Transition;
 use clusters::triage::{Triage, TriageStatus};
 use records::time::{Timestamp, Window};
+use view::dashboard::calls::{CallList, SECTION_ROWS_MAX};
 use view::dashboard::list::List;
 use view::dashboard::{DESCRIPTION, Frame};
-use view::listing::{ListQuery, ListedCluster, Listing};
+use view::listing::{ListQuery, ListedCluster, Listing, PAGE};
 
 use crate::ports::{
     BucketError, ClusterReader, HourReader, KeyAnswers, SentLog, StoreError, TriageStore,
@@ -116,6 +119,27 @@ struct Now {
     missing: Vec<String>,
 }
 
+/// How the page of a cluster or sensitive call is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum View<'a> {
+    /// In a window above the dashboard.
+    InWindow,
+    /// In a window, after a decision, with a sentence about its result.
+    Decided(&'a str),
+    /// In place of the list, with a button that leads back.
+    InWidget,
+}
+
+impl<'a> View<'a> {
+    /// Returns the sentence about the result of a decision, if there was one.
+    fn notice(self) -> Option<&'a str> {
+        match self {
+            Self::Decided(notice) => Some(notice),
+            Self::InWindow | Self::InWidget => None,
+        }
+    }
+}
+
 /// The store, settings and context of one request.
 struct WidgetHandler<'a, S> {
     store: &'a S,
@@ -155,10 +179,17 @@ where
         return Ok(WidgetResponse::Markdown(DESCRIPTION.to_owned()));
     }
     let now = handler.now(state().await?).await?;
+    if let WidgetAction::List(query) | WidgetAction::Calls(query) = &action
+        && let Some(id) = handler.searched(query, &now).await?
+    {
+        let html = handler.open(id, now, View::InWidget).await?;
+        return Ok(WidgetResponse::Html(html));
+    }
     let html = match action {
         WidgetAction::Describe => DESCRIPTION.to_owned(),
         WidgetAction::List(query) => handler.list(now, &query).await?,
-        WidgetAction::Open(cluster) => handler.open(cluster, now, None).await?,
+        WidgetAction::Calls(query) => handler.calls(now, &query),
+        WidgetAction::Open(cluster) => handler.open(cluster, now, View::InWindow).await?,
         WidgetAction::Export(cluster) => handler.export(cluster, now).await?,
         WidgetAction::Decide(request) => handler.decide(&request, now).await?,
     };
@@ -186,11 +217,13 @@ fn frame<'a>(setting: &'a WidgetSetting, context: &Context) -> Frame<'a> {
     }
 }
 
-impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetHandler<'_, S> {
+impl<S> WidgetHandler<'_, S> {
     fn frame(&self) -> Frame<'_> {
         frame(self.setting, self.context)
     }
+}
 
+impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetHandler<'_, S> {
     /// Adds the events since the last inspection to the state.
     async fn now(&self, state: StoreState) -> Result<Now, StoreError> {
         let StoreState {
@@ -209,10 +242,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let windows: Vec<Window> = (first.hours()..=last.hours())
             .map(Window::from_hours)
             .collect();
-        let cached = |cluster| {
-            let listed = listing.clusters.get(&cluster);
-            listed.map(|of: &ListedCluster| Arc::clone(&of.subject))
-        };
+        let cached = |cluster| listing.subject(cluster).map(Arc::clone);
         let hour = self.store.hours(&windows, &cached).await?;
         if !hour.damaged.is_empty() {
             missing.push("Some events of the last hours cannot be read.".to_owned());
@@ -251,9 +281,40 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             accounts: now.listing.accounts(),
             as_of: self.setting.as_of,
             missing: now.missing,
+            calls: (page.number == 1).then(|| now.listing.ask_calls(query, SECTION_ROWS_MAX)),
             page,
         };
         Ok(list.html())
+    }
+
+    fn calls(&self, now: Now, query: &ListQuery) -> String {
+        let list = CallList {
+            frame: self.frame(),
+            question: query,
+            page: now.listing.ask_calls(query, PAGE),
+            accounts: now.listing.accounts(),
+            as_of: self.setting.as_of,
+            missing: now.missing,
+        };
+        list.html()
+    }
+
+    /// Returns the id of the cluster or sensitive call that a person searches for. `None` if anything but the whole id of
+    /// one that exists is searched for.
+    async fn searched(
+        &self,
+        query: &ListQuery,
+        now: &Now,
+    ) -> Result<Option<ClusterId>, StoreError> {
+        let [word] = &query.words[..] else {
+            return Ok(None);
+        };
+        let Some(id) = ClusterId::parse(word) else {
+            return Ok(None);
+        };
+        let exists = now.listing.subject(id).is_some()
+            || !self.store.cluster_details_of(&[id]).await?.is_empty();
+        Ok(exists.then_some(id))
     }
 
     /// Returns a triage with the reason why it has ended, if it has, as far as the list of clusters shows that.

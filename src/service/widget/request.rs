@@ -27,6 +27,12 @@ pub const MUTES: [(&str, i64); 4] = [
     ("30d", 30 * 86_400),
 ];
 
+/// The value of the parameter `list` for the list of sensitive calls.
+const CALLS: &str = "calls";
+
+/// The values of the parameter `list`. The first is the default.
+const LISTS: [&str; 2] = ["clusters", CALLS];
+
 /// A parsed request of the custom widget in a CloudWatch dashboard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WidgetRequest {
@@ -43,9 +49,11 @@ pub enum WidgetAction {
     Describe,
     /// One page of the list of clusters.
     List(ListQuery),
-    /// The page of one cluster.
+    /// One page of the list of sensitive calls.
+    Calls(ListQuery),
+    /// The page of one cluster or sensitive call.
     Open(ClusterId),
-    /// One cluster as JSON.
+    /// One cluster or sensitive call as JSON.
     Export(ClusterId),
     /// A decision about one cluster, answered with the page of the cluster.
     Decide(DecisionRequest),
@@ -207,7 +215,11 @@ impl EventFields<'_> {
             return Ok(WidgetAction::Describe);
         }
         let Some(id) = self.text("cluster") else {
-            return Ok(WidgetAction::List(self.query(context)?));
+            let query = self.query(context)?;
+            return Ok(match self.one("list", &LISTS, |name| name)? {
+                Some(CALLS) => WidgetAction::Calls(query),
+                _ => WidgetAction::List(query),
+            });
         };
         let cluster = ClusterId::parse(&id);
         let cluster = cluster.ok_or_else(|| wrong("cluster", &id, "the ID of a cluster"))?;

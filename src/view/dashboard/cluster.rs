@@ -7,32 +7,20 @@ use alerts::outbox::MessageLogEntry;
 use clusters::Cluster;
 use clusters::facet::FacetKind;
 use clusters::journal::{Fault, JournalEntry, JournalEvent, OWN_ACTOR};
-use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport};
+use clusters::keys::KeyReport;
 use clusters::related::Related;
 use clusters::sample::Sample;
 use clusters::triage::{Decision, TriageStatus};
 use maud::{Markup, html};
-use records::key_id::KeyKind;
 use records::redact::sanitize;
 use records::time::{Timestamp, Window, duration};
 use serde_json::json;
 
+use super::parts::{self, LINES_MAX, back, deliveries, drawing, heads, more_links, related};
 use super::{ClickTarget, Frame, decided, failed};
 use crate::card::{evidence, why};
 use crate::listing::ListedCluster;
 use crate::{counted, minute, more, number, shown};
-
-/// The maximum number of rows of each table.
-const LINES_MAX: usize = 20;
-
-/// The maximum number of related clusters on the page.
-const RELATED_MAX: usize = 10;
-
-/// The maximum number of hours in the drawing.
-const BARS_MAX: i64 = 72;
-
-/// The height of the drawing, in units of its view box.
-const HEIGHT: u64 = 100;
 
 /// The decisions: the value of the parameter, the title of the button, and the question before the call.
 const DECISIONS: [(&str, &str, &str); 4] = [
@@ -84,7 +72,7 @@ pub struct ClusterPage<'a> {
     /// Reports about the access keys in `cluster`: long-term keys first, and of each kind the key with the most events
     /// first.
     pub keys: &'a [KeyReport],
-    /// The other clusters in which the same callers failed at about the same time.
+    /// The other clusters in which the same callers failed at about the same time, and their sensitive calls.
     pub related: &'a [Related],
     /// The alerts about the cluster, each with the answer of its sink or the reason why it was not sent; oldest first.
     pub sent: &'a [MessageLogEntry],
@@ -93,6 +81,8 @@ pub struct ClusterPage<'a> {
     /// The durations for which the page offers to mute the cluster, such as `1d`. If empty, the page has no buttons for
     /// decisions.
     pub mutes: &'a [&'static str],
+    /// Whether the page is shown in place of the list, with a button that leads back.
+    pub is_in_widget: bool,
     /// A sentence about the result of the decision that a person has just made on the page; `None` if there was no
     /// decision.
     pub notice: Option<&'a str>,
@@ -105,7 +95,9 @@ impl ClusterPage<'_> {
         let (assessment, status) = (self.listed.assessment(), self.listed.status());
         let severity = assessment.severity.name();
         let call = format!("{}:{}", identity.service, identity.action);
+        let hours: Vec<(Window, u64)> = self.listed.hours.iter().copied().collect();
         let content = html! {
+            (back(&self.frame, self.is_in_widget))
             @if let Some(notice) = self.notice { p.notice role="status" { (shown(notice)) } }
             h2 { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (self.failed()) } }
             p {
@@ -122,15 +114,15 @@ impl ClusterPage<'_> {
                 dd { (severity) ": " (assessment.sentences().join(", ")) }
                 (why(self.cluster))
             }
-            (self.drawing())
-            (self.keys())
+            (drawing(&hours))
+            (parts::keys(&self.frame, self.keys, "never with success", whole_id))
             h3 { "Callers and origins" }
             p.soft { (self.evidence_range()) }
             (evidence(self.cluster))
             (self.pairs())
             (self.history())
-            (self.related())
-            (self.deliveries())
+            (related(&self.frame, self.related))
+            (deliveries(self.sent))
             (self.links())
         };
         self.frame.page(&content)
@@ -213,78 +205,6 @@ impl ClusterPage<'_> {
         }
     }
 
-    /// Draws the number of events in each of the last hours. The drawing is stretched to the width of the page, so its
-    /// only texts are titles.
-    fn drawing(&self) -> Markup {
-        let hours = &self.listed.hours;
-        let Some((last, _)) = hours.back().copied() else {
-            return Markup::default();
-        };
-        let first = hours.iter().map(|(hour, _)| *hour);
-        let first = first
-            .filter(|hour| last.hours() - hour.hours() < BARS_MAX)
-            .min();
-        let first = first.unwrap_or(last);
-        let shown: Vec<_> = hours.iter().filter(|(hour, _)| *hour >= first).collect();
-        let most = shown
-            .iter()
-            .map(|(_, count)| *count)
-            .max()
-            .unwrap_or(1)
-            .max(1);
-        let width = last.hours() - first.hours() + 1;
-        html! {
-            figure.hours style="margin: 12px 0" {
-                svg viewBox={ "0 0 " (width * 10) " " (HEIGHT) } preserveAspectRatio="none"
-                    role="img" aria-label="Events by hour" {
-                    @for (hour, count) in shown {
-                        @let x = (hour.hours() - first.hours()) * 10;
-                        @let height = (count * HEIGHT).div_ceil(most).max(2);
-                        g {
-                            title { (hour.start().to_string()) ": " (count) }
-                            rect x=(x + 1) y=(HEIGHT - height) width="8" height=(height) {}
-                        }
-                    }
-                }
-                div.axis {
-                    span { (minute(Some(first.start()))) }
-                    span { "at most " (counted(most, "event")) " an hour" }
-                    span { (minute(Some(last.end()))) }
-                }
-            }
-        }
-    }
-
-    fn keys(&self) -> Markup {
-        html! {
-            h3 { "Access keys" }
-            @if self.keys.is_empty() { p.soft { "None was seen in these hours." } } @else {
-                table.keys {
-                    (heads(&["Key", "Owner", "Last used (UTC)", "Anomalies"]))
-                    tbody { @for key in self.keys { (self.key(key)) } }
-                }
-            }
-        }
-    }
-
-    fn key(&self, key: &KeyReport) -> Markup {
-        let user = match &key.answer {
-            Some(IamAnswer::Used { user, .. } | IamAnswer::Never { user }) => user.as_deref(),
-            _ => None,
-        };
-        html! {
-            tr {
-                th scope="row" { code.copy { (sanitize(&key.id, 128)) } " " span.soft { (kind(key.kind)) } }
-                td {
-                    @if let Some(user) = user { bdi { (shown(user)) } " " }
-                    @if let Some(account_id) = &key.account_id { (self.frame.account(account_id)) }
-                }
-                td { (last_used(key)) }
-                td { (key.anomalies.iter().map(|of| anomaly_text(*of)).collect::<Vec<_>>().join(", ")) }
-            }
-        }
-    }
-
     /// Returns the values that alerts can be filtered by, as pairs of name and value to be copied.
     fn pairs(&self) -> Markup {
         let identity = &self.cluster.facts.identity;
@@ -343,52 +263,6 @@ impl ClusterPage<'_> {
         }
     }
 
-    fn related(&self) -> Markup {
-        html! {
-            @if !self.related.is_empty() {
-                h3 { "Other failures of the same callers within half an hour" }
-                table.related { tbody {
-                    @for other in self.related.iter().take(RELATED_MAX) {
-                        @let call = format!("{}:{}", other.subject.service, other.subject.action);
-                        tr {
-                            th scope="row" {
-                                a.open {
-                                    bdi.call { (sanitize(&call, 160)) } " "
-                                    bdi.code { (failed(&other.subject, other.code.as_deref())) }
-                                }
-                                (self.frame.call(ClickTarget::Popup, &json!({"cluster": other.id.to_string()}), None))
-                            }
-                            td.n { (number(other.count)) }
-                        }
-                    }
-                } }
-                (more(self.related.len(), RELATED_MAX))
-            }
-        }
-    }
-
-    fn deliveries(&self) -> Markup {
-        html! {
-            h3 { "Alerts" }
-            @if self.sent.is_empty() { p.soft { "No alert was sent yet." } } @else {
-                table.sent {
-                    (heads(&["Time (UTC)", "Sink", "Kind", "Outcome"]))
-                    tbody {
-                        @for sent in self.sent.iter().rev().take(LINES_MAX) {
-                            tr {
-                                td { (minute(Some(sent.at))) }
-                                td { (shown(&sent.sink)) }
-                                td { (shown(&sent.kind)) }
-                                td { bdi { (sanitize(&sent.outcome, 160)) } }
-                            }
-                        }
-                    }
-                }
-                (more(self.sent.len(), LINES_MAX))
-            }
-        }
-    }
-
     fn links(&self) -> Markup {
         let identity = &self.cluster.facts.identity;
         let typical = self.cluster.typical();
@@ -400,21 +274,17 @@ impl ClusterPage<'_> {
             self.links
                 .insights(&identity.action, first.start(), last.end())
         });
-        html! {
-            h3 { "More" }
-            p.acts {
-                a.btn { "JSON" }
-                (self.frame.call(ClickTarget::Popup, &json!({"cluster": self.id(), "export": true}), None))
-                @if let Some(event) = event { " " a href=(event) target="_blank" rel="noopener" { "An event in CloudTrail" } }
-                @if let Some(query) = query { " " a href=(query) target="_blank" rel="noopener" { "Its events in Logs Insights" } }
-            }
-        }
+        let links = [
+            ("An event in CloudTrail", event),
+            ("Its events in Logs Insights", query),
+        ];
+        more_links(&self.frame, self.cluster.id, &links)
     }
 }
 
-/// Returns the head of a table with the given columns.
-fn heads(columns: &[&str]) -> Markup {
-    html! { thead { tr { @for column in columns { th scope="col" { (column) } } } } }
+/// Returns the whole id of a key, which is needed to find and disable the key.
+fn whole_id(key: &KeyReport) -> Markup {
+    html! { code.copy { (sanitize(&key.id, 128)) } }
 }
 
 fn list(pairs: &[(&str, String)]) -> Markup {
@@ -424,40 +294,6 @@ fn list(pairs: &[(&str, String)]) -> Markup {
                 li { code.copy { (name) ":" (sanitize(value, 256)) } }
             }
         }
-    }
-}
-
-fn kind(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::LongTerm => "long-term",
-        KeyKind::Temporary => "temporary",
-        KeyKind::Other => "unknown kind",
-    }
-}
-
-fn last_used(key: &KeyReport) -> Markup {
-    html! {
-        @match &key.answer {
-            Some(IamAnswer::Used { at, service, region, .. }) => {
-                (minute(Some(*at)))
-                @if let Some(service) = service { " with " bdi { (shown(service)) } }
-                @if let Some(region) = region { " in " bdi { (shown(region)) } }
-            }
-            Some(IamAnswer::Never { .. }) => { "never with success" }
-            Some(IamAnswer::Unknown) => { "not known to IAM" }
-            None if key.kind == KeyKind::LongTerm => { "IAM was not asked yet" }
-            None => { "IAM does not record this for temporary keys" }
-        }
-    }
-}
-
-fn anomaly_text(anomaly: KeyAnomaly) -> String {
-    match anomaly {
-        KeyAnomaly::Canary => "a canary key, which must never be used".to_owned(),
-        KeyAnomaly::Awakened { days } => format!("used again after {days} days"),
-        KeyAnomaly::Foreign => "belongs to another account".to_owned(),
-        KeyAnomaly::Deleted => "deleted".to_owned(),
-        KeyAnomaly::Unknown => "not known to IAM".to_owned(),
     }
 }
 

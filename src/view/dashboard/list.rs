@@ -1,4 +1,4 @@
-//! The page with the list of clusters: a search form, columns to sort by, and one page of rows.
+//! The page with the list of clusters: a search form, the first sensitive calls, columns to sort by, and one page of rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,14 @@ use clusters::fingerprint::ClusterId;
 use clusters::triage::TriageStatus;
 use clusters::{ClusterFacts, short_name};
 use maud::{Markup, html};
-use records::principal::is_account_id;
 use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::calls::section;
+use super::parts::search_fields;
 use super::{ClickTarget, Frame, failed};
-use crate::listing::{ListPage, ListQuery, ListedCluster, Show, Sort};
+use crate::listing::{CallsPage, ListPage, ListQuery, ListedCluster, Show, Sort};
 use crate::{counted, minute, number, shown};
 
 /// The maximum length of the error message in a row, in characters.
@@ -27,6 +28,8 @@ pub struct List<'a> {
     pub question: &'a ListQuery,
     /// The clusters that the query found: one page of them, with the number of all.
     pub page: ListPage<'a>,
+    /// The sensitive calls that the query found, for the section above the clusters; `None` on a page without it.
+    pub calls: Option<CallsPage<'a>>,
     /// The ids of the accounts that the search form offers as a filter.
     pub accounts: BTreeSet<&'a str>,
     /// The identity and the template of the clusters in `page`, by id, for the error messages in the list. Clusters may
@@ -57,6 +60,7 @@ impl List<'_> {
     pub fn html(&self) -> String {
         let content = html! {
             (self.form())
+            @if let Some(calls) = &self.calls { (section(&self.frame, calls)) }
             (self.result_line())
             @if !self.page.rows.is_empty() {
                 table.list {
@@ -82,8 +86,6 @@ impl List<'_> {
 
     fn form(&self) -> Markup {
         let ListQuery {
-            words,
-            account_id,
             show,
             sort,
             is_reversed,
@@ -91,21 +93,7 @@ impl List<'_> {
         } = self.question;
         html! {
             form.ask {
-                input type="search" name="search" value=(words.join(" ")) aria-label="Search"
-                    placeholder="Service, call, error, caller, account or id";
-                select name="account" aria-label="Account" {
-                    option value="" { "All accounts" }
-                    // Clusters without a valid account id appear only under all accounts.
-                    @for account in self.accounts.iter().filter(|of| is_account_id(of)) {
-                        @let is_selected = account_id.as_deref() == Some(*account);
-                        option value=(account) selected[is_selected] {
-                            (account)
-                            @if let Some(name) = self.frame.account_names.get(*account) {
-                                " " (shown(name))
-                            }
-                        }
-                    }
-                }
+                (search_fields(&self.frame, self.question, &self.accounts))
                 select name="status" aria-label="Status" {
                     @for one in Show::ALL {
                         option value=(one.name()) selected[one == *show] { (one.name()) }

@@ -5,12 +5,16 @@
 //!
 //! Text from AWS callers is only ever shown as text. Parameters and confirmations contain only ids and fixed words.
 
+pub mod call;
+pub mod calls;
 pub mod cluster;
 pub mod list;
+mod parts;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
-use clusters::class::Class;
 use clusters::fingerprint::ClusterSubject;
 use clusters::triage::TriageStatus;
 use maud::{Markup, PreEscaped, html};
@@ -94,10 +98,7 @@ fn decided(TriageStatus { triage, ended }: TriageStatus<'_>) -> Markup {
     }
 }
 
-/// Returns the error code of a cluster, or `succeeded` for sensitive calls.
+/// Returns the error code of a cluster, as the service spelled it if that is known.
 fn failed(subject: &ClusterSubject, code: Option<&str>) -> String {
-    match subject.class {
-        Class::Watch => "succeeded".to_owned(),
-        _ => shown(code.unwrap_or(&subject.code)),
-    }
+    shown(code.unwrap_or(&subject.code))
 }

@@ -1,0 +1,268 @@
+//! Parts that several pages of the dashboard have: the search fields, the drawing of hours, the tables of access keys and
+//! of alerts, and links.
+
+use std::collections::BTreeSet;
+
+use alerts::outbox::MessageLogEntry;
+use clusters::class::Class;
+use clusters::fingerprint::ClusterId;
+use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport};
+use clusters::related::Related;
+use maud::{Markup, html};
+use records::key_id::KeyKind;
+use records::principal::is_account_id;
+use records::redact::sanitize;
+use records::time::Window;
+use serde_json::json;
+
+use super::calls::{call_name, target};
+use super::{ClickTarget, Frame, failed};
+use crate::listing::ListQuery;
+use crate::{counted, minute, more, number, shown};
+
+/// The maximum number of rows of each table.
+pub(super) const LINES_MAX: usize = 20;
+
+/// The maximum number of related clusters in a table.
+const RELATED_MAX: usize = 10;
+
+/// The maximum number of hours in the drawing.
+const BARS_MAX: i64 = 72;
+
+/// The height of the drawing, in units of its view box.
+const HEIGHT: u64 = 100;
+
+/// Returns the fields of a search form for words and for the account, of those in `accounts`.
+pub(super) fn search_fields(
+    frame: &Frame<'_>,
+    question: &ListQuery,
+    accounts: &BTreeSet<&str>,
+) -> Markup {
+    html! {
+        input type="search" name="search" value=(question.words.join(" ")) aria-label="Search"
+            placeholder="Service, call, error, caller, account or id";
+        select name="account" aria-label="Account" {
+            option value="" { "All accounts" }
+            // What has no valid account id appears only under all accounts.
+            @for account in accounts.iter().filter(|of| is_account_id(of)) {
+                @let is_selected = question.account_id.as_deref() == Some(*account);
+                option value=(account) selected[is_selected] {
+                    (account)
+                    @if let Some(name) = frame.account_names.get(*account) {
+                        " " (shown(name))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns a button that shows the list of clusters in place of the page; empty if the page is in a window of its own.
+pub(super) fn back(frame: &Frame<'_>, is_in_widget: bool) -> Markup {
+    html! {
+        @if is_in_widget {
+            p.acts {
+                a.btn { "Back to the list" }
+                (frame.call(ClickTarget::Widget, &json!({}), None))
+            }
+        }
+    }
+}
+
+/// Draws the number of events in each of some hours, oldest first. The drawing is stretched to the width of the page, so
+/// its only texts are titles.
+pub(super) fn drawing(hours: &[(Window, u64)]) -> Markup {
+    let Some((last, _)) = hours.last().copied() else {
+        return Markup::default();
+    };
+    let first = hours.iter().map(|(hour, _)| *hour);
+    let first = first
+        .filter(|hour| last.hours() - hour.hours() < BARS_MAX)
+        .min();
+    let first = first.unwrap_or(last);
+    let shown: Vec<_> = hours.iter().filter(|(hour, _)| *hour >= first).collect();
+    let most = shown
+        .iter()
+        .map(|(_, count)| *count)
+        .max()
+        .unwrap_or(1)
+        .max(1);
+    let width = last.hours() - first.hours() + 1;
+    html! {
+        figure.hours style="margin: 12px 0" {
+            svg viewBox={ "0 0 " (width * 10) " " (HEIGHT) } preserveAspectRatio="none"
+                role="img" aria-label="Events by hour" {
+                @for (hour, count) in shown {
+                    @let x = (hour.hours() - first.hours()) * 10;
+                    @let height = (count * HEIGHT).div_ceil(most).max(2);
+                    g {
+                        title { (hour.start().to_string()) ": " (count) }
+                        rect x=(x + 1) y=(HEIGHT - height) width="8" height=(height) {}
+                    }
+                }
+            }
+            div.axis {
+                span { (minute(Some(first.start()))) }
+                span { "at most " (counted(most, "event")) " an hour" }
+                span { (minute(Some(last.end()))) }
+            }
+        }
+    }
+}
+
+/// Returns the head of a table with the given columns.
+pub(super) fn heads(columns: &[&str]) -> Markup {
+    html! { thead { tr { @for column in columns { th scope="col" { (column) } } } } }
+}
+
+/// Returns the table of access keys. `never` is the text for a key that was not used as far as IAM knows, and `id`
+/// returns the cell with the id of a key.
+pub(super) fn keys(
+    frame: &Frame<'_>,
+    keys: &[KeyReport],
+    never: &str,
+    id: impl Fn(&KeyReport) -> Markup,
+) -> Markup {
+    html! {
+        h3 { "Access keys" }
+        @if keys.is_empty() { p.soft { "None was seen in these hours." } } @else {
+            table.keys {
+                (heads(&["Key", "Owner", "Last used (UTC)", "Anomalies"]))
+                tbody { @for key in keys { (of_key(frame, key, never, &id(key))) } }
+            }
+        }
+    }
+}
+
+fn of_key(frame: &Frame<'_>, key: &KeyReport, never: &str, id: &Markup) -> Markup {
+    let user = match &key.answer {
+        Some(IamAnswer::Used { user, .. } | IamAnswer::Never { user }) => user.as_deref(),
+        _ => None,
+    };
+    html! {
+        tr {
+            th scope="row" { (id) " " span.soft { (kind(key.kind)) } }
+            td {
+                @if let Some(user) = user { bdi { (shown(user)) } " " }
+                @if let Some(account_id) = &key.account_id { (frame.account(account_id)) }
+            }
+            td { (last_used(key, never)) }
+            td { (key.anomalies.iter().map(|of| anomaly_text(*of)).collect::<Vec<_>>().join(", ")) }
+        }
+    }
+}
+
+fn kind(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::LongTerm => "long-term",
+        KeyKind::Temporary => "temporary",
+        KeyKind::Other => "unknown kind",
+    }
+}
+
+fn last_used(key: &KeyReport, never: &str) -> Markup {
+    html! {
+        @match &key.answer {
+            Some(IamAnswer::Used { at, service, region, .. }) => {
+                (minute(Some(*at)))
+                @if let Some(service) = service { " with " bdi { (shown(service)) } }
+                @if let Some(region) = region { " in " bdi { (shown(region)) } }
+            }
+            Some(IamAnswer::Never { .. }) => { (never) }
+            Some(IamAnswer::Unknown) => { "not known to IAM" }
+            None if key.kind == KeyKind::LongTerm => { "IAM was not asked yet" }
+            None => { "IAM does not record this for temporary keys" }
+        }
+    }
+}
+
+fn anomaly_text(anomaly: KeyAnomaly) -> String {
+    match anomaly {
+        KeyAnomaly::Canary => "a canary key, which must never be used".to_owned(),
+        KeyAnomaly::Awakened { days } => format!("used again after {days} days"),
+        KeyAnomaly::Foreign => "belongs to another account".to_owned(),
+        KeyAnomaly::Deleted => "deleted".to_owned(),
+        KeyAnomaly::Unknown => "not known to IAM".to_owned(),
+    }
+}
+
+/// Returns the table of alerts, the latest first, each with the answer of its sink or the reason why it was not sent.
+pub(super) fn deliveries(sent: &[MessageLogEntry]) -> Markup {
+    html! {
+        h3 { "Alerts" }
+        @if sent.is_empty() { p.soft { "No alert was sent yet." } } @else {
+            table.sent {
+                (heads(&["Time (UTC)", "Sink", "Kind", "Outcome"]))
+                tbody {
+                    @for sent in sent.iter().rev().take(LINES_MAX) {
+                        tr {
+                            td { (minute(Some(sent.at))) }
+                            td { (shown(&sent.sink)) }
+                            td { (shown(&sent.kind)) }
+                            td { bdi { (sanitize(&sent.outcome, 160)) } }
+                        }
+                    }
+                }
+            }
+            (more(sent.len(), LINES_MAX))
+        }
+    }
+}
+
+/// Returns the row of links at the end of a page: to the JSON of a cluster or call, and to consoles.
+pub(super) fn more_links(
+    frame: &Frame<'_>,
+    id: ClusterId,
+    links: &[(&str, Option<String>)],
+) -> Markup {
+    html! {
+        h3 { "More" }
+        p.acts {
+            a.btn { "JSON" }
+            (frame.call(ClickTarget::Popup, &json!({"cluster": id.to_string(), "export": true}), None))
+            @for (words, address) in links {
+                @if let Some(address) = address { " " (outside(address, words)) }
+            }
+        }
+    }
+}
+
+/// Returns a link to another site, which opens in a new tab.
+pub(super) fn outside(address: &str, words: &str) -> Markup {
+    html! { a href=(address) target="_blank" rel="noopener" { (words) } }
+}
+
+/// Returns the tables of other failures, and of other sensitive calls, of the same callers at about the same time.
+pub(super) fn related(frame: &Frame<'_>, related: &[Related]) -> Markup {
+    let (calls, failures): (Vec<&Related>, Vec<&Related>) = related
+        .iter()
+        .partition(|of| of.subject.class == Class::Watch);
+    let what = |of: &Related| html! { " " bdi.code { (failed(&of.subject, of.code.as_deref())) } };
+    html! {
+        @if !failures.is_empty() {
+            h3 { "Other failures of the same callers within half an hour" }
+            (others(frame, &failures, what))
+        }
+        @if !calls.is_empty() {
+            h3 { "Other sensitive calls of the same callers within half an hour" }
+            (others(frame, &calls, |of| html! { " " (target(&of.subject)) }))
+        }
+    }
+}
+
+fn others(frame: &Frame<'_>, others: &[&Related], what: impl Fn(&Related) -> Markup) -> Markup {
+    html! {
+        table.related { tbody {
+            @for other in others.iter().take(RELATED_MAX) {
+                tr {
+                    th scope="row" {
+                        a.open { bdi.call { (call_name(&other.subject)) } (what(other)) }
+                        (frame.call(ClickTarget::Popup, &json!({"cluster": other.id.to_string()}), None))
+                    }
+                    td.n { (number(other.count)) }
+                }
+            }
+        } }
+        (more(others.len(), RELATED_MAX))
+    }
+}
