@@ -42,7 +42,8 @@ pub struct RankingEntry {
 /// The name of the ranking entry for events that have no value of the ranked property, such as no access key.
 pub const NONE: &str = "(none)";
 
-/// Groups the events of a snapshot by a property, and counts them for each value of the property.
+/// Groups the failures of a snapshot by a property, and counts them for each value of the property. Sensitive calls, which
+/// succeeded, are left out.
 ///
 /// Values with most events come first, equal counts in the order of names.
 pub fn rank(snapshot: &ClusterSnapshot, by: RankBy) -> Vec<RankingEntry> {
@@ -51,6 +52,9 @@ pub fn rank(snapshot: &ClusterSnapshot, by: RankBy) -> Vec<RankingEntry> {
         let Some(facts) = snapshot.facts.get(&series.cluster()) else {
             continue;
         };
+        if facts.is_sensitive_call() {
+            continue;
+        }
         let (span, clusters, principals) = sums.entry(by.name_of(series, facts)).or_default();
         span.add(of_series);
         clusters.insert(series.cluster());

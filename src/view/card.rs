@@ -2,7 +2,6 @@
 
 use alerts::cluster_hint;
 use alerts::severity::Assessment;
-use clusters::class::Class;
 use clusters::facet::FacetKind;
 use clusters::lifecycle::Status;
 use clusters::{Cluster, FacetValues};
@@ -39,11 +38,6 @@ impl DescribedCluster {
         }
     }
 
-    /// Checks whether the events of the cluster are sensitive calls that succeeded, not failures.
-    pub fn is_watched(&self) -> bool {
-        self.cluster.facts.identity.class == Class::Watch
-    }
-
     /// Returns the HTML id of the cluster's card, such as `c-…`, to which links on the page lead.
     pub fn anchor(&self) -> String {
         format!("c-{}", self.cluster.id)
@@ -55,16 +49,11 @@ impl DescribedCluster {
         html! { span class={ "badge " (name) } { (name) } }
     }
 
-    /// Returns the call, such as `s3:GetObject`, and the error code as HTML. For a sensitive call, `succeeded` replaces
-    /// the code.
+    /// Returns the call, such as `s3:GetObject`, and the error code as HTML.
     pub fn what(&self) -> Markup {
         let identity = &self.cluster.facts.identity;
         let call = format!("{}:{}", identity.service, identity.action);
-        let error = match self.cluster.error_code() {
-            _ if self.is_watched() => "succeeded",
-            Some(code) => code,
-            None => &identity.code,
-        };
+        let error = self.cluster.error_code().unwrap_or(&identity.code);
         html! { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (shown(error)) } }
     }
 
@@ -203,7 +192,7 @@ fn callers(principals: &FacetValues) -> Markup {
 }
 
 /// Returns the row of a facts list with the most frequent values of a facet; empty if there are none.
-fn values(cluster: &Cluster, kind: FacetKind, name: &str, values_max: usize) -> Markup {
+pub fn values(cluster: &Cluster, kind: FacetKind, name: &str, values_max: usize) -> Markup {
     let Some(found) = cluster.facets.get(&kind) else {
         return Markup::default();
     };

@@ -6,11 +6,13 @@
 //! The modules, in reading order:
 //!
 //! - `report` is the page of a scan: one HTML file that needs no other file.
-//! - `card`, `chart` and `keys` are parts of the report: a cluster, the failures over time and the access keys.
+//! - `card`, `call`, `chart` and `keys` are parts of the report: a cluster, a sensitive call, the failures over time and
+//!   the access keys. `call` also has the words for sensitive calls on a terminal.
 //! - `listing` has a short row for each cluster, and searches and sorts them.
 //! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the list of clusters, and one cluster in full.
 //! - `json` is a cluster for programs; the shape of the JSON does not change.
 
+pub mod call;
 mod card;
 mod chart;
 pub mod dashboard;
