@@ -59,7 +59,7 @@ fn called(transition: &Transition) -> Option<&SensitiveCall> {
     }
 }
 
-/// Returns a line with the number of alerts about sensitive calls, and of calls without one; empty without such calls.
+/// Returns a line with the number of alerts about sensitive calls, and of calls without one; empty if there are no calls.
 fn calls_in_all(transitions: &[Transition], snapshot: &ClusterSnapshot) -> String {
     let calls = snapshot.sensitive_calls();
     let calls: u64 = calls.iter().map(|call| call.span.count).sum();
@@ -70,26 +70,23 @@ fn calls_in_all(transitions: &[Transition], snapshot: &ClusterSnapshot) -> Strin
     let alerts: Vec<u64> = alerts.filter_map(called).map(|call| call.count).collect();
     let only_counted = calls.saturating_sub(alerts.iter().sum());
     format!(
-        "{}: {} about {}, {only_counted} only counted\n",
-        counted(calls, "sensitive call"),
+        "{} about sensitive calls, {} only counted\n",
         counted(alerts.len() as u64, "alert"),
-        calls - only_counted,
+        counted(only_counted, "further call"),
     )
 }
 
 fn sensitive_call(transition: &Transition, call: &SensitiveCall) -> String {
     let mut text = name(&format!("{}:{}", call.service, call.action));
     let details = call.details.as_ref();
-    if let Some(target) = details.and_then(|of| of.target.as_deref()) {
+    let account_id = &transition.account_id;
+    if let Some(target) = details.and_then(|of| call::target(of, account_id)) {
         let _ = write!(text, " on {}", name(target));
     }
     let caller = call.caller.as_deref().unwrap_or("several callers");
-    let _ = write!(
-        text,
-        " by {}",
-        name(short_name(caller, &transition.account_id))
-    );
-    let deciding = details.map(call::deciding).unwrap_or_default();
+    let _ = write!(text, " by {}", name(short_name(caller, account_id)));
+    let deciding = details.map(|of| call::deciding(of, account_id));
+    let deciding = deciding.unwrap_or_default();
     if !deciding.is_empty() {
         let _ = write!(text, ": {deciding}");
     }

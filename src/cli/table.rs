@@ -41,12 +41,16 @@ pub fn scan(scanned: &Scanned, answer: &StoreAnswer, limit: Option<usize>) -> St
     scan_within(scanned, answer, limit, None)
 }
 
-/// Returns a table of clusters with status and decisions as text, and the number of all clusters.
+/// Returns a table of clusters with status and decisions as text, and the numbers of all clusters and sensitive calls.
 ///
 /// The table has at most `limit` clusters; 0 is no limit.
 pub fn clusters(answer: &StoreAnswer, limit: usize) -> String {
     let (mut text, count) = clusters_within(answer, limit, None);
     text.push_str(&format!("{}\n", counted(count as u64, "cluster")));
+    if let calls @ 1.. = answer.snapshot.sensitive_calls().len() {
+        let calls = counted(calls as u64, "sensitive call");
+        text.push_str(&format!("{calls}: see calls list\n"));
+    }
     text
 }
 
@@ -84,7 +88,7 @@ fn calls_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (Stri
     let shown = if limit == 0 { calls.len() } else { limit };
     let mut text = String::new();
     if !calls.is_empty() {
-        let header = ["severity", "count", "what", "who", "last (UTC)"];
+        let header = ["severity", "count", "what and who", "last (UTC)"];
         let mut table = table(&header, width);
         let mut ids = Vec::new();
         for call in calls.iter().take(shown) {
@@ -128,29 +132,25 @@ fn call_row(described: &DescribedCall) -> Row {
     };
     let details = described.details.as_ref();
     let mut what = vec![called(described)];
-    what.extend(
-        details
-            .map(call::deciding)
-            .filter(|words| !words.is_empty()),
-    );
+    what.extend(call::caller(identity).map(|who| format!("by {}", sanitize(who, 200))));
+    let deciding = details.map(|of| call::deciding(of, &identity.account_id));
+    what.extend(deciding.filter(|words| !words.is_empty()));
     what.extend(call::silence(&described.call, details).map(|why| format!("no alert: {why}")));
     what.push(format!("{} {}", identity.account_id, described.call.id));
     Row::from(vec![
         Cell::new(format!("{}{strong}", severity.name())).fg(colour(severity)),
         Cell::new(described.call.span.count),
         Cell::new(what.join("\n")),
-        Cell::new(call::caller(identity).map_or_else(String::new, |who| sanitize(who, 200))),
         Cell::new(minute(described.call.span.last_seen)),
     ])
 }
 
 /// Returns a call with its target, such as `iam:CreateUser on bob`.
 fn called(described: &DescribedCall) -> String {
-    let title = call::title(&described.call.facts.identity);
-    let target = described
-        .details
-        .as_ref()
-        .and_then(|of| of.target.as_deref());
+    let identity = &described.call.facts.identity;
+    let title = call::title(identity);
+    let details = described.details.as_ref();
+    let target = details.and_then(|of| call::target(of, &identity.account_id));
     match target {
         Some(target) => format!("{title} on {}", sanitize(target, 200)),
         None => title,

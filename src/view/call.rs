@@ -86,6 +86,12 @@ pub fn caller(identity: &Identity) -> Option<&str> {
     Some(short_name(caller, &identity.account_id))
 }
 
+/// Returns whom or what a call changed, without the start of the ARN if it is of the account; `None` if it is not known.
+pub fn target<'d>(details: &'d CallDetails, account_id: &str) -> Option<&'d str> {
+    let target = details.target.as_deref()?;
+    Some(short_name(target, account_id))
+}
+
 /// Returns the parameters of a call with their names as words, the most important first.
 pub fn parameters(details: &CallDetails) -> Vec<(String, &str)> {
     let rank = |name: &str| FIRST.iter().position(|first| *first == name);
@@ -97,26 +103,25 @@ pub fn parameters(details: &CallDetails) -> Vec<(String, &str)> {
         .collect()
 }
 
-/// Returns what decides about a call as one line, such as `policy AdministratorAccess, power admin`; empty if nothing
-/// is known. What only repeats the target is left out.
-pub fn deciding(details: &CallDetails) -> String {
-    let all = parameters(details).into_iter();
-    let new = all.filter(|(_, value)| details.target.as_deref() != Some(*value));
-    let words = new.take(PARAMETERS_MAX).map(|(name, value)| {
-        let value = sanitize(value, VALUE_CHARS_MAX);
-        format!("{name} {value}")
-    });
-    words.collect::<Vec<String>>().join(", ")
+/// Returns what decides about a call as one line, such as `port tcp 22, range 0.0.0.0/0`; empty if nothing is known.
+///
+/// What only repeats the target, or a parameter before it, is left out, and so is the start of ARNs of the account.
+pub fn deciding(details: &CallDetails, account_id: &str) -> String {
+    let mut said: Vec<&str> = details.target.as_deref().into_iter().collect();
+    let mut words = Vec::new();
+    for (name, value) in parameters(details) {
+        if words.len() < PARAMETERS_MAX && !said.contains(&value) {
+            said.push(value);
+            let value = short_name(value, account_id);
+            words.push(format!("{name} {}", sanitize(value, VALUE_CHARS_MAX)));
+        }
+    }
+    words.join(", ")
 }
 
 /// Returns why a call is watched, as a sentence; `None` if the watch is no longer in the table.
 pub fn why(details: &CallDetails) -> Option<String> {
-    let of_table = || {
-        let watches = Watches::default();
-        let mut all = watches.all().iter();
-        let watch = all.find(|watch| watch.name == details.watch)?;
-        Some(watch.why.clone())
-    };
+    let of_table = || Some(Watches::default().named(&details.watch)?.why.clone());
     details.why.clone().or_else(of_table)
 }
 
@@ -165,16 +170,21 @@ impl DescribedCall {
 
     /// Returns the call and its target as HTML, such as `iam:CreateUser on bob`.
     pub fn what(&self) -> Markup {
-        let target = self.details.as_ref().and_then(|of| of.target.as_deref());
+        let identity = &self.call.facts.identity;
+        let details = self.details.as_ref();
+        let target = details.and_then(|of| target(of, &identity.account_id));
         html! {
-            bdi.call { (title(&self.call.facts.identity)) }
+            bdi.call { (title(identity)) }
             @if let Some(target) = target { " on " bdi { (shown(target)) } }
         }
     }
 
     /// Returns what decides about the call as HTML; empty if nothing is known.
     pub fn deciding(&self) -> Markup {
-        let words = self.details.as_ref().map(deciding).unwrap_or_default();
+        let account_id = &self.call.facts.identity.account_id;
+        let details = self.details.as_ref();
+        let words = details.map(|of| deciding(of, account_id));
+        let words = words.unwrap_or_default();
         html! { @if !words.is_empty() { " " bdi.cause { (words) } } }
     }
 
@@ -255,7 +265,12 @@ fn did(details: &CallDetails) -> Markup {
 mod tests {
     use std::collections::BTreeMap;
 
+    use std::sync::Arc;
+
+    use clusters::class::Class;
+    use clusters::facet::Facets;
     use clusters::watch::Tier;
+    use clusters::{ClusterFacts, Span};
 
     use super::*;
 
@@ -278,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_decides_comes_first_and_the_target_is_not_repeated() {
+    fn what_decides_comes_first_and_nothing_is_repeated() {
         for (target, parameters, words) in [
             (None, &[][..], ""),
             (
@@ -286,6 +301,7 @@ mod tests {
                 &[
                     ("path", "/"),
                     ("policy", "AdministratorAccess"),
+                    ("power", "AdministratorAccess"),
                     ("userName", "bob"),
                 ],
                 "policy AdministratorAccess, path /",
@@ -305,9 +321,61 @@ mod tests {
                 &[("shared_with", "999988887777")],
                 "shared with 999988887777",
             ),
+            (
+                None,
+                &[("role", "arn:aws:iam::111122223333:role/x")],
+                "role role/x",
+            ),
             (None, &[("name", "\u{1b}[31mred")], "name [31mred"),
         ] {
-            assert_eq!(deciding(&details(target, parameters)), words);
+            let details = details(target, parameters);
+            assert_eq!(deciding(&details, "111122223333"), words);
+        }
+    }
+
+    #[test]
+    fn a_call_that_a_rule_expects_or_a_service_makes_says_why_it_has_no_alert() {
+        let made = |details: &CallDetails, origin: &str| {
+            let identity = Identity {
+                partition: "aws".to_owned(),
+                account_id: "111122223333".to_owned(),
+                service: "iam".to_owned(),
+                action: "CreateUser".to_owned(),
+                class: Class::Watch,
+                code: "weak".to_owned(),
+                cause: Some("arn:aws:iam::111122223333:role/deploy".to_owned()),
+                template: Some(details.encode()),
+                addition: None,
+            };
+            let mut facets = Facets::default();
+            facets.set(FacetKind::Origin, Some(origin));
+            Cluster {
+                id: identity.cluster_id(),
+                facts: Arc::new(ClusterFacts {
+                    identity,
+                    template: String::new(),
+                }),
+                span: Span::default(),
+                facets: BTreeMap::new(),
+                facet_sets: vec![facets],
+                samples: Vec::new(),
+            }
+        };
+        let usual = details(None, &[]);
+        let expected = CallDetails {
+            expected_by: Some("terraform".to_owned()),
+            ..usual.clone()
+        };
+        for (details, origin, why) in [
+            (&usual, "cli", None),
+            (&usual, "aws-service", Some("made by an AWS service")),
+            (&expected, "cli", Some("expected by the rule \"terraform\"")),
+        ] {
+            let call = made(details, origin);
+            assert_eq!(caller(&call.facts.identity), Some("role/deploy"));
+            assert_eq!(silence(&call, Some(details)).as_deref(), why);
+            let card = card(&DescribedCall::of(call)).into_string();
+            assert_eq!(card.contains("<dt>alerts</dt><dd>none: "), why.is_some());
         }
     }
 

@@ -118,11 +118,11 @@ impl Report<'_> {
                     }
                     "."
                     @if !calls.is_empty() {
-                        " Beside them " (counted(calls.len() as u64, "sensitive call"))
+                        " Beside them, " (counted(calls.len() as u64, "sensitive call")) " succeeded"
                         @if of_calls.count > calls.len() as u64 {
                             ", made " (counted(of_calls.count, "time")) " in all"
                         }
-                        ", which succeeded."
+                        "."
                     }
                 }
                 p.note {
