@@ -63,7 +63,7 @@ pub fn listed(snapshot: &ClusterSnapshot) -> Vec<ClusterTotals<'_>> {
 }
 
 /// Checks whether no alert is sent about a call: a rule expects it, or an AWS service made it on its own behalf.
-pub fn is_silent(call: &ClusterTotals<'_>) -> bool {
+fn is_silent(call: &ClusterTotals<'_>) -> bool {
     let details = call.facts.call_details();
     let first = call.series_table().next();
     first.is_some_and(|series| call_alerts::is_silent(details.as_ref(), &series.facets()))
@@ -73,11 +73,14 @@ pub fn is_silent(call: &ClusterTotals<'_>) -> bool {
 ///
 /// Calls beyond the limit on different calls in an hour were counted together; their name says so.
 pub fn title(identity: &Identity) -> String {
-    if is_overflow(identity) {
-        let service = &identity.service;
-        return format!("{service}: calls beyond {NEW_CLUSTERS_MAX} different ones in an hour");
-    }
-    sanitize(&format!("{}:{}", identity.service, identity.action), 160)
+    let Identity {
+        service, action, ..
+    } = identity;
+    let title = match is_overflow(identity) {
+        true => format!("{service}: calls beyond {NEW_CLUSTERS_MAX} different ones in an hour"),
+        false => format!("{service}:{action}"),
+    };
+    sanitize(&title, 160)
 }
 
 /// Returns the caller without the start of its ARN if it is of the account; `None` if it is not known.
@@ -99,7 +102,7 @@ pub fn parameters(details: &CallDetails) -> Vec<(String, &str)> {
     // The sort is stable: those without a rank stay in the order of their names.
     all.sort_by_key(|(name, _)| rank(name).unwrap_or(FIRST.len()));
     all.into_iter()
-        .map(|(name, value)| (name.replace('_', " "), value.as_str()))
+        .map(|(name, value)| (sanitize(&name.replace('_', " "), 64), value.as_str()))
         .collect()
 }
 
