@@ -42,19 +42,17 @@ pub struct RankingEntry {
 /// The name of the ranking entry for events that have no value of the ranked property, such as no access key.
 pub const NONE: &str = "(none)";
 
-/// Groups the failures of a snapshot by a property, and counts them for each value of the property. Sensitive calls, which
-/// succeeded, are left out.
+/// Groups the failures of a snapshot by a property, and counts them for each value of the property. Sensitive calls are
+/// left out.
 ///
 /// Values with most events come first, equal counts in the order of names.
 pub fn rank(snapshot: &ClusterSnapshot, by: RankBy) -> Vec<RankingEntry> {
     let mut sums: BTreeMap<String, (Span, BTreeSet<ClusterId>, BTreeSet<&str>)> = BTreeMap::new();
     for (series, of_series) in snapshot.rows() {
-        let Some(facts) = snapshot.facts.get(&series.cluster()) else {
+        let facts = snapshot.facts.get(&series.cluster());
+        let Some(facts) = facts.filter(|facts| !facts.is_sensitive_call()) else {
             continue;
         };
-        if facts.is_sensitive_call() {
-            continue;
-        }
         let (span, clusters, principals) = sums.entry(by.name_of(series, facts)).or_default();
         span.add(of_series);
         clusters.insert(series.cluster());

@@ -51,8 +51,7 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// Returns the name in the table and in rules files, such as `always`. Names do not change between
-    /// versions.
+    /// Returns the name in the table and in rules files, such as `always`.
     pub fn name(self) -> &'static str {
         self.into()
     }
