@@ -10,7 +10,7 @@ use crate::deployed::carry;
 use crate::open_store::{StoreArguments, one};
 use crate::scan::Format;
 use crate::since::Since;
-use crate::{history, json, output, table};
+use crate::{calls, history, json, output, table};
 
 /// Show and manage the clusters of a deployed stack or a file (list, show, history, mute, resolve, ...)
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ struct List {
     limit: usize,
 }
 
-/// Show one cluster: callers, sources, times, decisions and a sample event
+/// Show one cluster: callers, sources, times, decisions and a sample event; or one sensitive call
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector clusters show --stack errors k5ayqsg2enzryz6sirdnaibfaq\n  \
@@ -106,6 +106,9 @@ fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
     let open_store = arguments.store.open()?;
     let answer = open_store.answer(None, true)?;
     let cluster = one(&answer.snapshot, &arguments.cluster)?;
+    if cluster.facts.is_sensitive_call() {
+        return calls::print(cluster, arguments.format);
+    }
     let standing = answer.standing(cluster.id);
     let standing = standing
         .with_context(|| format!("{}: no events of this cluster are stored", cluster.id))?;

@@ -12,6 +12,7 @@ use input::{InputItem, Limits, likeness};
 use records::redact::sanitize;
 use records::{Record, Rejection, Wrapper};
 use service::rules::{Fate, Rules};
+use view::json::CallDetailsShape;
 
 use crate::inputs::{Input, Inputs, without_events};
 use crate::json::Explanation;
@@ -170,32 +171,72 @@ fn text(explanation: &Explanation) -> String {
         explanation.event_id.as_deref().unwrap_or("without an id"),
         match (&explanation.reason, explanation.class) {
             (Some(reason), _) => reason.clone(),
+            (None, _) if explanation.sensitive_call.is_some() => "sensitive call".to_owned(),
             (None, class) => format!("selected, class {}", class.unwrap_or_default()),
         }
     )];
-    let mut line = |name: &str, value: &str| lines.push(format!("  {name:<10} {value}"));
     if let Some(rule) = &explanation.rule {
-        line("rule", &sanitize(rule, 200));
+        lines.push(line("rule", &sanitize(rule, 200)));
+    }
+    if let Some(call) = &explanation.sensitive_call {
+        lines.extend(call_lines(call, explanation));
     }
     if let Some(id) = &explanation.cluster_id {
-        line("cluster", id);
-        for (name, value) in explanation.components() {
-            line("", &format!("{name:<9} {value}"));
-        }
+        lines.push(line("cluster", id));
+        let components = explanation.components().into_iter();
+        lines.extend(components.map(|(name, value)| line("", &format!("{name:<9} {value}"))));
         let message = explanation.template.as_deref();
-        line("message", message.unwrap_or_default());
-        line("severity", explanation.severity.unwrap_or_default());
-        for reason in &explanation.severity_reasons {
-            line("", &reason.sentence());
-        }
-        line("facets", "");
-        for (name, value) in &explanation.facets {
-            line("", &format!("{name:<15} {value}"));
-        }
-        line("hint", explanation.hint.as_deref().unwrap_or_default());
+        lines.push(line("message", message.unwrap_or_default()));
+    }
+    if let Some(severity) = explanation.severity {
+        lines.push(line("severity", severity));
+        let reasons = explanation.severity_reasons.iter();
+        lines.extend(reasons.map(|reason| line("", &reason.sentence())));
+        lines.push(line("facets", ""));
+        let facets = explanation.facets.iter();
+        lines.extend(facets.map(|(name, value)| line("", &format!("{name:<15} {value}"))));
+        let hint = explanation.hint.as_deref();
+        lines.push(line("hint", hint.unwrap_or_default()));
     }
     for line in &mut lines {
         line.truncate(line.trim_end().len());
     }
     lines.join("\n") + "\n\n"
+}
+
+fn line(name: &str, value: &str) -> String {
+    format!("  {name:<10} {value}")
+}
+
+/// Returns what a sensitive call did and why it is watched, one fact a line.
+fn call_lines(call: &CallDetailsShape, explanation: &Explanation) -> Vec<String> {
+    let mut lines = vec![line("call", &call.call_id)];
+    let components = explanation.components().into_iter();
+    let of_call = components.filter(|(name, _)| ["account", "service", "action"].contains(name));
+    lines.extend(of_call.map(|(name, value)| line("", &format!("{name:<9} {value}"))));
+    if let (Some(watch), Some(tier)) = (&call.watch, call.tier) {
+        let strong = if call.strong { ", strong" } else { "" };
+        lines.push(line("watch", &format!("{watch} ({tier}{strong})")));
+    }
+    for (name, value) in [
+        ("technique", &call.technique),
+        ("why", &call.why),
+        ("caller", &call.principal),
+        ("target", &call.target),
+        ("expected", &call.expected_by),
+    ] {
+        if let Some(value) = value {
+            let by = if name == "expected" {
+                "by the rule "
+            } else {
+                ""
+            };
+            lines.push(line(name, &format!("{by}{value}")));
+        }
+    }
+    let names = std::iter::once("parameters").chain(std::iter::repeat(""));
+    let parameters = names.zip(&call.parameters);
+    lines
+        .extend(parameters.map(|(head, (name, value))| line(head, &format!("{name:<15} {value}"))));
+    lines
 }

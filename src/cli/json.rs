@@ -5,6 +5,7 @@ use std::io;
 
 use alerts::hint::hint;
 use alerts::severity::{self, Assessment, Reason};
+use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::ClusterId;
 use clusters::ranking;
@@ -16,7 +17,8 @@ use records::time::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use service::inspect::transition_alerts::alert;
-use view::json::{CallShape, ClusterShape, HistoryShape, IdentityShape};
+use view::call;
+use view::json::{CallDetailsShape, CallShape, ClusterShape, HistoryShape, IdentityShape};
 
 use crate::inputs::InputError;
 use crate::open_store::ClusterJournal;
@@ -89,12 +91,12 @@ impl Serialize for Clusters<'_> {
     }
 }
 
-/// The sensitive calls of an answer, the latest call first.
+/// The sensitive calls of an answer, in the order of lists. Each is built when it is written.
 struct SensitiveCalls<'a>(&'a StoreAnswer);
 
 impl Serialize for SensitiveCalls<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let calls = self.0.snapshot.sensitive_calls();
+        let calls = call::listed(&self.0.snapshot);
         serializer.collect_seq(calls.iter().map(|call| CallShape::of(&call.cluster())))
     }
 }
@@ -185,6 +187,27 @@ pub fn clusters(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result
     serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
+}
+
+#[derive(Serialize)]
+struct ListedCalls<'a> {
+    sensitive_calls: SensitiveCalls<'a>,
+}
+
+/// Writes all sensitive calls of `answer` to `out` as one JSON document. Its only key is `sensitive_calls`, with the same
+/// content as in [`scan`].
+pub fn calls(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result<()> {
+    let shape = ListedCalls {
+        sensitive_calls: SensitiveCalls(answer),
+    };
+    serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// Returns one sensitive call as a JSON object, with the same keys as each call in the output of [`scan`].
+pub fn call(call: &Cluster) -> anyhow::Result<String> {
+    pretty(&CallShape::of(call))
 }
 
 /// Returns one cluster as a JSON object, with the same keys as each cluster in the output of [`scan`] and
@@ -299,26 +322,30 @@ pub struct Explanation {
     /// The class of the failure, such as `denied`; `None` if the event is not selected.
     pub class: Option<&'static str>,
     /// The ID of the cluster that the event is counted in; if a rule merges clusters, of the merged cluster. `None`
-    /// if it is in no cluster.
+    /// if it is in no cluster, as a sensitive call is.
     pub cluster_id: Option<String>,
     /// The components of the identity of the event's own cluster, whose ID is their hash. A rule may count the event
-    /// in another cluster.
+    /// in another cluster. `None` if the event is in no cluster; for a sensitive call, the call without its details.
     pub identity: Option<IdentityShape>,
+    /// What the sensitive call did, and why it is watched; `None` for all other events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sensitive_call: Option<CallDetailsShape>,
     /// The error message of the event with its variable parts masked; `None` if the event is in no cluster.
     pub template: Option<String>,
-    /// The facets of the event by name: caller, region, access key and others. Empty if the event is in no cluster.
+    /// The facets of the event by name: caller, region, access key and others. Empty if the event is not counted.
     pub facets: BTreeMap<&'static str, String>,
-    /// The severity that a cluster with only this event would have; `None` if the event is in no cluster.
+    /// The severity that a cluster or sensitive call with only this event would have; `None` if the event is not
+    /// counted.
     pub severity: Option<&'static str>,
-    /// The reasons for `severity` with their points, such as `+10 access was denied`. Empty if the event is in no cluster.
+    /// The reasons for `severity` with their points, such as `+10 access was denied`. Empty if the event is not counted.
     pub severity_reasons: Vec<Reason>,
-    /// Advice on how to investigate the event; `None` if the event is in no cluster.
+    /// Advice on how to investigate the event; `None` if the event is not counted.
     pub hint: Option<String>,
 }
 
 impl Explanation {
-    /// Fills the fields from `class` to `hint` for an event that belongs to a cluster. `conclusion` is the analysis
-    /// of its record.
+    /// Fills the fields from `class` to `hint` for an event that belongs to a cluster, or is a sensitive call.
+    /// `conclusion` is the analysis of its record.
     pub fn conclude(&mut self, conclusion: &Conclusion<'_>) {
         let understanding = &conclusion.understanding;
         let identity = &understanding.identity;
@@ -327,9 +354,14 @@ impl Explanation {
         } = severity::assess_facets(identity, &conclusion.facets, Span::at(conclusion.at));
         let id = identity.cluster_id();
         self.class = Some(identity.class.name());
-        self.cluster_id = Some(conclusion.merged_into.unwrap_or(id).to_string());
-        self.identity = Some(IdentityShape::of(identity));
-        self.template = Some(shown(&understanding.template));
+        if identity.class == Class::Watch {
+            self.sensitive_call = Some(CallDetailsShape::of(id, identity));
+            self.identity = Some(IdentityShape::of_call(identity));
+        } else {
+            self.cluster_id = Some(conclusion.merged_into.unwrap_or(id).to_string());
+            self.identity = Some(IdentityShape::of(identity));
+            self.template = Some(shown(&understanding.template));
+        }
         self.facets = flat(&conclusion.facets);
         self.severity = Some(severity.name());
         self.severity_reasons = reasons;

@@ -5,7 +5,8 @@
 //! - `scan` groups the errors in trail files into clusters; `explain` shows how each event is classified, and why.
 //! - `top` prints rankings; `rules` checks and tries a rules file; `notify` previews alerts without sending them.
 //! - `config` checks a settings file of a stack and uploads it to the stack's bucket.
-//! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster.
+//! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster. `calls` lists
+//!   and shows stored sensitive calls.
 //! - `serve` shows the pages of the CloudWatch dashboard in a browser on this machine.
 //! - `generate` writes a trail of invented events.
 //! - `deployed` has everything that calls AWS: the table of a stack, `redrive`, `backfill` and `config set`. Without
@@ -24,6 +25,7 @@
 //! - `output` writes to stdout and stderr; `table` and `json` are the two forms of results; `counts` words the totals.
 //! - `story` prints the timeline of `scan --inspect`; `html` writes the report page.
 
+mod calls;
 mod carry;
 mod clusters;
 mod config;
@@ -87,6 +89,7 @@ enum Command {
     Explain(explain::Arguments),
     Top(top::Arguments),
     Clusters(clusters::Arguments),
+    Calls(calls::Arguments),
     Serve(serve::Arguments),
     Redrive(redrive::Arguments),
     Backfill(backfill::Arguments),
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
         Command::Clusters(arguments) => clusters::run(&arguments),
+        Command::Calls(arguments) => calls::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Redrive(arguments) => redrive::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),

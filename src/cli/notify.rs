@@ -20,19 +20,22 @@ use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, ValueEnum};
 use clusters::circumstance::Circumstances;
 use clusters::facet::FacetKind as Facet;
+use clusters::fingerprint::ClusterId;
 use clusters::keys::{KeyReport, account_of};
 use clusters::{Cluster, ClusterTotals, FacetValue};
 use records::key_id::KeyKind;
 use records::time::Timestamp;
 use serde_json::{Value, json};
+use service::inspect::transition_alerts::alert;
 
 use crate::output;
 use crate::source::{SourceArguments, StoreAnswer, StoreQuery};
 
-/// Preview the alerts for the clusters in CloudTrail files
+/// Preview the alerts for the clusters and sensitive calls in CloudTrail files
 ///
-/// Reads the files like scan, creates one alert per cluster, the most severe first, and prints it as it would be
-/// sent to Guance, SNS and EventBridge. Sends nothing, and does not ask IAM when access keys were last used.
+/// Reads the files like scan, creates one alert per cluster and the alerts about sensitive calls, the most severe first,
+/// and prints them as they would be sent to Guance, SNS and EventBridge. Sends nothing, and does not ask IAM when access
+/// keys were last used.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector notify --dry-run AWSLogs/\n  \
@@ -53,9 +56,9 @@ pub struct Arguments {
     /// Language of the alerts
     #[arg(long, value_enum, default_value = "en")]
     language: Language,
-    /// Kind of alert to create for each cluster
-    #[arg(long, value_enum, default_value = "new")]
-    kind: Kind,
+    /// Kind of alert to create. Default: new for each cluster, and the alerts about sensitive calls
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
     /// Guance or TrueWatch site for the links in the alerts
     #[arg(long, value_name = "NAME", default_value = "us1", value_parser = console)]
     site: String,
@@ -82,7 +85,8 @@ enum Language {
     Zh,
 }
 
-/// Kinds of alerts that are about one cluster. The other kinds need data that trail files do not have.
+/// Kinds of alerts that are about one cluster or one sensitive call. The other kinds need data that trail files do not
+/// have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     New,
@@ -91,6 +95,8 @@ enum Kind {
     Regressed,
     Recovered,
     Escalating,
+    #[value(name = "sensitive_call", alias = "sensitive-call")]
+    SensitiveCall,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -162,7 +168,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let alerts = alerts(&answer, arguments.kind, arguments.limit);
     match arguments.format {
-        Format::Text => output::print(&printed(&alerts, sinks, &texts))?,
+        Format::Text => output::print(&printed(&alerts, arguments.kind, sinks, &texts))?,
         Format::Json => {
             let all: Vec<Value> = alerts.iter().map(|one| shape(one, sinks, &texts)).collect();
             output::print(&(serde_json::to_string_pretty(&all)? + "\n"))?;
@@ -171,8 +177,29 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(scanned.exit_code())
 }
 
-/// Creates one alert for each cluster, the most severe first, of the same severity the newest first; 0 is no limit.
-fn alerts(answer: &StoreAnswer, kind: Kind, limit: usize) -> Vec<Message> {
+/// Creates the messages, the most severe first, of the same severity the newest first; 0 is no limit.
+///
+/// Each cluster has one alert of the kind. Sensitive calls have the alerts that are due. Without a kind, these are the
+/// alerts about new clusters and those about sensitive calls.
+fn alerts(answer: &StoreAnswer, kind: Option<Kind>, limit: usize) -> Vec<Message> {
+    let mut messages = Vec::new();
+    if kind != Some(Kind::SensitiveCall) {
+        messages.extend(of_clusters(answer, kind.unwrap_or(Kind::New), limit));
+    }
+    if kind.is_none_or(|kind| kind == Kind::SensitiveCall) {
+        messages.extend(of_calls(answer));
+    }
+    // The sort is stable: what is equal in both stays in its order, clusters first.
+    let rank = |message: &Message| Reverse((message.level(), message.from));
+    messages.sort_by_cached_key(rank);
+    if limit > 0 {
+        messages.truncate(limit);
+    }
+    messages
+}
+
+/// Creates one message for each cluster, the most severe and newest first, at most `limit`; 0 is no limit.
+fn of_clusters(answer: &StoreAnswer, kind: Kind, limit: usize) -> Vec<Message> {
     let mut sums = answer.snapshot.sums();
     let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
     for sum in &sums {
@@ -187,22 +214,34 @@ fn alerts(answer: &StoreAnswer, kind: Kind, limit: usize) -> Vec<Message> {
     if limit > 0 {
         sums.truncate(limit);
     }
-    let message = |sum: &ClusterTotals<'_>| {
+    let of_cluster = |sum: &ClusterTotals<'_>| {
         let cluster = sum.cluster();
         let errors = errors.get(cluster.facts.identity.account_id.as_str());
         let errors = errors.copied().unwrap_or_default();
-        message(cluster, kind, errors)
+        Some(message(example(&cluster, kind)?, cluster, errors))
     };
-    sums.iter().filter_map(message).collect()
+    sums.iter().filter_map(of_cluster).collect()
 }
 
-/// Creates the message for a cluster; `None` if the kind of alert needs an event time and no event has one.
-fn message(cluster: Cluster, kind: Kind, account_errors: u64) -> Option<Message> {
+/// Creates a message for each alert about a sensitive call that is due.
+fn of_calls(answer: &StoreAnswer) -> Vec<Message> {
+    let calls = answer.snapshot.sensitive_calls().into_iter();
+    let calls: BTreeMap<ClusterId, ClusterTotals<'_>> = calls.map(|call| (call.id, call)).collect();
+    let due = answer.story.iter().filter_map(|transition| {
+        let call = calls.get(&transition.cluster?)?;
+        // As if the alert had been created at once.
+        let alert = alert(transition, None, transition.at)?;
+        Some(message(alert, call.cluster(), 0))
+    });
+    due.collect()
+}
+
+/// Creates the message of an alert about a cluster or a sensitive call.
+fn message(alert: Alert, cluster: Cluster, account_errors: u64) -> Message {
     let span = cluster.span;
     let keys = keys(&cluster);
     let until = span.last_seen.and_then(|last| last.after(1));
     let range = span.first_seen.zip(until);
-    let alert = example(&cluster, kind)?;
     let context = ClusterContext {
         cluster,
         first_seen: span.first_seen,
@@ -211,7 +250,7 @@ fn message(cluster: Cluster, kind: Kind, account_errors: u64) -> Option<Message>
         range,
         account_errors,
     };
-    Some(Message::of_cluster(alert, context, keys, None))
+    Message::of_cluster(alert, context, keys, None)
 }
 
 /// Returns an example alert of the given kind for a cluster; `None` if the cluster lacks the data for it.
@@ -244,6 +283,8 @@ fn example(cluster: &Cluster, kind: Kind) -> Option<Alert> {
             let counts = (span.count, 1);
             Alert::of_escalation(account_id, Some(first_episode), full, counts, full)
         }
+        // Alerts about sensitive calls are not examples: they are in the timeline.
+        Kind::SensitiveCall => return None,
     })
 }
 
@@ -268,9 +309,12 @@ fn keys(cluster: &Cluster) -> Vec<KeyReport> {
     keys.map_or_else(Vec::new, |keys| keys.values.iter().map(report).collect())
 }
 
-fn printed(alerts: &[Message], sinks: &[Sink], texts: &Texts) -> String {
+fn printed(alerts: &[Message], kind: Option<Kind>, sinks: &[Sink], texts: &Texts) -> String {
     if alerts.is_empty() {
-        return "No clusters, so no alerts.\n".to_owned();
+        return match kind {
+            Some(Kind::SensitiveCall) => "No sensitive calls, so no alerts.\n".to_owned(),
+            _ => "No clusters, so no alerts.\n".to_owned(),
+        };
     }
     let mut text = String::new();
     for message in alerts {

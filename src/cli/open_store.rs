@@ -7,7 +7,7 @@ use clap::Args;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{self, Fault, JournalEntry};
 use clusters::triage::Triage;
-use clusters::{Cluster, ClusterSnapshot};
+use clusters::{Cluster, ClusterFacts, ClusterSnapshot};
 use pollster::block_on;
 use service::ports::{ClusterReader as _, TriageStore as _, VersionedTriage, no_hours};
 use sqlite::SqliteStore;
@@ -111,6 +111,18 @@ impl OpenStore {
         })
     }
 
+    /// Reads the whole store. Returns totals of the events since `since` (`None`: of all events), without the status of
+    /// clusters.
+    ///
+    /// With `samples`, the answer also has sample events.
+    pub fn totals(&self, since: Option<Since>, samples: bool) -> anyhow::Result<StoreAnswer> {
+        self.ask(StoreQuery {
+            since,
+            samples,
+            ..StoreQuery::default()
+        })
+    }
+
     fn ask(&self, query: StoreQuery) -> anyhow::Result<StoreAnswer> {
         let answer = ask!(self, store => answer(store, query));
         answer.with_context(|| self.name.clone())
@@ -121,28 +133,28 @@ impl OpenStore {
     /// For a complete ID, a table needs one key lookup, and the answer is empty. Otherwise the whole store is read.
     ///
     /// # Errors
-    /// Fails if no cluster or several clusters match.
+    /// Fails if no cluster or several clusters match, or if the ID is that of a sensitive call, which has no status,
+    /// history or decisions.
     pub fn find(&self, start: &str) -> anyhow::Result<(ClusterId, StoreAnswer)> {
         if let Some(cluster) = ClusterId::parse(start)
             && self.file().is_none()
         {
             let cluster_details =
                 ask!(self, store => block_on(store.cluster_details(cluster, no_hours())));
-            if cluster_details
-                .with_context(|| self.name.clone())?
-                .is_some()
-            {
-                return Ok((cluster, StoreAnswer::of(ClusterSnapshot::default())));
-            }
-            bail!("no cluster has the ID {start}; list the IDs with clusters list");
+            let Some(found) = cluster_details.with_context(|| self.name.clone())? else {
+                bail!("no cluster has the ID {start}; list the IDs with clusters list");
+            };
+            refuse_call(cluster, &found.cluster.facts)?;
+            return Ok((cluster, StoreAnswer::of(ClusterSnapshot::default())));
         }
         // A table has the transitions in its journal; for a file, they are computed.
         let answer = self.ask(StoreQuery {
             replay: self.file().is_some(),
             ..StoreQuery::default()
         })?;
-        let cluster = one(&answer.snapshot, start)?.id;
-        Ok((cluster, answer))
+        let cluster = one(&answer.snapshot, start)?;
+        refuse_call(cluster.id, &cluster.facts)?;
+        Ok((cluster.id, answer))
     }
 
     /// Returns the current triage decision about a cluster, with the version that [`Self::set_triage`] needs to
@@ -211,21 +223,35 @@ impl OpenStore {
     }
 }
 
-/// Returns the only cluster of a snapshot whose ID begins with `start`, in upper or lower case.
+/// Returns the only cluster or sensitive call of a snapshot whose ID begins with `start`, in upper or lower case.
 ///
 /// # Errors
-/// Fails if no cluster or several clusters match.
+/// Fails if none or several match.
 pub fn one(snapshot: &ClusterSnapshot, start: &str) -> anyhow::Result<Cluster> {
     let start = start.to_ascii_lowercase();
-    let sums = snapshot.sums();
+    let sums = snapshot.all_sums();
     let mut found = sums
         .iter()
         .filter(|sum| sum.id.to_string().starts_with(&start));
     match (found.next(), found.next()) {
         (Some(sum), None) => Ok(sum.cluster()),
-        (None, _) => bail!("no cluster ID begins with {start}; list the IDs with clusters list"),
+        (None, _) => bail!(
+            "no cluster ID begins with {start}; list the IDs with clusters list, or with calls list"
+        ),
         (Some(_), Some(_)) => {
             bail!("several cluster IDs begin with {start}; give more characters")
         }
     }
+}
+
+/// Fails if the facts are those of a sensitive call, which has no status, history or decisions.
+fn refuse_call(id: ClusterId, facts: &ClusterFacts) -> anyhow::Result<()> {
+    if facts.is_sensitive_call() {
+        bail!(
+            "{id} is a sensitive call, not a cluster: it succeeded, so it has no history and takes no decision. \
+             Show it with calls show. If such calls are expected, write a rule with expected = true; then no alert \
+             is sent about them"
+        );
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! `scan`: groups the errors in trail files into clusters and prints the clusters.
+//! `scan`: groups the errors in trail files into clusters and prints the clusters and the sensitive calls.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::source::{Beside, SourceArguments, StoreQuery};
 use crate::{html, json, output, story, table};
 
-/// Group the errors in CloudTrail records into clusters
+/// Group the errors in CloudTrail records into clusters, and list sensitive calls that succeeded
 ///
 /// A path is a CloudTrail file (.json, .json.gz), a file with one JSON record per line (.jsonl, .jsonl.gz), a
 /// saved CloudWatch Logs subscription payload, a folder of these, or - for standard input. An event that is read
@@ -38,12 +38,13 @@ pub struct Arguments {
     /// the identity version. The file stays unchanged
     #[arg(long, value_name = "FILE", requires = "db")]
     marks_from: Option<PathBuf>,
-    /// Also print a timeline in event time: new, recovered, regressed and escalating clusters, campaigns
+    /// Also print a timeline in event time: new, recovered, regressed and escalating clusters, campaigns, sensitive
+    /// calls
     #[arg(long)]
     inspect: bool,
-    /// Maximum number of clusters in the table; 0 shows all
-    #[arg(long, default_value_t = 30)]
-    limit: usize,
+    /// Maximum number of clusters, and of sensitive calls, in the tables; 0 shows all [default: 30 and 20]
+    #[arg(long)]
+    limit: Option<usize>,
 }
 
 /// Output format of most commands.
@@ -77,7 +78,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Format::Table => {
             output::print(&table::scan(&scanned, &answer, arguments.limit))?;
             if arguments.inspect {
-                output::print(&story::text(&answer.story, &answer.snapshot.facts))?;
+                output::print(&story::text(&answer.story, &answer.snapshot))?;
             }
         }
         Format::Json => json::scan(&scanned, &answer, arguments.inspect, &mut output::stdout())?,

@@ -1,26 +1,29 @@
-//! Prints the timeline of `scan --inspect`: one line for each transition in event time, then the number of alerts.
+//! Prints the timeline of `scan --inspect`: one line for each transition and each alert about a sensitive call in event
+//! time, then the number of alerts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use clusters::ClusterFacts;
 use clusters::campaign::Campaign;
 use clusters::fingerprint::ClusterId;
 use clusters::transition::{Change, SensitiveCall, Transition};
+use clusters::{ClusterFacts, ClusterSnapshot, short_name};
 use records::redact::sanitize;
 use records::time::duration;
 use service::inspect::transition_alerts::alert;
+use view::call;
 
 use crate::counts::counted;
 
 /// Maximum length of a caller's name in characters.
 const NAME_CHARS_MAX: usize = 128;
 
-/// Returns transitions of clusters (new, recovered and so on) as text: one a line, then their number.
+/// Returns transitions of clusters (new, recovered and so on) and sensitive calls as text: one a line, then their number.
 ///
-/// Transitions that a campaign covers are only counted. `facts` has the identities of the clusters, which are shown.
-pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
+/// Transitions that a campaign covers are only counted, and so are sensitive calls without an alert. `snapshot` has the
+/// identities of the clusters, which are shown, and the number of sensitive calls.
+pub fn text(transitions: &[Transition], snapshot: &ClusterSnapshot) -> String {
     let mut text = String::new();
     for transition in transitions.iter().filter(|of| !of.is_covered) {
         // Writing into a string cannot fail.
@@ -30,30 +33,68 @@ pub fn text(transitions: &[Transition], facts: &BTreeMap<ClusterId, Arc<ClusterF
             transition.at,
             transition.account_id,
             transition.change.name(),
-            details(transition, facts),
+            details(transition, &snapshot.facts),
         );
     }
     let alerts = transitions
         .iter()
         .filter_map(|of| alert(of, None, of.at))
         .count();
-    let swallowed = transitions.iter().filter(|of| of.is_covered).count();
+    let shown = transitions.iter().filter(|of| !of.is_covered).count();
+    let swallowed = transitions.iter();
+    let swallowed = swallowed.filter(|of| of.is_covered && called(of).is_none());
     let _ = writeln!(
         text,
-        "{} transitions, {alerts} of them alerts, {swallowed} more covered by campaigns",
-        transitions.len() - swallowed,
+        "{shown} transitions, {alerts} of them alerts, {} more covered by campaigns",
+        swallowed.count(),
     );
-    text
+    text + &calls_in_all(transitions, snapshot)
 }
 
-fn sensitive_call(call: &SensitiveCall) -> String {
-    let caller = call.caller.as_deref().unwrap_or("several callers");
-    let mut text = format!("{}:{} by {}", call.service, call.action, name(caller));
-    if let Some(target) = call.details.as_ref().and_then(|of| of.target.as_deref()) {
+/// Returns the call that a transition is about; `None` for other transitions.
+fn called(transition: &Transition) -> Option<&SensitiveCall> {
+    match &transition.change {
+        Change::SensitiveCall(call) => Some(call),
+        _ => None,
+    }
+}
+
+/// Returns a line with the number of alerts about sensitive calls, and of calls without one; empty if there are no calls.
+fn calls_in_all(transitions: &[Transition], snapshot: &ClusterSnapshot) -> String {
+    let calls = snapshot.sensitive_calls();
+    let calls: u64 = calls.iter().map(|call| call.span.count).sum();
+    if calls == 0 {
+        return String::new();
+    }
+    let alerts = transitions.iter().filter(|of| !of.is_covered);
+    let alerts: Vec<u64> = alerts.filter_map(called).map(|call| call.count).collect();
+    let only_counted = calls.saturating_sub(alerts.iter().sum());
+    format!(
+        "{} about sensitive calls, {} only counted\n",
+        counted(alerts.len() as u64, "alert"),
+        counted(only_counted, "further call"),
+    )
+}
+
+fn sensitive_call(transition: &Transition, call: &SensitiveCall) -> String {
+    let mut text = name(&format!("{}:{}", call.service, call.action));
+    let details = call.details.as_ref();
+    let account_id = &transition.account_id;
+    if let Some(target) = details.and_then(|of| call::target(of, account_id)) {
         let _ = write!(text, " on {}", name(target));
+    }
+    let caller = call.caller.as_deref().unwrap_or("several callers");
+    let _ = write!(text, " by {}", name(short_name(caller, account_id)));
+    let deciding = details.map(|of| call::deciding(of, account_id));
+    let deciding = deciding.unwrap_or_default();
+    if !deciding.is_empty() {
+        let _ = write!(text, ": {deciding}");
     }
     if call.count > 1 {
         let _ = write!(text, ", {}", counted(call.count, "call"));
+    }
+    if let Some(id) = transition.cluster {
+        let _ = write!(text, " ({id})");
     }
     text
 }
@@ -62,7 +103,7 @@ fn details(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<ClusterFacts
     let cluster = transition.cluster.map(|cluster| named(cluster, facts));
     let what = cluster.unwrap_or_default();
     match &transition.change {
-        Change::SensitiveCall(call) => sensitive_call(call),
+        Change::SensitiveCall(call) => sensitive_call(transition, call),
         Change::New | Change::Ongoing => what,
         Change::NewPrincipal { principal } => format!("{what}: {}", name(principal)),
         Change::Recovered {

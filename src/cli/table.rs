@@ -1,12 +1,10 @@
-//! Results for a terminal: clusters in a table that fits its width, and the totals in sentences.
+//! Results for a terminal: clusters and sensitive calls in tables that fit its width, and the totals in sentences.
 
 use alerts::cluster_hint;
 use alerts::severity::Severity;
-use clusters::class::Class;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
 use clusters::ranking::RankingEntry;
-use clusters::report::RecordCounts;
 use clusters::triage::TriageStatus;
 use clusters::{Cluster, ClusterTotals, Span, short_policy};
 use comfy_table::{
@@ -14,6 +12,7 @@ use comfy_table::{
 };
 use records::redact::sanitize;
 use records::time::Timestamp;
+use view::call::{self, DescribedCall};
 use view::listing::ListedCluster;
 
 use crate::counts::{counted, outcomes};
@@ -28,19 +27,37 @@ const COLUMNS_WITHOUT_TERMINAL: u16 = 160;
 /// Width of a cluster ID in columns, with a space on either side.
 const ID_COLUMNS: u16 = 28;
 
-/// Returns the result of a scan as text for a terminal: a table of clusters, then the number of records by outcome.
+/// Default of `--limit`: the maximum number of clusters in a table.
+pub const CLUSTERS_SHOWN: usize = 30;
+
+/// The maximum number of sensitive calls in a table, unless `--limit` says otherwise.
+pub const CALLS_SHOWN: usize = 20;
+
+/// Returns the result of a scan as text for a terminal: a table of clusters, one of sensitive calls, and the number of
+/// records by outcome.
 ///
-/// The table has at most `limit` clusters; 0 is no limit.
-pub fn scan(scanned: &Scanned, answer: &StoreAnswer, limit: usize) -> String {
+/// Each table has at most `limit` rows; 0 is no limit. `None` is [`CLUSTERS_SHOWN`] and [`CALLS_SHOWN`].
+pub fn scan(scanned: &Scanned, answer: &StoreAnswer, limit: Option<usize>) -> String {
     scan_within(scanned, answer, limit, None)
 }
 
-/// Returns a table of clusters with status and decisions as text, and the number of all clusters.
+/// Returns a table of clusters with status and decisions as text, and the numbers of all clusters and sensitive calls.
 ///
 /// The table has at most `limit` clusters; 0 is no limit.
 pub fn clusters(answer: &StoreAnswer, limit: usize) -> String {
     let (mut text, count) = clusters_within(answer, limit, None);
     text.push_str(&format!("{}\n", counted(count as u64, "cluster")));
+    if let calls @ 1.. = answer.snapshot.sensitive_calls().len() {
+        let calls = counted(calls as u64, "sensitive call");
+        text.push_str(&format!("{calls}: see calls list\n"));
+    }
+    text
+}
+
+/// Returns a table of sensitive calls as text, and their number. The table has at most `limit` rows; 0 is no limit.
+pub fn calls(answer: &StoreAnswer, limit: usize) -> String {
+    let (mut text, count) = calls_within(answer, limit, None);
+    text.push_str(&format!("{}\n", counted(count as u64, "sensitive call")));
     text
 }
 
@@ -48,12 +65,168 @@ pub fn clusters(answer: &StoreAnswer, limit: usize) -> String {
 fn scan_within(
     scanned: &Scanned,
     answer: &StoreAnswer,
-    limit: usize,
+    limit: Option<usize>,
     width: Option<u16>,
 ) -> String {
-    let (mut text, count) = clusters_within(answer, limit, width);
-    text.push_str(&record_counts(&scanned.record_counts, scanned, count));
+    let (mut text, clusters) = clusters_within(answer, limit.unwrap_or(CLUSTERS_SHOWN), width);
+    let (table, calls) = calls_within(answer, limit.unwrap_or(CALLS_SHOWN), width);
+    if calls > 0 {
+        let gap = if text.is_empty() { "" } else { "\n" };
+        text.push_str(&format!("{gap}Sensitive calls (they succeeded)\n{table}"));
+    }
+    text.push_str(&outcomes(
+        &scanned.record_counts,
+        &counted(scanned.files as u64, "file"),
+    ));
+    text.push_str(&totals(scanned, clusters, calls));
     text
+}
+
+/// Returns the table of sensitive calls and the number of all sensitive calls, shown or not.
+fn calls_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (String, usize) {
+    let calls = call::listed(&answer.snapshot);
+    let shown = if limit == 0 { calls.len() } else { limit };
+    let mut text = String::new();
+    if !calls.is_empty() {
+        let header = ["severity", "count", "what and who", "last (UTC)"];
+        let mut table = table(&header, width);
+        let mut ids = Vec::new();
+        for call in calls.iter().take(shown) {
+            ids.push(call.id);
+            table.add_row(call_row(&DescribedCall::of(call.cluster())));
+        }
+        text = with_whole_ids(&mut table, &ids);
+    }
+    text.push_str(&more(calls.len(), shown));
+    (text, calls.len())
+}
+
+/// Returns a table as text, in which no ID in the third column is wrapped, because users copy it.
+fn with_whole_ids(table: &mut Table, ids: &[ClusterId]) -> String {
+    let mut text = table.trim_fmt();
+    // In a narrow table, the column gets the width of the ID.
+    if ids.iter().any(|id| !text.contains(&id.to_string()))
+        && let Some(what) = table.column_mut(2)
+    {
+        what.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
+        text = table.trim_fmt();
+    }
+    text.push('\n');
+    text
+}
+
+fn more(count: usize, shown: usize) -> String {
+    match count.checked_sub(shown) {
+        Some(more @ 1..) => format!("… and {more} more; --limit 0 shows all\n"),
+        _ => String::new(),
+    }
+}
+
+fn call_row(described: &DescribedCall) -> Row {
+    let identity = &described.call.facts.identity;
+    let severity = described.assessment.severity;
+    let strong = if described.is_strong() {
+        "\nstrong"
+    } else {
+        ""
+    };
+    let details = described.details.as_ref();
+    let mut what = vec![called(described)];
+    what.extend(call::caller(identity).map(|who| format!("by {}", sanitize(who, 200))));
+    let deciding = details.map(|of| call::deciding(of, &identity.account_id));
+    what.extend(deciding.filter(|words| !words.is_empty()));
+    what.extend(call::silence(&described.call, details).map(|why| format!("no alert: {why}")));
+    what.push(format!("{} {}", identity.account_id, described.call.id));
+    Row::from(vec![
+        Cell::new(format!("{}{strong}", severity.name())).fg(colour(severity)),
+        Cell::new(described.call.span.count),
+        Cell::new(what.join("\n")),
+        Cell::new(minute(described.call.span.last_seen)),
+    ])
+}
+
+/// Returns a call with its target, such as `iam:CreateUser on bob`.
+fn called(described: &DescribedCall) -> String {
+    let identity = &described.call.facts.identity;
+    let title = call::title(identity);
+    let details = described.details.as_ref();
+    let target = details.and_then(|of| call::target(of, &identity.account_id));
+    match target {
+        Some(target) => format!("{title} on {}", sanitize(target, 200)),
+        None => title,
+    }
+}
+
+/// Returns the details of one sensitive call as text, one fact a line: caller, target, parameters, why it is watched,
+/// counts, severity, facets and the ids of events.
+pub fn call(call: Cluster) -> String {
+    let described = DescribedCall::of(call);
+    let call = &described.call;
+    let identity = &call.facts.identity;
+    let mut lines = vec![
+        called(&described),
+        format!("{} {}", identity.account_id, call.id),
+    ];
+    let mut line =
+        |name: &str, value: &str| lines.push(format!("  {name:<15} {}", sanitize(value, 512)));
+    line("caller", identity.cause.as_deref().unwrap_or("not known"));
+    if let Some(details) = &described.details {
+        line("target", details.target.as_deref().unwrap_or("not known"));
+        for (name, value) in call::parameters(details) {
+            line(&name, value);
+        }
+        let strong = if details.is_strong { ", strong" } else { "" };
+        line(
+            "watch",
+            &format!("{} ({}{strong})", details.watch, details.tier.name()),
+        );
+        line("why", &call::why(details).unwrap_or_default());
+        let technique = details.technique.as_deref().unwrap_or_default();
+        let url = call::technique_url(technique).unwrap_or_default();
+        line("technique", &format!("{technique} {url}"));
+    }
+    let silence = call::silence(call, described.details.as_ref());
+    if let Some(why) = silence {
+        line("alerts", &format!("none: {why}"));
+    }
+    line("calls", &call.span.count.to_string());
+    line("seen (UTC)", &seen(call.span).replace('\n', " to "));
+    line("severity", described.assessment.severity.name());
+    for reason in described.assessment.sentences() {
+        line("", &reason);
+    }
+    line("hint", &cluster_hint::of_cluster(call));
+    lines.extend(facet_lines(call));
+    let names = std::iter::once("events").chain(std::iter::repeat(""));
+    for (name, sample) in names.zip(&call.samples) {
+        lines.push(format!("  {name:<15} {}", sample.id));
+    }
+    joined(lines)
+}
+
+/// Returns lines without spaces at their ends as one text.
+fn joined(mut lines: Vec<String>) -> String {
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Returns the values of each facet, one a line, with their number of events.
+fn facet_lines(cluster: &Cluster) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: &str| lines.push(format!("  {name:<15} {value}"));
+    for (kind, facet) in &cluster.facets {
+        let mut name = kind.name();
+        for value in facet.values.iter().take(VALUES_SHOWN) {
+            line(name, &format!("{:>7}  {}", value.span.count, value.value));
+            name = "";
+        }
+        if let Some(more @ 1..) = facet.distinct.checked_sub(VALUES_SHOWN) {
+            line("", &format!("{:>7}  and {more} more", ""));
+        }
+    }
+    lines
 }
 
 /// Returns the table of clusters and the number of all clusters, shown or not.
@@ -75,20 +248,10 @@ fn clusters_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (S
         for (severity, standing, sum) in clusters.iter().take(shown) {
             table.add_row(row(*severity, &sum.cluster(), standing));
         }
-        text.push_str(&table.trim_fmt());
-        // Users copy the ID, so it must not be wrapped. In a narrow table its column gets the width of the ID.
-        let mut ids = clusters.iter().take(shown).map(|(.., sum)| sum.id);
-        if ids.any(|id| !text.contains(&id.to_string()))
-            && let Some(what) = table.column_mut(2)
-        {
-            what.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
-            text = table.trim_fmt();
-        }
-        text.push('\n');
+        let ids = clusters.iter().take(shown).map(|(.., sum)| sum.id);
+        text = with_whole_ids(&mut table, &ids.collect::<Vec<_>>());
     }
-    if let Some(more @ 1..) = clusters.len().checked_sub(shown) {
-        text.push_str(&format!("… and {more} more; --limit 0 shows all\n"));
-    }
+    text.push_str(&more(clusters.len(), shown));
     (text, clusters.len())
 }
 
@@ -138,23 +301,10 @@ pub fn cluster(
     }
     let advice = cluster_hint::of_cluster(cluster);
     line("hint", &advice);
-    for (kind, facet) in &cluster.facets {
-        let mut name = kind.name();
-        for value in facet.values.iter().take(VALUES_SHOWN) {
-            line(name, &format!("{:>7}  {}", value.span.count, value.value));
-            name = "";
-        }
-        if let Some(more @ 1..) = facet.distinct.checked_sub(VALUES_SHOWN) {
-            line("", &format!("{:>7}  and {more} more", ""));
-        }
-    }
-    for sample in cluster.samples.iter().take(SAMPLES_SHOWN) {
-        line("sample", &sanitize(&sample.json, 8192));
-    }
-    for line in &mut lines {
-        line.truncate(line.trim_end().len());
-    }
-    lines.join("\n") + "\n"
+    lines.extend(facet_lines(cluster));
+    let samples = cluster.samples.iter().take(SAMPLES_SHOWN);
+    lines.extend(samples.map(|of| format!("  {:<15} {}", "sample", sanitize(&of.json, 8192))));
+    joined(lines)
 }
 
 /// Returns a ranking by number of events as a table, one row for each entry. If clusters are ranked, `answer`
@@ -211,15 +361,18 @@ fn table(header: &[&str], width: Option<u16>) -> Table {
     table
 }
 
-fn row(severity: Severity, cluster: &Cluster, standing: &ClusterStanding<'_>) -> Row {
-    let colour = match severity {
+fn colour(severity: Severity) -> Color {
+    match severity {
         Severity::Critical => Color::Magenta,
         Severity::Error => Color::Red,
         Severity::Warning => Color::Yellow,
         Severity::Info => Color::Grey,
-    };
+    }
+}
+
+fn row(severity: Severity, cluster: &Cluster, standing: &ClusterStanding<'_>) -> Row {
     Row::from(vec![
-        Cell::new(severity.name()).fg(colour),
+        Cell::new(severity.name()).fg(colour(severity)),
         Cell::new(cluster.span.count),
         Cell::new(what(cluster, standing.listed)),
         Cell::new(who(cluster)),
@@ -268,12 +421,9 @@ fn policies(cluster: &Cluster) -> Option<String> {
     })
 }
 
-/// Returns the error code of a cluster, or `succeeded` for a sensitive call.
+/// Returns the error code of a cluster.
 fn failed(listed: &ListedCluster) -> &str {
-    match listed.subject.class {
-        Class::Watch => "succeeded",
-        _ => listed.code.as_deref().unwrap_or(&listed.subject.code),
-    }
+    listed.code.as_deref().unwrap_or(&listed.subject.code)
 }
 
 /// Returns the most frequent callers by short name, and the number of further callers.
@@ -294,16 +444,13 @@ fn who(cluster: &Cluster) -> String {
     lines.join("\n")
 }
 
+/// Returns a time as `2026-11-21 08:00`, in UTC.
+fn minute(time: Option<Timestamp>) -> String {
+    let text = time.map(|time| time.to_string().replace('T', " "));
+    text.map_or("undated".to_owned(), |text| text.chars().take(16).collect())
+}
+
 fn seen(span: Span) -> String {
-    let minute = |time: Option<_>| {
-        time.map_or("undated".to_owned(), |time: Timestamp| {
-            time.to_string()
-                .replace('T', " ")
-                .chars()
-                .take(16)
-                .collect()
-        })
-    };
     let (first, last) = (minute(span.first_seen), minute(span.last_seen));
     if first == last {
         first
@@ -312,11 +459,13 @@ fn seen(span: Span) -> String {
     }
 }
 
-/// Returns the totals of a scan in sentences.
-fn record_counts(record_counts: &RecordCounts, scanned: &Scanned, clusters: usize) -> String {
-    let files = counted(scanned.files as u64, "file");
-    let mut text = outcomes(record_counts, &files);
-    text.push_str(&format!("{}\n", counted(clusters as u64, "cluster")));
+/// Returns the numbers of clusters, sensitive calls and unreadable inputs in sentences.
+fn totals(scanned: &Scanned, clusters: usize, calls: usize) -> String {
+    let mut text = counted(clusters as u64, "cluster");
+    if calls > 0 {
+        text.push_str(&format!(", {}", counted(calls as u64, "sensitive call")));
+    }
+    text.push('\n');
     if !scanned.failed.is_empty() {
         let failed = counted(scanned.failed.len() as u64, "input");
         text.push_str(&format!("{failed} could not be read\n"));
@@ -362,7 +511,7 @@ mod tests {
         };
         let answer = answer(&store, query).unwrap();
         for width in [80, 120, 200] {
-            let text = scan_within(&Scanned::default(), &answer, 0, Some(width));
+            let text = scan_within(&Scanned::default(), &answer, Some(0), Some(width));
             // The totals are a sentence, which a terminal wraps.
             for line in text.lines().filter(|line| !line.contains(" selected")) {
                 assert!(

@@ -2,7 +2,6 @@
 
 use alerts::cluster_hint;
 use alerts::severity::Assessment;
-use clusters::class::Class;
 use clusters::facet::FacetKind;
 use clusters::lifecycle::Status;
 use clusters::{Cluster, FacetValues};
@@ -37,11 +36,6 @@ impl DescribedCluster {
             status: listed.status(),
             cluster,
         }
-    }
-
-    /// Checks whether the events of the cluster are sensitive calls that succeeded, not failures.
-    pub fn is_watched(&self) -> bool {
-        self.cluster.facts.identity.class == Class::Watch
     }
 
     /// Returns the HTML id of the cluster's card, such as `c-…`, to which links on the page lead.

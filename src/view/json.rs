@@ -17,6 +17,7 @@ use records::time::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::call;
 use crate::listing::ListedCluster;
 
 /// The JSON object of a cluster, as in the list of clusters of `scan --format json`: identity, counts, severity, facets
@@ -48,18 +49,12 @@ pub struct ClusterShape {
 /// The JSON object of a sensitive call: equal calls of one caller.
 #[derive(Serialize)]
 pub struct CallShape {
-    call_id: String,
     account_id: String,
     event_source: String,
     event_name: String,
-    principal: Option<String>,
-    target: Option<String>,
-    parameters: BTreeMap<String, String>,
-    watch: Option<String>,
-    tier: Option<&'static str>,
-    strong: bool,
-    technique: Option<String>,
-    expected_by: Option<String>,
+    #[serde(flatten)]
+    did: CallDetailsShape,
+    silent: bool,
     count: u64,
     first_seen: Option<String>,
     last_seen: Option<String>,
@@ -68,6 +63,31 @@ pub struct CallShape {
     hint: String,
     facets: BTreeMap<&'static str, FacetShape>,
     samples: Vec<Box<RawValue>>,
+}
+
+/// The JSON object of what a sensitive call did: its id, caller, target and parameters, and why it is watched.
+#[derive(Debug, Serialize)]
+pub struct CallDetailsShape {
+    /// The id of the group of equal calls.
+    pub call_id: String,
+    /// The name of the caller.
+    pub principal: Option<String>,
+    /// Whom or what the call changed.
+    pub target: Option<String>,
+    /// The parameters that matter, by name.
+    pub parameters: BTreeMap<String, String>,
+    /// The name of the watch that selects the call; `None` for calls that were counted together.
+    pub watch: Option<String>,
+    /// When an alert is sent: `always`, `condition` or `first`.
+    pub tier: Option<&'static str>,
+    /// Whether the call weighs as much as an attack step on its own.
+    pub strong: bool,
+    /// The id of the MITRE ATT&CK technique.
+    pub technique: Option<String>,
+    /// Why the call is watched, in one sentence.
+    pub why: Option<String>,
+    /// The name of the user's rule by which the call is expected.
+    pub expected_by: Option<String>,
 }
 
 /// The JSON object of a cluster's identity: the values that its id is a hash of.
@@ -244,25 +264,12 @@ impl CallShape {
         let identity = &call.facts.identity;
         let details = identity.call_details();
         let assessment = severity::of_cluster(call);
-        let of_details = |text: fn(&CallDetails) -> Option<&String>| {
-            details.as_ref().and_then(text).map(|text| shown(text))
-        };
-        let parameters = details.iter().flat_map(|of| &of.parameters);
         Self {
-            call_id: call.id.to_string(),
             account_id: identity.account_id.clone(),
             event_source: shown(&identity.event_source()),
             event_name: shown(&identity.action),
-            principal: identity.cause.as_deref().map(shown),
-            target: of_details(|of| of.target.as_ref()),
-            parameters: parameters
-                .map(|(name, value)| (shown(name), shown(value)))
-                .collect(),
-            watch: of_details(|of| Some(&of.watch)),
-            tier: details.as_ref().map(|of| of.tier.name()),
-            strong: details.as_ref().is_some_and(|of| of.is_strong),
-            technique: of_details(|of| of.technique.as_ref()),
-            expected_by: of_details(|of| of.expected_by.as_ref()),
+            silent: call::silence(call, details.as_ref()).is_some(),
+            did: CallDetailsShape::of(call.id, identity),
             count: call.span.count,
             first_seen: text(call.span.first_seen),
             last_seen: text(call.span.last_seen),
@@ -271,6 +278,32 @@ impl CallShape {
             hint: cluster_hint::of_cluster(call),
             facets: facets(call),
             samples: samples(call),
+        }
+    }
+}
+
+impl CallDetailsShape {
+    /// Creates the JSON object of what a sensitive call did from the identity of the group of equal calls.
+    pub fn of(id: ClusterId, identity: &Identity) -> Self {
+        let details = identity.call_details();
+        let details = details.as_ref();
+        let of_details = |text: fn(&CallDetails) -> Option<&String>| {
+            details.and_then(text).map(|text| shown(text))
+        };
+        let parameters = details.into_iter().flat_map(|of| &of.parameters);
+        Self {
+            call_id: id.to_string(),
+            principal: identity.cause.as_deref().map(shown),
+            target: of_details(|of| of.target.as_ref()),
+            parameters: parameters
+                .map(|(name, value)| (shown(name), shown(value)))
+                .collect(),
+            watch: of_details(|of| Some(&of.watch)),
+            tier: details.map(|of| of.tier.name()),
+            strong: details.is_some_and(|of| of.is_strong),
+            technique: of_details(|of| of.technique.as_ref()),
+            why: details.and_then(call::why).as_deref().map(shown),
+            expected_by: of_details(|of| of.expected_by.as_ref()),
         }
     }
 }
@@ -301,6 +334,16 @@ impl IdentityShape {
             cause: identity.cause.as_deref().map(shown),
             template: identity.template.as_deref().map(shown),
             addition: identity.addition.as_deref().map(shown),
+        }
+    }
+
+    /// Creates the JSON object of the call that a sensitive call is about: account, service, action and caller.
+    ///
+    /// What the call did is left out; [`CallDetailsShape`] has it.
+    pub fn of_call(identity: &Identity) -> Self {
+        Self {
+            template: None,
+            ..Self::of(identity)
         }
     }
 

@@ -1,4 +1,6 @@
-//! The table of access keys in a report: callers, networks, number and times of the events of each key.
+//! The table of access keys in a report: callers, networks, times and number of the failed calls of each key.
+//!
+//! Sensitive calls succeeded, so they have a column of their own.
 //!
 //! The whole id of a key is shown, because it is needed to find and disable the key.
 
@@ -19,10 +21,12 @@ const VALUES_MAX: usize = 3;
 /// The kind of key that belongs to a session, such as that of a role.
 const TEMPORARY: &str = "temporary";
 
-/// The events of one key, by caller and by network.
+/// The events of one key, by caller and by network. `span` has the failed and the sensitive calls.
 #[derive(Debug, Default)]
 struct KeyRow<'a> {
     span: Span,
+    failed: u64,
+    sensitive: u64,
     principals: BTreeMap<&'a str, u64>,
     networks: BTreeMap<&'a str, u64>,
 }
@@ -34,7 +38,7 @@ struct KeyRow<'a> {
 pub fn keys(snapshot: &ClusterSnapshot) -> Option<Markup> {
     let mut keys: Vec<_> = rows(snapshot).into_iter().collect();
     // The sort is stable: equal ones stay in the order of their ids.
-    keys.sort_by_key(|(_, key)| std::cmp::Reverse(key.span.count));
+    keys.sort_by_key(|(_, key)| std::cmp::Reverse((key.failed, key.sensitive)));
     let (temporary, lasting): (Vec<_>, Vec<_>) =
         keys.into_iter().partition(|(id, _)| kind(id) == TEMPORARY);
     let any = !temporary.is_empty() || !lasting.is_empty();
@@ -58,7 +62,8 @@ fn table(keys: &[(&str, KeyRow<'_>)]) -> Markup {
                 th scope="col" { "key" }
                 th scope="col" { "used by" }
                 th scope="col" { "from" }
-                th.n scope="col" { "events" }
+                th.n scope="col" { "failed" }
+                th.n scope="col" { "sensitive" }
                 th scope="col" { "seen (UTC)" }
             } }
             tbody {
@@ -67,7 +72,8 @@ fn table(keys: &[(&str, KeyRow<'_>)]) -> Markup {
                         th scope="row" { code.copy { (id) } " " span.kind { (kind(id)) } }
                         td { (most_frequent(&key.principals)) }
                         td { (most_frequent(&key.networks)) }
-                        td.n.count { (number(key.span.count)) }
+                        td.n.failed { (number(key.failed)) }
+                        td.n.sensitive { (number(key.sensitive)) }
                         td { (span(key.span)) }
                     }
                 }
@@ -86,6 +92,11 @@ fn rows(snapshot: &ClusterSnapshot) -> BTreeMap<&str, KeyRow<'_>> {
         };
         let key = keys.entry(id).or_default();
         key.span.add(of_series);
+        let facts = snapshot.facts.get(&series.cluster());
+        match facts.is_some_and(|of| of.is_sensitive_call()) {
+            true => key.sensitive += of_series.count,
+            false => key.failed += of_series.count,
+        }
         for (kind, values) in [
             (FacetKind::Principal, &mut key.principals),
             (FacetKind::Network, &mut key.networks),

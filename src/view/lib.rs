@@ -6,12 +6,14 @@
 //! The modules, in reading order:
 //!
 //! - `report` is the page of a scan: one HTML file that needs no other file.
-//! - `card`, `chart` and `keys` are parts of the report: a cluster, the failures over time and the access keys.
+//! - `card`, `call`, `chart` and `keys` are parts of the report: a cluster, a sensitive call, the failures over time and
+//!   the access keys. `call` also has the words for sensitive calls on a terminal.
 //! - `listing` has a short row for each cluster and each sensitive call, and searches and sorts them.
 //! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the lists of sensitive calls and of clusters, and one
 //!   of each in full.
 //! - `json` is a cluster or a sensitive call for programs; the shape of the JSON does not change.
 
+pub mod call;
 mod card;
 mod chart;
 pub mod dashboard;

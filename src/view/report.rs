@@ -7,10 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clusters::report::RecordCounts;
 use clusters::timeline::Timeline;
-use clusters::{ClusterSnapshot, Span};
+use clusters::{ClusterSnapshot, ClusterTotals, Span};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
+use super::call::{self, DescribedCall};
 use super::card::{DescribedCluster, card};
 use super::chart::{SEVERITIES, chart};
 use super::keys::keys;
@@ -26,7 +27,7 @@ pub struct Report<'a> {
     pub files: usize,
     /// The number of records in the scanned files, by outcome, such as ignored or quarantined.
     pub record_counts: &'a RecordCounts,
-    /// All clusters of the store, with their counts and samples.
+    /// All clusters and sensitive calls of the store, with their counts and samples.
     pub snapshot: &'a ClusterSnapshot,
     /// The listing from which severity and status of the clusters come. A cluster that is not in it is not on the page.
     pub listing: &'a Listing,
@@ -73,16 +74,14 @@ impl Report<'_> {
         let mut described: Vec<DescribedCluster> = described.collect();
         // The sort is stable: within a severity the largest stay first.
         described.sort_by_key(|described| std::cmp::Reverse(described.assessment.severity));
-        let (watched, failing): (Vec<DescribedCluster>, Vec<DescribedCluster>) = described
-            .into_iter()
-            .partition(DescribedCluster::is_watched);
+        let calls = call::listed(self.snapshot);
         page(&html! {
-            (self.header(&failing))
+            (self.header(&described, &calls))
             main {
-                (tiles(&failing, &watched))
-                (self.over_time(&failing))
-                (clusters(&failing, "failing", "Failing calls", "Nothing failed."))
-                (clusters(&watched, "watched", "Sensitive calls that succeeded", "None was seen."))
+                (tiles(&described, calls.len()))
+                (self.over_time(&described))
+                (clusters(&described))
+                (sensitive_calls(&calls))
                 (self.keys())
                 (self.unread())
             }
@@ -91,10 +90,14 @@ impl Report<'_> {
         })
     }
 
-    fn header(&self, failing: &[DescribedCluster]) -> Markup {
+    fn header(&self, failing: &[DescribedCluster], calls: &[ClusterTotals<'_>]) -> Markup {
         let mut span = Span::default();
-        for (_, of_series) in self.snapshot.rows() {
-            span.add(of_series);
+        for described in failing {
+            span.add(described.cluster.span);
+        }
+        let mut of_calls = Span::default();
+        for call in calls {
+            of_calls.add(call.span);
         }
         let accounts: BTreeSet<&str> = failing
             .iter()
@@ -114,6 +117,13 @@ impl Report<'_> {
                         ", " (minute(span.first_seen)) " to " (minute(span.last_seen)) " UTC"
                     }
                     "."
+                    @if !calls.is_empty() {
+                        " Beside them, " (counted(calls.len() as u64, "sensitive call")) " succeeded"
+                        @if of_calls.count > calls.len() as u64 {
+                            ", made " (counted(of_calls.count, "time")) " in all"
+                        }
+                        "."
+                    }
                 }
                 p.note {
                     (counted(self.files as u64, "file"))
@@ -180,7 +190,7 @@ impl Report<'_> {
             }
             p.note {
                 "Read = not selected + selected; selected = clustered + duplicate + ignored + quarantined. "
-                "The clusters hold " (counted(events, "event")) " = " (number(record_counts.clustered))
+                "Clusters and sensitive calls hold " (counted(events, "event")) " = " (number(record_counts.clustered))
                 " of this scan + " (number(events.saturating_sub(record_counts.clustered)))
                 " that the store had before."
                 @if record_counts.unknown_codes > 0 {
@@ -199,7 +209,7 @@ impl Report<'_> {
                 h2 id="keys" { "Access keys seen" }
                 @match keys(self.snapshot) {
                     Some(table) => { (table) }
-                    None => { p { "No event in a cluster has an access key." } }
+                    None => { p { "No event has an access key." } }
                 }
             }
         }
@@ -251,7 +261,7 @@ fn page(body: &Markup) -> String {
 }
 
 /// Returns the number of clusters by severity, and of sensitive calls.
-fn tiles(failing: &[DescribedCluster], watched: &[DescribedCluster]) -> Markup {
+fn tiles(failing: &[DescribedCluster], calls: usize) -> Markup {
     html! {
         ul.tiles aria-label="Clusters by severity" {
             @for severity in SEVERITIES {
@@ -260,7 +270,7 @@ fn tiles(failing: &[DescribedCluster], watched: &[DescribedCluster]) -> Markup {
                     strong { (number(of_severity.count() as u64)) } " " span { (severity.name()) }
                 }
             }
-            li { strong { (number(watched.len() as u64)) } " " span { "sensitive calls" } }
+            li { strong { (number(calls as u64)) } " " span { "sensitive calls" } }
         }
     }
 }
@@ -273,15 +283,15 @@ fn reasons(counts: &BTreeMap<&'static str, u64>) -> Markup {
     html! { @for (reason, count) in counts { (line("reason", reason, *count)) } }
 }
 
-/// Returns a section of clusters: a table with links to the cards, and the cards.
-fn clusters(described: &[DescribedCluster], id: &str, heading: &str, none: &str) -> Markup {
+/// Returns the section of clusters: a table with links to the cards, and the cards.
+fn clusters(described: &[DescribedCluster]) -> Markup {
     html! {
-        section aria-labelledby=(id) {
-            h2 id=(id) { (heading) }
+        section aria-labelledby="failing" {
+            h2 id="failing" { "Failing calls" }
             @if described.is_empty() {
-                p { (none) }
+                p { "Nothing failed." }
             } @else {
-                nav aria-label=(heading) { (summary(described)) }
+                nav aria-label="Failing calls" { (summary(described)) }
                 (more(described.len(), CARDS_MAX))
                 @for one in described.iter().take(CARDS_MAX) { (card(one)) }
             }
@@ -312,6 +322,59 @@ fn summary(described: &[DescribedCluster]) -> Markup {
                         td.wide.status { (one.status()) }
                         td.wide { bdi.nowrap { (shown(&one.cluster.facts.identity.account_id)) } }
                         td.wide { (minute(one.cluster.span.last_seen)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the section of sensitive calls: a table with links to the cards, and the cards.
+///
+/// A sensitive call has no status, because it succeeded: nothing lasts, and nothing recovers.
+fn sensitive_calls(calls: &[ClusterTotals<'_>]) -> Markup {
+    let described = calls.iter().take(CARDS_MAX);
+    let described: Vec<DescribedCall> = described
+        .map(|call| DescribedCall::of(call.cluster()))
+        .collect();
+    html! {
+        section aria-labelledby="watched" {
+            h2 id="watched" { "Sensitive calls" }
+            @if described.is_empty() {
+                p { "None was seen." }
+            } @else {
+                p { "These calls succeeded, and give access, stop a record, destroy data or share something." }
+                nav aria-label="Sensitive calls" { (calls_summary(&described)) }
+                (more(calls.len(), CARDS_MAX))
+                @for one in &described { (call::card(one)) }
+            }
+        }
+    }
+}
+
+/// Returns the table with one row for each sensitive call, linked to its card.
+fn calls_summary(described: &[DescribedCall]) -> Markup {
+    html! {
+        table.summary {
+            thead { tr {
+                th scope="col" { "severity" }
+                th scope="col" { "what" }
+                th.n scope="col" { "calls" }
+                th.wide scope="col" { "who" }
+                th.wide scope="col" { "weight" }
+                th.wide scope="col" { "account" }
+                th.wide scope="col" { "last call (UTC)" }
+            } }
+            tbody {
+                @for one in described {
+                    tr {
+                        td { (one.badge()) }
+                        th scope="row" { a href={ "#" (one.anchor()) } { (one.what()) } (one.deciding()) }
+                        td.n.count { (number(one.call.span.count)) }
+                        td.wide { (one.who()) }
+                        td.wide { @if one.is_strong() { strong { "strong" } } }
+                        td.wide { bdi.nowrap { (shown(&one.call.facts.identity.account_id)) } }
+                        td.wide { (minute(one.call.span.last_seen)) }
                     }
                 }
             }

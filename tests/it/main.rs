@@ -12,6 +12,7 @@ mod bad_input;
 mod binary;
 mod bootstrap;
 mod browser;
+mod calls;
 mod carry;
 mod chromium;
 mod cli;

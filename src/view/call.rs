@@ -1,0 +1,404 @@
+//! A sensitive call as lists and pages show it: what it did in words, and in which order calls are listed.
+//!
+//! Equal calls of one caller are shown together. They have no status, because nothing opens, lasts or recovers.
+
+use std::cmp::Reverse;
+
+use alerts::cluster_hint;
+use alerts::severity::{self, Assessment};
+use clusters::call_alerts;
+use clusters::facet::FacetKind;
+use clusters::fingerprint::Identity;
+use clusters::guard::{NEW_CLUSTERS_MAX, is_overflow};
+use clusters::watch::{CallDetails, Watches};
+use clusters::{Cluster, ClusterSnapshot, ClusterTotals, short_name};
+use maud::{Markup, html};
+use records::redact::sanitize;
+
+use super::card::{evidence, values};
+use super::{counted, shown, span};
+
+/// The parameters that say most about a call, in the order in which they are shown. The others follow by name.
+///
+/// They are conclusions from the request, so no watch has to list them.
+const FIRST: [&str; 7] = [
+    "policy",
+    "power",
+    "shared_with",
+    "port",
+    "range",
+    "changed",
+    "off",
+];
+
+/// The maximum number of parameters in one line of text. All are in the JSON and on the page of the call.
+const PARAMETERS_MAX: usize = 3;
+
+/// The maximum length of a parameter in one line of text, in characters.
+const VALUE_CHARS_MAX: usize = 80;
+
+/// Equal sensitive calls of one caller, with what is concluded about them.
+#[derive(Debug)]
+pub struct DescribedCall {
+    /// The calls with their times, facets and samples.
+    pub call: Cluster,
+    /// What the calls did; `None` for calls that were counted together, see [`title`].
+    pub details: Option<CallDetails>,
+    /// The severity, and the reasons for it.
+    pub assessment: Assessment,
+}
+
+/// Returns the sensitive calls of a snapshot in the order of lists.
+///
+/// Calls without alerts, because a rule expects them or an AWS service made them, come last. Before them are the strong
+/// calls, then the others; among these the latest call is first.
+pub fn listed(snapshot: &ClusterSnapshot) -> Vec<ClusterTotals<'_>> {
+    let mut calls = snapshot.sensitive_calls();
+    // The sort is stable: within a group, the latest call stays first.
+    calls.sort_by_cached_key(|call| {
+        let is_strong = call.facts.call_details().is_some_and(|of| of.is_strong);
+        (is_silent(call), Reverse(is_strong))
+    });
+    calls
+}
+
+/// Checks whether no alert is sent about a call: a rule expects it, or an AWS service made it on its own behalf.
+fn is_silent(call: &ClusterTotals<'_>) -> bool {
+    let details = call.facts.call_details();
+    let first = call.series_table().next();
+    first.is_some_and(|series| call_alerts::is_silent(details.as_ref(), &series.facets()))
+}
+
+/// Returns the name of a call, such as `iam:CreateUser`.
+///
+/// Calls beyond the limit on different calls in an hour were counted together; their name says so.
+pub fn title(identity: &Identity) -> String {
+    let Identity {
+        service, action, ..
+    } = identity;
+    let title = match is_overflow(identity) {
+        true => format!("{service}: calls beyond {NEW_CLUSTERS_MAX} different ones in an hour"),
+        false => format!("{service}:{action}"),
+    };
+    sanitize(&title, 160)
+}
+
+/// Returns the caller without the start of its ARN if it is of the account; `None` if it is not known.
+pub fn caller(identity: &Identity) -> Option<&str> {
+    let caller = identity.cause.as_deref()?;
+    Some(short_name(caller, &identity.account_id))
+}
+
+/// Returns whom or what a call changed, without the start of the ARN if it is of the account; `None` if it is not known.
+pub fn target<'d>(details: &'d CallDetails, account_id: &str) -> Option<&'d str> {
+    let target = details.target.as_deref()?;
+    Some(short_name(target, account_id))
+}
+
+/// Returns the parameters of a call with their names as words, the most important first.
+pub fn parameters(details: &CallDetails) -> Vec<(String, &str)> {
+    let rank = |name: &str| FIRST.iter().position(|first| *first == name);
+    let mut all: Vec<(&String, &String)> = details.parameters.iter().collect();
+    // The sort is stable: those without a rank stay in the order of their names.
+    all.sort_by_key(|(name, _)| rank(name).unwrap_or(FIRST.len()));
+    all.into_iter()
+        .map(|(name, value)| (sanitize(&name.replace('_', " "), 64), value.as_str()))
+        .collect()
+}
+
+/// Returns what decides about a call as one line, such as `port tcp 22, range 0.0.0.0/0`; empty if nothing is known.
+///
+/// What only repeats the target, or a parameter before it, is left out, and so is the start of ARNs of the account.
+pub fn deciding(details: &CallDetails, account_id: &str) -> String {
+    let mut said: Vec<&str> = details.target.as_deref().into_iter().collect();
+    let mut words = Vec::new();
+    for (name, value) in parameters(details) {
+        if words.len() < PARAMETERS_MAX && !said.contains(&value) {
+            said.push(value);
+            let value = short_name(value, account_id);
+            words.push(format!("{name} {}", sanitize(value, VALUE_CHARS_MAX)));
+        }
+    }
+    words.join(", ")
+}
+
+/// Returns why a call is watched, as a sentence; `None` if the watch is no longer in the table.
+pub fn why(details: &CallDetails) -> Option<String> {
+    let of_table = || Some(Watches::default().named(&details.watch)?.why.clone());
+    details.why.clone().or_else(of_table)
+}
+
+/// Returns the address of a technique on the site of MITRE ATT&CK; `None` if the text is not the id of a technique.
+pub fn technique_url(id: &str) -> Option<String> {
+    let is_number = |text: &str, digits: usize| {
+        text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let number = id.strip_prefix('T')?;
+    let (technique, sub) = number.split_once('.').unzip();
+    let technique = technique.unwrap_or(number);
+    let is_right = is_number(technique, 4) && sub.is_none_or(|sub| is_number(sub, 3));
+    let sub = sub.map(|sub| format!("{sub}/")).unwrap_or_default();
+    is_right.then(|| format!("https://attack.mitre.org/techniques/T{technique}/{sub}"))
+}
+
+/// Returns why no alert is sent about a call, for people; `None` if alerts are sent.
+pub fn silence(call: &Cluster, details: Option<&CallDetails>) -> Option<String> {
+    if let Some(rule) = details.and_then(|of| of.expected_by.as_deref()) {
+        return Some(format!("expected by the rule {:?}", shown(rule)));
+    }
+    let is_silent = call_alerts::is_silent(details, call.facet_sets.first()?);
+    is_silent.then(|| "made by an AWS service".to_owned())
+}
+
+impl DescribedCall {
+    /// Concludes severity and details of the calls.
+    pub fn of(call: Cluster) -> Self {
+        Self {
+            assessment: severity::of_cluster(&call),
+            details: call.facts.call_details(),
+            call,
+        }
+    }
+
+    /// Returns the HTML id of the card, to which links on the page lead.
+    pub fn anchor(&self) -> String {
+        format!("s-{}", self.call.id)
+    }
+
+    /// Returns the severity as HTML, in its color, and whether the call is strong.
+    pub fn badge(&self) -> Markup {
+        let name = self.assessment.severity.name();
+        html! { span class={ "badge " (name) } { (name) } }
+    }
+
+    /// Returns the call and its target as HTML, such as `iam:CreateUser on bob`.
+    pub fn what(&self) -> Markup {
+        let identity = &self.call.facts.identity;
+        let details = self.details.as_ref();
+        let target = details.and_then(|of| target(of, &identity.account_id));
+        html! {
+            bdi.call { (title(identity)) }
+            @if let Some(target) = target { " on " bdi { (shown(target)) } }
+        }
+    }
+
+    /// Returns what decides about the call as HTML; empty if nothing is known.
+    pub fn deciding(&self) -> Markup {
+        let account_id = &self.call.facts.identity.account_id;
+        let details = self.details.as_ref();
+        let words = details.map(|of| deciding(of, account_id));
+        let words = words.unwrap_or_default();
+        html! { @if !words.is_empty() { " " bdi.cause { (words) } } }
+    }
+
+    /// Returns the caller as HTML; empty if it is not known.
+    pub fn who(&self) -> Markup {
+        html! {
+            @if let Some(caller) = caller(&self.call.facts.identity) { bdi { (shown(caller)) } }
+        }
+    }
+
+    /// Checks whether the call weighs as much as an attack step on its own.
+    pub fn is_strong(&self) -> bool {
+        self.details.as_ref().is_some_and(|of| of.is_strong)
+    }
+}
+
+/// Returns the card of a sensitive call in the report, as HTML.
+pub fn card(described: &DescribedCall) -> Markup {
+    let DescribedCall {
+        call,
+        details,
+        assessment,
+    } = described;
+    html! {
+        article.card id=(described.anchor()) {
+            h3 { (described.badge()) " " (described.what()) }
+            p.meta {
+                strong { (counted(call.span.count, "call")) }
+                @if described.is_strong() { " · strong" }
+                " · account " bdi.nowrap { (shown(&call.facts.identity.account_id)) }
+                " · " (span(call.span))
+            }
+            p { (shown(&cluster_hint::of_cluster(call))) }
+            dl.facts {
+                dt { "severity" }
+                dd { (assessment.severity.name()) ": " (assessment.sentences().join(", ")) }
+                @if let Some(details) = details { (did(details)) }
+                @if let Some(why) = silence(call, details.as_ref()) { dt { "alerts" } dd { "none: " bdi { (why) } } }
+                (values(call, FacetKind::Principal, "who", 3))
+            }
+            details {
+                summary { "Origins, event ids, samples" }
+                (evidence(call))
+                @if !call.samples.is_empty() {
+                    dl.facts {
+                        dt { "event ids" }
+                        dd { @for sample in &call.samples { div { code.copy { (sample.id) } } } }
+                    }
+                }
+            }
+            p.id { "sensitive call " code.copy { (call.id) } }
+        }
+    }
+}
+
+/// Returns why the call is watched and what it did, as rows of an HTML description list.
+fn did(details: &CallDetails) -> Markup {
+    html! {
+        @if let Some(why) = why(details) { dt { "why" } dd { bdi { (shown(&why)) } } }
+        @if let Some(id) = &details.technique {
+            dt { "technique" }
+            dd {
+                @match technique_url(id) {
+                    Some(address) => { a href=(address) { (id) } }
+                    None => { bdi { (shown(id)) } }
+                }
+            }
+        }
+        @if let Some(target) = &details.target { dt { "target" } dd { bdi { (shown(target)) } } }
+        @for (name, value) in parameters(details) {
+            dt { bdi { (shown(&name)) } } dd { bdi { (shown(value)) } }
+        }
+        dt { "watch" } dd { bdi { (shown(&details.watch)) } " (" (details.tier.name()) ")" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use std::sync::Arc;
+
+    use clusters::class::Class;
+    use clusters::facet::Facets;
+    use clusters::watch::Tier;
+    use clusters::{ClusterFacts, Span};
+
+    use super::*;
+
+    fn details(target: Option<&str>, parameters: &[(&str, &str)]) -> CallDetails {
+        let own = |text: &str| text.to_owned();
+        let parameters: BTreeMap<String, String> = parameters
+            .iter()
+            .map(|(name, value)| (own(name), own(value)))
+            .collect();
+        CallDetails {
+            watch: own("x"),
+            tier: Tier::Always,
+            is_strong: false,
+            technique: None,
+            target: target.map(own),
+            parameters,
+            why: None,
+            expected_by: None,
+        }
+    }
+
+    #[test]
+    fn what_decides_comes_first_and_nothing_is_repeated() {
+        for (target, parameters, words) in [
+            (None, &[][..], ""),
+            (
+                Some("bob"),
+                &[
+                    ("path", "/"),
+                    ("policy", "AdministratorAccess"),
+                    ("power", "AdministratorAccess"),
+                    ("userName", "bob"),
+                ],
+                "policy AdministratorAccess, path /",
+            ),
+            (
+                Some("sg-1"),
+                &[
+                    ("a", "1"),
+                    ("b", "2"),
+                    ("port", "tcp 22"),
+                    ("range", "0.0.0.0/0"),
+                ],
+                "port tcp 22, range 0.0.0.0/0, a 1",
+            ),
+            (
+                Some("snap-1"),
+                &[("shared_with", "999988887777")],
+                "shared with 999988887777",
+            ),
+            (
+                None,
+                &[("role", "arn:aws:iam::111122223333:role/x")],
+                "role role/x",
+            ),
+            (None, &[("name", "\u{1b}[31mred")], "name [31mred"),
+        ] {
+            let details = details(target, parameters);
+            assert_eq!(deciding(&details, "111122223333"), words);
+        }
+    }
+
+    #[test]
+    fn a_call_that_a_rule_expects_or_a_service_makes_says_why_it_has_no_alert() {
+        let made = |details: &CallDetails, origin: &str| {
+            let identity = Identity {
+                partition: "aws".to_owned(),
+                account_id: "111122223333".to_owned(),
+                service: "iam".to_owned(),
+                action: "CreateUser".to_owned(),
+                class: Class::Watch,
+                code: "weak".to_owned(),
+                cause: Some("arn:aws:iam::111122223333:role/deploy".to_owned()),
+                template: Some(details.encode()),
+                addition: None,
+            };
+            let mut facets = Facets::default();
+            facets.set(FacetKind::Origin, Some(origin));
+            Cluster {
+                id: identity.cluster_id(),
+                facts: Arc::new(ClusterFacts {
+                    identity,
+                    template: String::new(),
+                }),
+                span: Span::default(),
+                facets: BTreeMap::new(),
+                facet_sets: vec![facets],
+                samples: Vec::new(),
+            }
+        };
+        let usual = details(None, &[]);
+        let expected = CallDetails {
+            expected_by: Some("terraform".to_owned()),
+            ..usual.clone()
+        };
+        for (details, origin, why) in [
+            (&usual, "cli", None),
+            (&usual, "aws-service", Some("made by an AWS service")),
+            (&expected, "cli", Some("expected by the rule \"terraform\"")),
+        ] {
+            let call = made(details, origin);
+            assert_eq!(caller(&call.facts.identity), Some("role/deploy"));
+            assert_eq!(silence(&call, Some(details)).as_deref(), why);
+            let card = card(&DescribedCall::of(call)).into_string();
+            assert_eq!(card.contains("<dt>alerts</dt><dd>none: "), why.is_some());
+        }
+    }
+
+    #[test]
+    fn only_the_id_of_a_technique_becomes_an_address() {
+        let address = |id| technique_url(id).unwrap_or_default();
+        let site = "https://attack.mitre.org/techniques/";
+        assert_eq!(address("T1136.003"), format!("{site}T1136/003/"));
+        assert_eq!(address("T1485"), format!("{site}T1485/"));
+        for wrong in [
+            "",
+            "T",
+            "1136",
+            "T113",
+            "T1136.",
+            "T1136.03",
+            "T1136.003/../x",
+            "T१२३४",
+        ] {
+            assert_eq!(address(wrong), "", "{wrong}");
+        }
+    }
+}
