@@ -14,6 +14,7 @@
 //!
 //! - `selection` decides whether a record is a failure or a sensitive call, by the tables in `hidden_failures` and
 //!   `sensitive_calls`.
+//! - `watch` has the calls that are watched although they succeed, with their conditions, and what is kept of such a call.
 //! - `classification` assigns one of the classes in `class` to a failure, by the tables in `wordings`, `error_codes` and
 //!   `code_patterns`. `tsv` reads tables.
 //! - `exclusions` leaves records out before any rule: errors of this tool's own roles (`own_roles`), and the second record
