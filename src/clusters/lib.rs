@@ -12,8 +12,8 @@
 //!
 //! The modules, in reading order. From a record to a cluster:
 //!
-//! - `selection` decides whether a record is a failure, by the table in `hidden_failures`. `watch` decides whether a call
-//!   that succeeded is a sensitive call.
+//! - `selection` decides whether a record is a failure, by the table in `hidden_failures`.
+//! - `watch` has the calls that are watched although they succeed, with their conditions, and what is kept of such a call.
 //! - `classification` assigns one of the classes in `class` to a failure, by the tables in `wordings`, `error_codes` and
 //!   `code_patterns`. `tsv` reads tables.
 //! - `exclusions` leaves records out before any rule: errors of this tool's own roles (`own_roles`), and the second record

@@ -8,6 +8,7 @@
 //! - `ports` has the traits through which the verbs reach the outside world, and what an implementor must guarantee.
 //! - `config` parses every setting of the functions, and reports all problems at once.
 //! - `rules` has the user's rules. It joins selection, rules and conclusion of a record.
+//! - `watches` reads the watches of a rules file, which change the table of watched calls.
 //! - `rulefile` reports problems in a rules file or settings file with line and column.
 //! - `reread` reads an object of the bucket again every five minutes.
 //! - `settings_loader` loads the settings file of the stack.
@@ -29,6 +30,9 @@ pub mod rulefile;
 
 // The user's rules.
 pub mod rules;
+
+// The watches of a rules file.
+mod watches;
 
 // Which sink gets which alert.
 pub mod policy;

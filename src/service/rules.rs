@@ -10,16 +10,19 @@
 //! can hide a new error.
 
 use std::fmt;
+use std::sync::Arc;
 
 use alerts::severity::Severity;
 use clusters::class::Class;
 use clusters::exclusions::Exclusions;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
-use clusters::selection::{NO_ERROR, Selection, select};
+use clusters::selection::{NO_ERROR, PREFILTER, Selection, prefilter, select};
+use clusters::watch::row::{RowText, check_fields};
 use clusters::watch::{CallDetails, Watches};
 use clusters::{Conclusion, conclude, conclude_call, event_time};
 use json::Json;
+use json::prefilter::Prefilter;
 use quamina::Quamina;
 use records::time::Timestamp;
 use records::{Record, Wrapper};
@@ -33,10 +36,12 @@ use crate::rulefile::{FileProblem, FileReader};
 #[derive(Clone, Default)]
 pub struct Rules {
     rules: Vec<Rule>,
-    watches: Watches,
     matcher: Quamina<usize>,
     exclusions: Exclusions,
     policies: Policies,
+    watches: Arc<Watches>,
+    /// The filter for records of these watches; `None` if the file changes no watch.
+    prefilter: Option<Arc<Prefilter>>,
 }
 
 /// One rule of a rules file, without its conditions, which [`Rules`] has.
@@ -48,7 +53,7 @@ pub struct Rule {
     pub line: usize,
     /// The end of the rule: it applies only to events before this time. `None` for a rule without end.
     pub until: Option<Timestamp>,
-    /// Why the rule exists, in the words of its author. Always given for a rule that ignores events.
+    /// Why the rule exists, in the words of its author. Always given for a rule that ignores events or expects them.
     pub reason: Option<String>,
     /// The person or team to ask about the rule.
     pub owner: Option<String>,
@@ -56,12 +61,14 @@ pub struct Rule {
     pub action: Action,
 }
 
-/// What a rule does with the events that match it. At least one field is set; `ignore` excludes all others.
+/// What a rule does with the events that match it. At least one field is set; `ignore` and `expected` exclude all
+/// others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Action {
     /// Whether matching events are left out of all clusters. They are still counted, as ignored.
     pub ignore: bool,
-    /// Whether sensitive calls that match are expected: they are counted, and no alert is sent.
+    /// Whether matching sensitive calls are expected: they are counted, and no alert is sent. Failures that match are not
+    /// affected.
     pub expected: bool,
     /// The severity of the cluster of a matching event, in place of the computed severity.
     pub severity: Option<Severity>,
@@ -129,6 +136,8 @@ struct FileText {
     rule: Vec<Spanned<RuleText>>,
     #[serde(default)]
     policy: Vec<Spanned<PolicyText>>,
+    #[serde(default)]
+    watch: Vec<Spanned<RowText>>,
 }
 
 #[derive(Deserialize)]
@@ -141,6 +150,8 @@ struct RuleText {
     owner: Option<String>,
     #[serde(default)]
     ignore: bool,
+    #[serde(default)]
+    expected: bool,
     severity: Option<Spanned<String>>,
     class: Option<Spanned<String>>,
     merge: Option<Spanned<String>>,
@@ -200,6 +211,10 @@ impl Rules {
             reading.rule(rule, &mut rules);
         }
         rules.policies = Policies::read(&mut reading, &file.policy);
+        rules.watches = reading.watches(&file.watch);
+        if !file.watch.is_empty() {
+            rules.prefilter = Some(Arc::new(prefilter(&rules.watches)));
+        }
         let mut problems = reading.problems;
         if problems.is_empty() {
             return Ok(rules);
@@ -214,14 +229,26 @@ impl Rules {
         Self { exclusions, ..self }
     }
 
-    /// Returns the watches: the table, with the changes of the file.
-    pub fn watches(&self) -> &Watches {
-        &self.watches
+    /// Returns the filter that recognizes most records that are not selected.
+    pub fn prefilter(&self) -> Arc<Prefilter> {
+        let table = || Arc::clone(&PREFILTER);
+        self.prefilter.as_ref().map_or_else(table, Arc::clone)
+    }
+
+    /// Checks whether equal records have equal results, whatever their times and ids are: no rule and no watch of the user
+    /// can depend on these.
+    pub fn is_plain(&self) -> bool {
+        self.rules.is_empty() && self.prefilter.is_none()
     }
 
     /// Returns the policies: which sink gets which alerts.
     pub fn policies(&self) -> &Policies {
         &self.policies
+    }
+
+    /// Returns the calls that are watched although they succeed: the table, as the file changes it.
+    pub fn watches(&self) -> &Arc<Watches> {
+        &self.watches
     }
 
     /// Returns the rules in the order of the file.
@@ -419,21 +446,11 @@ impl FileReader<'_> {
     }
 
     fn pattern(&mut self, when: &Spanned<toml::Table>, rules: &mut Rules) {
-        let pattern = when.get_ref();
-        if pattern.is_empty() {
-            self.report(
-                when,
-                "an empty pattern matches nothing; name a field".to_owned(),
-            );
-        }
-        for field in pattern
-            .keys()
-            .filter(|field| !FIELDS.contains(&field.as_str()))
-        {
-            let message = format!("{field} is not a field of a CloudTrail record");
-            self.report(when, message);
-        }
-        let json = serde_json::to_string(pattern).unwrap_or_default();
+        check_fields(when, &mut |at, message| {
+            self.problems
+                .push(FileProblem::at(self.text, at.start, message));
+        });
+        let json = serde_json::to_string(when.get_ref()).unwrap_or_default();
         if let Err(error) = rules.matcher.add_pattern(rules.rules.len(), &json) {
             self.report(when, error.to_string());
         }
@@ -446,7 +463,7 @@ impl FileReader<'_> {
         }
         let action = Action {
             ignore: text.ignore,
-            expected: false,
+            expected: text.expected,
             severity: self.named(&text.severity, Severity::from_name, "a severity"),
             class: self.named(&text.class, Class::from_name, "a class"),
             merge_into: self.named(&text.merge, ClusterId::parse, "a cluster ID"),
@@ -457,17 +474,47 @@ impl FileReader<'_> {
                 .collect(),
         };
         let has_value = text.severity.is_some() || text.class.is_some() || text.merge.is_some();
-        if !has_value && !text.ignore && text.fingerprint.is_empty() {
-            let actions = "a rule needs an effect: ignore, severity, class, merge or fingerprint";
+        let has_value = has_value || !text.fingerprint.is_empty();
+        if !has_value && !text.ignore && !text.expected {
+            let actions =
+                "a rule needs an effect: ignore, expected, severity, class, merge or fingerprint";
             self.report(&text.name, actions.to_owned());
         }
-        if text.ignore && (has_value || !text.fingerprint.is_empty()) {
+        if text.expected {
+            self.expected(text, has_value || text.ignore);
+        }
+        if text.ignore && has_value {
             self.report(
                 &text.name,
                 "a rule with ignore cannot have another effect".to_owned(),
             );
         }
         action
+    }
+
+    /// Reports what a rule with `expected` lacks, and that it has another effect.
+    fn expected(&mut self, text: &RuleText, has_other_effect: bool) {
+        let needed = [
+            ("reason", text.reason.is_none()),
+            ("owner", text.owner.is_none()),
+            ("until", text.until.is_none()),
+        ];
+        let missing: Vec<&str> = needed
+            .iter()
+            .filter(|(_, lacks)| *lacks)
+            .map(|(key, _)| *key)
+            .collect();
+        if !missing.is_empty() {
+            let message = format!(
+                "a rule with expected needs reason, owner and until; this one has no {}",
+                missing.join(", no ")
+            );
+            self.report(&text.name, message);
+        }
+        if has_other_effect {
+            let message = "a rule with expected cannot have another effect";
+            self.report(&text.name, message.to_owned());
+        }
     }
 
     fn until(&mut self, until: &Spanned<toml::Value>) -> Option<Timestamp> {
@@ -485,39 +532,64 @@ impl FileReader<'_> {
     }
 }
 
-/// The top-level fields of a CloudTrail record, so that a misspelled field in a pattern is found.
-///
-/// Source: AWS CloudTrail User Guide, "CloudTrail record contents".
-const FIELDS: [&str; 31] = [
-    "eventVersion",
-    "userIdentity",
-    "eventTime",
-    "eventSource",
-    "eventName",
-    "awsRegion",
-    "sourceIPAddress",
-    "userAgent",
-    "errorCode",
-    "errorMessage",
-    "requestParameters",
-    "responseElements",
-    "additionalEventData",
-    "requestID",
-    "eventID",
-    "eventType",
-    "apiVersion",
-    "managementEvent",
-    "readOnly",
-    "resources",
-    "recipientAccountId",
-    "serviceEventDetails",
-    "sharedEventID",
-    "vpcEndpointId",
-    "vpcEndpointAccountId",
-    "eventCategory",
-    "addendum",
-    "sessionCredentialFromConsole",
-    "eventContext",
-    "edgeDeviceDetails",
-    "tlsDetails",
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPLETE: &str = r#"
+[[rule]]
+name = "deployments"
+when = { userIdentity = { userName = ["deploy"] } }
+expected = true
+reason = "the pipeline is reviewed"
+owner = "platform"
+until = "2027-06-30"
+"#;
+
+    fn complaints(without: &str) -> String {
+        let lines = COMPLETE
+            .lines()
+            .filter(|line| without.is_empty() || !line.starts_with(without));
+        let text: Vec<&str> = lines.collect();
+        match Rules::parse(&text.join("\n")) {
+            Ok(rules) => format!("expected: {}", rules.all()[0].action.expected),
+            Err(problems) => problems
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n"),
+        }
+    }
+
+    #[test]
+    fn an_expected_call_needs_a_reason_an_owner_and_an_end() {
+        assert_eq!(complaints(""), "expected: true");
+        for key in ["reason", "owner", "until"] {
+            assert_eq!(
+                complaints(key),
+                format!(
+                    "3:8: a rule with expected needs reason, owner and until; this one has no {key}"
+                )
+            );
+        }
+        assert!(complaints("expected").contains("a rule needs an effect: ignore, expected"));
+    }
+
+    #[test]
+    fn a_rule_that_expects_calls_has_no_other_effect() {
+        for effect in [
+            "ignore = true",
+            "severity = \"info\"",
+            "fingerprint = [\"awsRegion\"]",
+        ] {
+            let problems = Rules::parse(&format!("{COMPLETE}{effect}\n")).unwrap_err();
+            let message = "3:8: a rule with expected cannot have another effect";
+            assert!(
+                problems
+                    .iter()
+                    .any(|problem| problem.to_string() == message),
+                "{effect}"
+            );
+        }
+    }
+}

@@ -213,7 +213,7 @@ merge = "short"
         8:8: a rule needs a name, different from all other rules
         8:8: a rule with ignore needs a reason
         9:8: invalid pattern: unknown operator 'prefixx'
-        13:8: a rule needs an effect: ignore, severity, class, merge or fingerprint
+        13:8: a rule needs an effect: ignore, expected, severity, class, merge or fingerprint
         14:8: an empty pattern matches nothing; name a field
         15:9: soon is not a date (2026-12-31) or a time in UTC
         20:9: "nope" is not a class
@@ -227,13 +227,13 @@ fn a_field_that_no_rule_has_is_said_with_line_and_column() {
     let complaints =
         Rules::parse("[[rule]]\nname = \"a\"\nwhen = { errorCode = [\"A\"] }\nsilence = true\n")
             .unwrap_err();
-    expect!["4:1: unknown field `silence`, expected one of `name`, `when`, `until`, `reason`, `owner`, `ignore`, `severity`, `class`, `merge`, `fingerprint`"].assert_eq(&complaints[0].to_string());
+    expect!["4:1: unknown field `silence`, expected one of `name`, `when`, `until`, `reason`, `owner`, `ignore`, `expected`, `severity`, `class`, `merge`, `fingerprint`"].assert_eq(&complaints[0].to_string());
 }
 
 #[test]
 fn the_example_that_is_shipped_is_right() {
     let text = std::fs::read_to_string("infra/rules.example.toml").unwrap();
-    assert_eq!(Rules::parse(&text).unwrap().all().len(), 4);
+    assert_eq!(Rules::parse(&text).unwrap().all().len(), 5);
 }
 
 const RULES: &str = r#"

@@ -72,6 +72,17 @@ impl RowText {
         self.remove
     }
 
+    /// Checks whether the row says more than its name and that the watch is taken out.
+    pub fn has_more_than_a_name(&self) -> bool {
+        !self.calls.is_empty()
+            || self.when.is_some()
+            || self.tier.is_some()
+            || self.why.is_some()
+            || self.target.is_some()
+            || !self.holds.is_empty()
+            || !self.parameters.is_empty()
+    }
+
     /// Returns the watch of the row. Each fault is reported with its place; a row with faults gives a watch that must
     /// not be used.
     pub fn watch(&self, author: Author, report: Report<'_>) -> Watch {

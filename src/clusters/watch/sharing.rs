@@ -23,7 +23,7 @@ pub(super) struct Sharing {
     pub accounts: BTreeSet<String>,
 }
 
-/// How many accounts are kept. The rest makes no difference for whoever reads an alert.
+/// How many accounts are kept. The rest makes no difference to the reader of an alert.
 const ACCOUNTS_MAX: usize = 100;
 
 /// Groups of S3's access control lists, canned lists, and words that stand for everybody.
@@ -99,7 +99,7 @@ impl Sharing {
         }
     }
 
-    /// Returns with whom something is shared, such as `everyone`; `None` if with nobody else.
+    /// Returns with whom something is shared, such as `everyone`; `None` if it stays with the own account.
     pub fn shown(&self) -> Option<String> {
         let everyone = self.is_public.then_some("everyone");
         let accounts = self.accounts.iter().map(String::as_str);

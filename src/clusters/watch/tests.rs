@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -163,4 +164,850 @@ fn a_version_in_the_name_makes_no_difference() {
         assert_eq!(selected("lambda", name, &request), wanted);
     }
     assert_eq!(name_of("lambda", "AddPermission20150331v2x", &request), "-");
+}
+
+/// The calls of one service that are checked: name, request, and the expected watch with its parameters.
+fn check(service: &str, cases: &[(&str, Value, &str)]) {
+    for (name, request, wanted) in cases {
+        let found = selected(service, name, request);
+        let found = found.map_or("-".to_owned(), |(watch, parameters)| {
+            format!("{watch}: {parameters}")
+        });
+        assert_eq!(found, *wanted, "{name} {request}");
+    }
+}
+
+fn policy(statement: &Value) -> String {
+    json!({"Version": "2012-10-17", "Statement": statement}).to_string()
+}
+
+#[test]
+fn a_document_gives_power_if_it_allows_all_or_what_leads_to_all() {
+    let selected = |statement: &str| {
+        let document = format!(r#"{{"Version": "2012-10-17", "Statement": {statement}}}"#);
+        let request = json!({"userName": "bob", "policyName": "p", "policyDocument": document});
+        let (watch, parameters) = selected("iam", "PutUserPolicy", &request).unwrap();
+        let has_power = watch == "iam-attach-user-policy-with-power";
+        assert_eq!(has_power, parameters.contains("power="), "{statement}");
+        if has_power { parameters } else { String::new() }
+    };
+    for (statement, power) in [
+        (
+            r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#,
+            "Action *",
+        ),
+        (
+            r#"[{"Effect": "Allow", "Action": ["s3:Get*", "iam:*"], "Resource": ["*"]}]"#,
+            "Action iam:*",
+        ),
+        (
+            r#"{"Effect": "Allow", "Action": "*:*", "Resource": "*"}"#,
+            "Action *:*",
+        ),
+        (
+            r#"{"effect": "Allow", "action": "IAM:put*", "resource": "*"}"#,
+            "Action IAM:put*",
+        ),
+        (
+            r#"{"Effect": "Allow", "Action": "iam:PutUserPolicy", "Resource": "arn:aws:iam::1:user/*"}"#,
+            "Action iam:PutUserPolicy",
+        ),
+        (
+            r#"{"Effect": "Allow", "NotAction": ["iam:*", "sts:*"], "Resource": "*"}"#,
+            "NotAction iam:*, sts:*",
+        ),
+        (
+            r#"{"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3:::x"}"#,
+            "Action *",
+        ),
+    ] {
+        let wanted = format!("policy=inline; policy_name=p; power={power}; user=bob");
+        assert_eq!(selected(statement), wanted, "{statement}");
+    }
+    for statement in [
+        r#"{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::bucket/*"}"#,
+        r#"{"Effect": "Allow", "Action": "iam:PutUserPolicy", "Resource": "arn:aws:iam::1:user/bob"}"#,
+        r#"{"Effect": "Deny", "Action": "*", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Action": "iam:AttachRolePolicy", "Resource": "*",
+            "Condition": {"StringEquals": {"iam:PermissionsBoundary": "arn:aws:iam::1:policy/b"}}}"#,
+    ] {
+        assert_eq!(selected(statement), "", "{statement}");
+    }
+}
+
+#[test]
+fn a_policy_of_aws_gives_power_by_its_name() {
+    let attach = |policy: &str| json!({"userName": "bob", "policyArn": policy});
+    for name in ["AdministratorAccess", "IAMFullAccess", "PowerUserAccess"] {
+        for partition in ["aws", "aws-cn"] {
+            let arn = format!("arn:{partition}:iam::aws:policy/{name}");
+            let wanted =
+                format!("iam-attach-user-policy-with-power: policy={name}; power={name}; user=bob");
+            check("iam", &[("AttachUserPolicy", attach(&arn), &wanted)]);
+        }
+    }
+    check(
+        "iam",
+        &[
+            (
+                "AttachUserPolicy",
+                attach("arn:aws:iam::aws:policy/job-function/ViewOnlyAccess"),
+                "iam-attach-user-policy: policy=job-function/ViewOnlyAccess; user=bob",
+            ),
+            (
+                "AttachUserPolicy",
+                attach("arn:aws:iam::111122223333:policy/AdministratorAccess"),
+                "iam-attach-user-policy: policy=policy/AdministratorAccess; user=bob",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_document_may_be_url_encoded() {
+    let document = "%7B%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%22*%22%2C%22Resource%22%3A%22*%22%7D%7D";
+    let request = json!({"roleName": "r", "policyName": "p", "policyDocument": document});
+    let wanted =
+        "iam-attach-role-policy-with-power: policy=inline; policy_name=p; power=Action *; role=r";
+    check("iam", &[("PutRolePolicy", request, wanted)]);
+}
+
+#[test]
+fn a_caller_that_gives_itself_something_is_recognised() {
+    let view = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    check(
+        "iam",
+        &[
+            (
+                "AttachUserPolicy",
+                json!({"userName": "Alice", "policyArn": view}),
+                "iam-attach-user-policy-with-power: policy=ReadOnlyAccess; user=Alice",
+            ),
+            (
+                "AddUserToGroup",
+                json!({"userName": "alice", "groupName": "admins"}),
+                "iam-add-user-to-group-by-itself: group=admins; user=alice",
+            ),
+            (
+                "AddUserToGroup",
+                json!({"userName": "bob", "groupName": "admins"}),
+                "iam-add-user-to-group: group=admins; user=bob",
+            ),
+            (
+                "CreateLoginProfile",
+                json!({"userName": "alice"}),
+                "iam-create-login-profile-for-itself: user=alice",
+            ),
+        ],
+    );
+    let mut by_role = record(
+        "iam",
+        "AttachRolePolicy",
+        &json!({"roleName": "deploy", "policyArn": view}),
+    );
+    by_role["userIdentity"] = json!({
+        "type": "AssumedRole",
+        "arn": "arn:aws:sts::111122223333:assumed-role/deploy/session",
+        "accountId": "111122223333",
+        "sessionContext": {"sessionIssuer": {"type": "Role", "arn": "arn:aws:iam::111122223333:role/path/deploy"}},
+    });
+    assert_eq!(
+        found(&by_role).unwrap().watch,
+        "iam-attach-role-policy-with-power"
+    );
+    by_role["requestParameters"]["roleName"] = json!("other");
+    assert_eq!(found(&by_role).unwrap().watch, "iam-attach-role-policy");
+}
+
+#[test]
+fn a_key_for_another_user_weighs_more_and_an_absent_name_means_the_caller() {
+    let own = "iam-create-access-key";
+    let other = "iam-create-access-key-for-another";
+    for (request, wanted) in [
+        (json!({"userName": "alice"}), own),
+        (json!({"userName": "bob"}), other),
+        (json!({}), own),
+        (Value::Null, own),
+    ] {
+        assert_eq!(
+            name_of("iam", "CreateAccessKey", &request),
+            wanted,
+            "{request}"
+        );
+    }
+    let mut record = record("iam", "CreateAccessKey", &Value::Null);
+    record["responseElements"] =
+        json!({"accessKey": {"userName": "bob", "accessKeyId": "AKIAIOSFODNN7EXAMPLE"}});
+    let details = found(&record).unwrap();
+    assert_eq!(
+        (details.watch.as_str(), details.target.as_deref()),
+        (other, Some("bob"))
+    );
+    assert_eq!(details.parameters["key"], "AKIA****MPLE");
+}
+
+#[test]
+fn a_range_of_prefix_length_0_is_the_whole_internet() {
+    for ((from, to), range, wanted) in [
+        (
+            (22, 22),
+            "0.0.0.0/0",
+            "security-group-open-widely: group=sg-1; port=tcp 22; range=0.0.0.0/0",
+        ),
+        (
+            (3389, 3389),
+            "0.0.0.0/0",
+            "security-group-open-widely: group=sg-1; port=tcp 3389; range=0.0.0.0/0",
+        ),
+        (
+            (0, 65535),
+            "0.0.0.0/0",
+            "security-group-open-widely: group=sg-1; port=tcp all; range=0.0.0.0/0",
+        ),
+        (
+            (80, 443),
+            "0.0.0.0/0",
+            "security-group-open-widely: group=sg-1; port=tcp 80-443; range=0.0.0.0/0",
+        ),
+        (
+            (443, 443),
+            "0.0.0.0/0",
+            "security-group-open: group=sg-1; port=tcp 443; range=0.0.0.0/0",
+        ),
+        (
+            (80, 80),
+            "10.1.2.3/00",
+            "security-group-open: group=sg-1; port=tcp 80; range=10.1.2.3/00",
+        ),
+        ((22, 22), "10.0.0.0/8", "-"),
+        ((22, 22), "0.0.0.0/1", "-"),
+    ] {
+        let rule = json!({
+            "ipProtocol": "tcp", "fromPort": from, "toPort": to, "groups": {},
+            "ipRanges": {"items": [{"cidrIp": range}]}, "ipv6Ranges": {}, "prefixListIds": {},
+        });
+        let in_list = json!({"groupId": "sg-1", "ipPermissions": {"items": [rule]}});
+        let at_the_top = json!({
+            "groupId": "sg-1", "cidrIp": range, "ipProtocol": "tcp", "fromPort": from, "toPort": to,
+            "ipPermissions": {},
+        });
+        for request in [in_list, at_the_top] {
+            check("ec2", &[("AuthorizeSecurityGroupIngress", request, wanted)]);
+        }
+    }
+}
+
+#[test]
+fn each_range_counts_with_its_own_port() {
+    let two = json!({"groupId": "sg-1", "ipPermissions": {"items": [
+        {"ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}},
+        {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": {"items": [{"cidrIp": "192.0.2.0/24"}]}},
+    ]}});
+    let six = json!({"groupId": "sg-1", "ipPermissions": {"items": [
+        {"ipProtocol": "-1", "ipv6Ranges": {"items": [{"cidrIpv6": "::/0"}]}},
+    ]}});
+    let modified = json!({"ModifySecurityGroupRulesRequest": {"GroupId": "sg-1", "SecurityGroupRule": {
+        "SecurityGroupRuleId": "sgr-1", "tag": 1,
+        "SecurityGroupRule": {"CidrIpv4": "0.0.0.0/0", "FromPort": 22, "ToPort": 22, "IpProtocol": "tcp"},
+    }}});
+    let ingress = "AuthorizeSecurityGroupIngress";
+    check(
+        "ec2",
+        &[
+            (
+                ingress,
+                two,
+                "security-group-open: group=sg-1; port=tcp 443; range=0.0.0.0/0",
+            ),
+            (
+                ingress,
+                six,
+                "security-group-open-widely: group=sg-1; port=all; range=::/0",
+            ),
+            (
+                "ModifySecurityGroupRules",
+                modified,
+                "security-group-open-widely: group=sg-1; port=tcp 22; range=0.0.0.0/0",
+            ),
+        ],
+    );
+}
+
+/// Returns with whom a statement of a bucket's policy shares it; empty if the call is the weak one.
+fn bucket_shared(statement: &str) -> String {
+    let statement: Value = serde_json::from_str(statement).unwrap();
+    let request = json!({"bucketName": "b", "bucketPolicy": {"Statement": statement}});
+    let (watch, parameters) = selected("s3", "PutBucketPolicy", &request).unwrap();
+    let shared = parameters
+        .strip_prefix("bucket=b")
+        .unwrap()
+        .trim_start_matches("; shared_with=");
+    assert_eq!(
+        watch == "s3-bucket-policy-to-outsiders",
+        !shared.is_empty(),
+        "{statement}"
+    );
+    shared.to_owned()
+}
+
+#[test]
+fn sharing_counts_with_everybody_and_with_accounts_that_are_not_the_own() {
+    for (principal, shared) in [
+        (r#""Principal": "*""#, "everyone"),
+        (r#""Principal": {"AWS": "*"}"#, "everyone"),
+        (r#""principal": {"aws": "*"}"#, "everyone"),
+        (r#""NotPrincipal": {"AWS": "111122223333"}"#, "everyone"),
+        (
+            r#""Principal": {"AWS": ["111122223333", "444455556666"]}"#,
+            "444455556666",
+        ),
+        (
+            r#""Principal": {"AWS": "arn:aws:iam::444455556666:role/x"}"#,
+            "444455556666",
+        ),
+        (
+            r#""Principal": {"AWS": "arn:aws:iam::111122223333:root"}"#,
+            "",
+        ),
+        (
+            r#""Principal": {"Service": "cloudtrail.amazonaws.com"}"#,
+            "",
+        ),
+    ] {
+        let statement = |effect: &str| {
+            format!(
+                r#"{{"Effect": "{effect}", {principal}, "Action": "s3:GetObject", "Resource": "*"}}"#
+            )
+        };
+        assert_eq!(bucket_shared(&statement("Allow")), shared, "{principal}");
+        assert_eq!(bucket_shared(&statement("Deny")), "", "{principal}");
+    }
+}
+
+#[test]
+fn a_condition_counts_if_it_restricts_who_the_caller_is() {
+    for (condition, shared) in [
+        (
+            r#""StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}"#,
+            "",
+        ),
+        (r#""StringEquals": {"AWS:SourceVpce": "vpce-1"}"#, ""),
+        (
+            r#""StringEquals": {"aws:SourceAccount": "111122223333"}"#,
+            "",
+        ),
+        (
+            r#""StringEquals": {"aws:SourceAccount": "444455556666"}"#,
+            "444455556666",
+        ),
+        (r#""IpAddress": {"aws:SourceIp": "192.0.2.0/24"}"#, ""),
+        (r#""IpAddress": {"aws:SourceIp": "0.0.0.0/0"}"#, "everyone"),
+        (
+            r#""StringNotEquals": {"aws:SourceVpce": "vpce-1"}"#,
+            "everyone",
+        ),
+        (
+            r#""StringEqualsIfExists": {"aws:SourceVpce": "vpce-1"}"#,
+            "everyone",
+        ),
+        (r#""Bool": {"aws:SecureTransport": "true"}"#, "everyone"),
+    ] {
+        let statement = format!(
+            r#"{{"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": {{{condition}}}}}"#
+        );
+        assert_eq!(bucket_shared(&statement), shared, "{condition}");
+    }
+}
+
+/// Services of AWS write logs from accounts of their own. In a trust policy the same account is an outsider.
+#[test]
+fn an_account_that_delivers_logs_is_an_outsider_everywhere_else() {
+    let principal = json!({"AWS": "arn:aws:iam::127311923021:root"});
+    let statement = |action: &str| json!([{"Effect": "Allow", "Principal": principal, "Action": action, "Resource": "*"}]);
+    let bucket =
+        |action: &str| json!({"bucketName": "b", "bucketPolicy": {"Statement": statement(action)}});
+    let trust = json!({"roleName": "r", "policyDocument": policy(&statement("sts:AssumeRole"))});
+    assert_eq!(
+        name_of("s3", "PutBucketPolicy", &bucket("s3:PutObject")),
+        "s3-bucket-policy"
+    );
+    assert_eq!(
+        name_of("s3", "PutBucketPolicy", &bucket("s3:GetObject")),
+        "s3-bucket-policy-to-outsiders"
+    );
+    assert_eq!(
+        name_of("iam", "UpdateAssumeRolePolicy", &trust),
+        "iam-change-trust-to-outsiders"
+    );
+}
+
+#[test]
+fn roles_for_outsiders_are_selected_and_roles_for_the_own_account_are_not() {
+    for (principal, wanted) in [
+        (
+            json!({"AWS": "444455556666"}),
+            "iam-create-role-for-outsiders",
+        ),
+        (json!({"AWS": "*"}), "iam-create-role-for-outsiders"),
+        (
+            json!({"Federated": "arn:aws:iam::444455556666:saml-provider/x"}),
+            "iam-create-role-for-outsiders",
+        ),
+        (
+            json!({"Federated": "arn:aws:iam::111122223333:saml-provider/x"}),
+            "-",
+        ),
+        (json!({"Service": "lambda.amazonaws.com"}), "-"),
+    ] {
+        let statement =
+            json!({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"});
+        let request = json!({"roleName": "r", "assumeRolePolicyDocument": policy(&statement)});
+        assert_eq!(
+            name_of("iam", "CreateRole", &request),
+            wanted,
+            "{principal}"
+        );
+    }
+}
+
+#[test]
+fn snapshots_and_images_are_shared_with_accounts_and_groups() {
+    let everyone = json!({"group": "all"});
+    let other = json!({"userId": "444455556666"});
+    let own = json!({"userId": "111122223333"});
+    let organization =
+        json!({"organizationArn": "arn:aws:organizations::444455556666:organization/o-a1b2c3d4e5"});
+    for (grantee, wanted) in [
+        (everyone, "everyone"),
+        (other, "444455556666"),
+        (own, ""),
+        (organization, ""),
+    ] {
+        let volume =
+            json!({"snapshotId": "s", "createVolumePermission": {"add": {"items": [grantee]}}});
+        let image = json!({"imageId": "i", "launchPermission": {"add": {"items": [grantee]}}});
+        let removed = json!({"imageId": "i", "launchPermission": {"remove": {"items": [grantee]}}});
+        let shared = |name: &str, request: &Value| {
+            let details = found(&record("ec2", name, request));
+            details.map_or(String::new(), |details| {
+                details.parameters["shared_with"].clone()
+            })
+        };
+        assert_eq!(shared("ModifySnapshotAttribute", &volume), wanted);
+        assert_eq!(shared("ModifyImageAttribute", &image), wanted);
+        assert_eq!(shared("ModifyImageAttribute", &removed), "");
+    }
+}
+
+#[test]
+fn groups_are_found_in_lists_and_in_headers() {
+    let all = "http://acs.amazonaws.com/groups/global/AllUsers";
+    let grant = json!({"Grantee": {"URI": all}, "Permission": "READ"});
+    for (key, value, wanted) in [
+        ("x-amz-acl", json!(["public-read"]), "s3-acl-to-outsiders"),
+        (
+            "AccessControlPolicy",
+            json!({"AccessControlList": {"Grant": [grant]}}),
+            "s3-acl-to-outsiders",
+        ),
+        (
+            "accessControlList",
+            json!({"x-amz-grant-read": format!("uri=\"{all}\"")}),
+            "s3-acl-to-outsiders",
+        ),
+        ("x-amz-acl", json!(["private"]), "s3-acl"),
+    ] {
+        let request = json!({"bucketName": "b", key: value});
+        assert_eq!(name_of("s3", "PutBucketAcl", &request), wanted, "{request}");
+    }
+    assert_eq!(
+        name_of("s3", "CreateBucket", &json!({"bucketName": "b"})),
+        "-"
+    );
+}
+
+#[test]
+fn queues_and_functions_are_shared_by_policies_and_by_permissions() {
+    let queue = |more: Value| {
+        let mut statement =
+            json!({"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage"});
+        statement
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        json!({"queueUrl": "q", "attributes": {"Policy": policy(&statement)}})
+    };
+    let by_bucket = json!({"Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:s3:::b"}}});
+    let other = json!({"queueUrl": "q", "aWSAccountIds": ["444455556666"], "actions": ["*"]});
+    let function =
+        |key: &str, value: &str| json!({"functionName": "f", "principal": "*", key: value});
+    let address = |auth: &str| json!({"functionName": "f", "authType": auth});
+    for (service, name, request, wanted) in [
+        ("sqs", "SetQueueAttributes", queue(json!({})), "sqs-share"),
+        ("sqs", "SetQueueAttributes", queue(by_bucket), "-"),
+        ("sqs", "AddPermission", other, "sqs-share"),
+        (
+            "lambda",
+            "AddPermission",
+            function("action", "lambda:InvokeFunction"),
+            "lambda-share",
+        ),
+        (
+            "lambda",
+            "AddPermission",
+            function("principal", "s3.amazonaws.com"),
+            "-",
+        ),
+        (
+            "lambda",
+            "AddPermission",
+            function("principalOrgID", "o-1"),
+            "-",
+        ),
+        (
+            "lambda",
+            "CreateFunctionUrlConfig",
+            address("NONE"),
+            "lambda-public-url",
+        ),
+        ("lambda", "CreateFunctionUrlConfig", address("AWS_IAM"), "-"),
+    ] {
+        assert_eq!(name_of(service, name, &request), wanted, "{name} {request}");
+    }
+}
+
+/// Returns what a change of a trail narrows; empty if the call is the weak one.
+fn narrowed_by(name: &str, request: &Value) -> String {
+    let details = found(&record("cloudtrail", name, request)).unwrap();
+    let changed = details
+        .parameters
+        .get("changed")
+        .cloned()
+        .unwrap_or_default();
+    assert_eq!(details.is_strong, !changed.is_empty(), "{request}");
+    changed
+}
+
+#[test]
+fn selectors_that_leave_management_events_out_record_less() {
+    for (selector, changed) in [
+        (
+            r#"{"includeManagementEvents": false, "readWriteType": "All"}"#,
+            "management events off",
+        ),
+        (
+            r#"{"includeManagementEvents": true, "readWriteType": "WriteOnly"}"#,
+            "WriteOnly events alone",
+        ),
+        (
+            r#"{"excludeManagementEventSources": ["kms.amazonaws.com"]}"#,
+            "without kms.amazonaws.com",
+        ),
+        (
+            r#"{"includeManagementEvents": true, "readWriteType": "All", "excludeManagementEventSources": [],
+                "dataResources": [{"type": "AWS::S3::Object", "values": ["arn:aws:s3"]}]}"#,
+            "",
+        ),
+    ] {
+        let selector: Value = serde_json::from_str(selector).unwrap();
+        let request = json!({"trailName": "t", "eventSelectors": [selector]});
+        assert_eq!(narrowed_by("PutEventSelectors", &request), changed);
+    }
+}
+
+#[test]
+fn advanced_selectors_that_leave_management_events_out_record_less() {
+    let management = r#"{"field": "eventCategory", "equals": ["Management"]}"#;
+    for (fields, changed) in [
+        (management.to_owned(), ""),
+        (
+            format!(r#"{management}, {{"field": "readOnly", "equals": ["true"]}}"#),
+            "ReadOnly events alone",
+        ),
+        (
+            format!(
+                r#"{management}, {{"field": "eventSource", "notEquals": ["kms.amazonaws.com"]}}"#
+            ),
+            "without eventSource kms.amazonaws.com",
+        ),
+        (
+            r#"{"field": "eventCategory", "equals": ["Data"]}"#.to_owned(),
+            "management events off",
+        ),
+    ] {
+        let selectors: Value =
+            serde_json::from_str(&format!(r#"[{{"fieldSelectors": [{fields}]}}]"#)).unwrap();
+        let request = json!({"trailName": "t", "advancedEventSelectors": selectors});
+        assert_eq!(narrowed_by("PutEventSelectors", &request), changed);
+    }
+}
+
+#[test]
+fn a_trail_that_loses_regions_or_its_bucket_records_less() {
+    for (key, value, changed) in [
+        ("isMultiRegionTrail", json!(false), "other regions off"),
+        (
+            "includeGlobalServiceEvents",
+            json!(false),
+            "global services off",
+        ),
+        ("enableLogFileValidation", json!(false), "validation off"),
+        ("s3BucketName", json!("elsewhere"), "bucket elsewhere"),
+        ("isMultiRegionTrail", json!(true), ""),
+    ] {
+        assert_eq!(
+            narrowed_by("UpdateTrail", &json!({"name": "t", key: value})),
+            changed
+        );
+    }
+}
+
+#[test]
+fn switches_that_are_off_count_and_others_do_not() {
+    let block = |value: Value| json!({"bucketName": "b", "PublicAccessBlockConfiguration": {"BlockPublicAcls": value, "BlockPublicPolicy": true}});
+    check(
+        "s3",
+        &[
+            (
+                "PutBucketPublicAccessBlock",
+                block(json!(false)),
+                "s3-unblock-public-access: bucket=b; off=BlockPublicAcls",
+            ),
+            (
+                "PutBucketPublicAccessBlock",
+                block(json!("false")),
+                "s3-unblock-public-access: bucket=b; off=BlockPublicAcls",
+            ),
+            ("PutBucketPublicAccessBlock", block(json!(true)), "-"),
+            (
+                "PutBucketVersioning",
+                json!({"bucketName": "b", "VersioningConfiguration": {"Status": "Suspended"}}),
+                "s3-no-versions: bucket=b; off=Status",
+            ),
+        ],
+    );
+    check(
+        "guardduty",
+        &[
+            (
+                "UpdateDetector",
+                json!({"detectorId": "d", "enable": false}),
+                "guardduty-change-off: detector=d; off=enable",
+            ),
+            (
+                "UpdateDetector",
+                json!({"detectorId": "d", "features": [{"name": "S3_DATA_EVENTS", "status": "DISABLED"}]}),
+                "guardduty-change-off: detector=d; feature=S3_DATA_EVENTS; off=status",
+            ),
+            (
+                "UpdateDetector",
+                json!({"detectorId": "d", "enable": true}),
+                "guardduty-change: detector=d",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn sign_ins_of_root_and_without_a_second_factor_are_selected_and_federated_ones_are_not() {
+    let sign_in = |kind: &str, mfa: &str| {
+        let mut record = record("signin", "ConsoleLogin", &Value::Null);
+        record["eventType"] = json!("AwsConsoleSignIn");
+        record["userIdentity"]["type"] = json!(kind);
+        record["responseElements"] = json!({"ConsoleLogin": "Success"});
+        record["additionalEventData"] = json!({"MFAUsed": mfa});
+        found(&record).map_or("-".to_owned(), |details| details.watch)
+    };
+    assert_eq!(sign_in("Root", "Yes"), "signin-root");
+    assert_eq!(sign_in("Root", "No"), "signin-root");
+    assert_eq!(sign_in("IAMUser", "No"), "signin-without-second-factor");
+    assert_eq!(sign_in("IAMUser", "Yes"), "-");
+    assert_eq!(sign_in("AssumedRole", "No"), "-");
+}
+
+#[test]
+fn secrets_that_users_read_are_selected_and_those_that_roles_read_are_not() {
+    let mut read = record(
+        "secretsmanager",
+        "GetSecretValue",
+        &json!({"secretId": "prod/db"}),
+    );
+    read["readOnly"] = json!(true);
+    assert_eq!(found(&read).unwrap().tier, Tier::First);
+    read["userIdentity"]["type"] = json!("AssumedRole");
+    assert_eq!(found(&read), None);
+}
+
+#[test]
+fn details_are_bounded_masked_and_equal_for_equal_calls() {
+    let request = json!({"userName": "x".repeat(2000), "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"});
+    let details = found(&record("iam", "AttachUserPolicy", &request)).unwrap();
+    assert_eq!(
+        details.target.unwrap().chars().count(),
+        details::VALUE_CHARS_MAX
+    );
+    let request = json!({"name": "t\u{202e}rail\u{1b}[31m password=hunter2"});
+    let details = found(&record("cloudtrail", "StopLogging", &request)).unwrap();
+    assert_eq!(
+        details.target.as_deref(),
+        Some("trail[31m password=<masked>")
+    );
+    let many = |names: Vec<String>| {
+        found(&record("ssm", "GetParameters", &json!({"names": names}))).unwrap()
+    };
+    let names: Vec<String> = (0..200).map(|name| format!("/p/{name:03}")).collect();
+    let backwards = many(names.iter().rev().cloned().collect());
+    assert_eq!(many(names), backwards);
+    assert!(backwards.target.unwrap().ends_with("/p/009 and 190 more"));
+}
+
+proptest! {
+    /// Any text in a request is read within the limits.
+    #[test]
+    fn no_request_makes_a_watch_stumble(place in 0_usize..1000, text in ".{0,60}", depth in 0_usize..300) {
+        let watches = Watches::default();
+        let watch = &watches.all()[place % watches.all().len()];
+        let (service, action) = &watch.calls[0];
+        let deep = format!("{}{}{}", "[{\"Statement\":".repeat(depth), json!(text), "}]".repeat(depth));
+        let mut record = record(service, action, &json!({}));
+        let paths = watch.policies.iter().chain(&watch.resource_policies).chain(&watch.grantees).chain(&watch.target);
+        for path in paths {
+            let path = path.text();
+            let Some(key) = path.strip_prefix("requestParameters.") else { continue };
+            let key = key.split('.').next().unwrap_or_default();
+            record["requestParameters"][key] = json!(deep);
+        }
+        for text in [record.to_string(), record.to_string().replace(&json!(deep).to_string(), &deep)] {
+            if let Some(details) = watches.find(&Record::parse(&text).unwrap(), &text) {
+                prop_assert!(details.parameters.len() <= details::PARAMETERS_MAX);
+                prop_assert!(details.parameters.values().all(|value| value.chars().count() <= details::VALUE_CHARS_MAX));
+                prop_assert_eq!(CallDetails::decode(&details.encode()), Some(details));
+            }
+        }
+    }
+}
+
+/// Reads a recording of an attack technique on a real account, without the name of the tool that made it.
+macro_rules! recording {
+    ($name:literal) => {
+        include_str!(concat!("../../../tests/recordings/", $name, ".json"))
+    };
+}
+
+#[test]
+fn each_recording_of_an_attack_technique_has_a_call_that_is_selected() {
+    let watches = Watches::default();
+    for (recording, wanted) in [
+        (
+            recording!("aws.credential-access.secretsmanager-retrieve-secrets"),
+            "secretsmanager-read",
+        ),
+        (
+            recording!("aws.credential-access.ssm-retrieve-securestring-parameters"),
+            "ssm-read-parameter",
+        ),
+        (
+            recording!("aws.defense-evasion.dns-delete-logs"),
+            "route53-stop-query-log",
+        ),
+        (
+            recording!("aws.defense-evasion.vpc-remove-flow-logs"),
+            "ec2-delete-flow-logs",
+        ),
+        (recording!("aws.execution.ec2-user-data"), "ec2-user-data"),
+        (
+            recording!("aws.exfiltration.rds-share-snapshot"),
+            "rds-share-snapshot",
+        ),
+        (
+            recording!("aws.exfiltration.ec2-security-group-open-port-22-ingress"),
+            "security-group-open-widely",
+        ),
+        (
+            recording!("aws.persistence.iam-create-backdoor-role"),
+            "iam-attach-role-policy-with-power, iam-create-role-for-outsiders",
+        ),
+        (
+            recording!("aws.persistence.lambda-layer-extension"),
+            "lambda-add-layer",
+        ),
+        (
+            recording!("aws.persistence.sts-federation-token"),
+            "sts-get-federation-token-with-power",
+        ),
+    ] {
+        let recording: Value = serde_json::from_str(recording).unwrap();
+        let mut names = BTreeSet::new();
+        for record in recording["Records"].as_array().unwrap() {
+            let text = record.to_string();
+            let details = watches.find(&Record::parse(&text).unwrap(), &text);
+            names.extend(details.map(|details| details.watch));
+        }
+        let names: Vec<String> = names.into_iter().collect();
+        assert_eq!(names.join(", "), wanted);
+    }
+}
+
+#[test]
+fn the_page_of_all_watches_is_up_to_date() {
+    let table = table_text().unwrap();
+    let watches = Watches::default();
+    let mut page = format!(
+        include_str!("watch_head.md"),
+        count = watches.all().len(),
+        checked = table.checked,
+        attack = table.attack
+    );
+    let mut by_service = BTreeMap::<&str, Vec<String>>::new();
+    for watch in watches.all() {
+        let mut calls = BTreeMap::<&str, Vec<String>>::new();
+        for (service, action) in &watch.calls {
+            calls
+                .entry(service)
+                .or_default()
+                .push(format!("`{action}`"));
+        }
+        for (service, actions) in calls {
+            by_service
+                .entry(service)
+                .or_default()
+                .push(row(watch, &actions.join(" ")));
+        }
+    }
+    for (service, rows) in by_service {
+        page.push_str(&format!(
+            "\n### {service}\n\n| watch | call | alert | if | strong | ATT&CK | why | source |\n|---|---|---|---|---|---|---|---|\n{}",
+            rows.concat()
+        ));
+    }
+    expect_test::expect_file!["../../../docs/watch.md"].assert_eq(&page);
+}
+
+/// Returns the row of the page for the calls of one service.
+fn row(watch: &Watch, calls: &str) -> String {
+    let names = |predicates: &[Predicate]| -> Vec<String> {
+        predicates
+            .iter()
+            .map(|of| format!("`{}`", of.name()))
+            .collect()
+    };
+    let mut conditions = Vec::new();
+    if let Some(when) = &watch.when {
+        conditions.push(format!("`{}`", when.replace('|', "\\|")));
+    }
+    if !watch.holds.is_empty() {
+        conditions.push(names(&watch.holds).join(" or "));
+    }
+    let technique = watch.technique.as_deref().unwrap_or_default();
+    let address = technique.replace('.', "/");
+    format!(
+        "| `{}` | {calls} | {} | {} | {} | [{technique}](https://attack.mitre.org/techniques/{address}/) | {} | {} |\n",
+        watch.name,
+        watch.tier.name(),
+        conditions.join(" and "),
+        if watch.is_strong { "yes" } else { "" },
+        watch.why,
+        watch.source,
+    )
 }

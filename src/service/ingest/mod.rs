@@ -22,7 +22,7 @@ use clusters::class::Class;
 use clusters::own_roles::{OWN, is_refusal};
 use clusters::report::RecordCounts;
 use clusters::sample::SampleCutoffs;
-use clusters::selection::{NO_ERROR, NO_EVENT, PREFILTER};
+use clusters::selection::{NO_ERROR, NO_EVENT};
 use clusters::{Conclusion, EventId, Finding, Tally, event_time};
 use input::file::{Reader, read_reference};
 use input::likeness;
@@ -208,7 +208,7 @@ impl<'r> Folding<'r> {
     pub fn new(limits: Limits, rules: &'r Rules) -> Self {
         Self {
             limits,
-            reader: Some(Reader::new(Arc::clone(&PREFILTER))),
+            reader: Some(Reader::new(rules.prefilter())),
             analyzer: Analyzer {
                 rules,
                 repeats: Some(RecentRecords::default()),
@@ -381,7 +381,7 @@ impl Analyzer<'_> {
             unknown_code: is_other && record.error_code.is_some(),
         };
         // A rule may read any field of a record, even its time. So a repeated record must be tried again.
-        if let (Some(repeats), []) = (&mut self.repeats, self.rules.all()) {
+        if let (Some(repeats), true) = (&mut self.repeats, self.rules.is_plain()) {
             repeats.add(record, text, wrapper, &analysis);
         }
         analysis
