@@ -9,6 +9,7 @@ use clusters::campaign::Shape;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::KeyAnomaly;
 use clusters::summary::{Excerpt, Summary};
+use clusters::transition::NewCircumstance;
 use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,6 +37,9 @@ pub enum Facts {
     New,
     /// A known cluster has its first event of this caller. The name is sanitized.
     NewPrincipal(String),
+    /// A value is new for a caller of a known cluster, or for the cluster. The texts are sanitized, and the id of an
+    /// access key is masked.
+    NewCircumstance(Box<NewCircumstance>),
     /// A cluster has an event again after it had recovered. `None` if the ingest made the alert: only the
     /// inspection knows how long the cluster was quiet.
     Regressed(Option<RegressionFacts>),
@@ -241,6 +245,7 @@ impl Facts {
         match self {
             Self::New => AlertKind::New,
             Self::NewPrincipal(_) => AlertKind::NewPrincipal,
+            Self::NewCircumstance(_) => AlertKind::NewCircumstance,
             Self::Regressed(_) => AlertKind::Regressed,
             Self::Recovered(_) => AlertKind::Recovered,
             Self::Escalation(_) => AlertKind::Escalating,
@@ -256,6 +261,7 @@ impl Facts {
     pub fn json(&self) -> Value {
         match self {
             Self::New | Self::NewPrincipal(_) => Value::Null,
+            Self::NewCircumstance(of) => json!(of),
             Self::Regressed(of) => json!(of),
             Self::Recovered(of) => json!(of),
             Self::Escalation(of) => json!(of),
@@ -319,6 +325,7 @@ impl Facts {
         let at = at.map(|at| at.to_string()).unwrap_or_default();
         match (self, self.stage()) {
             (Self::NewPrincipal(principal), _) => principal.clone(),
+            (Self::NewCircumstance(of), _) => of.about(),
             (Self::Campaign(of), Some(Stage::Grew(times))) => {
                 format!("{} x{times} at {at}", of.actor)
             }

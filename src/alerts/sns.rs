@@ -72,6 +72,7 @@ fn change(alert: &Alert, is_watched: bool) -> &'static str {
         AlertKind::Escalating if is_watched => "sensitive call is made more often",
         AlertKind::New => "new CloudTrail error",
         AlertKind::NewPrincipal => "known CloudTrail error, new caller",
+        AlertKind::NewCircumstance => "known CloudTrail error, new circumstance",
         AlertKind::Regressed => "CloudTrail error is back",
         AlertKind::Recovered => "CloudTrail error has stopped",
         AlertKind::Escalating if alert.cluster().is_none() => {

@@ -195,6 +195,7 @@ impl Writer<'_> {
             AlertKind::Escalating if is_watched => words.watched_escalating,
             AlertKind::New => words.new,
             AlertKind::NewPrincipal => words.new_principal,
+            AlertKind::NewCircumstance => words.new_circumstance,
             AlertKind::Regressed => words.regressed,
             AlertKind::Recovered => words.recovered,
             AlertKind::Escalating => words.escalating,

@@ -72,6 +72,7 @@ fn of_cluster(transition: &Transition, history: (ClusterId, i64), now: Timestamp
     Some(match change {
         Change::New => seen(Facts::New),
         Change::NewPrincipal { principal } => seen(Facts::NewPrincipal(principal.clone())),
+        Change::NewCircumstance(new) => seen(Facts::NewCircumstance(new.clone())),
         Change::Recovered {
             began,
             fault_seconds,
