@@ -10,6 +10,7 @@ use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, Identity, STRONG, WEAK};
 use clusters::keys::KeyAnomaly;
 use clusters::summary::{Excerpt, Summary};
+use clusters::transition::NewCircumstance;
 use clusters::watch::CallDetails;
 use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,9 @@ pub enum Facts {
     New,
     /// A known cluster has its first event of this caller. The name is sanitized.
     NewPrincipal(String),
+    /// A value is new for a caller of a known cluster, or for the cluster. The texts are sanitized, and the id of an
+    /// access key is masked.
+    NewCircumstance(Box<NewCircumstance>),
     /// A cluster has an event again after it had recovered. `None` if the ingest made the alert: only the
     /// inspection knows how long the cluster was quiet.
     Regressed(Option<RegressionFacts>),
@@ -261,6 +265,7 @@ impl Facts {
         match self {
             Self::New => AlertKind::New,
             Self::NewPrincipal(_) => AlertKind::NewPrincipal,
+            Self::NewCircumstance(_) => AlertKind::NewCircumstance,
             Self::Regressed(_) => AlertKind::Regressed,
             Self::SensitiveCall(_) => AlertKind::SensitiveCall,
             Self::Recovered(_) => AlertKind::Recovered,
@@ -277,6 +282,7 @@ impl Facts {
     pub fn json(&self) -> Value {
         match self {
             Self::New | Self::NewPrincipal(_) => Value::Null,
+            Self::NewCircumstance(of) => json!(of),
             Self::Regressed(of) => json!(of),
             Self::SensitiveCall(of) => json!(of),
             Self::Recovered(of) => json!(of),
@@ -342,6 +348,7 @@ impl Facts {
         match (self, self.stage()) {
             (Self::NewPrincipal(principal), _) => principal.clone(),
             (Self::SensitiveCall(_), _) => at,
+            (Self::NewCircumstance(of), _) => of.about(),
             (Self::Campaign(of), Some(Stage::Grew(times))) => {
                 format!("{} x{times} at {at}", of.actor)
             }

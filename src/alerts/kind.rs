@@ -15,6 +15,9 @@ pub enum AlertKind {
     New,
     /// A known cluster has its first event of a caller.
     NewPrincipal,
+    /// A value is new for a caller of a known cluster, or for the cluster: a network, a region, a long-term access key, a
+    /// refusing layer or a refusing policy.
+    NewCircumstance,
     /// A cluster has an event again after it had recovered.
     Regressed,
     /// A cluster had no event for the quiet period of its class.
@@ -54,6 +57,7 @@ impl AlertKind {
             Self::SensitiveCall => "Sensitive Call",
             Self::New => "Cluster New",
             Self::NewPrincipal => "Cluster New Principal",
+            Self::NewCircumstance => "Cluster New Circumstance",
             Self::Regressed => "Cluster Regressed",
             Self::Recovered => "Cluster Recovered",
             Self::Escalating => "Cluster Escalating",

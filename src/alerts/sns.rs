@@ -69,6 +69,7 @@ fn change(alert: &Alert) -> &'static str {
         AlertKind::SensitiveCall => "sensitive call",
         AlertKind::New => "new CloudTrail error",
         AlertKind::NewPrincipal => "known CloudTrail error, new caller",
+        AlertKind::NewCircumstance => "known CloudTrail error, new circumstance",
         AlertKind::Regressed => "CloudTrail error is back",
         AlertKind::Recovered => "CloudTrail error has stopped",
         AlertKind::Escalating if alert.cluster().is_none() => {

@@ -213,6 +213,7 @@ impl Writer<'_> {
             AlertKind::SensitiveCall => words.calls_beyond,
             AlertKind::New => words.new,
             AlertKind::NewPrincipal => words.new_principal,
+            AlertKind::NewCircumstance => words.new_circumstance,
             AlertKind::Regressed => words.regressed,
             AlertKind::Recovered => words.recovered,
             AlertKind::Escalating => words.escalating,

@@ -106,6 +106,7 @@ fn details(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<ClusterFacts
         Change::SensitiveCall(call) => sensitive_call(transition, call),
         Change::New | Change::Ongoing => what,
         Change::NewPrincipal { principal } => format!("{what}: {}", name(principal)),
+        Change::NewCircumstance(new) => format!("{what}: {}", name(&new.about())),
         Change::Recovered {
             fault_seconds,
             count,

@@ -40,6 +40,8 @@ pub enum JournalEvent {
     Regressed,
     /// A caller failed with the cluster for the first time.
     NewPrincipal,
+    /// A value was new for a caller of the cluster or for the cluster, such as a network.
+    NewCircumstance,
     /// The current episode is a day old, and the cluster is still open.
     Ongoing,
     /// An escalation began, see [`escalation`](crate::escalation).
@@ -160,6 +162,7 @@ impl JournalEntry {
         let (what, detail) = match &transition.change {
             Change::New => (JournalEvent::New, String::new()),
             Change::NewPrincipal { principal } => (JournalEvent::NewPrincipal, principal.clone()),
+            Change::NewCircumstance(new) => (JournalEvent::NewCircumstance, new.about()),
             Change::Ongoing => (JournalEvent::Ongoing, String::new()),
             Change::Recovered { .. } => (JournalEvent::Recovered, String::new()),
             Change::Regressed { .. } => (JournalEvent::Regressed, String::new()),

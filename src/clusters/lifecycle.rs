@@ -160,6 +160,12 @@ pub const NEW_SECONDS: i64 = DAY;
 /// The alert about the new cluster covers these callers. A caller that first fails later gets an alert.
 pub const SETTLING_SECONDS: i64 = HOUR;
 
+/// How long the values of a caller, such as its networks, and those of a cluster are learned and not announced: one day,
+/// in seconds of event time.
+///
+/// It begins with the caller's first event in the cluster, and for layers and policies with the cluster's first event.
+pub const LEARNING_SECONDS: i64 = DAY;
+
 /// Returns the quiet period of a class in seconds: a cluster of this class that has no event for this long counts as
 /// recovered.
 ///

@@ -2,11 +2,15 @@
 //! them.
 
 use records::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::ClusterFacts;
 use crate::campaign::Campaign;
 use crate::escalation::Escalation;
+use crate::facet::FacetKind;
 use crate::fingerprint::ClusterId;
+use crate::summary::Excerpt;
 use crate::watch::CallDetails;
 
 /// A change of a cluster, an account or a campaign at a moment of event time.
@@ -75,6 +79,8 @@ pub enum Change {
         /// The caller's name, as in [`FacetKind::Principal`](crate::facet::FacetKind::Principal).
         principal: String,
     },
+    /// A known cluster has an event with a value that is new for it or for its caller, such as a network.
+    NewCircumstance(Box<NewCircumstance>),
     /// The current episode of a cluster is a day old, and the cluster is still open.
     Ongoing,
     /// A cluster had no event for the quiet period of its class.
@@ -128,6 +134,80 @@ pub enum Change {
     },
 }
 
+/// A kind of value that is announced when it is new for a known caller or for a known cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[derive(IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum CircumstanceKind {
+    /// The network from which a caller calls.
+    Network,
+    /// The region in which a caller calls.
+    Region,
+    /// The long-term access key with which a caller signs.
+    AccessKey,
+    /// The policy layer that refuses the calls of a cluster.
+    Layer,
+    /// The policy that refuses the calls of a cluster.
+    Policy,
+}
+
+impl CircumstanceKind {
+    /// All kinds, in the order of their declaration.
+    pub const ALL: [Self; Self::VARIANTS.len()] =
+        *Self::VARIANTS.first_chunk().expect("as many as there are");
+
+    /// Returns the name of the kind, such as `access_key`. It is that of the facet, and does not change between versions.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Returns the facet that has the values of this kind.
+    pub fn facet(self) -> FacetKind {
+        match self {
+            Self::Network => FacetKind::Network,
+            Self::Region => FacetKind::Region,
+            Self::AccessKey => FacetKind::AccessKey,
+            Self::Layer => FacetKind::Layer,
+            Self::Policy => FacetKind::Policy,
+        }
+    }
+
+    /// Checks whether the usual values are those of a caller. Otherwise they are those of a cluster.
+    pub fn is_of_caller(self) -> bool {
+        match self {
+            Self::Network | Self::Region | Self::AccessKey => true,
+            Self::Layer | Self::Policy => false,
+        }
+    }
+}
+
+/// A value that is new for a known caller or for a known cluster, with the usual ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewCircumstance {
+    /// The kind of value.
+    pub facet: CircumstanceKind,
+    /// The new value. The id of an access key is masked.
+    pub value: String,
+    /// The name of the caller; `None` for a layer or a policy, which are values of the cluster.
+    pub principal: Option<String>,
+    /// The values so far of the caller in the account, the last used first, or of the cluster: at most five, with the
+    /// number of all. At most ten values of a caller are stored.
+    pub usual: Excerpt<String>,
+}
+
+impl NewCircumstance {
+    /// Returns a text by which two new circumstances of a cluster differ, such as `region eu-west-1 by ` and the caller's
+    /// name.
+    pub fn about(&self) -> String {
+        let (facet, value) = (self.facet.name(), &self.value);
+        match &self.principal {
+            Some(principal) => format!("{facet} {value} by {principal}"),
+            None => format!("{facet} {value}"),
+        }
+    }
+}
+
 impl Change {
     /// Returns the name of the kind of change, such as `new_principal`. Names do not change between versions.
     pub fn name(&self) -> &'static str {
@@ -142,6 +222,7 @@ impl Change {
         match self {
             Self::NewPrincipal { principal } => principal.clone(),
             Self::SensitiveCall(_) => at.to_string(),
+            Self::NewCircumstance(new) => new.about(),
             Self::Escalating { .. } => format!("from {at}"),
             Self::Calmed(_) => format!("until {at}"),
             Self::Campaign(campaign) => format!("{} from {}", campaign.actor, campaign.began),

@@ -12,6 +12,7 @@ pub(super) const ENGLISH: Words = Words {
     title_sensitive_call: "Sensitive call",
     title_new: "New",
     title_new_principal: "New caller",
+    title_new_circumstance: "New circumstance",
     title_regressed: "Back again",
     title_recovered: "Recovered",
     title_escalating: "Escalating",
@@ -43,6 +44,9 @@ pub(super) const ENGLISH: Words = Words {
     new: "An error that was not seen there before, in {account}: {code} at {api}.",
     new_principal: "{about} fails at what only others failed at before, in {account}: {code} at \
                     {api}.",
+    new_circumstance: "A known error in {account} has a new circumstance, {what} {value}: {code} at {api}.",
+    new_circumstance_of_caller: "{about} fails as before in {account}, and for the first time with {what} {value}: \
+                                 {code} at {api}.",
     regressed: "An error that had stopped is back in {account}: {code} at {api}.",
     recovered: "An error has stopped in {account}: {code} at {api} was not seen for its quiet \
                 period of {quiet}.",
@@ -129,6 +133,15 @@ pub(super) const ENGLISH: Words = Words {
     silence_ended: "Silent from {from} to {until}",
     blind: "No cluster recovers for want of events until there are some again.",
     diagnosis: "What is wrong: {sentence} ({name})",
+
+    network: "network",
+    region: "region",
+    access_key_id: "access key",
+    layer: "refusing layer",
+    policy: "refusing policy",
+    usual: "Usual until now: {values}",
+    no_usual: "none",
+    ask_caller: "ask the caller. If nobody knows of it, take the credentials away.",
 
     account_errors: "Errors of the account in the same time: {count}",
     call: "Call: {api}, class {class}, code {code}",

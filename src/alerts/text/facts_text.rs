@@ -2,12 +2,14 @@
 
 use clusters::campaign::Shape;
 use clusters::fingerprint::ClusterId;
+use clusters::short_policy;
+use clusters::transition::{CircumstanceKind, NewCircumstance};
 use records::time::{Timestamp, duration};
 
 use crate::facts::{CampaignFacts, EscalationFacts, Facts, RecoveryFacts, SilenceFacts, Stage};
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
 use crate::text::words::Words;
-use crate::text::{Writer, events, item, own};
+use crate::text::{Writer, api, code, events, item, own};
 
 impl Writer<'_> {
     /// Returns the first sentence of a message about a campaign, a period without events (`no_data`), a
@@ -18,6 +20,7 @@ impl Writer<'_> {
             Facts::Silence(of) => Some(self.silence_sentence(of)),
             Facts::Summary(of) => Some(self.summary_sentence(of)),
             Facts::SensitiveCall(of) => Some(self.call_sentence(of)),
+            Facts::NewCircumstance(of) => Some(self.circumstance_sentence(of)),
             Facts::Escalation(of) if self.message.alert.cluster().is_none() => {
                 let sentence = match of.stage {
                     Stage::Ended => self.words.account_calmed,
@@ -42,6 +45,44 @@ impl Writer<'_> {
             ("times", vec![Piece::strong(times)]),
         ];
         fill(sentence, &values)
+    }
+
+    fn circumstance_sentence(&self, new: &NewCircumstance) -> Pieces {
+        let words = self.words;
+        let cluster = self.message.cluster.as_ref();
+        let unknown = || own("?");
+        let mut values = vec![
+            ("account", self.account()),
+            ("code", cluster.map_or_else(unknown, code)),
+            ("api", cluster.map_or_else(unknown, api)),
+            ("what", own(circumstance(words, new.facet))),
+            ("value", vec![Piece::other(&new.value)]),
+        ];
+        let Some(principal) = &new.principal else {
+            return fill(words.new_circumstance, &values);
+        };
+        let name = cluster.map_or(principal.as_str(), |cluster| cluster.short_name(principal));
+        values.push(("about", vec![Piece::other(name)]));
+        fill(words.new_circumstance_of_caller, &values)
+    }
+
+    /// Returns lines with the usual values of a caller or a cluster, and what to do about a new one.
+    fn circumstance_lines(&self, new: &NewCircumstance) -> Vec<Line> {
+        let words = self.words;
+        let usual = new.usual.shown.iter();
+        let mut usual: Vec<Pieces> = usual.map(|value| vec![Piece::other(value)]).collect();
+        if usual.is_empty() {
+            usual.push(own(words.no_usual));
+        }
+        usual.extend(self.more(new.usual.total, new.usual.shown.len()));
+        let hint = match new.principal {
+            Some(_) => words.ask_caller,
+            None => words.changed,
+        };
+        vec![
+            item(words.usual, &[("values", joined(usual, words.comma))]),
+            item(words.to_do, &[("hint", own(hint))]),
+        ]
     }
 
     fn silence_sentence(&self, silence: &SilenceFacts) -> Pieces {
@@ -83,6 +124,7 @@ impl Writer<'_> {
             }
             Facts::Silence(of) => self.silence_lines(of),
             Facts::SensitiveCall(of) => self.call_lines(of),
+            Facts::NewCircumstance(of) => self.circumstance_lines(of),
             _ => Vec::new(),
         }
     }
@@ -205,6 +247,25 @@ pub(super) fn shapes<'s>(words: &Words, shapes: impl IntoIterator<Item = &'s Sha
         Shape::Spraying => own(words.spraying),
     };
     joined(shapes.into_iter().map(shape).collect(), words.semicolon)
+}
+
+/// Returns the name of a kind of circumstance in the language of the message.
+pub(super) fn circumstance(words: &Words, kind: CircumstanceKind) -> &'static str {
+    match kind {
+        CircumstanceKind::Network => words.network,
+        CircumstanceKind::Region => words.region,
+        CircumstanceKind::AccessKey => words.access_key_id,
+        CircumstanceKind::Layer => words.layer,
+        CircumstanceKind::Policy => words.policy,
+    }
+}
+
+/// Returns a new value in a short form for a title: the name of a policy without the rest of its ARN.
+pub(super) fn short_value<'n>(new: &'n NewCircumstance, account_id: &str) -> &'n str {
+    match new.facet {
+        CircumstanceKind::Policy => short_policy(&new.value, account_id),
+        _ => &new.value,
+    }
 }
 
 fn hint(words: &Words, shape: Shape) -> &'static str {

@@ -7,6 +7,7 @@ use crate::facts::{EscalationFacts, Facts, Stage};
 use crate::kind::AlertKind;
 use crate::message::Message;
 use crate::safe::{readable, titled};
+use crate::text::facts_text::{circumstance, short_value};
 use crate::text::words::Words;
 use crate::text::{Texts, calls, events, shown_about, summary};
 
@@ -95,6 +96,11 @@ impl Texts {
                 let name = readable(cluster.short_name(name), TITLED_CHARS_MAX);
                 title.push_str(&format!(", {}", titled(&name, TITLED_CHARS_MAX)));
             }
+            Facts::NewCircumstance(of) => {
+                let value = readable(short_value(of, &identity.account_id), TITLED_CHARS_MAX);
+                let what = circumstance(words, of.facet);
+                title.push_str(&format!(", {what} {}", titled(&value, TITLED_CHARS_MAX)));
+            }
             Facts::Escalation(of) => title.push_str(&hourly(words, of)),
             _ if message.alert.is_end() => {}
             _ => title.push_str(&format!(" ({})", events(words, message.count()))),
@@ -127,6 +133,7 @@ fn title_word(words: &Words, message: &Message) -> &'static str {
         AlertKind::SensitiveCall => words.title_sensitive_call,
         AlertKind::New => words.title_new,
         AlertKind::NewPrincipal => words.title_new_principal,
+        AlertKind::NewCircumstance => words.title_new_circumstance,
         AlertKind::Regressed => words.title_regressed,
         AlertKind::Recovered => words.title_recovered,
         AlertKind::Escalating => words.title_escalating,

@@ -23,14 +23,14 @@ words! {
     // The titles of the sections, in their order.
     overview, cloudtrail, key_use, new_errors, made_call,
     // The words in the brackets of a title.
-    title_sensitive_call, title_new, title_new_principal, title_regressed, title_recovered, title_escalating,
+    title_sensitive_call, title_new, title_new_principal, title_new_circumstance, title_regressed, title_recovered, title_escalating,
     title_campaign, title_access_key, title_account_summary, title_no_data,
     title_calmed, title_campaign_grew, title_campaign_ended, title_data_again,
     title_learned, title_digest, title_error, title_all, title_hourly, title_summary,
     title_call, title_caller, title_target, title_calls, title_summary_calls, colon,
     one_event, events, one_call, calls_made,
     // The first sentence, by kind.
-    new, new_principal, regressed, recovered, escalating, campaign, access_key, account_summary,
+    new, new_principal, new_circumstance, new_circumstance_of_caller, regressed, recovered, escalating, campaign, access_key, account_summary,
     sensitive_call, calls_beyond, by_caller, on_target, call_gone,
     learned, digest, no_data, gone, account, whole_stack, nothing_further,
     calmed, account_escalating, account_calmed, campaign_grew, campaign_ended, silent, data_again, log_group,
@@ -45,6 +45,8 @@ words! {
     looks, breadth, depth, spread, widespread, brute_force, spraying, campaign_times, campaign_size,
     escalation_began, escalation_ended, recovery, regression, silence_began, silence_ended,
     blind, diagnosis,
+    // The facts of a new circumstance.
+    network, region, access_key_id, layer, policy, usual, no_usual, ask_caller,
     // CloudTrail.
     account_errors, call, call_succeeded, by, value_count, more, detail,
     principals, sessions, regions, origins, networks, agents, resources, layers, policies,

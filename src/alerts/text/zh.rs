@@ -12,6 +12,7 @@ pub(super) const CHINESE: Words = Words {
     title_sensitive_call: "敏感操作",
     title_new: "新增",
     title_new_principal: "新调用者",
+    title_new_circumstance: "新情况",
     title_regressed: "再次出现",
     title_recovered: "已恢复",
     title_escalating: "激增",
@@ -42,6 +43,8 @@ pub(super) const CHINESE: Words = Words {
 
     new: "{account}出现了从未见过的错误：{api} 报 {code}。",
     new_principal: "{about} 在{account}首次触发此前仅由其他调用者触发的错误：{api} 报 {code}。",
+    new_circumstance: "{account}中的已知错误出现新情况，{what} {value}：{api} 报 {code}。",
+    new_circumstance_of_caller: "{about} 在{account}触发已知错误，且首次使用{what} {value}：{api} 报 {code}。",
     regressed: "{account}中已停止的错误再次出现：{api} 报 {code}。",
     recovered: "{account}中的错误已停止：{api} 报 {code}，静默期 {quiet} 内未再出现。",
     escalating: "{account}中的错误远比平时频繁：{api} 报 {code}。",
@@ -120,6 +123,15 @@ pub(super) const CHINESE: Words = Words {
     silence_ended: "自 {from} 至 {until} 中断",
     blind: "在重新有事件之前，不会因没有事件而判定任何聚类已恢复。",
     diagnosis: "问题所在：{sentence}（{name}）",
+
+    network: "网络",
+    region: "区域",
+    access_key_id: "访问密钥",
+    layer: "拒绝方",
+    policy: "拒绝策略",
+    usual: "此前常见：{values}",
+    no_usual: "无",
+    ask_caller: "请向调用者确认。若无人知晓，请停用其凭证。",
 
     account_errors: "同一时段该账号的错误总数：{count}",
     call: "调用：{api}，类别 {class}，错误码 {code}",

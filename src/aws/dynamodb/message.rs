@@ -144,6 +144,7 @@ fn facts(item: &Item) -> Result<Facts, String> {
         AlertKind::SensitiveCall => Facts::SensitiveCall(read(json)?),
         AlertKind::New => Facts::New,
         AlertKind::NewPrincipal => Facts::NewPrincipal(about.to_owned()),
+        AlertKind::NewCircumstance => Facts::NewCircumstance(read(json)?),
         AlertKind::Regressed => Facts::Regressed(read(json)?),
         AlertKind::Recovered => Facts::Recovered(read(json)?),
         AlertKind::Escalating => Facts::Escalation(read(json)?),

@@ -128,6 +128,11 @@ impl<T: Table> TransitionWriter for DynamoStore<T> {
                 let episode = found.first().and_then(|item| item.number_of("ep"));
                 let episode = episode.unwrap_or(transition.episode);
                 let entry = JournalEntry::of(what, transition.at, episode);
+                let entry = match &transition.change {
+                    // An event may have several new circumstances.
+                    Change::NewCircumstance(new) => entry.about(&new.about()),
+                    _ => entry,
+                };
                 let entry = journal_item(cluster, &entry, self.now);
                 self.create(entry, in_episode(alert, episode).as_ref())
                     .await
@@ -256,6 +261,7 @@ fn journal_event(change: &Change) -> Option<JournalEvent> {
         Change::Regressed { .. } => Some(JournalEvent::Regressed),
         Change::Escalating { .. } => Some(JournalEvent::Escalating),
         Change::Calmed(_) => Some(JournalEvent::Calmed),
+        Change::NewCircumstance(_) => Some(JournalEvent::NewCircumstance),
         _ => None,
     }
 }

@@ -414,7 +414,8 @@ impl ClusterHistory {
     }
 }
 
-fn hash(name: &str) -> u64 {
+/// Returns the first 64 bits of the SHA-256 hash of a text. It is stored, so it never changes.
+pub fn hash(name: &str) -> u64 {
     let digest = Sha256::digest(name);
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&digest[..8]);

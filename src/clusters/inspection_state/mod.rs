@@ -10,6 +10,7 @@ mod baseline;
 mod call_history;
 mod cluster_history;
 pub mod hourly_activity;
+mod known_values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +27,7 @@ pub use crate::inspection_state::call_history::{CallHistory, Calls};
 use crate::inspection_state::call_history::{forget_old, take_calls};
 use crate::inspection_state::cluster_history::{ClusterChange, grouped};
 pub use crate::inspection_state::cluster_history::{ClusterHistory, HOURS_MAX};
+use crate::inspection_state::known_values::KnownValues;
 use crate::lifecycle::{LifecycleEvent, Resolutions};
 use crate::packed::{pack, unpack};
 use crate::transition::{Change, Transition};
@@ -59,6 +61,9 @@ pub struct InspectionState {
     accounts: BTreeMap<String, AccountActivity>,
     #[serde(rename = "storms")]
     active_campaigns: ActiveCampaigns,
+    /// The usual values of callers and clusters. A state that an earlier version saved has none, and learns them.
+    #[serde(default)]
+    known_values: KnownValues,
     /// The resolutions of the hours to be added. They come from the store and are not encoded.
     #[serde(skip)]
     resolutions: Resolutions,
@@ -85,6 +90,7 @@ impl InspectionState {
             histories: BTreeMap::new(),
             accounts: BTreeMap::new(),
             active_campaigns: ActiveCampaigns::default(),
+            known_values: KnownValues::new(first),
             resolutions: Resolutions::new(),
             calls: Calls::new(),
         }
@@ -202,6 +208,7 @@ impl InspectionState {
         let from = transitions.len();
         self.add_to_accounts(window, occurrences, &mut transitions);
         self.add_to_clusters(window, occurrences, &mut transitions);
+        self.add_to_known_values(window, occurrences, &mut transitions);
         let histories = &self.histories;
         let is_first = |occurrence: &Occurrence| {
             let history = histories.get(&occurrence.series.cluster);
@@ -265,7 +272,7 @@ impl InspectionState {
     }
 
     /// Adds late events of an hour that is already in the state. Returns [`Change::Regressed`] for each recovered
-    /// cluster that begins a new episode by them.
+    /// cluster that begins a new episode by them, and [`Change::NewCircumstance`] for what is new in them.
     ///
     /// `occurrences` are the events of all clusters in that hour, including those that were added before. A cluster
     /// that is not in the state yet is added without a transition.
@@ -278,7 +285,29 @@ impl InspectionState {
             let change = history.amend(&occurrences);
             transitions.extend(change.map(|change| of_cluster(cluster, history, change)));
         }
+        if let Some(first) = occurrences.first() {
+            self.add_to_known_values(first.at.window(), occurrences, &mut transitions);
+        }
         transitions
+    }
+
+    /// Adds events of an hour to the known values, after they were added to the histories.
+    fn add_to_known_values(
+        &mut self,
+        window: Window,
+        occurrences: &[Occurrence],
+        transitions: &mut Vec<Transition>,
+    ) {
+        let histories = &self.histories;
+        let found = self.known_values.add_hour(window, occurrences, histories);
+        transitions.extend(found.into_iter().filter_map(|(cluster, at, new)| {
+            let change = ClusterChange {
+                at,
+                change: Change::NewCircumstance(Box::new(new)),
+                is_quiet: false,
+            };
+            Some(of_cluster(cluster, histories.get(&cluster)?, change))
+        }));
     }
 
     /// Adds an hour to the activity of all accounts.
@@ -341,7 +370,8 @@ impl InspectionState {
         }
     }
 
-    /// Marks the transitions that the alert of a campaign covers: new episodes and new callers of its clusters.
+    /// Marks the transitions that the alert of a campaign covers: new episodes, new callers and new circumstances of its
+    /// clusters.
     ///
     /// The end of such an episode is not alerted either, because its start was not announced.
     fn suppress_covered(&mut self, transitions: &mut [Transition]) {
@@ -350,7 +380,10 @@ impl InspectionState {
                 continue;
             };
             let opens = matches!(transition.change, Change::New | Change::Regressed { .. });
-            let joins = matches!(transition.change, Change::NewPrincipal { .. });
+            let joins = matches!(
+                transition.change,
+                Change::NewPrincipal { .. } | Change::NewCircumstance(_)
+            );
             if transition.is_quiet || !(opens || joins) {
                 continue;
             }
@@ -432,6 +465,8 @@ impl InspectionState {
         // Earlier versions stored sensitive calls as clusters.
         let histories = &mut inspection_state.histories;
         histories.retain(|_, history| history.subject.class != Class::Watch);
+        let known_values = std::mem::take(&mut inspection_state.known_values);
+        inspection_state.known_values = known_values.or_from(inspection_state.next);
         Ok(inspection_state)
     }
 }

@@ -109,7 +109,7 @@ where
 
     /// Checks whether this alert need not be sent, because the alert of a campaign covers it.
     ///
-    /// That holds if the alert is about a new cluster, a new caller or a regression, and a campaign covers its event, see
+    /// That holds if the alert is about a new cluster, caller or circumstance or a regression, and a campaign covers its event, see
     /// [`Campaign::covers`](clusters::campaign::Campaign::covers).
     ///
     /// A campaign that is found by this check is stored and its own alert is enqueued, once in a run.
@@ -119,7 +119,10 @@ where
     pub async fn is_covered_by_campaign(&self, alert: &Alert) -> Result<bool, StoreError> {
         let joins = matches!(
             alert.kind(),
-            AlertKind::New | AlertKind::NewPrincipal | AlertKind::Regressed
+            AlertKind::New
+                | AlertKind::NewPrincipal
+                | AlertKind::NewCircumstance
+                | AlertKind::Regressed
         );
         let (Some(cluster), Some(at)) = (alert.cluster().filter(|_| joins), alert.at) else {
             return Ok(false);

@@ -73,6 +73,7 @@ fn of_cluster(transition: &Transition, history: (ClusterId, i64), now: Timestamp
         Change::SensitiveCall(call) => Alert::of_call(call, account_id, history.0, Some(*at), now),
         Change::New => seen(Facts::New),
         Change::NewPrincipal { principal } => seen(Facts::NewPrincipal(principal.clone())),
+        Change::NewCircumstance(new) => seen(Facts::NewCircumstance(new.clone())),
         Change::Recovered {
             began,
             fault_seconds,

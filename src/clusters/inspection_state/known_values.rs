@@ -1,0 +1,416 @@
+//! The networks, regions and access keys of known callers, and the layers and policies that refuse them. A value that is
+//! new for a known caller, or for a known cluster, is announced once.
+//!
+//! Only refusals and failed authentications count. A thief with the key of a known caller shows exactly there: by a
+//! network or a region that the caller never used before.
+//!
+//! What is seen in the first day of a caller in a cluster, or of a cluster, is learned and not announced. A caller that
+//! moves between networks is announced three times in 30 days at most, and not at all with many networks in use.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use records::time::{Timestamp, Window};
+use serde::{Deserialize, Serialize};
+
+use crate::campaign::Occurrence;
+use crate::circumstance::{Caller, Circumstance, ProgramKind};
+use crate::class::Class;
+use crate::facet::{FacetKind, Facets};
+use crate::fingerprint::ClusterId;
+use crate::guard::is_overflow_subject;
+use crate::inspection_state::ClusterHistory;
+use crate::inspection_state::cluster_history::hash;
+use crate::keys::masked;
+use crate::lifecycle::LEARNING_SECONDS;
+use crate::summary::Excerpt;
+use crate::transition::{CircumstanceKind, NewCircumstance};
+
+/// The number of announced values of one kind within [`RECENT_HOURS`] after which no further value of the caller is
+/// announced.
+const ANNOUNCED_MAX: usize = 3;
+
+/// How long an announced value, and a value in use, count as recent: 30 days.
+const RECENT_HOURS: i64 = 30 * 24;
+
+/// The number of recent values of one kind from which a caller has no usual ones: then no value is announced. It is also
+/// the number of values that are stored.
+const RECENT_VALUES_MAX: usize = 10;
+
+/// The maximum number of stored callers of an account. No value of a further caller is announced.
+const CALLERS_MAX: usize = 5000;
+
+/// The maximum number of different values of a cluster, each with its kind and its caller. When there are more, none is
+/// announced.
+const SEEN_MAX: usize = 500;
+
+/// The maximum number of layers, and of policies, of a cluster. When there are more, none is announced.
+const CLUSTER_VALUES_MAX: usize = 50;
+
+/// The number of clusters of an account for which the same layer or policy is announced within a day. A new policy may
+/// refuse calls of many clusters at once.
+const CLUSTERS_ANNOUNCED_MAX: usize = 3;
+
+/// How long all values are learned for clusters that are older than these records, in seconds: a week.
+///
+/// It is needed once, for a state that an earlier version saved.
+const FIRST_RECORDS_SECONDS: i64 = 7 * 86_400;
+
+/// The number of usual values in an announcement.
+const USUAL_MAX: usize = 5;
+
+/// The values of known callers and clusters. See the [module](self) for what is announced.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownValues {
+    /// The first hour whose events are recorded. In a state that an earlier version saved it is the first hour after it.
+    since: Option<Window>,
+    /// The values of each caller, by account and by a hash of the caller's name.
+    callers: BTreeMap<String, BTreeMap<u64, CallerValues>>,
+    clusters: BTreeMap<ClusterId, ClusterValues>,
+    /// When a layer or a policy was announced in the last day, by account and by a hash of kind and value.
+    announced: BTreeMap<String, BTreeMap<u64, Vec<Timestamp>>>,
+}
+
+/// The values of one caller in an account, by kind.
+type CallerValues = BTreeMap<CircumstanceKind, UsedValues>;
+
+/// The values of one kind that a caller used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct UsedValues {
+    /// At most [`RECENT_VALUES_MAX`] values.
+    values: Vec<UsedValue>,
+    /// The times of the last [`ANNOUNCED_MAX`] new values, announced or not, oldest first.
+    due: Vec<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct UsedValue {
+    value: String,
+    first: Timestamp,
+    /// The last hour in which the value was used.
+    last: Window,
+    /// Whether the value was new in a known cluster, so that no other cluster announces it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_due: bool,
+}
+
+/// The values of one cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct ClusterValues {
+    /// Hashes of the values of all callers, each with its kind and its caller.
+    seen: BTreeSet<u64>,
+    /// The layers and policies, in the order of their first events.
+    refusing: BTreeMap<CircumstanceKind, Vec<String>>,
+}
+
+/// One event of a known cluster.
+struct Event<'a> {
+    at: Timestamp,
+    account_id: &'a str,
+    cluster: ClusterId,
+    facets: &'a Facets,
+    history: &'a ClusterHistory,
+    /// The name of the caller, and the time of its first event in the cluster.
+    caller: (&'a str, Timestamp),
+    /// Whether the caller is one whose networks, regions and keys say something about it.
+    has_habits: bool,
+}
+
+/// A new circumstance of a cluster, and its time.
+pub type Found = (ClusterId, Timestamp, NewCircumstance);
+
+impl KnownValues {
+    /// Creates empty records, to which the hours from `first` on are added.
+    pub fn new(first: Window) -> Self {
+        Self {
+            since: Some(first),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the hour from which on events are recorded, if these records were saved without any.
+    #[must_use]
+    pub fn or_from(self, next: Window) -> Self {
+        Self {
+            since: self.since.or(Some(next)),
+            ..self
+        }
+    }
+
+    /// Adds events of the hour `window`, and returns what is to be announced. Events that were added before change
+    /// nothing.
+    ///
+    /// The occurrences are sorted by time. `histories` are those of all clusters, with these events.
+    pub fn add_hour(
+        &mut self,
+        window: Window,
+        occurrences: &[Occurrence],
+        histories: &BTreeMap<ClusterId, ClusterHistory>,
+    ) -> Vec<Found> {
+        let mut found = Vec::new();
+        // In an hour, further events with the same values bring nothing new.
+        let mut done = HashSet::new();
+        for occurrence in occurrences.iter().filter(|of| is_relevant(of)) {
+            let facets = &occurrence.series.facets;
+            let values = CircumstanceKind::ALL.map(|kind| facets.get(kind.facet()));
+            let key = (
+                occurrence.series.cluster,
+                facets.get(FacetKind::Principal),
+                values,
+            );
+            if done.contains(&key) {
+                continue;
+            }
+            if let Some(event) = Event::of(occurrence, histories) {
+                done.insert(key);
+                self.add(&event, &mut found);
+            }
+        }
+        self.forget_announced(window.start());
+        found
+    }
+
+    /// Drops the announcements of layers and policies that are older than a day.
+    fn forget_announced(&mut self, now: Timestamp) {
+        for values in self.announced.values_mut() {
+            values.retain(|_, times| {
+                times.retain(|at| now.seconds_since(*at) < LEARNING_SECONDS);
+                !times.is_empty()
+            });
+        }
+        self.announced.retain(|_, values| !values.is_empty());
+    }
+
+    fn add(&mut self, event: &Event<'_>, found: &mut Vec<Found>) {
+        let is_learned = self.is_first_record(event)
+            || event.at.seconds_since(event.caller.1) < LEARNING_SECONDS;
+        for kind in CircumstanceKind::ALL {
+            let Some(value) = event.value(kind) else {
+                continue;
+            };
+            let new = if kind.is_of_caller() {
+                self.add_of_caller(event, (kind, value), is_learned)
+            } else {
+                self.add_of_cluster(event, (kind, value))
+            };
+            found.extend(new.map(|new| (event.cluster, event.at, new)));
+        }
+    }
+
+    /// Checks whether the cluster is older than the records, and the records are young.
+    fn is_first_record(&self, event: &Event<'_>) -> bool {
+        self.since.is_some_and(|since| {
+            event.history.first < since.start()
+                && event.at.seconds_since(since.start()) < FIRST_RECORDS_SECONDS
+        })
+    }
+
+    fn add_of_caller(
+        &mut self,
+        event: &Event<'_>,
+        (kind, value): (CircumstanceKind, &str),
+        is_learned: bool,
+    ) -> Option<NewCircumstance> {
+        let caller = event.caller.0;
+        let seen = &mut self.clusters.entry(event.cluster).or_default().seen;
+        let is_new = seen.len() < SEEN_MAX && seen.insert(hash_of(&[kind.name(), caller, value]));
+        let callers = self.callers.entry(event.account_id.to_owned()).or_default();
+        let key = hash(caller);
+        if callers.len() >= CALLERS_MAX && !callers.contains_key(&key) {
+            return None;
+        }
+        let used = callers.entry(key).or_default().entry(kind).or_default();
+        let is_due = is_new && !is_learned && is_place(kind, value) && used.is_new(value, event.at);
+        let is_announced = is_due && used.admits(value, event.at);
+        let usual = used.usual(value);
+        used.add(value, event.at, is_due);
+        is_announced.then(|| NewCircumstance {
+            facet: kind,
+            value: kind.shown(value),
+            principal: Some(caller.to_owned()),
+            usual: shown(kind, &usual),
+        })
+    }
+
+    fn add_of_cluster(
+        &mut self,
+        event: &Event<'_>,
+        (kind, value): (CircumstanceKind, &str),
+    ) -> Option<NewCircumstance> {
+        let is_learned = self.is_first_record(event)
+            || event.at.seconds_since(event.history.first) < LEARNING_SECONDS;
+        let cluster = self.clusters.entry(event.cluster).or_default();
+        let known = cluster.refusing.entry(kind).or_default();
+        if known.iter().any(|of| of == value) || known.len() >= CLUSTER_VALUES_MAX {
+            return None;
+        }
+        let usual = known.clone();
+        known.push(value.to_owned());
+        // The alert about a new caller shows by what it is refused.
+        let is_by_new_caller = event.at == event.caller.1;
+        // Without a usual value, the messages of the service became more exact.
+        if is_learned || is_by_new_caller || usual.is_empty() {
+            return None;
+        }
+        let times = self
+            .announced
+            .entry(event.account_id.to_owned())
+            .or_default()
+            .entry(hash_of(&[kind.name(), value]))
+            .or_default();
+        let is_within = |at: &&Timestamp| event.at.seconds_since(**at) < LEARNING_SECONDS;
+        if times.iter().filter(is_within).count() >= CLUSTERS_ANNOUNCED_MAX {
+            return None;
+        }
+        times.push(event.at);
+        Some(NewCircumstance {
+            facet: kind,
+            value: value.to_owned(),
+            principal: None,
+            usual: shown(kind, &usual),
+        })
+    }
+}
+
+impl UsedValues {
+    /// Checks whether a value that is new in a cluster is new for the caller too: whether the caller has not used it for a
+    /// day anywhere in the account, and no other cluster announces it.
+    fn is_new(&self, value: &str, at: Timestamp) -> bool {
+        let known = self.values.iter().find(|of| of.value == value);
+        known.is_none_or(|of| {
+            !of.is_due && (0..LEARNING_SECONDS).contains(&at.seconds_since(of.first))
+        })
+    }
+
+    /// Checks whether a new value is announced: whether few values are in use, and few were new lately. The value counts
+    /// as one that was new.
+    fn admits(&mut self, value: &str, at: Timestamp) -> bool {
+        let is_recent = |since: Window| at.window().hours() - since.hours() < RECENT_HOURS;
+        let others = self.values.iter().filter(|of| of.value != value);
+        let used = others.filter(|of| is_recent(of.last)).count();
+        let due = self.due.iter().filter(|due| is_recent(due.window()));
+        let is_admitted = due.count() < ANNOUNCED_MAX && used < RECENT_VALUES_MAX;
+        self.due.push(at);
+        self.due.sort_unstable();
+        let excess = self.due.len().saturating_sub(ANNOUNCED_MAX);
+        self.due.drain(..excess);
+        is_admitted
+    }
+
+    /// Returns all values except one, the last used first.
+    fn usual(&self, value: &str) -> Vec<String> {
+        let mut others: Vec<&UsedValue> =
+            self.values.iter().filter(|of| of.value != value).collect();
+        others.sort_by_key(|of| (std::cmp::Reverse(of.last), of.value.clone()));
+        others.into_iter().map(|of| of.value.clone()).collect()
+    }
+
+    /// Adds a use of a value. Among [`RECENT_VALUES_MAX`] others it takes the place of the one that was not used for
+    /// longest, if that is not recent.
+    fn add(&mut self, value: &str, at: Timestamp, is_due: bool) {
+        let hour = at.window();
+        if let Some(known) = self.values.iter_mut().find(|of| of.value == value) {
+            known.first = known.first.min(at);
+            known.last = known.last.max(hour);
+            known.is_due |= is_due;
+            return;
+        }
+        if self.values.len() >= RECENT_VALUES_MAX {
+            let oldest = self
+                .values
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, of)| of.last)
+                .filter(|(_, of)| hour.hours() - of.last.hours() >= RECENT_HOURS);
+            let Some((place, _)) = oldest else {
+                return;
+            };
+            self.values.remove(place);
+        }
+        self.values.push(UsedValue {
+            value: value.to_owned(),
+            first: at,
+            last: hour,
+            is_due,
+        });
+    }
+}
+
+impl<'a> Event<'a> {
+    /// Returns the event if its cluster and its caller are known, and the event is not quiet.
+    fn of(
+        occurrence: &'a Occurrence,
+        histories: &'a BTreeMap<ClusterId, ClusterHistory>,
+    ) -> Option<Self> {
+        let (subject, facets) = (&occurrence.subject, &occurrence.series.facets);
+        let cluster = occurrence.series.cluster;
+        let history = histories.get(&cluster)?;
+        let name = facets.get(FacetKind::Principal)?;
+        let first = history.met(occurrence)?;
+        let circumstance = Circumstance::of_facets(subject, facets);
+        if circumstance.is_quiet(subject) || is_overflow_subject(subject) {
+            return None;
+        }
+        let has_habits = circumstance.means != ProgramKind::AwsService
+            && circumstance.caller != Caller::Anonymous
+            && !NAMELESS.contains(&name);
+        Some(Self {
+            at: occurrence.at,
+            account_id: &subject.account_id,
+            cluster,
+            facets,
+            history,
+            caller: (name, first),
+            has_habits,
+        })
+    }
+
+    /// Returns the value of a kind; `None` if the event has none, or none that says something.
+    fn value(&self, kind: CircumstanceKind) -> Option<&'a str> {
+        let value = self.facets.get(kind.facet())?;
+        match kind {
+            _ if kind.is_of_caller() && !self.has_habits => None,
+            CircumstanceKind::AccessKey if !value.starts_with("AKIA") => None,
+            CircumstanceKind::Network if value == OTHER_NETWORK => None,
+            _ => Some(value),
+        }
+    }
+}
+
+/// The names of callers whose name a record does not have, as `records::principal` writes them.
+const NAMELESS: [&str; 3] = ["anonymous", "unknown", "unknown-user"];
+
+/// The network of an address that cannot be read, as `records::principal` writes it.
+const OTHER_NETWORK: &str = "other";
+
+/// Checks whether an event is a refusal or a failed authentication.
+fn is_relevant(occurrence: &Occurrence) -> bool {
+    matches!(
+        occurrence.subject.class,
+        Class::Denied | Class::Auth | Class::Signin | Class::Vpce
+    )
+}
+
+/// Checks whether a value may be announced. The name of an AWS service in place of a network is only one of the usual
+/// values: services call from anywhere.
+fn is_place(kind: CircumstanceKind, value: &str) -> bool {
+    kind != CircumstanceKind::Network || value.contains('/')
+}
+
+fn shown(kind: CircumstanceKind, usual: &[String]) -> Excerpt<String> {
+    let usual = usual.iter().map(|value| kind.shown(value)).collect();
+    Excerpt::of(usual, USUAL_MAX)
+}
+
+impl CircumstanceKind {
+    /// Returns a value as it may be shown: the id of an access key is masked.
+    fn shown(self, value: &str) -> String {
+        match self {
+            Self::AccessKey => masked(value),
+            _ => value.to_owned(),
+        }
+    }
+}
+
+fn hash_of(parts: &[&str]) -> u64 {
+    hash(&parts.join("\0"))
+}
