@@ -13,13 +13,9 @@ use clusters::class::Class;
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, account_of};
-<<<<<<< ours
 use clusters::summary::{CallLine, CampaignLine, ClusterLine, Excerpt, KeyLine, Period, Summary};
 use clusters::transition::SensitiveCall;
-=======
-use clusters::summary::{CampaignLine, ClusterLine, Excerpt, KeyLine, Period, Summary};
 use clusters::transition::{CircumstanceKind, NewCircumstance};
->>>>>>> theirs
 use clusters::{Cluster, EventId};
 use records::key_id::KeyKind;
 use records::time::Timestamp;
@@ -27,14 +23,9 @@ use serde_json::{Value, json};
 
 use crate::records::{ACCOUNT, id, record, snapshot};
 
-<<<<<<< ours
 /// Kinds of alerts that are about one cluster, or about equal sensitive calls.
-pub const OF_CLUSTER: [AlertKind; 6] = [
+pub const OF_CLUSTER: [AlertKind; 7] = [
     AlertKind::SensitiveCall,
-=======
-/// Kinds of alerts that are about one cluster.
-pub const OF_CLUSTER: [AlertKind; 6] = [
->>>>>>> theirs
     AlertKind::New,
     AlertKind::NewPrincipal,
     AlertKind::NewCircumstance,
