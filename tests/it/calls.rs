@@ -123,7 +123,7 @@ fn the_table_has_sensitive_calls_apart_with_what_they_did_the_strong_ones_first(
                             policy AdministratorAccess
                             111122223333 xxxxxxxxxxxxxxxxxxxxxxxxxx
         ───────────────────────────────────────────────────────────────────────────────────────────────────────
-         error      1       iam:CreateUser on bob[31m<script>alert(1)</script>                2026-11-02 13:00
+         critical   1       iam:CreateUser on bob[31m<script>alert(1)</script>                2026-11-02 13:00
                             by user/mia
                             111122223333 xxxxxxxxxxxxxxxxxxxxxxxxxx
         ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -131,7 +131,7 @@ fn the_table_has_sensitive_calls_apart_with_what_they_did_the_strong_ones_first(
                             by user/mia
                             111122223333 xxxxxxxxxxxxxxxxxxxxxxxxxx
         ───────────────────────────────────────────────────────────────────────────────────────────────────────
-         info       1       iam:CreateUser on sam                                             2026-11-02 12:30
+         warning    1       iam:CreateUser on sam                                             2026-11-02 12:30
                             by role/aws-service-role/sso.amazonaws.com/AWSServiceRoleForSSO
                             no alert: made by an AWS service
                             111122223333 xxxxxxxxxxxxxxxxxxxxxxxxxx
@@ -179,9 +179,10 @@ fn the_timeline_has_a_line_for_each_alert_and_counts_the_other_calls() {
         2026-11-02T09:30:00Z  111122223333  sensitive_call  ec2:AuthorizeSecurityGroupIngress on sg-0a1b2c3d by user/mia: port tcp 22, range 0.0.0.0/0 (xxxxxxxxxxxxxxxxxxxxxxxxxx)
         2026-11-02T10:00:00Z  111122223333  new             s3:GetObject Denied (io7rmvgak6mj7aintxcmcszife)
         2026-11-02T10:00:00Z  111122223333  sensitive_call  lambda:UpdateFunctionCode on orders by user/mia (xxxxxxxxxxxxxxxxxxxxxxxxxx)
+        2026-11-02T12:30:00Z  111122223333  sensitive_call  iam:CreateUser on sam by role/aws-service-role/sso.amazonaws.com/AWSServiceRoleForSSO (xxxxxxxxxxxxxxxxxxxxxxxxxx)
         2026-11-02T13:00:00Z  111122223333  sensitive_call  iam:CreateUser on bob[31m<script>alert(1)</script> by user/mia (xxxxxxxxxxxxxxxxxxxxxxxxxx)
-        6 transitions, 6 of them alerts, 0 more covered by campaigns
-        5 alerts about sensitive calls, 2 further calls only counted
+        7 transitions, 6 of them alerts, 0 more covered by campaigns
+        6 alerts about sensitive calls, 1 further call only counted
     "#]].assert_eq(&without_ids(story, &scan));
     let transitions = scan["transitions"].as_array().unwrap();
     let made = transitions

@@ -25,6 +25,7 @@ use service::ingest::{Folding, commit};
 use service::ports::Store as _;
 use service::rules::Rules;
 
+use crate::effort;
 use crate::records::{id, lines, record};
 use crate::table::{MemoryTable, Mutant, now, store, telling};
 
@@ -339,8 +340,19 @@ fn no_order_of_two_functions_announces_a_sensitive_call_twice_or_never() {
         ("CreateUser", "iam.amazonaws.com"),
         ("UpdateFunctionCode", "lambda.amazonaws.com"),
     ] {
+        // With the item of the call in the table, both functions need fewer calls, and there are fewer orders.
+        let scratch = MemoryTable::default();
+        run(ingest(&scratch, call(1, 0, name, source)));
+        let is_short = effort::cases(0, 1) == 0;
+        let items = scratch.items().into_iter();
+        let item = items
+            .filter(|_| is_short)
+            .find(|item| ClusterItem::read(item).is_some());
         let begin = || {
             let table = MemoryTable::with_turns(None);
+            if let Some(item) = &item {
+                table.set(item.clone());
+            }
             let tasks = vec![
                 ingest(&table, call(1, 0, name, source)),
                 ingest(&table, call(2, 30, name, source)),
