@@ -14,6 +14,7 @@ use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, account_of};
 use clusters::summary::{CampaignLine, ClusterLine, Excerpt, KeyLine, Period, Summary};
+use clusters::transition::{CircumstanceKind, NewCircumstance};
 use clusters::{Cluster, EventId};
 use records::key_id::KeyKind;
 use records::time::Timestamp;
@@ -22,9 +23,10 @@ use serde_json::{Value, json};
 use crate::records::{ACCOUNT, id, record, snapshot};
 
 /// Kinds of alerts that are about one cluster.
-pub const OF_CLUSTER: [AlertKind; 5] = [
+pub const OF_CLUSTER: [AlertKind; 6] = [
     AlertKind::New,
     AlertKind::NewPrincipal,
+    AlertKind::NewCircumstance,
     AlertKind::Regressed,
     AlertKind::Recovered,
     AlertKind::Escalating,
@@ -170,6 +172,19 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
         AlertKind::NewPrincipal => {
             let ben = Facts::NewPrincipal("arn:aws:iam::111122223333:user/ben".to_owned());
             Alert::of_cluster(ben, ACCOUNT, history, Some(last), now)
+        }
+        AlertKind::NewCircumstance => {
+            let new = NewCircumstance {
+                facet: CircumstanceKind::Network,
+                value: "203.0.113.0/24".to_owned(),
+                principal: Some("arn:aws:iam::111122223333:user/ben".to_owned()),
+                usual: Excerpt {
+                    total: 7,
+                    shown: (0..5).map(|of| format!("192.0.{of}.0/24")).collect(),
+                },
+            };
+            let facts = Facts::NewCircumstance(Box::new(new));
+            Alert::of_cluster(facts, ACCOUNT, history, Some(last), now)
         }
         AlertKind::Regressed => {
             let late = now.plus(2 * 86_400);
