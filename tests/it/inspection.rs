@@ -18,10 +18,12 @@ use clusters::keys::{IamAnswer, KeySettings};
 use clusters::lifecycle::{Resolutions, State};
 use clusters::triage::{Decision, Triage, Until};
 use fastrand::Rng;
+use input::{Layout, Limits};
 use pollster::block_on;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::config::inspect::Summaries;
+use service::ingest::{commit, fold};
 use service::inspect::Recorded;
 use service::inspect::flow::{FLOW_KEY, Watched, look};
 use service::inspect::run::{
@@ -33,12 +35,13 @@ use service::ports::{
     Bucket as _, Clock as _, DirectoryError, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery,
     Outbox, Store, Subscribed, TriageStore as _,
 };
+use service::rules::Rules;
 
 use crate::bootstrap::Function;
 use crate::directory::Directory;
 use crate::emulator::Emulator;
 use crate::manual_clock::ManualClock;
-use crate::records::{ACCOUNT, ingest, lines, record};
+use crate::records::{ACCOUNT, denied, ingest, lines, record};
 use crate::story::{HOUR, Month, START};
 use crate::table::{Fault, MemoryTable, store, telling};
 
@@ -490,6 +493,137 @@ fn a_chronicle_that_is_lost_is_made_anew_and_tells_nothing_twice() {
     assert_eq!((world.told(), world.state()), (told, state));
 }
 
+/// Returns a refused read of macie2 at a time, by AWS Config's service-linked role.
+fn asked_by_config(number: u64, at: i64) -> Value {
+    let role = "aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig";
+    denied(
+        number,
+        json!({
+            "eventTime": Timestamp::from_seconds(at).unwrap().to_string(),
+            "eventSource": "macie2.amazonaws.com",
+            "eventName": "GetMacieSession",
+            "sourceIPAddress": "config.amazonaws.com",
+            "userIdentity": {
+                "type": "AssumedRole",
+                "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/AWSServiceRoleForConfig/x"),
+                "accountId": ACCOUNT,
+                "invokedBy": "config.amazonaws.com",
+                "sessionContext": {"sessionIssuer": {
+                    "type": "Role",
+                    "arn": format!("arn:aws:iam::{ACCOUNT}:role/{role}"),
+                    "accountId": ACCOUNT,
+                    "userName": "AWSServiceRoleForConfig",
+                }},
+            },
+        }),
+    )
+}
+
+/// Returns the same read by a user.
+fn asked_by_mia(number: u64, at: i64) -> Value {
+    denied(
+        number,
+        json!({
+            "eventTime": Timestamp::from_seconds(at).unwrap().to_string(),
+            "eventSource": "macie2.amazonaws.com",
+            "eventName": "GetMacieSession",
+        }),
+    )
+}
+
+fn kinds(world: &World) -> Vec<&'static str> {
+    let told = world.told().into_values();
+    told.map(|of| of.kind().name()).collect()
+}
+
+#[test]
+fn a_cluster_of_a_service_linked_role_is_quiet_until_another_caller_comes() {
+    let world = World::default();
+    // It recovers after seven days, and comes back.
+    for (number, day) in [(1, 0), (2, 1), (3, 12)] {
+        let at = START + day * 24 * HOUR + 60;
+        world.commit(at + 600, &[asked_by_config(number, at)]);
+        world.inspect(at + 2 * HOUR).unwrap();
+    }
+    assert_eq!(world.heads()[0].episode, 2);
+    assert_eq!(kinds(&world), [""; 0]);
+    // Two functions get the same event, and each is asked twice.
+    let at = START + 13 * 24 * HOUR;
+    let batch = [asked_by_config(4, at), asked_by_mia(5, at + 60)];
+    let two = [0, 1].map(|_| store(&world.table, telling()));
+    for mut function in two {
+        function.set_now(Timestamp::from_seconds(at + 600).unwrap());
+        ingest(&mut function, &lines(&batch));
+        ingest(&mut function, &lines(&batch));
+    }
+    world.inspect(at + 2 * HOUR).unwrap();
+    assert_eq!(kinds(&world), ["new"]);
+    // From now on the cluster is like any other. It recovers after 14 days, because it had come back once.
+    world.inspect(at + 15 * 24 * HOUR).unwrap();
+    let mut told = kinds(&world);
+    told.sort_unstable();
+    assert_eq!(told, ["new", "recovered"]);
+}
+
+#[test]
+fn the_alert_about_a_cluster_that_was_quiet_is_neither_lost_nor_sent_twice_if_a_function_stops() {
+    for place in 0..12 {
+        for fault in [Fault::Unavailable, Fault::Lost] {
+            let world = World::default();
+            world.commit(START + 60, &[asked_by_config(1, START)]);
+            let batch = lines(&[asked_by_mia(2, START + 120)]);
+            let mut broken = store(&world.table, telling());
+            broken.set_now(Timestamp::from_seconds(START + 600).unwrap());
+            let script = move |call| (call == place).then_some(fault);
+            broken.table().fail(script);
+            let folded = fold(
+                batch.as_bytes(),
+                Layout::Lines,
+                &Limits::default(),
+                None,
+                &Rules::default(),
+            );
+            let _ = block_on(commit(&mut broken, "test", folded.unwrap()));
+            world.commit(START + 700, &[asked_by_mia(2, START + 120)]);
+            assert_eq!(kinds(&world), ["new"], "{place} {fault:?}");
+        }
+    }
+}
+
+#[test]
+fn a_new_network_of_a_known_caller_is_told_once_by_hourly_runs_and_not_anew_when_the_state_is_lost()
+{
+    let world = World::default();
+    let mut events: Vec<Value> = (0..40)
+        .map(|hour| asked_by_mia(hour as u64 + 1, START + hour * HOUR + 60))
+        .collect();
+    for of in &mut events[36..] {
+        of["sourceIPAddress"] = json!("203.0.113.9");
+        of["awsRegion"] = json!("sa-east-1");
+    }
+    for (hour, event) in (1..).zip(&events) {
+        world.commit(START + hour * HOUR, std::slice::from_ref(event));
+        world.inspect(START + hour * HOUR + 20 * 60).unwrap();
+        world.inspect(START + hour * HOUR + 21 * 60).unwrap();
+    }
+    let about = |world: &World| -> BTreeSet<String> {
+        let told = world.told().into_values();
+        let new = told.filter(|of| of.kind() == AlertKind::NewCircumstance);
+        new.map(|of| of.about()).collect()
+    };
+    let by = format!("by arn:aws:iam::{ACCOUNT}:user/mia");
+    let wanted = [
+        format!("network 203.0.113.0/24 {by}"),
+        format!("region sa-east-1 {by}"),
+    ];
+    assert_eq!(about(&world), BTreeSet::from(wanted.clone()));
+    let state = world.state();
+    block_on(world.bucket.remove(INSPECTION_STATE_KEY)).unwrap();
+    world.inspect(START + 41 * HOUR).unwrap();
+    assert_eq!(about(&world), BTreeSet::from(wanted));
+    assert_eq!(world.state(), state);
+}
+
 #[test]
 fn a_run_without_time_stops_and_the_next_one_goes_on() {
     let world = World::default();
@@ -861,6 +995,7 @@ fn a_healthy_account_of_fifty_roles_is_told_of_little() {
     let told = format!("in {} days {all:?}; on the worst {worst:?}", days.len());
     expect_test::expect![[r#"in 30 days {"account_summary": 38, "new": 64, "new_principal": 4, "recovered": 39, "regressed": 13}; on the worst {"account_summary": 3, "new": 5, "recovered": 4, "regressed": 6}"#]].assert_eq(&told);
     assert!(sum(worst) <= 20);
+    assert!(all.values().sum::<u64>() <= 158, "more than before");
 }
 
 #[test]

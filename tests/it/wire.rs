@@ -21,6 +21,7 @@ use clusters::circumstance::Circumstances;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{IamAnswer, KeyReport};
 use clusters::summary::{self, Excerpt, Period, Summary};
+use clusters::transition::NewCircumstance;
 use clusters::watch::{CallDetails, Tier};
 use expect_test::expect_file;
 use fastrand::Rng;
@@ -669,6 +670,16 @@ fn hostile_alert(kind: AlertKind, text: &str) -> Alert {
             AlertSubject::Account(account_id),
             Facts::NewPrincipal(text.to_owned()),
         ),
+        Facts::NewCircumstance(new) => {
+            let new = NewCircumstance {
+                value: text.to_owned(),
+                principal: Some(text.to_owned()),
+                usual: Excerpt::of(vec![text.to_owned()], 1),
+                ..*new
+            };
+            let facts = Facts::NewCircumstance(Box::new(new));
+            (AlertSubject::Account(account_id), facts)
+        }
         Facts::AccessKey(_) => {
             let key = text.to_owned();
             let day = None;

@@ -414,3 +414,275 @@ impl CircumstanceKind {
 fn hash_of(parts: &[&str]) -> u64 {
     hash(&parts.join("\0"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fingerprint::{ClusterSubject, Identity};
+    use crate::inspection_state::InspectionState;
+    use crate::packed::{pack, unpack};
+    use crate::transition::Change;
+    use crate::{EventId, Series};
+
+    const MIA: &str = "arn:aws:iam::111122223333:user/mia";
+    const HOME: &str = "192.0.2.0/24";
+    const AWAY: &str = "203.0.113.0/24";
+
+    /// A refused call, hours after a fixed moment.
+    fn refused(hour: i64, action: &str, facets: &[(FacetKind, &str)]) -> Occurrence {
+        let identity = Identity {
+            partition: "aws".to_owned(),
+            account_id: "111122223333".to_owned(),
+            service: "s3".to_owned(),
+            action: action.to_owned(),
+            class: Class::Denied,
+            code: "AccessDenied".to_owned(),
+            cause: None,
+            template: None,
+            addition: None,
+        };
+        let mut given = Facets::default();
+        given.set(FacetKind::Principal, Some(MIA));
+        given.set(FacetKind::Network, Some(HOME));
+        for (kind, value) in facets {
+            given.set(*kind, Some(value));
+        }
+        let cluster = identity.cluster_id();
+        let start = Timestamp::parse("2026-11-01T08:00:00Z").unwrap();
+        Occurrence {
+            at: start.plus(hour * 3600),
+            id: EventId::from_bytes([hour as u8; 16]),
+            series: Arc::new(Series {
+                cluster,
+                facets: given,
+            }),
+            subject: Arc::new(ClusterSubject::from(&identity)),
+        }
+    }
+
+    fn from(hour: i64, network: &str) -> Occurrence {
+        refused(hour, "GetObject", &[(FacetKind::Network, network)])
+    }
+
+    /// Adds the hours of events to a state, and returns what is announced: the hour and the new circumstance.
+    fn announced_in(
+        state: &mut InspectionState,
+        occurrences: &[Occurrence],
+    ) -> Vec<(i64, NewCircumstance)> {
+        let start = Timestamp::parse("2026-11-01T08:00:00Z").unwrap();
+        let mut found = Vec::new();
+        for hour in occurrences.chunk_by(|one, other| one.at.window() == other.at.window()) {
+            for transition in state.turn(hour[0].at.window(), hour) {
+                if let Change::NewCircumstance(new) = transition.change {
+                    found.push((transition.at.seconds_since(start) / 3600, *new));
+                }
+            }
+        }
+        found
+    }
+
+    fn announced(occurrences: &[Occurrence]) -> Vec<(i64, String)> {
+        let mut state = InspectionState::new(occurrences[0].at.window());
+        let found = announced_in(&mut state, occurrences).into_iter();
+        found
+            .map(|(hour, new)| (hour, format!("{} {}", new.facet.name(), new.value)))
+            .collect()
+    }
+
+    #[test]
+    fn a_new_network_of_a_known_caller_is_announced_once_with_the_usual_ones() {
+        let mut events: Vec<Occurrence> = (0..7)
+            .map(|of| from(of, &format!("198.51.{of}.0/24")))
+            .collect();
+        events.extend([from(40, AWAY), from(41, AWAY), from(100, AWAY)]);
+        let mut state = InspectionState::new(events[0].at.window());
+        let [(hour, new)] = &announced_in(&mut state, &events)[..] else {
+            panic!("one circumstance");
+        };
+        assert_eq!((*hour, &*new.value), (40, AWAY));
+        assert_eq!(new.principal.as_deref(), Some(MIA));
+        assert_eq!((new.usual.total, new.usual.shown.len()), (7, 5));
+        assert_eq!(new.usual.shown[0], "198.51.6.0/24", "the last used first");
+        assert_eq!(new.about(), format!("network {AWAY} by {MIA}"));
+    }
+
+    #[test]
+    fn the_first_day_of_a_caller_in_a_cluster_is_learned() {
+        assert_eq!(
+            announced(&[from(0, HOME), from(23, AWAY), from(60, AWAY)]),
+            []
+        );
+        let ben = |hour, network| {
+            let name = (FacetKind::Principal, "arn:aws:iam::111122223333:user/ben");
+            refused(hour, "GetObject", &[name, (FacetKind::Network, network)])
+        };
+        let events = [from(0, HOME), ben(50, AWAY), ben(70, "198.51.7.0/24")];
+        assert_eq!(announced(&events), []);
+    }
+
+    #[test]
+    fn a_network_is_announced_once_for_all_clusters_of_an_account() {
+        let other = |hour, network| refused(hour, "PutObject", &[(FacetKind::Network, network)]);
+        let events = [
+            from(0, HOME),
+            other(1, HOME),
+            from(40, AWAY),
+            other(41, AWAY),
+        ];
+        assert_eq!(announced(&events), [(40, format!("network {AWAY}"))]);
+        // A call that is new for the caller comes first, and does not hide the network.
+        let events = [from(0, HOME), other(40, AWAY), from(41, AWAY)];
+        assert_eq!(announced(&events), [(41, format!("network {AWAY}"))]);
+        // A network that the caller has used for a day elsewhere is not new.
+        let events = [
+            from(0, HOME),
+            other(1, HOME),
+            other(2, AWAY),
+            from(40, AWAY),
+        ];
+        assert_eq!(announced(&events), []);
+    }
+
+    #[test]
+    fn a_caller_in_another_network_every_day_is_announced_three_times() {
+        let mut events = vec![from(0, HOME)];
+        events.extend((1..80).map(|day| from(24 * day, &format!("198.51.{day}.0/24"))));
+        assert_eq!(announced(&events).len(), ANNOUNCED_MAX);
+        // After a quiet month a new network means something again.
+        let calm = (80..115).map(|day| from(24 * day, HOME));
+        events.extend(calm);
+        events.push(from(24 * 115, AWAY));
+        let found = announced(&events);
+        assert_eq!(found.last().unwrap().1, format!("network {AWAY}"));
+    }
+
+    #[test]
+    fn a_caller_with_many_networks_has_no_usual_one() {
+        let many: Vec<Occurrence> = (0..12)
+            .map(|of| from(of, &format!("198.51.{of}.0/24")))
+            .collect();
+        let new = [from(40, AWAY)];
+        assert_eq!(announced(&[&many[..], &new].concat()), []);
+        assert_eq!(announced(&[&many[..9], &new].concat()).len(), 1);
+    }
+
+    #[test]
+    fn regions_and_long_term_keys_are_circumstances_and_temporary_keys_are_none() {
+        let with = |hour, kind, value| refused(hour, "GetObject", &[(kind, value)]);
+        let events = [
+            with(0, FacetKind::Region, "eu-central-1"),
+            with(40, FacetKind::Region, "ap-southeast-3"),
+            with(41, FacetKind::AccessKey, "ASIAQNZGKIQY56JQ7WML"),
+            with(42, FacetKind::AccessKey, "AKIAQNZGKIQY56JQ7WML"),
+        ];
+        let wanted = ["region ap-southeast-3", "access_key AKIA****7WML"];
+        let found = announced(&events).into_iter().map(|(_, what)| what);
+        assert_eq!(found.collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn services_scanners_and_callers_without_names_have_no_habits() {
+        for (kind, value) in [
+            (FacetKind::Origin, "aws-service"),
+            (FacetKind::Principal, "anonymous"),
+            (FacetKind::Principal, "unknown"),
+        ] {
+            let event = |hour, network| {
+                let facets = [(kind, value), (FacetKind::Network, network)];
+                refused(hour, "GetObject", &facets)
+            };
+            assert_eq!(announced(&[event(0, HOME), event(40, AWAY)]), [], "{value}");
+        }
+        let events = [
+            from(0, HOME),
+            from(40, "athena.amazonaws.com"),
+            from(41, "other"),
+        ];
+        assert_eq!(announced(&events), []);
+    }
+
+    #[test]
+    fn a_new_policy_is_announced_for_three_clusters_and_the_first_named_one_for_none() {
+        let mut events = Vec::new();
+        for (hour, policy) in [(0, ""), (1, "p-old"), (40, "p-new"), (41, "p-new")] {
+            for call in 0..5 {
+                let facets = [(FacetKind::Policy, policy)];
+                events.push(refused(hour, &format!("Get{call}"), &facets));
+            }
+        }
+        events.push(refused(0, "Unnamed", &[]));
+        events.push(refused(40, "Unnamed", &[(FacetKind::Policy, "p-first")]));
+        events.sort_by_key(|of| of.at);
+        let found = announced(&events);
+        assert_eq!(
+            found,
+            vec![(40, "policy p-new".to_owned()); CLUSTERS_ANNOUNCED_MAX]
+        );
+    }
+
+    #[test]
+    fn a_layer_that_refuses_a_new_caller_is_part_of_the_alert_about_the_caller() {
+        let layer = |hour, name: &str, layer| {
+            let facets = [(FacetKind::Principal, name), (FacetKind::Layer, layer)];
+            refused(hour, "GetObject", &facets)
+        };
+        let (old, new) = ("identity implicit", "boundary implicit");
+        let events = [
+            layer(0, MIA, old),
+            layer(40, "ben", new),
+            layer(41, MIA, new),
+        ];
+        assert_eq!(announced(&events), []);
+        let events = [
+            layer(0, MIA, old),
+            layer(40, MIA, new),
+            layer(41, "ben", new),
+        ];
+        assert_eq!(announced(&events), [(40, format!("layer {new}"))]);
+    }
+
+    #[test]
+    fn late_events_are_announced_and_repeated_ones_are_not() {
+        let mut state = InspectionState::new(from(0, HOME).at.window());
+        assert_eq!(
+            announced_in(&mut state, &[from(0, HOME), from(60, HOME)]),
+            []
+        );
+        let late = [from(40, AWAY)];
+        let changes = |state: &mut InspectionState| -> Vec<&'static str> {
+            let transitions = state.amend(&late);
+            transitions.iter().map(|of| of.change.name()).collect()
+        };
+        assert_eq!(changes(&mut state), ["new_circumstance"]);
+        assert_eq!(changes(&mut state), [""; 0]);
+    }
+
+    #[test]
+    fn a_state_of_an_earlier_version_learns_for_a_week() {
+        let mut state = InspectionState::new(from(0, HOME).at.window());
+        announced_in(&mut state, &[from(0, HOME), from(60, HOME)]);
+        let mut saved: serde_json::Value = unpack(&state.encode(), 1 << 20).unwrap();
+        saved.as_object_mut().unwrap().remove("known_values");
+        let read = || InspectionState::decode(&pack(&saved)).unwrap();
+        assert_eq!(announced_in(&mut read(), &[from(70, AWAY)]), []);
+        let events = [from(70, HOME), from(61 + 8 * 24, AWAY)];
+        assert_eq!(announced_in(&mut read(), &events).len(), 1);
+    }
+
+    #[test]
+    fn an_attacker_with_many_values_fills_no_memory() {
+        let mut state = InspectionState::new(from(0, HOME).at.window());
+        let events: Vec<Occurrence> = (0..2000)
+            .map(|of| from(of / 100, &format!("10.{}.{}.0/24", of / 200, of % 200)))
+            .collect();
+        announced_in(&mut state, &events);
+        let values = &state.known_values;
+        let of_cluster = values.clusters.values().next().unwrap();
+        assert_eq!(of_cluster.seen.len(), SEEN_MAX);
+        let used = &values.callers["111122223333"][&hash(MIA)][&CircumstanceKind::Network];
+        assert_eq!(used.values.len(), RECENT_VALUES_MAX);
+        assert_eq!(announced_in(&mut state, &[from(60, AWAY)]), []);
+    }
+}

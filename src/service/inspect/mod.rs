@@ -125,7 +125,7 @@ mod tests {
     use clusters::class::Class;
     use clusters::facet::{FacetKind as Facet, Facets};
     use clusters::fingerprint::Identity;
-    use clusters::lifecycle::{LifecycleEvent, Status};
+    use clusters::lifecycle::{LEARNING_SECONDS, LifecycleEvent, Status};
     use clusters::transition::Change;
     use proptest::prelude::*;
 
@@ -158,6 +158,13 @@ mod tests {
                 facets.set(Facet::Origin, Some("scanner"));
                 facets.set(Facet::Access, Some("read"));
             }
+            // Callers seldom leave their usual values.
+            let network = [0, 0, 0, 0, 1, 2, 3][usize::from(second % 7)];
+            facets.set(Facet::Network, Some(&format!("198.51.{network}.0/24")));
+            let region = ["us-east-1", "eu-west-1"][usize::from(second % 13 == 0)];
+            facets.set(Facet::Region, Some(region));
+            let layer = ["identity implicit", "scp explicit"][usize::from(hour % 5 == 0)];
+            facets.set(Facet::Layer, Some(layer));
             let cluster = identity.cluster_id();
             let template = String::new();
             facts.insert(cluster, Arc::new(ClusterFacts { identity, template }));
@@ -230,6 +237,35 @@ mod tests {
         Ok(())
     }
 
+    /// Checks that each new circumstance is announced once, and not in the first day of its caller in the cluster.
+    fn assert_new_circumstances(
+        events: &[(EventId, Sighting)],
+        transitions: &[Transition],
+    ) -> Result<(), TestCaseError> {
+        let mut announced = BTreeSet::new();
+        for transition in transitions {
+            let Change::NewCircumstance(new) = &transition.change else {
+                continue;
+            };
+            let what = (&new.principal, new.facet, &new.value);
+            let cluster = transition.cluster.filter(|_| new.principal.is_none());
+            prop_assert!(announced.insert((what, cluster)), "{new:?} again");
+            let is_of = |seen: &&Sighting| {
+                let facets = &seen.series.facets;
+                Some(seen.series.cluster) == transition.cluster
+                    && new
+                        .principal
+                        .as_deref()
+                        .is_none_or(|name| facets.get(Facet::Principal) == Some(name))
+            };
+            let seen = events.iter().map(|(_, seen)| seen).filter(is_of);
+            let first = seen.filter_map(Sighting::at).min().unwrap();
+            prop_assert!(transition.at.seconds_since(first) >= LEARNING_SECONDS);
+            prop_assert!(!new.usual.shown.contains(&new.value));
+        }
+        Ok(())
+    }
+
     proptest! {
         #[test]
         fn resolutions_have_the_same_effect_at_once_and_hour_by_hour(
@@ -297,6 +333,7 @@ mod tests {
             let ids: BTreeSet<_> = alerts.iter().map(Alert::id).collect();
             prop_assert_eq!(ids.len(), alerts.len());
             assert_quiet((&events, &facts), &transitions)?;
+            assert_new_circumstances(&events, &transitions)?;
             events.reverse();
             prop_assert_eq!(&story(&events), &transitions);
             let subject = |(id, facts): (&ClusterId, &Arc<ClusterFacts>)| (*id, Arc::new(ClusterSubject::from(&facts.identity)));
