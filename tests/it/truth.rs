@@ -207,7 +207,9 @@ fn rows(page: &Page) -> All {
                 cells.find(|(at, cell)| page.within(*at, row) && cell.get("class") == Some(class));
             cell.map(|(at, cell)| (at, cell.text.trim().to_owned()))
         };
-        let Some((severity, _)) = cell("td", "severity") else {
+        // A sensitive call has a severity and no state.
+        let (Some((severity, _)), Some((state, _))) = (cell("td", "severity"), cell("td", "state"))
+        else {
             continue;
         };
         let badge = |outer: usize| {
@@ -219,7 +221,6 @@ fn rows(page: &Page) -> All {
                 .text
                 .clone()
         };
-        let (state, _) = cell("td", "state").unwrap();
         let mut actions = page.all("cwdb-action");
         let action = actions.find(|(at, _)| page.within(*at, row)).unwrap().1;
         let call: Value = serde_json::from_str(&action.text).unwrap();

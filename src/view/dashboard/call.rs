@@ -20,10 +20,11 @@ use records::redact::sanitize;
 use records::time::{Timestamp, Window};
 
 use super::Frame;
-use super::calls::{call_name, target, weight};
+use super::calls::weight;
 use super::parts::{
     self, LINES_MAX, back, deliveries, drawing, heads, more_links, outside, related,
 };
+use super::parts::{call_name, target};
 use crate::card::values;
 use crate::{minute, more, number, shown};
 

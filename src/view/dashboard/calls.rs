@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use clusters::fingerprint::{ClusterId, ClusterSubject, STRONG};
-use clusters::guard::is_overflow_subject;
 use clusters::inspection_state::CallHistory;
 use clusters::short_name;
 use clusters::watch::CallDetails;
@@ -12,7 +11,7 @@ use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::parts::search_fields;
+use super::parts::{call_name, search_fields, target};
 use super::{ClickTarget, Frame};
 use crate::listing::{CallsPage, ListQuery, call_assessment};
 use crate::{counted, minute, number, shown};
@@ -168,27 +167,9 @@ fn row(frame: &Frame<'_>, id: ClusterId, call: &CallHistory) -> Markup {
     }
 }
 
-/// Returns the name of a call, such as `iam:CreateUser`.
-pub(super) fn call_name(subject: &ClusterSubject) -> String {
-    sanitize(&format!("{}:{}", subject.service, subject.action), 160)
-}
-
 /// Returns `strong` for a call that weighs as much as an attack step on its own.
 pub(super) fn weight(subject: &ClusterSubject) -> Option<&'static str> {
     (subject.code == STRONG).then_some("strong")
-}
-
-/// Returns whom or what a call changed, without the start of an ARN that repeats the account; for calls beyond the limit,
-/// a note about them.
-pub(super) fn target(subject: &ClusterSubject) -> Markup {
-    let target = subject.call.as_ref().and_then(|of| of.target.as_ref());
-    html! {
-        @if let Some(target) = target {
-            bdi { (shown(short_name(target, &subject.account_id))) }
-        } @else if is_overflow_subject(subject) {
-            "different calls, more than are listed one by one"
-        }
-    }
 }
 
 /// Returns the parameters of a call in one line, each with its name. A value that the row shows already is left out.

@@ -1,6 +1,9 @@
 //! Parts that several pages of the dashboard have: the search fields, the drawing of hours, the tables of access keys and
 //! of alerts, and links.
 
+use clusters::fingerprint::ClusterSubject;
+use clusters::guard::is_overflow_subject;
+use clusters::short_name;
 use std::collections::BTreeSet;
 
 use alerts::outbox::MessageLogEntry;
@@ -15,7 +18,6 @@ use records::redact::sanitize;
 use records::time::Window;
 use serde_json::json;
 
-use super::calls::{call_name, target};
 use super::{ClickTarget, Frame, failed};
 use crate::listing::ListQuery;
 use crate::{counted, minute, more, number, shown};
@@ -264,5 +266,23 @@ fn others(frame: &Frame<'_>, others: &[&Related], what: impl Fn(&Related) -> Mar
             }
         } }
         (more(others.len(), RELATED_MAX))
+    }
+}
+
+/// Returns the name of a call, such as `iam:CreateUser`.
+pub(super) fn call_name(subject: &ClusterSubject) -> String {
+    sanitize(&format!("{}:{}", subject.service, subject.action), 160)
+}
+
+/// Returns whom or what a call changed, without the start of an ARN that repeats the account; for calls beyond the limit,
+/// a note about them.
+pub(super) fn target(subject: &ClusterSubject) -> Markup {
+    let target = subject.call.as_ref().and_then(|of| of.target.as_ref());
+    html! {
+        @if let Some(target) = target {
+            bdi { (shown(short_name(target, &subject.account_id))) }
+        } @else if is_overflow_subject(subject) {
+            "different calls, more than are listed one by one"
+        }
     }
 }
