@@ -557,7 +557,7 @@ fn a_sensitive_call_is_listed_apart_and_has_a_page_without_decisions(store: &mut
     ] {
         assert!(all.contains(expected), "{expected}: {all}");
     }
-    for wrong in ["AKIAEXAMPLEEXAMPLE01", "Acknowledge", "failed", "recovered"] {
+    for wrong in ["AKIAEXAMPLEEXAMPLE01", "Acknowledge", "failed", "episode"] {
         assert!(!all.contains(wrong), "{wrong}: {all}");
     }
     let links: Vec<_> = call
