@@ -247,6 +247,7 @@ mod tests {
             action: action.to_owned(),
             code: "AccessDenied".to_owned(),
             class,
+            call: None,
         }
     }
 
