@@ -570,6 +570,7 @@ mod tests {
                     ..Circumstance::default()
                 };
                 let subject = ClusterSubject {
+                    call: None,
                     account_id: "111122223333".to_owned(),
                     service: service.to_owned(),
                     action: action.to_owned(),

@@ -11,7 +11,7 @@ use records::time::Timestamp;
 
 use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::{ClusterId, Identity};
-use crate::guard::is_overflow;
+use crate::guard::{is_counted_overflow, is_overflow};
 use crate::transition::{Change, SensitiveCall, Transition};
 use crate::watch::{CallDetails, Tier};
 use crate::{ClusterFacts, EventId, Sighting};
@@ -66,6 +66,7 @@ pub fn due(facts: &ClusterFacts, facets: &Facets) -> Due {
     match details {
         Some(details) if details.tier == Tier::First => Due::FirstOfCaller,
         Some(_) => Due::EachHour,
+        None if is_counted_overflow(&facts.identity) => Due::Never,
         None if is_overflow(&facts.identity) => Due::EachHour,
         None => Due::Never,
     }

@@ -10,16 +10,18 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use records::principal::is_service_linked;
 use records::time::{Timestamp, Window};
 
 use crate::class::Class;
 use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::{ClusterId, ClusterSubject, Identity};
 use crate::sample::Samples;
+use crate::watch::Tier;
 use crate::{ClusterFacts, EventId, Series, Tally};
 
-/// The maximum number of new clusters per account and hour of event time, and of new sensitive calls; a busy account has
-/// a few clusters a day.
+/// The maximum number of new clusters per account and hour of event time; a busy account has a few a day. The limits on
+/// sensitive calls together are the same number.
 ///
 /// Events of further new clusters are counted in overflow clusters.
 pub const NEW_CLUSTERS_MAX: u32 = 200;
@@ -32,13 +34,57 @@ pub const OVERFLOW: &str = "overflow";
 /// The hour is `None` if no event of the cluster has a usable time.
 pub type Admitted = BTreeMap<ClusterId, Option<Window>>;
 
-/// What a limit counts: the new clusters of failures, or the new sensitive calls, of one account in one hour.
+/// What is counted against a limit of its own, so that many of one kind do not hide another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum LimitedKind {
+    /// New clusters of failures.
+    Failure,
+    /// New strong sensitive calls.
+    Strong,
+    /// Other new sensitive calls that have an alert whenever they are made.
+    Announced,
+    /// New sensitive calls that are mostly counted: routine, expected by a rule, or of AWS services.
+    Counted,
+}
+
+impl LimitedKind {
+    /// Returns the kind of what has this identity.
+    pub fn of(identity: &Identity) -> Self {
+        if identity.class != Class::Watch {
+            return Self::Failure;
+        }
+        let is_by_aws = identity.cause.as_deref().is_some_and(is_service_linked);
+        match identity.call_details() {
+            Some(details) if details.tier == Tier::First => Self::Counted,
+            Some(details) if details.expected_by.is_some() || is_by_aws => Self::Counted,
+            Some(details) if details.is_strong => Self::Strong,
+            _ => Self::Announced,
+        }
+    }
+
+    /// Returns the maximum number of new ones per account and hour.
+    pub fn limit(self) -> u32 {
+        match self {
+            Self::Failure => NEW_CLUSTERS_MAX,
+            Self::Strong => NEW_CLUSTERS_MAX / 2,
+            Self::Announced | Self::Counted => NEW_CLUSTERS_MAX / 4,
+        }
+    }
+
+    /// Returns the name of the kind, such as `strong`. Names do not change between versions.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// What a limit counts: new clusters, or new sensitive calls of one kind, of one account in one hour.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Limited {
     /// The account id.
     pub account_id: String,
-    /// Whether the limit is that of sensitive calls; `false` for clusters of failures.
-    pub is_call: bool,
+    /// What is counted.
+    pub kind: LimitedKind,
     /// The hour of the first event; `None` if no event has a usable time.
     pub hour: Option<Window>,
 }
@@ -48,7 +94,7 @@ impl Limited {
     pub fn of(identity: &Identity, hour: Option<Window>) -> Self {
         Self {
             account_id: identity.account_id.clone(),
-            is_call: identity.class == Class::Watch,
+            kind: LimitedKind::of(identity),
             hour,
         }
     }
@@ -77,7 +123,7 @@ pub trait KnownClusters {
 
 /// Accepts the new clusters of a tally up to the limit, and moves the events of the others to overflow clusters.
 ///
-/// At most [`NEW_CLUSTERS_MAX`] clusters per account and hour are accepted, in the order of their first events. Events
+/// At most [`LimitedKind::limit`] per account and hour are accepted, in the order of their first events. Events
 /// that the store already counts in an overflow cluster are removed from the tally. Returns the accepted clusters,
 /// without those that the store had before.
 ///
@@ -91,6 +137,7 @@ pub fn admit<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<Admit
     for (first_seen, cluster) in newcomers(tally, known)? {
         let hour = first_seen.map(Timestamp::window);
         let limited = Limited::of(&tally.facts[&cluster].identity, hour);
+        let limit = limited.kind.limit();
         let used = match used.entry(limited) {
             Entry::Occupied(used) => used.into_mut(),
             Entry::Vacant(unused) => {
@@ -98,7 +145,7 @@ pub fn admit<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<Admit
                 unused.insert(before)
             }
         };
-        if *used < NEW_CLUSTERS_MAX {
+        if *used < limit {
             *used += 1;
             admitted.insert(cluster, hour);
         } else {
@@ -174,6 +221,11 @@ pub fn is_overflow(identity: &Identity) -> bool {
         && identity.template.is_none()
 }
 
+/// Checks whether an identity is that of an overflow cluster of sensitive calls that are mostly counted.
+pub fn is_counted_overflow(identity: &Identity) -> bool {
+    is_overflow(identity) && identity.addition.as_deref() == Some(LimitedKind::Counted.name())
+}
+
 /// Checks whether a subject is that of an overflow cluster, which counts the errors beyond the limit on new clusters.
 ///
 /// Its code is [`OVERFLOW`] and its action is `*`, which is the name of no API.
@@ -189,6 +241,7 @@ fn overflow(tally: &mut Tally, cluster: ClusterId) -> ClusterId {
         class,
         ..
     } = &tally.facts[&cluster].identity;
+    let kind = LimitedKind::of(&tally.facts[&cluster].identity);
     let identity = Identity {
         partition: partition.clone(),
         account_id: account_id.clone(),
@@ -198,7 +251,7 @@ fn overflow(tally: &mut Tally, cluster: ClusterId) -> ClusterId {
         code: OVERFLOW.to_owned(),
         cause: None,
         template: None,
-        addition: None,
+        addition: (kind != LimitedKind::Failure).then(|| kind.name().to_owned()),
     };
     let id = identity.cluster_id();
     let facts = ClusterFacts {

@@ -319,7 +319,9 @@ impl Rules {
         if self.rules.is_empty() {
             return (Fate::Clustered(selected), RuleOutcome::default());
         }
-        let outcome = self.outcome(text, event_time(record.event_time.as_deref(), wrapper));
+        let is_call = matches!(selected, Selected::Call(_));
+        let at = event_time(record.event_time.as_deref(), wrapper);
+        let outcome = self.outcome(text, at, is_call);
         let rule = outcome.applies.map(|place| &self.rules[place]);
         if rule.is_some_and(|rule| rule.action.ignore) {
             return (Fate::Ignored(selected.class(), "rule"), outcome);
@@ -332,16 +334,18 @@ impl Rules {
         (Fate::Clustered(selected), outcome)
     }
 
-    /// Tries the rules on the JSON text of a record; `at` is the time of its event.
+    /// Tries the rules on the JSON text of a record; `at` is the time of its event. Rules that expect sensitive calls are
+    /// tried on these only.
     ///
     /// Records with small faults in their JSON are read, but match no rule.
-    fn outcome(&self, record: &str, at: Option<Timestamp>) -> RuleOutcome {
+    fn outcome(&self, record: &str, at: Option<Timestamp>, is_call: bool) -> RuleOutcome {
         let mut outcome = RuleOutcome::default();
         let mut matching = self
             .matcher
             .matches_for_event(record.as_bytes())
             .unwrap_or_default();
         matching.sort_unstable();
+        matching.retain(|place| is_call || !self.rules[*place].action.expected);
         for place in matching {
             if self.rules[place].applies(at) {
                 outcome.applies = Some(place);

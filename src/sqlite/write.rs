@@ -383,11 +383,19 @@ impl KnownClusters for BatchWriter<'_> {
             .prepare_cached(
                 "SELECT count(*) FROM cluster
                  WHERE account_id = ?1 AND admitted_hour IS ?2 AND NOT overflow
-                       AND (class = 'watch') = ?3",
+                       AND CASE
+                           WHEN class <> 'watch' THEN 'failure'
+                           WHEN json_extract(identity_template, '$.tier') = 'first'
+                             OR json_extract(identity_template, '$.expected_by') IS NOT NULL
+                             OR cause LIKE '%:role/aws-service-role/%'
+                             OR cause LIKE '%:assumed-role/AWSServiceRoleFor%' THEN 'counted'
+                           WHEN code = 'strong' THEN 'strong'
+                           ELSE 'announced'
+                       END = ?3",
             )
             .and_then(|mut count| {
                 let hour = limited.hour.map(Window::hours);
-                let values = params![limited.account_id, hour, limited.is_call];
+                let values = params![limited.account_id, hour, limited.kind.name()];
                 count.query_row(values, |row| row.get(0))
             })
             .map_err(unavailable)?;

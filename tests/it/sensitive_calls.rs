@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use alerts::kind::AlertKind;
 use clusters::ClusterSnapshot;
-use clusters::guard::NEW_CLUSTERS_MAX;
+use clusters::guard::LimitedKind;
 use clusters::transition::{Change, Transition};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -176,7 +176,7 @@ fn a_rule_expects_calls_of_a_role_until_it_ends() {
 }
 
 #[test]
-fn a_thousand_invented_names_are_two_hundred_rows_and_an_exact_rest() {
+fn a_thousand_invented_names_are_a_hundred_rows_and_an_exact_rest() {
     let records: Vec<Value> = (0..1_000)
         .map(|number| {
             attach(
@@ -189,7 +189,7 @@ fn a_thousand_invented_names_are_two_hundred_rows_and_an_exact_rest() {
         .collect();
     let (failure, limit) = (
         record(json!({"errorCode": "AccessDenied", "eventID": id(5_000)})),
-        NEW_CLUSTERS_MAX as usize,
+        LimitedKind::Strong.limit() as usize,
     );
     let check = |snapshot: &ClusterSnapshot| {
         let calls = snapshot.sensitive_calls();
@@ -199,7 +199,7 @@ fn a_thousand_invented_names_are_two_hundred_rows_and_an_exact_rest() {
             .iter()
             .find(|call| call.facts.call_details().is_none())
             .unwrap();
-        assert_eq!(rest.span.count, 800);
+        assert_eq!(rest.span.count, 900);
         assert_eq!(
             rest.cluster().facet_sets.len(),
             1,

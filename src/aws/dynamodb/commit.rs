@@ -10,7 +10,7 @@ use alerts::facts::Facts as AlertFacts;
 use clusters::circumstance::{Circumstance, Circumstances, is_quiet};
 use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
-use clusters::guard::{self, Admitted, Limited, NEW_CLUSTERS_MAX, is_overflow};
+use clusters::guard::{self, Admitted, Limited, is_overflow};
 use clusters::journal::{JournalEntry, JournalEvent};
 use clusters::lifecycle::{LifecycleEvent, Move, SETTLING_SECONDS, State, step};
 use clusters::sample::{Rank, Samples};
@@ -73,7 +73,8 @@ impl guard::KnownClusters for Admission<'_> {
 
     fn admitted(&mut self, limited: &Limited) -> Result<u32, Infallible> {
         let places = self.places.get(limited);
-        Ok(NEW_CLUSTERS_MAX - places.copied().unwrap_or_default().min(NEW_CLUSTERS_MAX))
+        let limit = limited.kind.limit();
+        Ok(limit - places.copied().unwrap_or_default().min(limit))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use clusters::guard::{Limited, NEW_CLUSTERS_MAX};
+use clusters::guard::{Limited, LimitedKind};
 use records::time::Window;
 
 use crate::dynamodb::DynamoStore;
@@ -17,8 +17,12 @@ use crate::dynamodb::table::{Table, TableError, Write};
 pub enum Purpose {
     /// A new cluster.
     Cluster,
-    /// A new sensitive call.
+    /// A new strong sensitive call.
+    StrongCall,
+    /// Another new sensitive call that has alerts.
     Call,
+    /// A new sensitive call that is mostly counted.
+    CountedCall,
     /// A caller that is new to a cluster.
     Principal,
 }
@@ -54,9 +58,11 @@ struct ReservedPlaces {
 
 impl From<&Limited> for Purpose {
     fn from(limited: &Limited) -> Self {
-        match limited.is_call {
-            true => Self::Call,
-            false => Self::Cluster,
+        match limited.kind {
+            LimitedKind::Failure => Self::Cluster,
+            LimitedKind::Strong => Self::StrongCall,
+            LimitedKind::Announced => Self::Call,
+            LimitedKind::Counted => Self::CountedCall,
         }
     }
 }
@@ -65,14 +71,19 @@ impl Purpose {
     fn counter(self) -> &'static str {
         match self {
             Self::Cluster => "used",
+            Self::StrongCall => "strong",
             Self::Call => "calls",
+            Self::CountedCall => "counted",
             Self::Principal => "callers",
         }
     }
 
     fn limit(self) -> u32 {
         match self {
-            Self::Cluster | Self::Call => NEW_CLUSTERS_MAX,
+            Self::Cluster => LimitedKind::Failure.limit(),
+            Self::StrongCall => LimitedKind::Strong.limit(),
+            Self::Call => LimitedKind::Announced.limit(),
+            Self::CountedCall => LimitedKind::Counted.limit(),
             Self::Principal => NEW_CALLERS_MAX,
         }
     }
