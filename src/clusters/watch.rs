@@ -2,18 +2,44 @@
 //! stop a record, destroy data, or share something with strangers.
 //!
 //! What is watched is data: [`Watches`] has one [`Watch`] after another, from the table `watch/watch.toml` and from the
-//! rules file of the user. The first watch whose call and condition fit a record is the one that counts.
+//! rules file of the user. The first watch whose call and condition fit a record is the one that counts. So a call
+//! whose weight depends on a condition has two watches: a strong one with the condition, and after it a weak one.
+//!
+//! - `row` reads a watch from its text. `docs/watch.md` is made from the table.
+//! - `call` reads values of a record by their paths; `details` writes those that are kept.
+//! - `predicate` has the conditions that event patterns cannot express. They are built of `policy`, `sharing`, `ingress`,
+//!   `trail` and `caller`.
+
+mod call;
+mod caller;
+mod details;
+mod ingress;
+mod policy;
+mod predicate;
+pub mod row;
+mod sharing;
+mod trail;
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock, OnceLock};
 
+use foldhash::{HashMap, HashMapExt as _};
+use quamina::Quamina;
 use records::Record;
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{EnumIter, IntoEnumIterator as _, IntoStaticStr};
+use toml::Spanned;
+
+use crate::fingerprint::unversioned;
+use crate::watch::call::{Call, Path};
+use crate::watch::predicate::Predicate;
+use crate::watch::row::{Author, RowText};
 
 /// When an alert is sent about a sensitive call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[derive(IntoStaticStr)]
+#[derive(IntoStaticStr, EnumIter)]
 #[strum(serialize_all = "snake_case")]
 pub enum Tier {
     /// Whenever the call is made.
@@ -22,6 +48,18 @@ pub enum Tier {
     Condition,
     /// When a caller makes the call for the first time. Later calls of this caller are counted and summed up.
     First,
+}
+
+impl Tier {
+    /// Returns the name in the table and in rules files, such as `always`.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Returns the tier with a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::iter().find(|tier| tier.name() == name)
+    }
 }
 
 /// A kind of call that is watched.
@@ -37,10 +75,32 @@ pub struct Watch {
     pub is_strong: bool,
     /// The id of the MITRE ATT&CK technique, such as `T1136.003`.
     pub technique: Option<String>,
+    /// The event pattern that a record has to match, as JSON; `None` if all match.
+    pub when: Option<String>,
+    /// Predicates, one of which has to hold; empty if none has to.
+    pub holds: Vec<Predicate>,
+    /// Predicates that must not hold.
+    pub not: Vec<Predicate>,
+    /// Where the record names whom or what the call changes; the first path with a value counts.
+    pub target: Vec<Path>,
+    /// Where the record has policies that give permissions to users and roles: documents or ARNs.
+    pub policies: Vec<Path>,
+    /// Where the record has policies that say who may use a resource or assume a role.
+    pub resource_policies: Vec<Path>,
+    /// Where the record names whom access is given to: accounts, ARNs, groups, or words for everybody.
+    pub grantees: Vec<Path>,
+    /// Where the record has switches that a call may turn off.
+    pub switches: Vec<Path>,
+    /// The parameters that are kept, each with the paths at which it may be.
+    pub parameters: Vec<(String, Vec<Path>)>,
     /// Why the call is watched, in one sentence.
     pub why: String,
+    /// The same in Chinese. A watch of the user may have none.
+    pub why_chinese: Option<String>,
     /// Where the facts of the row are documented; for a watch of the user, its owner.
     pub source: String,
+    /// Whether the watch is from the rules file of the user.
+    pub is_of_user: bool,
 }
 
 /// What a sensitive call did: the part of its identity that is not the call itself or the caller.
@@ -62,8 +122,8 @@ pub struct CallDetails {
     /// Whom or what the call changed, such as the name of a user or a trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// The parameters that matter, by name, such as `policyArn`; facts that were concluded from them, such as
-    /// `sharedWith`, are among them.
+    /// The parameters that matter, by name, such as `policy`; facts that were concluded from them, such as
+    /// `shared_with`, are among them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
     /// Why the call is watched, for a watch of the user; the texts of the table are looked up by the name of the watch.
@@ -74,45 +134,136 @@ pub struct CallDetails {
     pub expected_by: Option<String>,
 }
 
-/// All watches, in the order in which they are tried.
-#[derive(Debug, Clone, Default)]
-pub struct Watches {
+/// All watches, in the order in which they are tried. By default those of the table. A copy shares them.
+#[derive(Clone)]
+pub struct Watches(Arc<Indexed>);
+
+/// Watches with what finds them.
+struct Indexed {
     watches: Vec<Watch>,
+    /// The places of the watches of an action, in their order.
+    by_action: HashMap<String, Vec<usize>>,
+    /// The event pattern of each watch, built when it is first asked.
+    patterns: Vec<OnceLock<Quamina<()>>>,
+}
+
+/// The text of the table.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TableText {
+    /// The day on which the table was compared with its sources.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for readers of the table and of docs/watch.md")
+    )]
+    checked: String,
+    /// The version of ATT&CK that the ids are of.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for readers of the table and of docs/watch.md")
+    )]
+    attack: String,
+    watch: Vec<Spanned<RowText>>,
+}
+
+static TABLE: LazyLock<Watches> = LazyLock::new(|| {
+    let rows = table_text().map_or_else(|_| Vec::new(), |table| table.watch);
+    let watch = |row: &Spanned<RowText>| row.get_ref().watch(Author::Program, &mut |_, _| {});
+    Watches::new(rows.iter().map(watch).collect())
+});
+
+fn table_text() -> Result<TableText, toml::de::Error> {
+    toml::from_str(include_str!("watch/watch.toml"))
+}
+
+impl Default for Watches {
+    fn default() -> Self {
+        TABLE.clone()
+    }
+}
+
+impl fmt::Debug for Watches {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(&self.0.watches).finish()
+    }
 }
 
 impl Watches {
+    /// Creates watches that are tried in the given order.
+    pub fn new(watches: Vec<Watch>) -> Self {
+        let mut by_action = HashMap::<String, Vec<usize>>::new();
+        for (place, watch) in watches.iter().enumerate() {
+            for (_, action) in &watch.calls {
+                let places = by_action.entry(action.clone()).or_default();
+                if places.last() != Some(&place) {
+                    places.push(place);
+                }
+            }
+        }
+        let patterns = watches.iter().map(|_| OnceLock::new()).collect();
+        Self(Arc::new(Indexed {
+            watches,
+            by_action,
+            patterns,
+        }))
+    }
+
     /// Returns all watches, in the order in which they are tried.
     pub fn all(&self) -> &[Watch] {
-        &self.watches
+        &self.0.watches
     }
 
     /// Returns the details of a call that succeeded; `None` if it is not watched. `text` is the JSON text of the record.
     ///
-    /// The caller has checked that the record is one of a call that succeeded.
-    pub fn find(&self, record: &Record<'_>, _text: &str) -> Option<CallDetails> {
-        let call = record.event_name.as_deref()?;
-        let watch = self.watches.iter().find(|watch| {
-            let is = |(service, action): &(String, String)| {
-                service == record.service() && call.starts_with(action.as_str())
-            };
-            watch.calls.iter().any(is)
-        })?;
-        Some(CallDetails {
-            watch: watch.name.clone(),
-            tier: watch.tier,
-            is_strong: watch.is_strong,
-            technique: watch.technique.clone(),
-            target: None,
-            parameters: BTreeMap::new(),
-            why: None,
-            expected_by: None,
-        })
+    /// The caller has checked that the record is one of a call that succeeded. For a call that is not watched, this is one
+    /// lookup; no JSON is read.
+    pub fn find(&self, record: &Record<'_>, text: &str) -> Option<CallDetails> {
+        let action = unversioned(record.event_name.as_deref()?);
+        let places = self.0.by_action.get(action)?;
+        let service = record.service();
+        let call = Call { record, text };
+        let is_called = |watch: &Watch| {
+            let mut calls = watch.calls.iter();
+            calls.any(|(of, name)| of == service && name == action)
+        };
+        let fits = |place: &&usize| {
+            let watch = &self.0.watches[**place];
+            is_called(watch) && watch.holds(call) && self.matches(**place, text)
+        };
+        let place = places.iter().find(fits)?;
+        Some(details::details(&self.0.watches[*place], call))
+    }
+
+    /// Checks whether a record matches the event pattern of a watch. A pattern that is not valid matches nothing.
+    fn matches(&self, place: usize, text: &str) -> bool {
+        let Some(when) = &self.0.watches[place].when else {
+            return true;
+        };
+        let pattern = self.0.patterns[place].get_or_init(|| {
+            let mut pattern = Quamina::new();
+            let _ = pattern.add_pattern((), when);
+            pattern
+        });
+        pattern.has_matches(text.as_bytes()).unwrap_or(false)
     }
 
     /// Returns the names of the actions of all watches, without versions. A name may occur more than once.
     pub fn actions(&self) -> impl Iterator<Item = &str> {
-        let calls = self.watches.iter().flat_map(|watch| &watch.calls);
+        let calls = self.0.watches.iter().flat_map(|watch| &watch.calls);
         calls.map(|(_, action)| action.as_str())
+    }
+
+    /// Returns the watch with a name.
+    pub fn named(&self, name: &str) -> Option<&Watch> {
+        self.0.watches.iter().find(|watch| watch.name == name)
+    }
+}
+
+impl Watch {
+    /// Checks the predicates of the watch; `true` if it has none.
+    fn holds(&self, call: Call<'_>) -> bool {
+        let holds = |predicate: &Predicate| predicate.holds(self, call);
+        (self.holds.is_empty() || self.holds.iter().any(holds)) && !self.not.iter().any(holds)
     }
 }
 
@@ -127,3 +278,6 @@ impl CallDetails {
         serde_json::from_str(text).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

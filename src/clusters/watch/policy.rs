@@ -1,0 +1,341 @@
+//! Reads policies of IAM and of resources: whom a statement allows, and whether it gives power over the account.
+//!
+//! Names of elements and actions are compared without upper and lower case, as IAM does. A policy is an object, or a
+//! string with its JSON text, which may be URL-encoded.
+//!
+//! Sources: IAM User Guide, "IAM JSON policy element reference" and "Grammar of the IAM JSON policy language"; S3 User
+//! Guide, "Blocking public access to your Amazon S3 storage", section "The meaning of public", 2026-11-29.
+
+use json::Json;
+
+use super::call::{each_element, each_field, each_text_in, kind, without_url_encoding};
+
+/// What one statement of a policy says.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Statement {
+    /// Whether the effect is `Allow`.
+    pub allows: bool,
+    /// Whether it is for everybody, or for all but some.
+    pub is_for_everyone: bool,
+    /// The values of the principals that are AWS accounts, users, roles and providers; not services.
+    pub principals: Vec<String>,
+    /// The actions, or none.
+    pub actions: Vec<String>,
+    /// The actions of `NotAction`.
+    pub not_actions: Vec<String>,
+    /// Whether the statement has `NotAction`.
+    pub has_not_action: bool,
+    /// The resources.
+    pub resources: Vec<String>,
+    /// Whether the statement has `NotResource`.
+    pub has_not_resource: bool,
+    /// The conditions.
+    pub conditions: Vec<Condition>,
+}
+
+/// One key of a condition, with the operator and the values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub operator: String,
+    pub key: String,
+    pub values: Vec<String>,
+}
+
+/// Visits the policies in a value: an object, a string with the text of one, or an array of these.
+pub(super) fn each_policy(value: Json<'_>, visit: &mut dyn FnMut(Json<'_>)) {
+    each_element(value, &mut |value| match kind(value) {
+        Some(b'{') => visit(value),
+        Some(b'"') => {
+            let text = value.text().unwrap_or_default();
+            visit(Json::new(&without_url_encoding(&text)));
+        }
+        _ => {}
+    });
+}
+
+/// Returns the statements of a policy; empty if the value is none.
+pub(super) fn statements(policy: Json<'_>) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    each_field(policy, |key, value| {
+        if key.eq_ignore_ascii_case("Statement") {
+            each_element(value, &mut |value| statements.push(statement(value)));
+        }
+    });
+    statements
+}
+
+fn statement(value: Json<'_>) -> Statement {
+    let mut statement = Statement::default();
+    each_field(value, |key, value| {
+        match key.to_ascii_lowercase().as_str() {
+            "effect" => {
+                let effect = value.text().unwrap_or_default();
+                statement.allows = effect.eq_ignore_ascii_case("Allow");
+            }
+            "principal" => principal(value, &mut statement),
+            "notprincipal" => statement.is_for_everyone = true,
+            "action" => statement.actions = texts(value),
+            "notaction" => {
+                statement.has_not_action = true;
+                statement.not_actions = texts(value);
+            }
+            "resource" => statement.resources = texts(value),
+            "notresource" => statement.has_not_resource = true,
+            "condition" => statement.conditions = conditions(value),
+            _ => {}
+        }
+    });
+    statement
+}
+
+fn principal(value: Json<'_>, statement: &mut Statement) {
+    if kind(value) != Some(b'{') {
+        each_text_in(value, &mut |text| statement.add_principal(text));
+        return;
+    }
+    each_field(value, |kind, value| {
+        if !kind.eq_ignore_ascii_case("Service") {
+            each_text_in(value, &mut |text| statement.add_principal(text));
+        }
+    });
+}
+
+fn conditions(value: Json<'_>) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    each_field(value, |operator, keys| {
+        each_field(keys, |key, values| {
+            conditions.push(Condition {
+                operator: operator.to_ascii_lowercase(),
+                key: key.to_ascii_lowercase(),
+                values: texts(values),
+            });
+        });
+    });
+    conditions
+}
+
+fn texts(value: Json<'_>) -> Vec<String> {
+    let mut texts = Vec::new();
+    each_text_in(value, &mut |text| texts.push(text.to_owned()));
+    texts
+}
+
+/// The keys of conditions by which a statement for everybody is for some callers alone, in lower case.
+const RESTRICTING: [&str; 17] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalisawsservice",
+    "aws:principalservicename",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceip",
+    "aws:sourceowner",
+    "aws:sourcevpc",
+    "aws:sourcevpcarn",
+    "aws:sourcevpce",
+    "aws:userid",
+    "aws:vpcsourceip",
+    "kms:calleraccount",
+    "lambda:eventsourcetoken",
+    "s3:dataaccesspointaccount",
+    "s3:dataaccesspointarn",
+];
+
+/// The keys of conditions by which only an organization has access, in lower case.
+const OF_ORGANIZATION: [&str; 5] = [
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:sourceorgid",
+    "aws:sourceorgpaths",
+    "aws:vpceorgid",
+];
+
+impl Condition {
+    /// Checks whether the condition lets only callers through that have one of the values.
+    fn requires_a_value(&self) -> bool {
+        // Operators that end in `IfExists` or begin with `ForAllValues:` let a caller without the key through.
+        let operator = self.operator.as_str();
+        let operator = operator.strip_prefix("foranyvalue:").unwrap_or(operator);
+        let is_positive = matches!(
+            operator,
+            "stringequals"
+                | "stringequalsignorecase"
+                | "stringlike"
+                | "arnequals"
+                | "arnlike"
+                | "ipaddress"
+                | "bool"
+        );
+        let is_any =
+            |value: &String| matches!(value.as_str(), "*" | "0.0.0.0/0" | "::/0" | "false");
+        is_positive && !self.values.is_empty() && !self.values.iter().any(is_any)
+    }
+
+    /// Checks whether the condition lets only callers of an organization through.
+    fn is_of_organization(&self) -> bool {
+        OF_ORGANIZATION.contains(&self.key.as_str()) && self.requires_a_value()
+    }
+
+    /// Checks whether the condition lets only certain callers through, by who or where they are.
+    fn restricts(&self) -> bool {
+        RESTRICTING.contains(&self.key.as_str()) && self.requires_a_value()
+    }
+}
+
+impl Statement {
+    fn add_principal(&mut self, value: &str) {
+        if value == "*" {
+            self.is_for_everyone = true;
+        } else {
+            self.principals.push(value.to_owned());
+        }
+    }
+
+    /// Checks whether the statement is limited to an organization.
+    pub fn is_of_organization(&self) -> bool {
+        self.conditions.iter().any(Condition::is_of_organization)
+    }
+
+    /// Checks whether the statement allows everybody without a condition that restricts who that is.
+    pub fn is_public(&self) -> bool {
+        self.allows
+            && self.is_for_everyone
+            && !self.is_of_organization()
+            && !self.conditions.iter().any(Condition::restricts)
+    }
+
+    /// Returns the texts that name whom the statement allows: its principals, and if it is for everybody, the accounts
+    /// and ARNs of its conditions. Empty if it denies, or is limited to an organization.
+    pub fn allowed(&self) -> Vec<&str> {
+        if !self.allows || self.is_of_organization() {
+            return Vec::new();
+        }
+        let mut allowed: Vec<&str> = self.principals.iter().map(String::as_str).collect();
+        if self.is_for_everyone {
+            let restricting = self
+                .conditions
+                .iter()
+                .filter(|condition| condition.restricts());
+            allowed.extend(restricting.flat_map(|of| of.values.iter().map(String::as_str)));
+        }
+        allowed
+    }
+
+    /// Checks whether the statement only lets logs be delivered to a bucket, as services of AWS do from accounts of
+    /// their own.
+    pub fn only_delivers_logs(&self) -> bool {
+        let is_delivery = |action: &String| {
+            action.eq_ignore_ascii_case("s3:PutObject")
+                || action.eq_ignore_ascii_case("s3:GetBucketAcl")
+        };
+        !self.actions.is_empty() && self.actions.iter().all(is_delivery)
+    }
+
+    /// Returns why the statement gives power over the account, such as `Action *`; `None` if it does not.
+    pub fn power(&self) -> Option<String> {
+        if !self.allows {
+            return None;
+        }
+        let everything = self.has_not_resource || self.resources.iter().any(|on| is_everything(on));
+        if self.has_not_action && everything {
+            return Some(format!("NotAction {}", self.not_actions.join(", ")));
+        }
+        let is_limited = self.conditions.iter().any(|of| of.key.starts_with("iam:"));
+        self.actions.iter().find_map(|action| {
+            let wide = matches(action, "iam:createuser") && matches(action, "iam:putuserpolicy");
+            let escalates = || !is_limited && ESCALATING.iter().any(|call| matches(action, call));
+            let of_iam = || self.resources.iter().any(|on| is_all_of_iam(on));
+            let gives = (wide || escalates()) && (everything || of_iam());
+            gives.then(|| format!("Action {action}"))
+        })
+    }
+}
+
+/// The actions with which a caller can give itself all permissions, in lower case.
+///
+/// Source: Rhino Security Labs, "AWS IAM Privilege Escalation – Methods and Mitigation"; Service Authorization Reference,
+/// "Actions, resources, and condition keys for AWS IAM", 2026-11-29.
+const ESCALATING: [&str; 9] = [
+    "iam:attachgrouppolicy",
+    "iam:attachrolepolicy",
+    "iam:attachuserpolicy",
+    "iam:createpolicyversion",
+    "iam:putgrouppolicy",
+    "iam:putrolepolicy",
+    "iam:putuserpolicy",
+    "iam:setdefaultpolicyversion",
+    "iam:updateassumerolepolicy",
+];
+
+fn is_everything(resource: &str) -> bool {
+    !resource.is_empty()
+        && resource
+            .strip_prefix("arn")
+            .unwrap_or(resource)
+            .bytes()
+            .all(|b| b == b'*' || b == b':')
+        && resource.contains('*')
+}
+
+/// Checks whether a resource stands for all users, roles, groups or policies.
+fn is_all_of_iam(resource: &str) -> bool {
+    let Some((_, named)) = resource.split_once(":iam::") else {
+        return false;
+    };
+    let (_, named) = named.split_once(':').unwrap_or(("", named));
+    matches!(named, "*" | "user/*" | "role/*" | "group/*" | "policy/*")
+}
+
+/// Checks whether a pattern of an action, in which `*` stands for any text and `?` for a letter, matches an action in
+/// lower case. The work is at most the product of both lengths, and actions are short.
+fn matches(pattern: &str, action: &str) -> bool {
+    let (pattern, action) = (pattern.as_bytes(), action.as_bytes());
+    let (mut at, mut star) = ((0, 0), None);
+    while at.1 < action.len() {
+        match pattern.get(at.0) {
+            Some(b'*') => {
+                star = Some(at);
+                at.0 += 1;
+            }
+            Some(byte) if *byte == b'?' || byte.eq_ignore_ascii_case(&action[at.1]) => {
+                at = (at.0 + 1, at.1 + 1);
+            }
+            _ => match &mut star {
+                Some((place, from)) => {
+                    *from += 1;
+                    at = (*place + 1, *from);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at.0..].iter().all(|byte| *byte == b'*')
+}
+
+/// Policies of AWS that give power over an account, by the end of their ARN.
+///
+/// Source: AWS Managed Policy Reference; EKS User Guide, "Review access policy permissions", 2026-11-29.
+const POWERFUL: [&str; 11] = [
+    "AdministratorAccess",
+    "AdministratorAccess-AWSElasticBeanstalk",
+    "AdministratorAccess-Amplify",
+    "AmazonEKSClusterAdminPolicy",
+    "AWSOrganizationsFullAccess",
+    "AWSSSODirectoryAdministrator",
+    "AWSSSOMasterAccountAdministrator",
+    "AWSSSOMemberAccountAdministrator",
+    "IAMFullAccess",
+    "PowerUserAccess",
+    "SystemAdministrator",
+];
+
+/// Returns the name of a policy of AWS that gives power over an account, from its ARN; `None` for any other text.
+pub(super) fn powerful_name(arn: &str) -> Option<&'static str> {
+    let (_, name) = arn
+        .split_once("::aws:policy/")
+        .or_else(|| arn.split_once("::aws:cluster-access-policy/"))?;
+    let name = name.rsplit('/').next().unwrap_or(name);
+    POWERFUL
+        .into_iter()
+        .find(|powerful| powerful.eq_ignore_ascii_case(name))
+}
