@@ -10,6 +10,7 @@ Usage: operations.py
 
 import pathlib
 import re
+import string
 import sys
 
 from error_codes import models
@@ -35,8 +36,19 @@ BUSY = set(
     "StartBackupJob TerminateInstances TransactWriteItems UpdateInstanceAssociationStatus UpdateInstanceInformation UpdateItem UploadLayerPart "
     "UploadPart".split()
 )
-# Such calls that botocore does not have. Source: IAM Roles Anywhere User Guide, "Logging IAM Roles Anywhere API calls using AWS CloudTrail".
-MORE = {"rolesanywhere": {"CreateSession": "!"}}
+# Calls that CloudTrail has by other names than botocore, or that botocore does not have. Sources: S3 User Guide, "Amazon S3 CloudTrail events";
+# IAM Roles Anywhere User Guide, "Logging API calls using AWS CloudTrail"; public recordings of CloudTrail; 2026-11-29.
+MORE = {
+    "rds": "-DescribeRecommendationGroups",
+    "redshift": "-ListSavedQueries -FetchResults",
+    "rolesanywhere": "!CreateSession",
+    "s3": (
+        "DeleteAccountPublicAccessBlock DeleteBucketPublicAccessBlock -GetAccelerateConfiguration -GetAccountPublicAccessBlock "
+        "-GetBucketObjectLockConfiguration -GetBucketPublicAccessBlock -GetStorageLensDashboard -GetStorageLensDashboardDataInternal "
+        "PutAccelerateConfiguration PutAccountPublicAccessBlock PutBucketObjectLockConfiguration PutBucketPublicAccessBlock"
+    ),
+    "ssm": "-ListInstanceAssociations",
+}
 
 
 def mark(service, name, operation):
@@ -54,7 +66,7 @@ def main():
         calls = services.setdefault(service, {})
         calls |= {name: mark(service, name, operation) for name, operation in model["operations"].items()}
     for service, calls in MORE.items():
-        services[service] |= calls
+        services[service] |= {call.lstrip("-!"): call[0].strip(string.ascii_letters) for call in calls.split()}
     head = (
         f"# All calls by service, by AWS's service models, botocore {botocore.__version__}; made by infra/operations.py. A line with a colon is "
         "a service, and its calls follow. A dash marks a call that only reads, an exclamation mark one that changes something and is made all day."

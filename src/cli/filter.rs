@@ -10,8 +10,7 @@ use clusters::hidden_failures;
 use clusters::watch::Watches;
 use records::redact::sanitize;
 use service::coverage::{
-    Composer, Composition, Coverage, Missing, PATTERN_CHARS_MAX, REGULAR_EXPRESSIONS_MAX,
-    own_calls_left_out,
+    Composer, Composition, Coverage, PATTERN_CHARS_MAX, REGULAR_EXPRESSIONS_MAX, own_calls_left_out,
 };
 use service::rules::Rules;
 
@@ -74,44 +73,37 @@ pub fn left_out(file: &Path, rules: &Rules) -> String {
 }
 
 /// Describes a pattern in lines.
-fn described(composition: &Composition) -> String {
-    let mut watched = BTreeSet::new();
-    let (mut hidden, mut removals) = (0, Vec::new());
-    for missing in &composition.missing {
-        match missing {
-            Missing::Watched(_, service, action) => {
-                watched.insert(sanitize(&format!("{service}:{action}"), 200));
-            }
-            Missing::HiddenFailure(..) => hidden += 1,
-            Missing::Removal(name) => removals.push(*name),
-        }
-    }
-    let watched = match composition.coverage {
-        Coverage::Errors => "all".to_owned(),
-        _ => listed(watched.iter().map(String::as_str)),
-    };
-    let removals = match composition.coverage {
-        Coverage::Errors => "all".to_owned(),
-        _ => listed(removals.into_iter()),
-    };
+fn described(composition: &Composition<'_>) -> String {
+    let coverage = composition.coverage.name();
+    let regular_expressions = composition.pattern.matches('%').count() / 2;
     let calls = hidden_failures::table().map(|(service, event, ..)| (service, event));
+    let calls = calls.collect::<BTreeSet<_>>().len();
+    let watched = composition.watched_left_out.iter();
+    let watched = watched.map(|call| sanitize(&format!("{}:{}", call.service, call.action), 200));
+    let removals = composition.removals_left_out.iter();
+    let removals = removals.map(|(service, name)| format!("{service}:{name}"));
+    let [watched, removals] = match composition.coverage {
+        Coverage::Errors => ["all".to_owned(), "all".to_owned()],
+        _ => [listed(watched.collect()), listed(removals.collect())],
+    };
+    let owned =
+        |names: &BTreeSet<&str>| listed(names.iter().map(|name| (*name).to_owned()).collect());
     format!(
-        "Coverage={}: {} of {PATTERN_CHARS_MAX} characters, {} of {REGULAR_EXPRESSIONS_MAX} regular expressions\n\
-        \x20 not admitted, watched calls: {watched}\n\
-        \x20 not admitted, failures without an error code: those of {hidden} of {} calls\n\
-        \x20 not admitted, removals: {removals}\n\
-        \x20 also admitted by parts of names: {} calls that change something: {}",
-        composition.coverage.name(),
+        "Coverage={coverage}: {} of {PATTERN_CHARS_MAX} characters, {regular_expressions} of {REGULAR_EXPRESSIONS_MAX} regular expressions\n\
+        \x20 watched calls that are not admitted: {watched}\n\
+        \x20 removals that are not admitted: {removals}\n\
+        \x20 failures without an error code that are not found: those of {} of {calls} calls\n\
+        \x20 services of which every change is admitted: {}\n\
+        \x20 other calls that are admitted by a part of their name: {}",
         composition.pattern.len(),
-        composition.regular_expressions,
-        calls.collect::<BTreeSet<_>>().len(),
-        composition.further_calls.len(),
-        listed(composition.further_calls.iter().copied()),
+        composition.hidden_left_out.len(),
+        owned(&composition.services),
+        owned(&composition.further_names),
     )
 }
 
-/// Returns names with commas between them, or `none`.
-fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+/// Returns names with commas between them and each once, or `none`.
+fn listed(names: BTreeSet<String>) -> String {
     match Vec::from_iter(names) {
         names if names.is_empty() => "none".to_owned(),
         names => names.join(", "),

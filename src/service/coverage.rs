@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clusters::hidden_failures;
 use clusters::selection::SIGNINS;
-use clusters::watch::{Watch, Watches};
+use clusters::watch::{Tier, Watch, Watches};
 use strum::{EnumString, IntoStaticStr};
 
 use self::calls::{Call, Effect};
@@ -151,8 +151,8 @@ const REMOVALS: [Call<'static>; 22] = [
 /// Composes the patterns for a set of watches.
 pub struct Composer<'w> {
     watches: &'w Watches,
-    /// The watched calls, in the order of their priority: those of the user, strong ones, others.
-    watched: [BTreeSet<Call<'w>>; 3],
+    /// The watched calls, in the order of their priority: those of the user, strong ones, others by their tier.
+    watched: [BTreeSet<Call<'w>>; 5],
     /// The services that are admitted as a whole.
     services: Vec<Fragment>,
     /// Fragments for the calls of all others.
@@ -165,13 +165,15 @@ impl<'w> Composer<'w> {
     /// user's own, and come first.
     pub fn new(watches: &'w Watches) -> Self {
         let product = Watches::default();
-        let mut watched = [const { BTreeSet::new() }; 3];
+        let mut watched = [const { BTreeSet::new() }; 5];
         for watch in watches.all() {
             let is_own = !product.all().contains(watch);
-            let rank = match (is_own, watch.is_strong) {
-                (true, _) => 0,
-                (false, true) => 1,
-                (false, false) => 2,
+            let rank = match (is_own, watch.is_strong, watch.tier) {
+                (true, ..) => 0,
+                (false, true, _) => 1,
+                (false, false, Tier::Always) => 2,
+                (false, false, Tier::Condition) => 3,
+                (false, false, Tier::First) => 4,
             };
             let is_for_keys = |name: &str| KEY_CALLS.iter().any(|start| name.starts_with(start));
             let calls = calls_of(watch).filter(|(_, name)| is_own || !is_for_keys(name));
@@ -230,7 +232,7 @@ impl<'w> Composer<'w> {
                 calls,
                 later,
                 |call| pattern.admits(call),
-                |fragment| pattern.fits(fragment),
+                pattern.room_for_a_name(),
             )
         };
         while let Some(fragment) = best(pattern) {
@@ -443,10 +445,13 @@ impl Pattern {
         PATTERN_CHARS_MAX.saturating_sub(self.text().len())
     }
 
-    fn fits(&self, fragment: &Fragment) -> bool {
-        let mut longer = self.clone();
-        longer.fragments.insert(fragment.clone());
-        longer.text().len() <= PATTERN_CHARS_MAX
+    /// Returns how many characters a further fragment of a name may have.
+    fn room_for_a_name(&self) -> usize {
+        let before = match self.names().next() {
+            None => OR.len() + NAMES.len() + 2,
+            Some(_) => 1,
+        };
+        self.room().saturating_sub(before)
     }
 
     /// Checks whether a call that succeeded is admitted.
@@ -487,22 +492,70 @@ fn hidden_conditions() -> BTreeMap<String, BTreeSet<HiddenCall>> {
 }
 
 #[cfg(test)]
-mod probe {
+mod tests {
     use super::*;
+
+    /// The watches of the product, and one of the user's own for a call.
+    fn with_own(service: &str, action: &str) -> Watches {
+        let product = Watches::default();
+        let mut own = product.all()[0].clone();
+        own.name = "own".to_owned();
+        own.calls = vec![(service.to_owned(), action.to_owned())];
+        Watches::new([&[own], product.all()].concat())
+    }
+
     #[test]
-    fn probe() {
-        let begun = std::time::Instant::now();
-        let watches = Watches::default();
+    fn a_watch_of_the_user_comes_first_and_without_it_its_call_is_listed() {
+        let watches = with_own("s3", "GetObject");
+        let left_out = own_calls_left_out(&watches);
+        let coverages = Vec::from_iter(left_out.iter().map(|(coverage, _)| *coverage));
+        assert_eq!(coverages, Coverage::ALL);
+        let call = left_out[1].1[0];
+        assert_eq!(
+            (call.watch, call.service, call.action),
+            ("own", "s3", "GetObject")
+        );
         let composer = Composer::new(&watches);
-        println!("prepared {:?} {:?}", begun.elapsed(), composer.watched.iter().map(|w| w.len()).collect::<Vec<_>>());
-        for coverage in Coverage::ALL {
-            let c = composer.compose(coverage);
-            println!("{:?} {}\n{}\n", coverage, c.pattern.len(), c.pattern);
-            println!("left {:?}", c.watched_left_out.iter().map(|w| format!("{}:{}{}", w.service, w.action, if composer.watched[1].contains(&(w.service,w.action)) {"!"} else {""})).collect::<Vec<_>>());
-            println!("removals {:?} hidden {}", c.removals_left_out, c.hidden_left_out.len());
-            println!("services {:?}", c.services);
-            println!("further {} {:?}", c.further_names.len(), c.further_names);
+        for coverage in [Coverage::Watched, Coverage::Changes] {
+            let composition = composer.compose(coverage);
+            assert!(composition.admits(("s3", "GetObject")));
+            assert!(!composition.admits(("s3", "GetObjectAcl")));
+            assert!(
+                composition
+                    .watched_left_out
+                    .iter()
+                    .all(|call| call.watch != "own")
+            );
+            assert!(composition.pattern.len() <= PATTERN_CHARS_MAX);
         }
-        println!("all {:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_watch_for_a_change_is_admitted_by_the_coverage_of_all_changes() {
+        let watches = with_own("ec2", "CreateSubnet");
+        let left_out = own_calls_left_out(&watches).into_iter();
+        let coverages = Vec::from_iter(left_out.map(|(coverage, _)| coverage));
+        assert_eq!(coverages, [Coverage::Errors, Coverage::Watched]);
+    }
+
+    #[test]
+    fn without_watches_of_the_user_nothing_is_left_out() {
+        assert_eq!(own_calls_left_out(&Watches::default()), []);
+    }
+
+    #[test]
+    fn what_is_admitted_first_has_priority() {
+        let watches = Watches::default();
+        let composition = Composer::new(&watches).compose(Coverage::Watched);
+        for name in SIGNINS {
+            assert!(composition.admits(("", name)), "{name}");
+        }
+        let is_strong = |call: &&WatchedCall<'_>| {
+            watches
+                .named(call.watch)
+                .is_some_and(|watch| watch.is_strong)
+        };
+        let strong = composition.watched_left_out.iter().filter(is_strong);
+        assert_eq!(Vec::from_iter(strong), Vec::<&WatchedCall<'_>>::new());
     }
 }

@@ -28,6 +28,7 @@ mod dynamodb;
 mod effort;
 mod emulator;
 mod events;
+mod filter_pattern;
 mod fixtures;
 mod fuzz;
 mod gaps;

@@ -20,11 +20,11 @@ const PART_CHARS_MIN: usize = 4;
 /// Largest number of characters of two parts with any text between them.
 const PAIR_CHARS_MAX: usize = 16;
 
-/// Least number of wanted calls for which a service is admitted as a whole: fewer take no more room by their names.
-const SERVICE_CALLS_MIN: usize = 3;
+/// Least number of wanted calls for which a service is admitted as a whole: one takes no more room by its name.
+const SERVICE_CALLS_MIN: usize = 2;
 
 /// Numbers of further calls at which a longer part is tried as well. A part that admits more is not used.
-const FURTHER_CALLS: [usize; 4] = [20, 6, 2, 0];
+const FURTHER_CALLS: [usize; 5] = [45, 20, 6, 2, 0];
 
 /// A part of a filter pattern that stands for calls.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,12 +55,22 @@ impl Fragment {
     }
 }
 
-/// Checks whether a part of the name of a service stands for a service. A period is any character.
+/// Checks whether a part of the name of a service, as it stands in a regular expression, stands for a service.
 pub fn has_service(part: &str, service: &str) -> bool {
-    let source = format!("{service}.amazonaws.com");
-    let same = |(part, byte): (u8, &u8)| part == b'.' || part == *byte;
-    let mut places = source.as_bytes().windows(part.len());
-    places.any(|place| part.bytes().zip(place).all(same))
+    let (part, is_start) = match part.strip_prefix('^') {
+        Some(part) => (part, true),
+        None => (part, false),
+    };
+    let (part, is_end) = match part.strip_suffix(r"\.") {
+        Some(part) => (part, true),
+        None => (part, false),
+    };
+    match (is_start, is_end) {
+        (true, true) => service == part,
+        (true, false) => service.starts_with(part),
+        (false, true) => service.ends_with(part),
+        (false, false) => service.contains(part),
+    }
 }
 
 /// Checks whether a fragment of a name, as it stands in a regular expression, matches the name of a call.
@@ -144,15 +154,15 @@ impl<'c> Fragments<'c> {
         &self.calls
     }
 
-    /// Chooses the next fragment, the best for the calls in `wanted` that `is_admitted` does not find admitted yet.
-    /// Fragments that also stand for calls in `later` are preferred. `fits` decides which fragments can be chosen. `None`
-    /// if none is left that helps.
+    /// Chooses the next fragment, the best for the calls in `wanted` that `is_admitted` does not find admitted yet, with at
+    /// most `chars_max` characters. Fragments that also stand for calls in `later` are preferred. `None` if none is left
+    /// that helps.
     pub fn best(
         &self,
         wanted: &BTreeSet<Call<'_>>,
         later: &BTreeSet<Call<'_>>,
         is_admitted: impl Fn(Call<'_>) -> bool,
-        fits: impl Fn(&Fragment) -> bool,
+        chars_max: usize,
     ) -> Option<Fragment> {
         // How much a call counts that is not admitted yet.
         let worths = Vec::from_iter(self.calls.iter().map(|call| {
@@ -165,10 +175,11 @@ impl<'c> Fragments<'c> {
         }));
         let scored = self.candidates.iter().filter_map(|candidate| {
             let worths = candidate.stands_for.iter().map(|index| worths[*index]);
-            let is_wanted = worths.clone().any(|worth| worth == 10);
-            let cost = 4 * (candidate.fragment.text().len() + 1) + candidate.further_calls;
+            let chars = candidate.fragment.text().len();
+            let helps = chars <= chars_max && worths.clone().any(|worth| worth == 10);
+            let cost = 4 * (chars + 1) + candidate.further_calls;
             let score = worths.sum::<usize>() * 1_000_000 / cost;
-            (is_wanted && fits(&candidate.fragment)).then_some((score, &candidate.fragment))
+            helps.then_some((score, &candidate.fragment))
         });
         let best = scored.min_by_key(|(score, fragment)| (Reverse(*score), *fragment));
         best.map(|(_, fragment)| fragment.clone())
@@ -262,15 +273,35 @@ pub fn of_services(wanted: &BTreeSet<Call<'_>>) -> Vec<Fragment> {
     parts.map(Fragment::Service).collect()
 }
 
-/// Returns the shortest part of the name of a service, with the period after it, that no other service has.
+/// Returns the shortest part of the name of a service that no other service has. It may begin with `^` for the start, and
+/// end with `\.` for the end of the name.
 fn shortest_of_service(service: &str) -> Option<String> {
-    let name = format!("{service}.");
-    let sizes = PART_CHARS_MIN..=name.len();
-    let places = sizes.flat_map(|size| (0..=name.len() - size).map(move |at| at..at + size));
-    let mut texts = places.filter_map(|place| name.get(place));
-    let is_unique =
-        |text: &&str| calls::services().all(|other| other == service || !has_service(text, other));
-    texts.find(is_unique).map(str::to_owned)
+    let ends = |end: usize| {
+        if end == service.len() {
+            &["", r"\."][..]
+        } else {
+            &[""]
+        }
+    };
+    let starts = |start: usize| if start == 0 { &["", "^"][..] } else { &[""] };
+    let places = (0..service.len())
+        .flat_map(|start| (start + 1..=service.len()).map(move |end| (start, end)));
+    let texts = places.flat_map(|(start, end)| {
+        let part = service.get(start..end).unwrap_or_default();
+        let before = starts(start).iter();
+        before.flat_map(move |before| {
+            ends(end)
+                .iter()
+                .map(move |after| format!("{before}{part}{after}"))
+        })
+    });
+    let is_unique = |text: &String| {
+        text.len() >= PART_CHARS_MIN
+            && calls::services().all(|other| other == service || !has_service(text, other))
+    };
+    texts
+        .filter(is_unique)
+        .min_by_key(|text| (text.len(), text.clone()))
 }
 
 #[cfg(test)]
@@ -296,10 +327,20 @@ mod tests {
 
     #[test]
     fn the_fragment_of_a_service_admits_what_changes_something_there() {
-        let iam = Fragment::Service("iam.".to_owned());
+        let iam = Fragment::Service(r"iam\.".to_owned());
         assert!(iam.admits(("iam", "CreateUser")));
         assert!(!iam.admits(("iam", "GetUser")) && !iam.admits(("iam", "NoSuchCall")));
         assert!(!iam.admits(("sso", "CreatePermissionSet")));
+    }
+
+    #[test]
+    fn a_service_is_named_by_the_shortest_part_that_no_other_service_has() {
+        for service in ["iam", "cloudtrail", "account", "rds"] {
+            let part = shortest_of_service(service).unwrap();
+            assert!(has_service(&part, service), "{part}");
+            let more = calls::services().filter(|other| has_service(&part, other));
+            assert_eq!(more.count(), 1, "{part}");
+        }
     }
 
     #[test]
@@ -316,7 +357,7 @@ mod tests {
             &wanted,
             &BTreeSet::new(),
             |call| chosen.iter().any(|part| part.admits(call)),
-            |_| true,
+            100,
         ) {
             chosen.push(next);
         }
