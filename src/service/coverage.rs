@@ -151,8 +151,8 @@ const REMOVALS: [Call<'static>; 22] = [
 /// Composes the patterns for a set of watches.
 pub struct Composer<'w> {
     watches: &'w Watches,
-    /// The watched calls, in the order of their priority: those of the user, strong ones, others by their tier.
-    watched: [BTreeSet<Call<'w>>; 5],
+    /// The watched calls, in the order of [`priority`].
+    watched: [BTreeSet<Call<'w>>; PRIORITIES],
     /// The services that are admitted as a whole.
     services: Vec<Fragment>,
     /// Fragments for the calls of all others.
@@ -165,19 +165,12 @@ impl<'w> Composer<'w> {
     /// user's own, and come first.
     pub fn new(watches: &'w Watches) -> Self {
         let product = Watches::default();
-        let mut watched = [const { BTreeSet::new() }; 5];
+        let mut watched = [const { BTreeSet::new() }; PRIORITIES];
         for watch in watches.all() {
             let is_own = !product.all().contains(watch);
-            let rank = match (is_own, watch.is_strong, watch.tier) {
-                (true, ..) => 0,
-                (false, true, _) => 1,
-                (false, false, Tier::Always) => 2,
-                (false, false, Tier::Condition) => 3,
-                (false, false, Tier::First) => 4,
-            };
             let is_for_keys = |name: &str| KEY_CALLS.iter().any(|start| name.starts_with(start));
             let calls = calls_of(watch).filter(|(_, name)| is_own || !is_for_keys(name));
-            watched[rank].extend(calls);
+            watched[priority(watch, is_own)].extend(calls);
         }
         let mut calls: BTreeSet<Call<'w>> = REMOVALS.into();
         calls.extend(watched.iter().flatten());
@@ -284,12 +277,10 @@ impl<'w> Composer<'w> {
             })
         });
         let removals = REMOVALS.into_iter().filter(|call| !pattern.admits(*call));
-        let names: BTreeSet<_> = self
-            .fragments
-            .calls()
-            .iter()
-            .map(|(_, name)| *name)
-            .collect();
+        let watched_names = self.watched.iter().flatten().map(|(_, name)| *name);
+        let mut names: BTreeSet<&str> = watched_names.collect();
+        let others = signins().chain(HIDDEN_BY_NAME).chain(REMOVALS);
+        names.extend(others.map(|(_, name)| name));
         let matched = pattern.names().flat_map(fragments::matched_names);
         let matched = matched.map(|(name, _)| name);
         Composition {
@@ -340,6 +331,27 @@ pub fn own_calls_left_out(watches: &Watches) -> Vec<(Coverage, Vec<WatchedCall<'
     });
     let left_out = left_out.into_iter();
     left_out.filter(|(_, calls)| !calls.is_empty()).collect()
+}
+
+/// Number of values of [`priority`].
+const PRIORITIES: usize = 6;
+
+/// Techniques that give a caller credentials or a host: use of remote services, of a shell or of administration commands,
+/// change of accounts, and stored credentials.
+const WAYS_IN: [&str; 6] = ["T1021", "T1059", "T1098", "T1552", "T1555", "T1651"];
+
+/// Returns the priority of a watch: 0 for the user's own, then strong ones, then others by their tier. Among those that are
+/// announced the first time alone, those that give credentials or a host come first.
+fn priority(watch: &Watch, is_own: bool) -> usize {
+    let technique = watch.technique.as_deref().unwrap_or_default();
+    match watch.tier {
+        _ if is_own => 0,
+        _ if watch.is_strong => 1,
+        Tier::Always => 2,
+        Tier::Condition => 3,
+        Tier::First if WAYS_IN.iter().any(|id| technique.starts_with(id)) => 4,
+        Tier::First => 5,
+    }
 }
 
 fn calls_of(watch: &Watch) -> impl Iterator<Item = Call<'_>> {

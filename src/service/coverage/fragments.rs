@@ -149,11 +149,6 @@ impl<'c> Fragments<'c> {
         }
     }
 
-    /// Returns the calls that the fragments stand for.
-    pub fn calls(&self) -> &[Call<'c>] {
-        &self.calls
-    }
-
     /// Chooses the next fragment, the best for the calls in `wanted` that `is_admitted` does not find admitted yet, with at
     /// most `chars_max` characters. Fragments that also stand for calls in `later` are preferred. `None` if none is left
     /// that helps.
