@@ -13,7 +13,7 @@ SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long mutants check fmt lint deny quality judge accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
+.PHONY: help demo test test-long mutants check fmt lint deny quality judge filter accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
 
 help: ## Print this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -89,6 +89,10 @@ quality: ## Score the clustering against labelled errors; print every split and 
 judge: ## Compare what the program concludes with what is right, for tests/cases, CASES=folder and labelled errors
 	cargo build --locked --bin cloudtrail-inspector
 	python3 tests/judge.py $(INSPECTOR) tests/cases $(CASES)
+
+filter: ## Compose the filter patterns in template.yaml; print what each admits and what not
+	cargo build --locked -p cloudtrail-inspector --no-default-features --features cli
+	python3 infra/filter.py $(INSPECTOR)
 
 stack: ## Check the stack template: permissions, stored data, refused parameters
 	cargo build --locked

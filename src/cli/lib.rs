@@ -3,7 +3,8 @@
 //! The modules, in reading order. The commands:
 //!
 //! - `scan` groups the errors in trail files into clusters; `explain` shows how each event is classified, and why.
-//! - `top` prints rankings; `rules` checks and tries a rules file; `notify` previews alerts without sending them.
+//! - `top` prints rankings; `rules` checks and tries a rules file, and `filter` is its subcommand
+//!   that prints a filter pattern; `notify` previews alerts without sending them.
 //! - `config` checks a settings file of a stack and uploads it to the stack's bucket.
 //! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster. `calls` lists
 //!   and shows stored sensitive calls.
@@ -37,6 +38,7 @@ mod deployed;
 #[path = "left_out.rs"]
 mod deployed;
 mod explain;
+mod filter;
 mod generate;
 mod history;
 mod html;

@@ -1,4 +1,4 @@
-//! `rules`: checks a rules file, or shows what it would change in the clusters of real records.
+//! `rules`: checks a rules file, shows what it would change in the clusters of real records, or prints a filter pattern.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use clusters::fingerprint::ClusterId;
 use records::redact::sanitize;
 
 use crate::inputs::shown;
-use crate::output;
 use crate::source::{SourceArguments, StoreQuery, load_rules};
+use crate::{filter, output};
 
-/// Check a rules file, or show what it would change
+/// Check a rules file, show what it would change, or print a filter pattern
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -39,9 +39,15 @@ enum Command {
         #[arg(required = true)]
         paths: Vec<PathBuf>,
     },
+    /// Print the filter pattern of a stack, with the calls that a rules file watches
+    #[command(
+        after_help = "The pattern goes to stdout, what it admits and what not to stderr.\n\n\
+Example:\n  cloudtrail-inspector rules filter --rules rules.toml --coverage changes"
+    )]
+    Filter(filter::Arguments),
 }
 
-/// Runs the given subcommand of `rules`: `check` or `try`.
+/// Runs the given subcommand of `rules`: `check`, `try` or `filter`.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match &arguments.command {
         Command::Check { file } => {
@@ -51,13 +57,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 count => format!(" and {count} policies"),
             };
             output::print(&format!(
-                "{}: {} rules{policies}, valid\n",
+                "{}: {} rules{policies}, valid\n{}",
                 shown(file),
-                rules.all().len()
+                rules.all().len(),
+                filter::left_out(file, &rules)
             ))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Try { file, paths } => try_on(file, paths),
+        Command::Filter(arguments) => filter::run(arguments),
     }
 }
 

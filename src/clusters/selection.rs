@@ -131,7 +131,7 @@ fn not_an_api_event(record: &Record<'_>) -> Option<&'static str> {
 ///
 /// Source: AWS CloudTrail User Guide, "AWS Management Console sign-in events"; IAM Identity Center User Guide,
 /// "Understanding IAM Identity Center sign-in events".
-const SIGNINS: [&str; 6] = [
+pub const SIGNINS: [&str; 6] = [
     "ConsoleLogin",
     "CheckMfa",
     "CredentialVerification",

@@ -12,6 +12,7 @@
 //! - `rulefile` reports problems in a rules file or settings file with line and column.
 //! - `reread` reads an object of the bucket again every five minutes.
 //! - `settings_loader` loads the settings file of the stack.
+//! - `coverage` composes the filter pattern of the subscriptions from what is wanted.
 //! - `policy` decides which sink gets which alert.
 //! - `ingest` opens an input, groups its events into clusters, and commits them. Inputs are files, the events of a
 //!   subscription, and events that are read again (`redrive`, `backfill`, `gap_repair`).
@@ -33,6 +34,8 @@ pub mod rules;
 
 // The watches of a rules file.
 mod watches;
+// The filter pattern of the subscriptions.
+pub mod coverage;
 
 // Which sink gets which alert.
 pub mod policy;

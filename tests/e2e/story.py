@@ -667,10 +667,10 @@ class Story(Onlooker):
 
     def parameters(self):
         """Returns the parameters that all deployments have."""
-        # The emulator treats a filter pattern as words that must all occur, so it gets none. tests/stack checks
-        # the default pattern.
+        # The emulator treats a filter pattern as words that must all occur, so all records are read. tests/stack checks
+        # the patterns.
         return {
-            "LogGroupNames": ",".join(GROUPS), "FilterPattern": "", "Architecture": ARCHITECTURE, "LearnHours": "0",
+            "LogGroupNames": ",".join(GROUPS), "Coverage": "all", "Architecture": ARCHITECTURE, "LearnHours": "0",
             # The first inspection covers the whole retention time. Only this test starts inspections, never the schedule.
             "RetentionDays": "8", "InspectionSchedule": "cron(0 0 1 1 ? *)",
             "AlarmTopic": "create", "Topic": "create", "EventBusName": "default", "GuanceRoute": "dataway", "GuanceUrl": self.guance.url,

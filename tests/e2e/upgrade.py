@@ -94,11 +94,11 @@ class Upgrade:
         return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
 
     def filters(self):
-        """Returns the subscription filter of each log group, by group: name, pattern and destination."""
+        """Returns the subscription filter of each log group, by group: name and destination. The pattern may be another one."""
         found = {}
         for group in GROUPS:
             (one,) = self.client("logs").describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
-            found[group] = (one["filterName"], one["filterPattern"], one["destinationArn"])
+            found[group] = (one["filterName"], one["destinationArn"])
         return found
 
     def check_update(self, older):

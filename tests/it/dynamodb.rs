@@ -435,6 +435,40 @@ fn calls_and_write_units_are_what_they_should_be() {
 }
 
 #[test]
+fn a_change_that_nothing_watches_costs_no_write() {
+    let table = MemoryTable::default();
+    let mut function = store(&table, TableSettings::default());
+    let change = |number: u64| {
+        let request = json!({"vpcId": "vpc-1", "cidrBlock": format!("10.0.{number}.0/24")});
+        record(json!({
+            "eventID": id(number), "eventSource": "ec2.amazonaws.com", "eventName": "CreateSubnet",
+            "errorCode": null, "errorMessage": null, "readOnly": false, "managementEvent": true,
+            "requestParameters": request, "responseElements": {"subnet": {"state": "pending"}},
+        }))
+    };
+    let changes: Vec<_> = (1..=200).map(change).collect();
+    let taken = commit_to(&mut function, &lines(&changes)).unwrap();
+    assert_eq!(
+        (taken.record_counts.read, taken.record_counts.selected),
+        (200, 0)
+    );
+    assert_eq!(taken.spent, StoreUsage::default());
+    assert_eq!(table.items().len(), 0);
+    // Beside an error, they add nothing to what the error takes.
+    let error = |number| record(json!({"eventID": id(number), "errorCode": "AccessDenied"}));
+    let alone = commit_to(&mut function, &lines(&[error(1_001)]))
+        .unwrap()
+        .spent;
+    let table = MemoryTable::default();
+    let mut function = store(&table, TableSettings::default());
+    let together = [&changes[..], &[error(1_001)]].concat();
+    assert_eq!(
+        commit_to(&mut function, &lines(&together)).unwrap().spent,
+        alone
+    );
+}
+
+#[test]
 fn what_a_payload_takes_is_known_to_the_unit() {
     // A cluster that is known, one event a batch: one unit an event.
     let table = MemoryTable::default();

@@ -29,6 +29,7 @@ mod dynamodb;
 mod effort;
 mod emulator;
 mod events;
+mod filter_pattern;
 mod fixtures;
 mod fuzz;
 mod gaps;

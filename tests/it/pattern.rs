@@ -1,173 +1,261 @@
-//! The filter pattern of the template passes every record that the engine can select, except failures without an error
-//! code of the calls that `docs/limits.md` counts.
+//! The filter patterns of the template are those that are composed. Each admits what its coverage asks for, no call that
+//! only reads, and every record that the engine can select, except what is listed as left out.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
-use clusters::hidden_failures::{is_service_event, table};
-use clusters::selection::{Selection, select, selected_calls};
-use json::Json;
+use clusters::class::Class;
+use clusters::hidden_failures::table;
+use clusters::selection::{SIGNINS, Selection, select};
+use clusters::watch::Watches;
 use records::Record;
+use serde_json::{Value, json};
+use service::coverage::{
+    Composer, Composition, Coverage, PATTERN_CHARS_MAX, REGULAR_EXPRESSIONS_MAX,
+};
 
+use crate::filter_pattern::Pattern;
 use crate::fixtures::{fixture, names};
 
-/// Maximum length of a filter pattern in CloudWatch Logs, in characters.
-const PATTERN_CHARS_MAX: usize = 1024;
+static WATCHES: LazyLock<Watches> = LazyLock::new(Watches::default);
 
-/// Parts of names that stand for one or more names in the pattern, because it is short of space. `.*` is any text.
-const FRAGMENTS: [&str; 12] = [
-    "Attach.*Policy",
-    "Delete.*PermissionsBoundary",
-    "DisassociateFrom",
-    "ExternalIdP",
-    "Put.*Policy",
-    "RemoveAccount",
-    "ScheduleKey",
-    "SetDefault",
-    "teDetector",
-    "teFlowLogs",
-    "teLoginProfile",
-    "teTrail",
-];
+/// The pattern of each coverage.
+static COMPOSED: LazyLock<[(Composition<'static>, Pattern); 3]> = LazyLock::new(|| {
+    let composer = Composer::new(&WATCHES);
+    Coverage::ALL.map(|coverage| {
+        let composition = composer.compose(coverage);
+        let pattern = Pattern::parse(&composition.pattern);
+        (composition, pattern)
+    })
+});
 
-/// Calls whose failures in the response no condition of the pattern finds, and that are frequent enough for their name.
-const BY_NAME: [&str; 4] = [
-    "BatchCreatePartition",
-    "CreateFleet",
-    "CreateFlowLogs",
-    "DeleteFlowLogs",
-];
-
-/// Lists of failures that a condition of the pattern finds: the member of the response, and a member of its entries.
-const LISTS: [(&str, &str); 4] = [
-    ("errors", "errorCode"),
-    ("errors", "message"),
-    ("failures", "reason"),
-    ("unprocessedAccounts", "accountId"),
-];
-
-/// Checks whether a part of a name stands for a name.
-fn stands_for(fragment: &str, name: &str) -> bool {
-    match fragment.split_once(".*") {
-        None => name.contains(fragment),
-        Some((head, tail)) => name
-            .split_once(head)
-            .is_some_and(|(_, rest)| rest.contains(tail)),
-    }
-}
-
-/// Returns the names and the parts of names in the pattern.
-fn alternatives() -> BTreeSet<&'static str> {
-    let listed: BTreeSet<&str> = table().map(|(_, event, ..)| event).collect();
-    let all = selected_calls().filter(|name| !listed.contains(name));
-    let all: BTreeSet<&str> = all.chain(BY_NAME).collect();
-    let shortened = |name: &&str| FRAGMENTS.iter().any(|part| stands_for(part, name));
-    for fragment in FRAGMENTS {
-        assert!(
-            all.iter().any(|name| stands_for(fragment, name)),
-            "{fragment}"
-        );
-    }
-    let whole = all.iter().filter(|name| !shortened(name));
-    whole.copied().chain(FRAGMENTS).collect()
-}
-
-/// The pattern may also pass other records: a name inside a longer name, or a successful sign-in.
-fn lets_through(record: &Record<'_>) -> bool {
-    let event = record.event_name.as_deref().unwrap_or_default();
-    let response = |path: &[&str]| record.response_elements.and_then(|value| value.at(path));
-    let number = |path| response(path).and_then(|value| value.as_str().parse::<u32>().ok());
-    let is_listed = |(list, part): &(&str, &str)| {
-        let entries = response(&[list]).map(Json::elements);
-        let first = entries.into_iter().flatten().next();
-        first.is_some_and(|entry| entry.text_at(&[part]).is_some())
+/// All calls of AWS: service, name, and whether the call only reads.
+fn calls() -> Vec<(&'static str, &'static str, bool)> {
+    let mut service = "";
+    let lines = include_str!("../../src/service/coverage/operations.txt").lines();
+    let lines = lines.filter(|line| !line.starts_with('#'));
+    let call = |line: &'static str| {
+        if let Some(name) = line.strip_suffix(':') {
+            service = name;
+            return None;
+        }
+        Some((
+            service,
+            line.trim_start_matches(['-', '!']),
+            line.starts_with('-'),
+        ))
     };
-    record.error_code.is_some()
-        || record.error_message.is_some()
-        || is_service_event(record)
-        || number(&["failedEntryCount"]).is_some_and(|count| count > 0)
-        || number(&["statusCode"]).is_some_and(|status| status >= 400)
-        || LISTS.iter().any(is_listed)
-        || alternatives().iter().any(|part| stands_for(part, event))
+    lines.filter_map(call).collect()
+}
+
+/// The record of a call that succeeded.
+fn success(service: &str, name: &str, is_read: bool) -> Value {
+    json!({
+        "eventVersion": "1.11",
+        "userIdentity": {"type": "AssumedRole"},
+        "eventType": "AwsApiCall",
+        "eventSource": format!("{service}.amazonaws.com"),
+        "eventName": name,
+        "readOnly": is_read,
+        "managementEvent": true,
+        "responseElements": null,
+        "errorCode": null,
+    })
 }
 
 #[test]
-fn the_pattern_of_the_template_has_all_calls_that_are_selected_without_an_error() {
-    let is_plain = |name: &str| {
-        name.bytes()
-            .all(|byte| byte.is_ascii_alphabetic() || b".*".contains(&byte))
-    };
-    let names = Vec::from_iter(alternatives());
-    assert!(names.iter().all(|name| is_plain(name)), "{names:?}");
-    // One regular expression: a pattern may have two, and no parentheses in them.
-    let names = names.join("|");
-    let lists = LISTS.map(|(list, part)| format!(r#"($.responseElements.{list}[0].{part} = "*")"#));
-    let pattern = [
-        r#"{ ($.errorCode = "*")"#,
-        "($.errorCode > 0)",
-        r#"($.errorMessage = "*")"#,
-        r#"($.eventType = "AwsServiceEvent")"#,
-        "($.responseElements.failedEntryCount > 0)",
-        "($.responseElements.statusCode >= 400)",
-        &lists.join(" || "),
-        &format!("($.eventName = %{names}%) }}"),
-    ]
-    .join(" || ");
-    let chars = pattern.chars().count();
-    assert!(
-        chars <= PATTERN_CHARS_MAX,
-        "{chars} characters; shorten the lists"
-    );
+fn the_template_has_the_patterns_that_are_composed() {
     let template = include_str!("../../template.yaml");
-    let (_, parameter) = template.split_once("\n  FilterPattern:\n").unwrap();
-    let default = parameter
-        .lines()
-        .find_map(|line| line.strip_prefix("    Default: "));
-    assert_eq!(default, Some(&*format!("'{pattern}'")), "put it there");
+    let (_, rows) = template.split_once("\n  FilterPatterns:\n").unwrap();
+    for (composition, _) in &*COMPOSED {
+        let row = format!("    {}:\n      Pattern: ", composition.coverage.name());
+        let (_, rest) = rows.split_once(&row).unwrap();
+        let pattern = format!("'{}'", composition.pattern);
+        assert_eq!(rest.lines().next(), Some(&*pattern), "run make filter");
+    }
 }
 
 #[test]
-fn the_documentation_counts_the_calls_whose_hidden_failures_the_pattern_finds() {
-    let parts = alternatives();
+fn each_pattern_keeps_the_limits_of_cloudwatch_logs() {
+    for (composition, pattern) in &*COMPOSED {
+        assert!(composition.pattern.len() <= PATTERN_CHARS_MAX);
+        let regular = pattern.regular_expressions();
+        assert!(regular.len() <= REGULAR_EXPRESSIONS_MAX, "{regular:?}");
+        for one in regular {
+            let is_allowed =
+                |byte: u8| byte.is_ascii_alphanumeric() || b"^$?[]{}|\\*+._-".contains(&byte);
+            assert!(one.bytes().all(is_allowed), "{one}");
+        }
+    }
+}
+
+#[test]
+fn a_pattern_admits_each_watched_call_that_is_not_listed_as_left_out_whatever_its_version() {
+    for (composition, pattern) in &COMPOSED[1..] {
+        let left_out = composition.watched_left_out.iter();
+        let left_out = BTreeSet::from_iter(left_out.map(|call| (call.service, call.action)));
+        let reads: BTreeSet<_> = calls()
+            .into_iter()
+            .filter(|(.., is_read)| *is_read)
+            .collect();
+        let mut admitted = 0;
+        for (service, action) in WATCHES.all().iter().flat_map(|watch| &watch.calls) {
+            if left_out.contains(&(&**service, &**action)) {
+                continue;
+            }
+            let is_read = calls()
+                .iter()
+                .any(|(of, name, is_read)| of == service && name == action && *is_read);
+            for version in ["", "20150331v2", "2020_05_31"] {
+                let mut record = success(service, &format!("{action}{version}"), is_read);
+                let is_for_keys = ["GetSecretV", "GetParam", "AssumeRole"];
+                if is_for_keys.iter().any(|start| action.starts_with(start)) {
+                    record["userIdentity"]["type"] = json!("IAMUser");
+                }
+                assert!(
+                    pattern.matches(&record),
+                    "{:?} {service}:{action}{version}",
+                    composition.coverage
+                );
+            }
+            admitted += 1;
+        }
+        assert!(admitted > 200, "{admitted}");
+    }
+}
+
+#[test]
+fn a_pattern_admits_no_call_that_only_reads_unless_it_is_watched() {
+    let watched = WATCHES.all().iter().flat_map(|watch| &watch.calls);
+    let watched: BTreeSet<_> = watched.map(|(_, action)| action.as_str()).collect();
+    let reads = calls()
+        .into_iter()
+        .filter(|(_, name, is_read)| *is_read && !watched.contains(name));
+    let mut count = 0;
+    for (service, name, _) in reads {
+        let record = success(service, name, true);
+        for (composition, pattern) in &*COMPOSED {
+            assert!(
+                !pattern.matches(&record),
+                "{:?} {service}:{name}",
+                composition.coverage
+            );
+        }
+        count += 1;
+    }
+    assert!(count > 7000, "{count}");
+}
+
+#[test]
+fn errors_admits_no_call_that_succeeded_except_signins_and_calls_with_failures_in_the_response() {
+    let [(composition, pattern), ..] = &*COMPOSED;
+    let named = [
+        &SIGNINS[..],
+        &[
+            "BatchCreatePartition",
+            "CreateFleet",
+            "CreateFlowLogs",
+            "DeleteFlowLogs",
+        ],
+    ]
+    .concat();
+    let admitted = calls().into_iter().filter(|(service, name, is_read)| {
+        !named.contains(name) && pattern.matches(&success(service, name, *is_read))
+    });
+    let admitted: BTreeSet<_> = admitted.map(|(_, name, _)| name).collect();
+    assert_eq!(admitted, composition.further_names);
+    assert!(admitted.len() < 5, "{admitted:?}");
+    let key = json!({"userIdentity": {"type": "IAMUser"}, "eventName": "GetSecretValue", "readOnly": true});
+    assert!(!pattern.matches(&key));
+}
+
+#[test]
+fn the_key_of_a_person_that_reads_a_secret_or_takes_on_a_role_is_admitted_and_a_role_is_not() {
+    let [_, (_, watched), (_, changes)] = &*COMPOSED;
+    for (kind, name, expected) in [
+        ("IAMUser", "GetSecretValue", true),
+        ("IAMUser", "GetParametersByPath", true),
+        ("IAMUser", "AssumeRole", true),
+        ("IAMUser", "GetObject", false),
+        ("AssumedRole", "GetSecretValue", false),
+        ("AssumedRole", "AssumeRole", false),
+        ("AWSService", "AssumeRole", false),
+    ] {
+        let record = json!({"userIdentity": {"type": kind}, "eventName": name, "readOnly": true});
+        assert_eq!(watched.matches(&record), expected, "watched {kind} {name}");
+        assert_eq!(changes.matches(&record), expected, "changes {kind} {name}");
+    }
+}
+
+#[test]
+fn changes_admits_each_change_of_settings_and_no_change_of_data() {
+    let [.., (_, pattern)] = &*COMPOSED;
+    let mut record = success("ec2", "CreateSubnet", false);
+    assert!(pattern.matches(&record));
+    record["managementEvent"] = json!(false);
+    assert!(!pattern.matches(&record));
+}
+
+#[test]
+fn the_documentation_has_the_numbers_of_each_pattern() {
     let all: BTreeSet<_> = table()
         .map(|(service, event, ..)| (service, event))
         .collect();
-    let seen: BTreeSet<_> = table()
-        .filter(|(_, event, member, kind, entries)| {
-            parts.iter().any(|part| stands_for(part, event))
-                || *kind == "status"
-                || *member == "failedEntryCount"
-                || entries
-                    .split(',')
-                    .any(|part| LISTS.contains(&(member, part)))
-        })
-        .map(|(service, event, ..)| (service, event))
+    let watched: BTreeSet<_> = WATCHES
+        .all()
+        .iter()
+        .flat_map(|watch| &watch.calls)
         .collect();
-    let counts = format!("{} of the {} calls", seen.len(), all.len());
+    let row = |name: String, number: fn(&Composition<'_>) -> String| {
+        let cells = COMPOSED.iter().map(|(composition, _)| number(composition));
+        format!("| {name} | {} |", Vec::from_iter(cells).join(" | "))
+    };
+    let rows = [
+        row(
+            format!(
+                "failures without an error code that are not found, of {} calls",
+                all.len()
+            ),
+            |composition| composition.hidden_left_out.len().to_string(),
+        ),
+        row(
+            format!("watched calls that are not admitted, of {}", watched.len()),
+            |composition| match composition.coverage {
+                Coverage::Errors => "all".to_owned(),
+                _ => {
+                    let calls = composition.watched_left_out.iter();
+                    let calls = calls.map(|call| (call.service, call.action));
+                    calls.collect::<BTreeSet<_>>().len().to_string()
+                }
+            },
+        ),
+        row("characters, of 1024".to_owned(), |composition| {
+            composition.pattern.len().to_string()
+        }),
+    ];
     let limits = include_str!("../../docs/limits.md");
-    assert!(limits.contains(&counts), "put {counts:?} there");
+    for row in rows {
+        assert!(limits.contains(&row), "put {row} there");
+    }
 }
 
 #[test]
-fn what_the_engine_selects_is_let_through_and_a_call_that_merely_succeeded_is_not() {
+fn what_the_engine_selects_is_admitted_and_a_call_that_merely_succeeded_is_not() {
     let mut selected = 0;
     for name in names() {
-        let text = fixture(&name).to_string();
+        let event = fixture(&name);
+        let text = event.to_string();
         let record = Record::parse(&text).unwrap();
-        if !matches!(select(&record), Selection::NotSelected(_)) {
-            assert!(lets_through(&record), "{name}");
-            selected += 1;
+        let class = match select(&record) {
+            Selection::NotSelected(_) => continue,
+            Selection::Clustered(class) | Selection::Ignored(class, _) => class,
+        };
+        for (composition, pattern) in &*COMPOSED {
+            if class != Class::Watch || composition.coverage != Coverage::Errors {
+                assert!(pattern.matches(&event), "{:?} {name}", composition.coverage);
+            }
         }
+        selected += 1;
     }
     assert!(selected > 20, "{selected}");
-    for name in [
-        "DescribeInstances",
-        "PutObject",
-        "GetPolicyVersion",
-        "GetDetector",
-        "TagResources",
-    ] {
-        let succeeded =
-            format!(r#"{{"eventVersion":"1.11","eventName":"{name}","errorCode":null}}"#);
-        assert!(!lets_through(&Record::parse(&succeeded).unwrap()), "{name}");
-    }
 }

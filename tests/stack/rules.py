@@ -355,14 +355,22 @@ def loops_use_only_known_constructs(stack):
             yield from (f"{name} has {left}" for left in (f"${{{item}}}", f"&{{{item}}}", f"<{item}>") if left in text)
 
 
+def wanted_pattern(stack):
+    """Returns the filter pattern that the parameters ask for."""
+    of_coverage = {name: row["Pattern"] for name, row in stack.source["Mappings"]["FilterPatterns"].items()} | {"all": ""}
+    return stack.values["FilterPattern"] or of_coverage[stack.values["Coverage"]]
+
+
 def filters_match_the_parameters(stack):
+    if stack.properties(INSPECT)["Environment"]["Variables"]["FILTER_PATTERN"] != wanted_pattern(stack):
+        yield "the inspection expects another pattern"
     filters = stack.of_type("AWS::Logs::SubscriptionFilter").values()
     groups = sorted(one["Properties"]["LogGroupName"] for one in filters)
     if groups != sorted(stack.values["LogGroupNames"].split(",")):
         yield f"filters for {groups}"
     for one in filters:
         properties = one["Properties"]
-        if properties["FilterPattern"] != stack.values["FilterPattern"]:
+        if properties["FilterPattern"] != wanted_pattern(stack):
             yield f"pattern {properties['FilterPattern']}"
         if "EmitSystemFields" in properties:
             yield "system fields are sent that the fast reader does not support"

@@ -13,6 +13,7 @@ VALUES = {
         ["aws-cloudtrail-logs-111122223333-1a2b3c4d", "/org/trail,CloudTrail/DefaultLogGroup", "a_b#c.d"],
         ["", "a,,b", "a,", "two words", "arn:aws:logs:eu-central-1:111122223333:log-group:a", "/aws/lambda/watch-ingest", "a,/aws/lambda/x", "x" * 513],
     ),
+    "Coverage": (["errors", "watched", "changes", "all"], ["", "Watched", "everything"]),
     "FilterPattern": (["", '{ $.errorCode = "*" }', "AccessDenied", "?ERROR ?error"], ["{ $.errorCode", " ", "x" * 1025]),
     "Enabled": (["true", "false"], ["", "yes", "True"]),
     "Architecture": (["arm64", "x86_64"], ["", "aarch64", "amd64"]),

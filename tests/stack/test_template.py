@@ -13,7 +13,7 @@ PARAMETER_SETS = [
     {},
     {
         "LogGroupNames": "/org/cloudtrail/a,trail-b",
-        "FilterPattern": "",
+        "Coverage": "all",
         "Architecture": "x86_64",
         "ReservedConcurrency": "5",
         "RulesObject": "rules/rules.toml",
@@ -33,6 +33,8 @@ PARAMETER_SETS = [
     },
     {
         "LogGroupNames": "/org/cloudtrail/a,trail-b",
+        "Coverage": "changes",
+        "FilterPattern": '{ $.errorCode = "AccessDenied" }',
         "GuanceRoute": "dataway",
         "GuanceSite": "us1",
         "GuanceSecretArn": SECRET,
@@ -130,8 +132,10 @@ BROKEN = [
     (roles_have_exact_permissions, "dynamodb:LeadingKeys: [O#*]", "dynamodb:LeadingKeys: [O#*, C#*]"),
     (roles_have_exact_permissions, "aws/lambda/????????-????-????-????-????????????/*", "aws/lambda/*"),
     (topics_and_queues_are_closed, "            Action: sqs:*\n", "            Action: sqs:SendMessage\n"),
-    (filters_match_the_parameters, "          FilterPattern: !Ref FilterPattern\n", "          FilterPattern: !Ref FilterPattern\n          EmitSystemFields: ['@aws.account']\n"),
-    (filters_match_the_parameters, "FilterPattern: !Ref FilterPattern", 'FilterPattern: "x"'),
+    (filters_match_the_parameters, "          FilterPattern: !If", "          EmitSystemFields: ['@aws.account']\n          FilterPattern: !If"),
+    (filters_match_the_parameters, "  FilterPattern: !If [HasFilterPattern, !Ref FilterPattern,", '  FilterPattern: !If [HasFilterPattern, "x",'),
+    (filters_match_the_parameters, "  FILTER_PATTERN: !If [HasFilterPattern, !Ref FilterPattern,", '  FILTER_PATTERN: !If [HasFilterPattern, "x",'),
+    (filters_match_the_parameters, "ReadsEverything: !Equals [!Ref Coverage, all]", "ReadsEverything: !Equals [!Ref Coverage, errors]"),
     (failures_are_stored, "      EventInvokeConfig:\n", "    EventInvokeConfig:\n"),
     (failures_are_stored, "MaximumRetryAttempts: 2", "MaximumRetryAttempts: 0"),
     (failures_are_stored, "MaximumEventAgeInSeconds: 3600\n        DestinationConfig", "MaximumEventAgeInSeconds: 60\n        DestinationConfig"),
@@ -253,7 +257,7 @@ LONGEST = {
 # The longest values of parameters with a fixed list of values.
 CHOSEN = {
     "GuanceRoute": "custom_event", "GuanceSite": "truewatch-us1", "GuanceSampleLogs": "false", "AllowCustomEndpoint": "false",
-    "AllowPrivateEndpoint": "false", "DashboardDecisions": "false", "Summaries": "always", "DormantDays": "3650",
+    "AllowPrivateEndpoint": "false", "DashboardDecisions": "false", "Summaries": "always", "DormantDays": "3650", "Coverage": "watched",
 }
 
 

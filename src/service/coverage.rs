@@ -1,0 +1,573 @@
+//! Coverage: which records a stack reads, as the filter pattern of its subscription filters.
+//!
+//! CloudWatch Logs accepts at most 1,024 characters and two regular expressions in a pattern, without parentheses. So a
+//! pattern is composed from what is wanted, by priority: errors, sign-ins, watched calls of the user, strong watched
+//! calls, other watched calls, failures without an error code, removals. Names of calls stand in it as fragments, and a
+//! service that is seldom changed stands for all calls that change it. What has no room is listed.
+//!
+//! Sources: Amazon CloudWatch Logs User Guide, "Filter pattern syntax", "Supported regular expressions syntax" and "Using
+//! filter patterns to match terms in JSON log events": the precedence is parentheses, `&&`, `||`, and a word without
+//! special characters needs no quotes; 2026-11-29.
+
+mod calls;
+mod fragments;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clusters::hidden_failures;
+use clusters::selection::SIGNINS;
+use clusters::watch::{Tier, Watch, Watches};
+use strum::{EnumString, IntoStaticStr};
+
+use self::calls::{Call, Effect};
+use self::fragments::{Fragment, Fragments};
+
+/// Maximum length of a filter pattern in CloudWatch Logs, in characters.
+pub const PATTERN_CHARS_MAX: usize = 1024;
+
+/// Maximum number of regular expressions in a filter pattern.
+pub const REGULAR_EXPRESSIONS_MAX: usize = 2;
+
+/// Which records a stack reads. The names are values of the stack parameter `Coverage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Coverage {
+    /// Errors and sign-ins alone.
+    Errors,
+    /// Errors, sign-ins, watched calls, and calls that remove what watched calls made.
+    Watched,
+    /// Errors, sign-ins, watched calls and every call that changes something.
+    Changes,
+}
+
+impl Coverage {
+    /// All kinds of coverage, from the narrowest.
+    pub const ALL: [Self; 3] = [Self::Errors, Self::Watched, Self::Changes];
+
+    /// Returns the name, as in the stack parameter.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// A call of a watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WatchedCall<'w> {
+    /// The name of the watch.
+    pub watch: &'w str,
+    /// The service of the call, such as `iam`.
+    pub service: &'w str,
+    /// The name of the call without a version.
+    pub action: &'w str,
+}
+
+/// A filter pattern, with what it admits and what not. A call is a service and a name.
+#[derive(Debug, Clone)]
+pub struct Composition<'w> {
+    /// The coverage that was asked for.
+    pub coverage: Coverage,
+    /// The pattern, at most [`PATTERN_CHARS_MAX`] characters.
+    pub pattern: String,
+    /// Watched calls that the coverage should admit and that have no room.
+    pub watched_left_out: Vec<WatchedCall<'w>>,
+    /// Calls whose failures without an error code are not found.
+    pub hidden_left_out: BTreeSet<HiddenCall>,
+    /// Calls that remove what watched calls made, and that have no room.
+    pub removals_left_out: Vec<Call<'static>>,
+    /// Names of calls that are admitted although the coverage does not ask for them, because a part of a name fits them
+    /// too.
+    pub further_names: BTreeSet<&'static str>,
+    /// Services whose every change is admitted, so that their watched calls need no names.
+    pub services: BTreeSet<&'static str>,
+    fragments: BTreeSet<Fragment>,
+}
+
+/// The service and the event of a call that can list failures in its response.
+type HiddenCall = (&'static str, &'static str);
+
+/// Records of errors: an error code that is a text or a number, a message, and events that AWS services caused.
+const ERRORS: [&str; 4] = [
+    r#"$.errorCode="*""#,
+    "$.errorCode > 0",
+    r#"$.errorMessage="*""#,
+    "$.eventType=AwsServiceEvent",
+];
+
+/// Records of calls that change something. `managementEvent` leaves out the changes of data, such as `PutObject`.
+const CHANGES: &str = "$.readOnly IS FALSE && $.managementEvent IS TRUE";
+
+/// Records of IAM users' keys that read a secret or take on a role. Roles do so all day, and are not admitted.
+const KEYS: &str = r#"$.userIdentity.type=IAMUser && ($.eventName="GetSecretV*" || $.eventName="GetParam*" || $.eventName="AssumeRole*")"#;
+
+/// Starts of the names of the calls in [`KEYS`].
+const KEY_CALLS: [&str; 3] = ["GetSecretV", "GetParam", "AssumeRole"];
+
+/// Conditions for the most frequent failures without an error code, in the order in which they are added.
+const HIDDEN: [&str; 6] = [
+    "$.responseElements.failedEntryCount > 0",
+    "$.responseElements.statusCode >= 400",
+    r#"$.responseElements.errors[0].errorCode="*""#,
+    r#"$.responseElements.failures[0].reason="*""#,
+    r#"$.responseElements.unprocessedAccounts[0].accountId="*""#,
+    r#"$.responseElements.errors[0].message="*""#,
+];
+
+/// Calls whose failures in the response no condition finds, and that are frequent enough for their name: EC2 wraps its
+/// lists, and Glue puts the code into an object of each entry.
+const HIDDEN_BY_NAME: [HiddenCall; 4] = [
+    ("glue", "BatchCreatePartition"),
+    ("ec2", "CreateFleet"),
+    ("ec2", "CreateFlowLogs"),
+    ("ec2", "DeleteFlowLogs"),
+];
+
+/// Calls that remove what a watched call made, so that it is known what stays behind. Source: the API references of IAM,
+/// S3, Lambda, EC2, IAM Roles Anywhere and CloudTrail, 2026-11-29.
+const REMOVALS: [Call<'static>; 22] = [
+    ("cloudtrail", "CreateTrail"),
+    ("cloudtrail", "StartLogging"),
+    ("ec2", "DeleteSnapshot"),
+    ("ec2", "DeregisterImage"),
+    ("ec2", "RevokeSecurityGroupIngress"),
+    ("iam", "DeleteAccessKey"),
+    ("iam", "DeleteGroupPolicy"),
+    ("iam", "DeleteLoginProfile"),
+    ("iam", "DeletePolicyVersion"),
+    ("iam", "DeleteRole"),
+    ("iam", "DeleteRolePolicy"),
+    ("iam", "DeleteUser"),
+    ("iam", "DeleteUserPolicy"),
+    ("iam", "DetachGroupPolicy"),
+    ("iam", "DetachRolePolicy"),
+    ("iam", "DetachUserPolicy"),
+    ("iam", "RemoveUserFromGroup"),
+    ("lambda", "DeleteFunction"),
+    ("lambda", "RemovePermission"),
+    ("rolesanywhere", "DeleteProfile"),
+    ("rolesanywhere", "DeleteTrustAnchor"),
+    ("s3", "DeleteBucket"),
+];
+
+/// Composes the patterns for a set of watches.
+pub struct Composer<'w> {
+    watches: &'w Watches,
+    /// The watched calls, in the order of [`priority`].
+    watched: [BTreeSet<Call<'w>>; PRIORITIES],
+    /// The services that are admitted as a whole.
+    services: Vec<Fragment>,
+    /// Fragments for the calls of all others.
+    fragments: Fragments<'w>,
+    hidden: BTreeMap<String, BTreeSet<HiddenCall>>,
+}
+
+impl<'w> Composer<'w> {
+    /// Prepares the composition of patterns for some watches. Those that are not among the watches of the product are the
+    /// user's own, and come first.
+    pub fn new(watches: &'w Watches) -> Self {
+        let product = Watches::default();
+        let mut watched = [const { BTreeSet::new() }; PRIORITIES];
+        for watch in watches.all() {
+            let is_own = !product.all().contains(watch);
+            let is_for_keys = |name: &str| KEY_CALLS.iter().any(|start| name.starts_with(start));
+            let calls = calls_of(watch).filter(|(_, name)| is_own || !is_for_keys(name));
+            watched[priority(watch, is_own)].extend(calls);
+        }
+        let mut calls: BTreeSet<Call<'w>> = REMOVALS.into();
+        calls.extend(watched.iter().flatten());
+        let services = fragments::of_services(&calls);
+        for call in signins().chain(HIDDEN_BY_NAME) {
+            calls.insert(call);
+        }
+        calls.retain(|call| !services.iter().any(|service| service.admits(*call)));
+        Self {
+            watches,
+            fragments: Fragments::of(&calls),
+            services,
+            watched,
+            hidden: hidden_conditions(),
+        }
+    }
+
+    /// Composes the pattern of a coverage.
+    pub fn compose(&self, coverage: Coverage) -> Composition<'w> {
+        let mut pattern = Pattern::new(coverage);
+        if coverage == Coverage::Errors {
+            // There is room for whole names.
+            let names = signins().chain(HIDDEN_BY_NAME);
+            let names = names.map(|(_, name)| Fragment::Name(name.to_owned()));
+            pattern.fragments.extend(names);
+            self.add_hidden_failures(&mut pattern);
+            return self.finish(pattern);
+        }
+        if coverage == Coverage::Watched {
+            pattern.fragments.extend(self.services.iter().cloned());
+        }
+        let stages = std::iter::once(signins().collect());
+        let stages = Vec::from_iter(stages.chain(self.watched.iter().cloned()));
+        for (at, stage) in stages.iter().enumerate() {
+            let later = stages[at + 1..].iter().flatten().copied();
+            self.add_calls(&mut pattern, stage, &later.collect());
+        }
+        self.add_hidden_failures(&mut pattern);
+        self.add_calls(&mut pattern, &REMOVALS.into(), &BTreeSet::new());
+        self.finish(pattern)
+    }
+
+    /// Adds fragments for as many calls as there is room for.
+    fn add_calls(
+        &self,
+        pattern: &mut Pattern,
+        calls: &BTreeSet<Call<'_>>,
+        later: &BTreeSet<Call<'_>>,
+    ) {
+        let best = |pattern: &Pattern| {
+            self.fragments.best(
+                calls,
+                later,
+                |call| pattern.admits(call),
+                pattern.room_for_a_name(),
+            )
+        };
+        while let Some(fragment) = best(pattern) {
+            pattern.fragments.insert(fragment);
+        }
+    }
+
+    /// Adds conditions for failures without an error code: the most frequent ones, then those that find most calls.
+    fn add_hidden_failures(&self, pattern: &mut Pattern) {
+        for condition in HIDDEN {
+            pattern.add_if_it_fits(condition);
+        }
+        self.add_calls(pattern, &HIDDEN_BY_NAME.into(), &BTreeSet::new());
+        while pattern.conditions.len() < CONDITIONS_MAX {
+            let found = self.found_hidden(pattern);
+            let best = self.hidden.iter().filter_map(|(condition, calls)| {
+                let new = calls.difference(&found).count();
+                let fits = condition.len() + OR.len() <= pattern.room();
+                (fits && new >= HIDDEN_CALLS_MIN).then_some((new, condition))
+            });
+            let Some((_, condition)) =
+                best.max_by_key(|(new, condition)| (*new, std::cmp::Reverse(*condition)))
+            else {
+                return;
+            };
+            pattern.conditions.push(condition.clone());
+        }
+    }
+
+    /// Returns the calls whose failures without an error code a pattern finds.
+    fn found_hidden(&self, pattern: &Pattern) -> BTreeSet<HiddenCall> {
+        let conditions = pattern.conditions.iter();
+        let by_condition = conditions.filter_map(|condition| self.hidden.get(condition));
+        let by_name = hidden_calls().filter(|call| pattern.admits(*call));
+        by_condition.flatten().copied().chain(by_name).collect()
+    }
+
+    fn finish(&self, pattern: Pattern) -> Composition<'w> {
+        let found = self.found_hidden(&pattern);
+        let wants_calls = pattern.coverage != Coverage::Errors;
+        let wanted: BTreeSet<_> = self.watched.iter().flatten().collect();
+        let watched = self.watches.all().iter().flat_map(|watch| {
+            let calls = calls_of(watch);
+            let calls = calls.filter(|call| wanted.contains(call) && !pattern.admits(*call));
+            calls.map(|(service, action)| WatchedCall {
+                watch: &watch.name,
+                service,
+                action,
+            })
+        });
+        let removals = REMOVALS.into_iter().filter(|call| !pattern.admits(*call));
+        let watched_names = self.watched.iter().flatten().map(|(_, name)| *name);
+        let mut names: BTreeSet<&str> = watched_names.collect();
+        let others = signins().chain(HIDDEN_BY_NAME).chain(REMOVALS);
+        names.extend(others.map(|(_, name)| name));
+        let matched = pattern.names().flat_map(fragments::matched_names);
+        let matched = matched.map(|(name, _)| name);
+        Composition {
+            coverage: pattern.coverage,
+            pattern: pattern.text(),
+            watched_left_out: watched.filter(|_| wants_calls).collect(),
+            hidden_left_out: hidden_calls()
+                .filter(|call| !found.contains(call))
+                .collect(),
+            removals_left_out: removals.filter(|_| wants_calls).collect(),
+            further_names: matched.filter(|name| !names.contains(name)).collect(),
+            services: pattern.services(),
+            fragments: pattern.fragments,
+        }
+    }
+}
+
+impl Composition<'_> {
+    /// Checks whether the pattern admits a call that succeeded: by its name, or because it changes something. A record
+    /// without `readOnly` is admitted by its name alone.
+    pub fn admits(&self, call: Call<'_>) -> bool {
+        let by_part = self.fragments.iter().any(|part| part.admits(call));
+        by_part || self.coverage == Coverage::Changes && is_change(call)
+    }
+}
+
+/// Returns for each coverage the calls of the user's own watches that the pattern of the template does not admit. A
+/// coverage that admits all is left out.
+pub fn own_calls_left_out(watches: &Watches) -> Vec<(Coverage, Vec<WatchedCall<'_>>)> {
+    let product = Watches::default();
+    let own = watches.all().iter();
+    let own = Vec::from_iter(own.filter(|watch| !product.all().contains(watch)));
+    if own.is_empty() {
+        return Vec::new();
+    }
+    let composer = Composer::new(&product);
+    let left_out = Coverage::ALL.map(|coverage| {
+        let composition = composer.compose(coverage);
+        let calls = own.iter().flat_map(|watch| {
+            let calls = calls_of(watch).filter(|call| !composition.admits(*call));
+            calls.map(|(service, action)| WatchedCall {
+                watch: &watch.name,
+                service,
+                action,
+            })
+        });
+        (coverage, calls.collect::<Vec<_>>())
+    });
+    let left_out = left_out.into_iter();
+    left_out.filter(|(_, calls)| !calls.is_empty()).collect()
+}
+
+/// Number of values of [`priority`].
+const PRIORITIES: usize = 6;
+
+/// Techniques that give a caller credentials or a host: use of remote services, of a shell or of administration commands,
+/// change of accounts, and stored credentials.
+const WAYS_IN: [&str; 6] = ["T1021", "T1059", "T1098", "T1552", "T1555", "T1651"];
+
+/// Returns the priority of a watch: 0 for the user's own, then strong ones, then others by their tier. Among those that are
+/// announced the first time alone, those that give credentials or a host come first.
+fn priority(watch: &Watch, is_own: bool) -> usize {
+    let technique = watch.technique.as_deref().unwrap_or_default();
+    match watch.tier {
+        _ if is_own => 0,
+        _ if watch.is_strong => 1,
+        Tier::Always => 2,
+        Tier::Condition => 3,
+        Tier::First if WAYS_IN.iter().any(|id| technique.starts_with(id)) => 4,
+        Tier::First => 5,
+    }
+}
+
+fn calls_of(watch: &Watch) -> impl Iterator<Item = Call<'_>> {
+    let calls = watch.calls.iter();
+    calls.map(|(service, action)| (&**service, &**action))
+}
+
+/// Returns the sign-ins. They have no service, so that they are admitted by name: a failed one can be an event of its own
+/// kind, without `readOnly`.
+fn signins() -> impl Iterator<Item = Call<'static>> {
+    SIGNINS.into_iter().map(|name| ("", name))
+}
+
+fn hidden_calls() -> impl Iterator<Item = HiddenCall> {
+    hidden_failures::table().map(|(service, event, ..)| (service, event))
+}
+
+/// Checks whether a call changes something, other than data, by AWS's service models.
+fn is_change(call: Call<'_>) -> bool {
+    calls::effect(call).is_some_and(|effect| effect != Effect::Reads)
+}
+
+/// Between two conditions.
+const OR: &str = " || ";
+
+/// Before the names of calls.
+const NAMES: &str = "$.eventName = ";
+
+/// Before the names of services.
+const SERVICES: &str = "$.readOnly IS FALSE && $.eventSource = ";
+
+/// Largest number of conditions with those that are not in [`HIDDEN`]: as many as in the longest pattern of the CIS AWS
+/// Foundations Benchmark ("IAM policy changes"). AWS documents no limit.
+const CONDITIONS_MAX: usize = 16;
+
+/// Least number of calls for which a condition is added that is not in [`HIDDEN`].
+const HIDDEN_CALLS_MIN: usize = 3;
+
+/// A pattern to which parts are added.
+#[derive(Clone)]
+struct Pattern {
+    coverage: Coverage,
+    conditions: Vec<String>,
+    fragments: BTreeSet<Fragment>,
+}
+
+impl Pattern {
+    fn new(coverage: Coverage) -> Self {
+        let errors = ERRORS.into_iter();
+        let conditions = errors.chain(match coverage {
+            Coverage::Errors => None,
+            Coverage::Watched => Some(KEYS),
+            Coverage::Changes => Some(CHANGES),
+        });
+        let keys = (coverage == Coverage::Changes).then_some(KEYS);
+        Self {
+            coverage,
+            conditions: conditions.chain(keys).map(str::to_owned).collect(),
+            fragments: BTreeSet::new(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let regular = |before: &str, parts: Vec<&str>| {
+            let is_empty = parts.is_empty();
+            (!is_empty).then(|| format!("{before}%{}%", parts.join("|")))
+        };
+        let services = regular(SERVICES, self.service_parts().collect());
+        let names = regular(NAMES, self.names().collect());
+        let conditions = self.conditions.iter().cloned();
+        let conditions = Vec::from_iter(conditions.chain(services).chain(names));
+        format!("{{ {} }}", conditions.join(OR))
+    }
+
+    /// Returns the fragments of names.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.fragments.iter().filter_map(|fragment| match fragment {
+            Fragment::Name(text) => Some(text.as_str()),
+            Fragment::Service(_) => None,
+        })
+    }
+
+    fn service_parts(&self) -> impl Iterator<Item = &str> {
+        self.fragments.iter().filter_map(|fragment| match fragment {
+            Fragment::Service(text) => Some(text.as_str()),
+            Fragment::Name(_) => None,
+        })
+    }
+
+    /// Returns the services whose changes are admitted.
+    fn services(&self) -> BTreeSet<&'static str> {
+        let parts = Vec::from_iter(self.service_parts());
+        let is_admitted = |service: &&str| {
+            parts
+                .iter()
+                .any(|part| fragments::has_service(part, service))
+        };
+        calls::services().filter(is_admitted).collect()
+    }
+
+    /// Returns how many characters can be added.
+    fn room(&self) -> usize {
+        PATTERN_CHARS_MAX.saturating_sub(self.text().len())
+    }
+
+    /// Returns how many characters a further fragment of a name may have.
+    fn room_for_a_name(&self) -> usize {
+        let before = match self.names().next() {
+            None => OR.len() + NAMES.len() + 2,
+            Some(_) => 1,
+        };
+        self.room().saturating_sub(before)
+    }
+
+    /// Checks whether a call that succeeded is admitted.
+    fn admits(&self, call: Call<'_>) -> bool {
+        let by_part = self.fragments.iter().any(|part| part.admits(call));
+        by_part || self.coverage == Coverage::Changes && is_change(call)
+    }
+
+    fn add_if_it_fits(&mut self, condition: &str) {
+        if condition.len() + OR.len() <= self.room() {
+            self.conditions.push(condition.to_owned());
+        }
+    }
+}
+
+/// Returns the conditions that find failures without an error code, each with the calls whose failures it finds.
+///
+/// EC2 wraps its responses in an object, so no condition finds its failures.
+fn hidden_conditions() -> BTreeMap<String, BTreeSet<HiddenCall>> {
+    let mut conditions: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
+    for (service, event, member, kind, entries) in hidden_failures::table() {
+        let member = format!("$.responseElements.{member}");
+        let texts = match kind {
+            _ if service == "ec2" => continue,
+            "count" => vec![format!("{member} > 0")],
+            "status" => vec![format!("{member} >= 400")],
+            _ => {
+                let parts = entries.split(',').filter(|part| !part.is_empty());
+                let text = |part| format!(r#"{member}[0].{part}="*""#);
+                parts.map(text).collect()
+            }
+        };
+        for text in texts {
+            conditions.entry(text).or_default().insert((service, event));
+        }
+    }
+    conditions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The watches of the product, and one of the user's own for a call.
+    fn with_own(service: &str, action: &str) -> Watches {
+        let product = Watches::default();
+        let mut own = product.all()[0].clone();
+        own.name = "own".to_owned();
+        own.calls = vec![(service.to_owned(), action.to_owned())];
+        Watches::new([&[own], product.all()].concat())
+    }
+
+    #[test]
+    fn a_watch_of_the_user_comes_first_and_without_it_its_call_is_listed() {
+        let watches = with_own("s3", "GetObject");
+        let left_out = own_calls_left_out(&watches);
+        let coverages = Vec::from_iter(left_out.iter().map(|(coverage, _)| *coverage));
+        assert_eq!(coverages, Coverage::ALL);
+        let call = left_out[1].1[0];
+        assert_eq!(
+            (call.watch, call.service, call.action),
+            ("own", "s3", "GetObject")
+        );
+        let composer = Composer::new(&watches);
+        for coverage in [Coverage::Watched, Coverage::Changes] {
+            let composition = composer.compose(coverage);
+            assert!(composition.admits(("s3", "GetObject")));
+            assert!(!composition.admits(("s3", "GetObjectAcl")));
+            assert!(
+                composition
+                    .watched_left_out
+                    .iter()
+                    .all(|call| call.watch != "own")
+            );
+            assert!(composition.pattern.len() <= PATTERN_CHARS_MAX);
+        }
+    }
+
+    #[test]
+    fn a_watch_for_a_change_is_admitted_by_the_coverage_of_all_changes() {
+        let watches = with_own("ec2", "CreateSubnet");
+        let left_out = own_calls_left_out(&watches).into_iter();
+        let coverages = Vec::from_iter(left_out.map(|(coverage, _)| coverage));
+        assert_eq!(coverages, [Coverage::Errors, Coverage::Watched]);
+    }
+
+    #[test]
+    fn without_watches_of_the_user_nothing_is_left_out() {
+        assert_eq!(own_calls_left_out(&Watches::default()), []);
+    }
+
+    #[test]
+    fn what_is_admitted_first_has_priority() {
+        let watches = Watches::default();
+        let composition = Composer::new(&watches).compose(Coverage::Watched);
+        for name in SIGNINS {
+            assert!(composition.admits(("", name)), "{name}");
+        }
+        let is_strong = |call: &&WatchedCall<'_>| {
+            watches
+                .named(call.watch)
+                .is_some_and(|watch| watch.is_strong)
+        };
+        let strong = composition.watched_left_out.iter().filter(is_strong);
+        assert_eq!(Vec::from_iter(strong), Vec::<&WatchedCall<'_>>::new());
+    }
+}

@@ -1,0 +1,372 @@
+//! Fragments: short parts of names that stand for the names of calls or services in a filter pattern.
+//!
+//! A pattern has too little room for whole names. A part that no other name has does as well, because a regular
+//! expression of CloudWatch Logs matches anywhere in the text. What a part admits beside its own calls is looked up in
+//! the list of all calls of AWS. A part that admits a call that only reads, or one that is made all day, is never used.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::{HashMap, HashMapExt as _};
+
+use super::calls::{self, Call, Effect};
+
+/// The end of a fragment that stands for exactly one name, which may be followed by a version such as `20150331v2`.
+const VERSION: &str = "[0-9_v]*$";
+
+/// Least number of characters of a part. A shorter part would soon admit the name of a new call.
+const PART_CHARS_MIN: usize = 4;
+
+/// Largest number of characters of two parts with any text between them.
+const PAIR_CHARS_MAX: usize = 16;
+
+/// Least number of wanted calls for which a service is admitted as a whole: one takes no more room by its name.
+const SERVICE_CALLS_MIN: usize = 2;
+
+/// Numbers of further calls at which a longer part is tried as well. A part that admits more is not used.
+const FURTHER_CALLS: [usize; 5] = [45, 20, 6, 2, 0];
+
+/// A part of a filter pattern that stands for calls.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fragment {
+    /// All calls with a name, whatever they do. The text is as it stands in a regular expression.
+    Name(String),
+    /// All calls of a service that change something: a part of the name of the service with the period after it.
+    Service(String),
+}
+
+impl Fragment {
+    /// Checks whether the fragment admits a call. Calls that are not known count as reads.
+    pub fn admits(&self, (service, name): Call<'_>) -> bool {
+        match self {
+            Self::Name(text) => matches(text, name),
+            Self::Service(text) => {
+                has_service(text, service)
+                    && calls::effect((service, name)).is_some_and(|effect| effect != Effect::Reads)
+            }
+        }
+    }
+
+    /// Returns the text of the fragment in a regular expression.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Name(text) | Self::Service(text) => text,
+        }
+    }
+}
+
+/// Checks whether a part of the name of a service, as it stands in a regular expression, stands for a service.
+pub fn has_service(part: &str, service: &str) -> bool {
+    let (part, is_start) = match part.strip_prefix('^') {
+        Some(part) => (part, true),
+        None => (part, false),
+    };
+    let (part, is_end) = match part.strip_suffix(r"\.") {
+        Some(part) => (part, true),
+        None => (part, false),
+    };
+    match (is_start, is_end) {
+        (true, true) => service == part,
+        (true, false) => service.starts_with(part),
+        (false, true) => service.ends_with(part),
+        (false, false) => service.contains(part),
+    }
+}
+
+/// Checks whether a fragment of a name, as it stands in a regular expression, matches the name of a call.
+pub fn matches(fragment: &str, name: &str) -> bool {
+    if let Some(start) = fragment.strip_prefix('^') {
+        return match start.strip_suffix(VERSION) {
+            Some(exact) => name.strip_prefix(exact).is_some_and(|rest| {
+                rest.bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'_' | b'v'))
+            }),
+            None => name.starts_with(start),
+        };
+    }
+    match fragment.split_once(".*") {
+        Some((head, tail)) => name
+            .split_once(head)
+            .is_some_and(|(_, rest)| rest.contains(tail)),
+        None => name.contains(fragment),
+    }
+}
+
+/// Returns the names of all calls that a fragment of a name matches, each with its effect.
+pub fn matched_names(fragment: &str) -> impl Iterator<Item = (&'static str, Effect)> {
+    let literal = fragment.trim_start_matches('^');
+    let literal = literal.strip_suffix(VERSION).unwrap_or(literal);
+    let longest = literal.split(".*").max_by_key(|part| part.len());
+    let names = calls::containing(longest.unwrap_or_default());
+    names.filter(move |(name, _)| matches(fragment, name))
+}
+
+/// Fragments for a set of calls, from which a pattern takes those that it needs.
+pub struct Fragments<'c> {
+    calls: Vec<Call<'c>>,
+    candidates: Vec<Candidate>,
+}
+
+/// A fragment that a pattern can take.
+struct Candidate {
+    fragment: Fragment,
+    /// The indexes of the calls that it stands for.
+    stands_for: Vec<usize>,
+    /// Number of other calls that it admits.
+    further_calls: usize,
+}
+
+impl<'c> Fragments<'c> {
+    /// Finds the fragments for the names of some calls. No fragment admits a call that only reads or that is made all day,
+    /// unless it is one of the calls.
+    pub fn of(calls: &BTreeSet<Call<'c>>) -> Self {
+        let names: BTreeSet<&str> = calls.iter().map(|(_, name)| *name).collect();
+        let mut search = Search {
+            names: &names,
+            seen: HashMap::new(),
+        };
+        for name in &names {
+            search.parts(name);
+            search.pairs(name);
+        }
+        let exact = names
+            .iter()
+            .map(|name| (format!("^{name}{VERSION}"), Some(0)));
+        let texts = search.seen.into_iter().chain(exact);
+        let texts = BTreeMap::from_iter(texts.filter_map(|(text, count)| Some((text, count?))));
+        let calls = Vec::from_iter(calls.iter().copied());
+        let candidate = |(text, further_calls): (String, usize)| {
+            let matched = (0..calls.len()).filter(|index| matches(&text, calls[*index].1));
+            Candidate {
+                stands_for: matched.collect(),
+                fragment: Fragment::Name(text),
+                further_calls,
+            }
+        };
+        Self {
+            candidates: texts.into_iter().map(candidate).collect(),
+            calls,
+        }
+    }
+
+    /// Chooses the next fragment, the best for the calls in `wanted` that `is_admitted` does not find admitted yet, with at
+    /// most `chars_max` characters. Fragments that also stand for calls in `later` are preferred. `None` if none is left
+    /// that helps.
+    pub fn best(
+        &self,
+        wanted: &BTreeSet<Call<'_>>,
+        later: &BTreeSet<Call<'_>>,
+        is_admitted: impl Fn(Call<'_>) -> bool,
+        chars_max: usize,
+    ) -> Option<Fragment> {
+        // How much a call counts that is not admitted yet.
+        let worths = Vec::from_iter(self.calls.iter().map(|call| {
+            match (wanted.contains(call), later.contains(call)) {
+                _ if is_admitted(*call) => 0,
+                (true, _) => 10,
+                (false, true) => 3,
+                (false, false) => 0,
+            }
+        }));
+        let scored = self.candidates.iter().filter_map(|candidate| {
+            let worths = candidate.stands_for.iter().map(|index| worths[*index]);
+            let chars = candidate.fragment.text().len();
+            let helps = chars <= chars_max && worths.clone().any(|worth| worth == 10);
+            let cost = 4 * (chars + 1) + candidate.further_calls;
+            let score = worths.sum::<usize>() * 1_000_000 / cost;
+            helps.then_some((score, &candidate.fragment))
+        });
+        let best = scored.min_by_key(|(score, fragment)| (Reverse(*score), *fragment));
+        best.map(|(_, fragment)| fragment.clone())
+    }
+}
+
+/// A search for fragments of names.
+struct Search<'n> {
+    names: &'n BTreeSet<&'n str>,
+    /// The fragments that were tried, each with the number of further calls that it admits; `None` if it cannot be used.
+    seen: HashMap<String, Option<usize>>,
+}
+
+impl Search<'_> {
+    /// Tries parts of a name.
+    fn parts(&mut self, name: &str) {
+        for start in 0..name.len() {
+            let ends = start + PART_CHARS_MIN..=name.len();
+            let texts = ends.filter_map(|end| name.get(start..end));
+            self.shortest(texts.map(str::to_owned));
+        }
+    }
+
+    /// Tries pairs of parts of a name, each from the start of a word.
+    fn pairs(&mut self, name: &str) {
+        let bytes = name.as_bytes();
+        let starts_word = |at: &usize| {
+            bytes[*at].is_ascii_uppercase() && (*at == 0 || !bytes[*at - 1].is_ascii_uppercase())
+        };
+        let words = Vec::from_iter((0..bytes.len()).filter(starts_word));
+        for head in &words {
+            for head_end in head + 2..(head + PAIR_CHARS_MAX).min(name.len()) {
+                for tail in words.iter().filter(|tail| **tail >= head_end) {
+                    let texts = (tail + 3..=name.len()).filter_map(|end| {
+                        let head = name.get(*head..head_end)?;
+                        let text = format!("{head}.*{}", name.get(*tail..end)?);
+                        (text.len() <= PAIR_CHARS_MAX).then_some(text)
+                    });
+                    self.shortest(texts);
+                }
+            }
+        }
+    }
+
+    /// Keeps those of some fragments, each longer than the one before, that admit fewer further calls than all before.
+    fn shortest(&mut self, texts: impl Iterator<Item = String>) {
+        let mut steps = FURTHER_CALLS.iter().peekable();
+        for text in texts {
+            let count = match self.seen.get(&text) {
+                Some(count) => *count,
+                None => {
+                    let count = self.further_names(&text);
+                    let most = FURTHER_CALLS.iter().max();
+                    let count = count.filter(|count| Some(count) <= most);
+                    self.seen.insert(text, count);
+                    count
+                }
+            };
+            let Some(count) = count else { continue };
+            while steps.next_if(|step| count <= **step).is_some() {}
+            if steps.peek().is_none() {
+                break;
+            }
+        }
+    }
+
+    /// Returns how many further calls a fragment admits; `None` if one of them reads or is made all day.
+    fn further_names(&self, text: &str) -> Option<usize> {
+        let mut others = matched_names(text).filter(|(name, _)| !self.names.contains(name));
+        others.try_fold(0, |count, (_, effect)| {
+            (effect == Effect::Changes).then_some(count + 1)
+        })
+    }
+}
+
+/// Returns a fragment for each service that has several wanted calls, and whose other calls are made seldom or only read.
+pub fn of_services(wanted: &BTreeSet<Call<'_>>) -> Vec<Fragment> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (service, name) in wanted {
+        let is_change =
+            calls::effect((service, name)).is_some_and(|effect| effect != Effect::Reads);
+        *counts.entry(service).or_default() += usize::from(is_change);
+    }
+    counts.retain(|_, count| *count >= SERVICE_CALLS_MIN);
+    let is_quiet = |service: &&str| {
+        let busy = calls::of_service(service).filter(|(_, effect)| *effect == Effect::Busy);
+        busy.count() == 0
+    };
+    let services = counts.into_keys().filter(is_quiet);
+    let parts = services.filter_map(shortest_of_service);
+    parts.map(Fragment::Service).collect()
+}
+
+/// Returns the shortest part of the name of a service that no other service has. It may begin with `^` for the start, and
+/// end with `\.` for the end of the name.
+fn shortest_of_service(service: &str) -> Option<String> {
+    let ends = |end: usize| {
+        if end == service.len() {
+            &["", r"\."][..]
+        } else {
+            &[""]
+        }
+    };
+    let starts = |start: usize| if start == 0 { &["", "^"][..] } else { &[""] };
+    let places = (0..service.len())
+        .flat_map(|start| (start + 1..=service.len()).map(move |end| (start, end)));
+    let texts = places.flat_map(|(start, end)| {
+        let part = service.get(start..end).unwrap_or_default();
+        let before = starts(start).iter();
+        before.flat_map(move |before| {
+            ends(end)
+                .iter()
+                .map(move |after| format!("{before}{part}{after}"))
+        })
+    });
+    let is_unique = |text: &String| {
+        text.len() >= PART_CHARS_MIN
+            && calls::services().all(|other| other == service || !has_service(text, other))
+    };
+    texts
+        .filter(is_unique)
+        .min_by_key(|text| (text.len(), text.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fragment_matches_anywhere_in_a_name_and_whatever_its_version() {
+        for (fragment, name, expected) in [
+            ("ddPerm", "AddPermission20150331v2", true),
+            ("ddPerm", "RemovePermission", false),
+            ("Attach.*Policy", "AttachUserPolicy", true),
+            ("Attach.*Policy", "PolicyAttach", false),
+            ("^AssumeRole", "AssumeRoleWithSAML", true),
+            ("^AssumeRole", "DenyAssumeRole", false),
+            ("^GetObject[0-9_v]*$", "GetObject", true),
+            ("^GetObject[0-9_v]*$", "GetObject2020_05_31", true),
+            ("^GetObject[0-9_v]*$", "GetObjectAcl", false),
+        ] {
+            assert_eq!(matches(fragment, name), expected, "{fragment} {name}");
+        }
+    }
+
+    #[test]
+    fn the_fragment_of_a_service_admits_what_changes_something_there() {
+        let iam = Fragment::Service(r"iam\.".to_owned());
+        assert!(iam.admits(("iam", "CreateUser")));
+        assert!(!iam.admits(("iam", "GetUser")) && !iam.admits(("iam", "NoSuchCall")));
+        assert!(!iam.admits(("sso", "CreatePermissionSet")));
+    }
+
+    #[test]
+    fn a_service_is_named_by_the_shortest_part_that_no_other_service_has() {
+        for service in ["iam", "cloudtrail", "account", "rds"] {
+            let part = shortest_of_service(service).unwrap();
+            assert!(has_service(&part, service), "{part}");
+            let more = calls::services().filter(|other| has_service(&part, other));
+            assert_eq!(more.count(), 1, "{part}");
+        }
+    }
+
+    #[test]
+    fn the_fragments_of_calls_admit_no_call_that_reads_and_none_that_is_made_all_day() {
+        let wanted = BTreeSet::from([
+            ("s3", "PutBucketAcl"),
+            ("s3", "GetObject"),
+            ("iam", "CreateUser"),
+            ("cloudtrail", "StopLogging"),
+        ]);
+        let fragments = Fragments::of(&wanted);
+        let mut chosen: Vec<Fragment> = Vec::new();
+        while let Some(next) = fragments.best(
+            &wanted,
+            &BTreeSet::new(),
+            |call| chosen.iter().any(|part| part.admits(call)),
+            100,
+        ) {
+            chosen.push(next);
+        }
+        let admits = |call: &Call<'_>| chosen.iter().any(|part| part.admits(*call));
+        for call in &wanted {
+            assert!(admits(call), "{call:?} {chosen:?}");
+        }
+        for call in [
+            ("s3", "GetBucketAcl"),
+            ("s3", "GetObjectAcl"),
+            ("s3", "PutObject"),
+            ("iam", "GetUser"),
+        ] {
+            assert!(!admits(&call), "{call:?} {chosen:?}");
+        }
+    }
+}
