@@ -526,6 +526,7 @@ def environments_match_the_docs(stack):
         "INGEST_FUNCTION_NAME": f"<{FUNCTION}>",
         "LOG_GROUP_NAMES": ",".join(groups(stack)),
         "FILTER_NAME": "watch-ingest",
+        "FILTER_PATTERN": wanted_pattern(stack),
     }
     for function, names in tables.items():
         rows = {row[0].strip("`"): row[1].strip("`") for name in names for row in table(name)}
