@@ -507,67 +507,53 @@ fn hidden_conditions() -> BTreeMap<String, BTreeSet<HiddenCall>> {
 mod tests {
     use super::*;
 
-    /// The watches of the product, and one of the user's own for a call.
-    fn with_own(service: &str, action: &str) -> Watches {
+    /// The watches of the product, and two of the user's own.
+    fn with_own() -> Watches {
         let product = Watches::default();
-        let mut own = product.all()[0].clone();
-        own.name = "own".to_owned();
-        own.calls = vec![(service.to_owned(), action.to_owned())];
-        Watches::new([&[own], product.all()].concat())
+        let own = [("s3", "GetObject"), ("ec2", "CreateSubnet")].map(|(service, action)| {
+            let mut watch = product.all()[0].clone();
+            watch.name = format!("own-{action}");
+            watch.calls = vec![(service.to_owned(), action.to_owned())];
+            watch
+        });
+        Watches::new([&own, product.all()].concat())
     }
 
     #[test]
-    fn a_watch_of_the_user_comes_first_and_without_it_its_call_is_listed() {
-        let watches = with_own("s3", "GetObject");
-        let left_out = own_calls_left_out(&watches);
-        let coverages = Vec::from_iter(left_out.iter().map(|(coverage, _)| *coverage));
-        assert_eq!(coverages, Coverage::ALL);
-        let call = left_out[1].1[0];
-        assert_eq!(
-            (call.watch, call.service, call.action),
-            ("own", "s3", "GetObject")
-        );
-        let composer = Composer::new(&watches);
-        for coverage in [Coverage::Watched, Coverage::Changes] {
-            let composition = composer.compose(coverage);
-            assert!(composition.admits(("s3", "GetObject")));
-            assert!(!composition.admits(("s3", "GetObjectAcl")));
-            assert!(
-                composition
-                    .watched_left_out
-                    .iter()
-                    .all(|call| call.watch != "own")
-            );
-            assert!(composition.pattern.len() <= PATTERN_CHARS_MAX);
-        }
-    }
-
-    #[test]
-    fn a_watch_for_a_change_is_admitted_by_the_coverage_of_all_changes() {
-        let watches = with_own("ec2", "CreateSubnet");
+    fn calls_of_watches_of_the_user_that_have_no_place_are_listed_for_each_coverage() {
+        let watches = with_own();
         let left_out = own_calls_left_out(&watches).into_iter();
-        let coverages = Vec::from_iter(left_out.map(|(coverage, _)| coverage));
-        assert_eq!(coverages, [Coverage::Errors, Coverage::Watched]);
-    }
-
-    #[test]
-    fn without_watches_of_the_user_nothing_is_left_out() {
+        let left_out = left_out.map(|(coverage, calls)| {
+            let calls = calls
+                .iter()
+                .map(|call| (call.watch, call.service, call.action));
+            (coverage, calls.collect::<Vec<_>>())
+        });
+        let read = ("own-GetObject", "s3", "GetObject");
+        let change = ("own-CreateSubnet", "ec2", "CreateSubnet");
+        assert_eq!(
+            Vec::from_iter(left_out),
+            [
+                (Coverage::Errors, vec![read, change]),
+                (Coverage::Watched, vec![read, change]),
+                (Coverage::Changes, vec![read]),
+            ]
+        );
         assert_eq!(own_calls_left_out(&Watches::default()), []);
     }
 
     #[test]
-    fn what_is_admitted_first_has_priority() {
-        let watches = Watches::default();
-        let composition = Composer::new(&watches).compose(Coverage::Watched);
-        for name in SIGNINS {
-            assert!(composition.admits(("", name)), "{name}");
+    fn watches_of_the_user_come_first() {
+        let watches = with_own();
+        let composer = Composer::new(&watches);
+        for coverage in [Coverage::Watched, Coverage::Changes] {
+            let composition = composer.compose(coverage);
+            assert!(composition.admits(("s3", "GetObject")));
+            assert!(composition.admits(("ec2", "CreateSubnet")));
+            assert!(!composition.admits(("s3", "GetObjectAcl")));
+            let mut left_out = composition.watched_left_out.iter();
+            assert!(left_out.all(|call| !call.watch.starts_with("own")));
+            assert!(composition.pattern.len() <= PATTERN_CHARS_MAX);
         }
-        let is_strong = |call: &&WatchedCall<'_>| {
-            watches
-                .named(call.watch)
-                .is_some_and(|watch| watch.is_strong)
-        };
-        let strong = composition.watched_left_out.iter().filter(is_strong);
-        assert_eq!(Vec::from_iter(strong), Vec::<&WatchedCall<'_>>::new());
     }
 }

@@ -70,7 +70,9 @@ fn tokens(text: &str) -> Vec<String> {
         if quote.is_some() || matches!(letter, '"' | '%') {
             token.push(letter);
             quote = if ends { None } else { quote.or(Some(letter)) };
-        } else if matches!(letter, ' ' | '(' | ')' | '=') && !token.ends_with('>') {
+        } else if letter == '=' && token == ">" {
+            token.push(letter);
+        } else if matches!(letter, ' ' | '(' | ')' | '=') {
             tokens.push(std::mem::take(&mut token));
             tokens.push(letter.to_string());
         } else {
@@ -194,16 +196,23 @@ fn begins(regular: &str, text: &str) -> bool {
     if regular == "$" {
         return text.is_empty();
     }
-    let (set, rest) = match regular.strip_prefix('[') {
-        Some(inner) => inner.split_once(']').expect("a set ends"),
-        None => regular.split_at(1),
-    };
-    let is_set = regular.starts_with('[');
-    let fits = |letter: char| match set {
-        "." if !is_set => true,
-        _ => set.contains(letter) || is_set && set.starts_with("0-9") && letter.is_ascii_digit(),
-    };
-    let first = text.chars().next().filter(|letter| fits(*letter));
+    let (set, rest, fits): (&str, &str, fn(&str, char) -> bool) =
+        if let Some(inner) = regular.strip_prefix('[') {
+            let (set, rest) = inner.split_once(']').expect("a set ends");
+            (set, rest, |set, letter| {
+                set.contains(letter) || set.starts_with("0-9") && letter.is_ascii_digit()
+            })
+        } else if let Some(escaped) = regular.strip_prefix('\\') {
+            let (letter, rest) = escaped.split_at(1);
+            (letter, rest, |set, letter| set.contains(letter))
+        } else {
+            let (letter, rest) = regular.split_at(1);
+            (letter, rest, |set, letter| {
+                set == "." || set.contains(letter)
+            })
+        };
+    let fits = |letter: &char| fits(set, *letter);
+    let first = text.chars().next().filter(fits);
     match rest.strip_prefix('*') {
         Some(rest) => begins(rest, text) || first.is_some() && begins(regular, &text[1..]),
         None => first.is_some() && begins(rest, &text[1..]),
@@ -245,6 +254,11 @@ fn a_pattern_is_read_as_the_guide_of_cloudwatch_logs_reads_it() {
             "{ $.actions[2] = %^DEL|x% && $.actions[2] = %L.*E% && $.actions[2] = %ELETE[0-9_v]*$% }",
             true,
         ),
+        (
+            r"{ $.user.email = %example\.com$% && $.user.email = %Stiles@% }",
+            true,
+        ),
+        (r"{ $.user.email = %exampl\.% }", false),
         (
             "{ $.actions[2] = %^ELE% || $.actions[2] = %DEL$% || $.user = %id% }",
             false,

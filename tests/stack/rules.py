@@ -527,6 +527,7 @@ def environments_match_the_docs(stack):
         "LOG_GROUP_NAMES": ",".join(groups(stack)),
         "DASHBOARD_NAME": f"watch-{stack.place[1]}" if has_dashboard(stack) else "",
         "FILTER_NAME": "watch-ingest",
+        "FILTER_PATTERN": wanted_pattern(stack),
     }
     for function, names in tables.items():
         rows = {row[0].strip("`"): row[1].strip("`") for name in names for row in table(name)}

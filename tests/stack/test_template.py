@@ -135,7 +135,7 @@ BROKEN = [
     (filters_match_the_parameters, "          FilterPattern: !If", "          EmitSystemFields: ['@aws.account']\n          FilterPattern: !If"),
     (filters_match_the_parameters, "  FilterPattern: !If [HasFilterPattern, !Ref FilterPattern,", '  FilterPattern: !If [HasFilterPattern, "x",'),
     (filters_match_the_parameters, "  FILTER_PATTERN: !If [HasFilterPattern, !Ref FilterPattern,", '  FILTER_PATTERN: !If [HasFilterPattern, "x",'),
-    (filters_match_the_parameters, "ReadsEverything: !Equals [!Ref Coverage, all]", "ReadsEverything: !Equals [!Ref Coverage, errors]"),
+    (filters_match_the_parameters, '!Ref Coverage, Pattern, { DefaultValue: "" }', '!Ref Coverage, Pattern, { DefaultValue: "x" }'),
     (failures_are_stored, "      EventInvokeConfig:\n", "    EventInvokeConfig:\n"),
     (failures_are_stored, "MaximumRetryAttempts: 2", "MaximumRetryAttempts: 0"),
     (failures_are_stored, "MaximumEventAgeInSeconds: 3600\n        DestinationConfig", "MaximumEventAgeInSeconds: 60\n        DestinationConfig"),

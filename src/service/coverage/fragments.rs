@@ -17,8 +17,14 @@ const VERSION: &str = "[0-9_v]*$";
 /// Least number of characters of a part. A shorter part would soon admit the name of a new call.
 const PART_CHARS_MIN: usize = 4;
 
-/// Largest number of characters of two parts with any text between them.
-const PAIR_CHARS_MAX: usize = 16;
+/// Largest number of characters of the first of two parts with any text between them.
+const HEAD_CHARS_MAX: usize = 7;
+
+/// Largest number of characters of the second of two such parts.
+const TAIL_CHARS_MAX: usize = 7;
+
+/// Services whose calls have a version at the end of their name, so that no fragment ends with them.
+const VERSIONED: [&str; 2] = ["lambda", "cloudfront"];
 
 /// Least number of wanted calls for which a service is admitted as a whole: one takes no more room by its name.
 const SERVICE_CALLS_MIN: usize = 2;
@@ -84,6 +90,9 @@ pub fn matches(fragment: &str, name: &str) -> bool {
             None => name.starts_with(start),
         };
     }
+    if let Some(end) = fragment.strip_suffix('$') {
+        return name.ends_with(end);
+    }
     match fragment.split_once(".*") {
         Some((head, tail)) => name
             .split_once(head)
@@ -96,6 +105,7 @@ pub fn matches(fragment: &str, name: &str) -> bool {
 pub fn matched_names(fragment: &str) -> impl Iterator<Item = (&'static str, Effect)> {
     let literal = fragment.trim_start_matches('^');
     let literal = literal.strip_suffix(VERSION).unwrap_or(literal);
+    let literal = literal.trim_end_matches('$');
     let longest = literal.split(".*").max_by_key(|part| part.len());
     let names = calls::containing(longest.unwrap_or_default());
     names.filter(move |(name, _)| matches(fragment, name))
@@ -128,6 +138,12 @@ impl<'c> Fragments<'c> {
         for name in &names {
             search.parts(name);
             search.pairs(name);
+        }
+        let is_versioned = |service: &str| VERSIONED.contains(&service);
+        let versioned = calls.iter().filter(|(service, _)| is_versioned(service));
+        let versioned: BTreeSet<&str> = versioned.map(|(_, name)| *name).collect();
+        for name in names.difference(&versioned) {
+            search.ends(name);
         }
         let exact = names
             .iter()
@@ -198,6 +214,13 @@ impl Search<'_> {
         }
     }
 
+    /// Tries ends of a name.
+    fn ends(&mut self, name: &str) {
+        let starts = (0..=name.len().saturating_sub(PART_CHARS_MIN)).rev();
+        let texts = starts.filter_map(|start| name.get(start..));
+        self.shortest(texts.map(|end| format!("{end}$")));
+    }
+
     /// Tries pairs of parts of a name, each from the start of a word.
     fn pairs(&mut self, name: &str) {
         let bytes = name.as_bytes();
@@ -206,12 +229,12 @@ impl Search<'_> {
         };
         let words = Vec::from_iter((0..bytes.len()).filter(starts_word));
         for head in &words {
-            for head_end in head + 2..(head + PAIR_CHARS_MAX).min(name.len()) {
+            for head_end in head + 2..(head + HEAD_CHARS_MAX + 1).min(name.len()) {
                 for tail in words.iter().filter(|tail| **tail >= head_end) {
-                    let texts = (tail + 3..=name.len()).filter_map(|end| {
+                    let ends = tail + 3..=(tail + TAIL_CHARS_MAX).min(name.len());
+                    let texts = ends.filter_map(|end| {
                         let head = name.get(*head..head_end)?;
-                        let text = format!("{head}.*{}", name.get(*tail..end)?);
-                        (text.len() <= PAIR_CHARS_MAX).then_some(text)
+                        Some(format!("{head}.*{}", name.get(*tail..end)?))
                     });
                     self.shortest(texts);
                 }
@@ -312,6 +335,8 @@ mod tests {
             ("Attach.*Policy", "PolicyAttach", false),
             ("^AssumeRole", "AssumeRoleWithSAML", true),
             ("^AssumeRole", "DenyAssumeRole", false),
+            ("Session$", "StartSession", true),
+            ("Session$", "StartSessions", false),
             ("^GetObject[0-9_v]*$", "GetObject", true),
             ("^GetObject[0-9_v]*$", "GetObject2020_05_31", true),
             ("^GetObject[0-9_v]*$", "GetObjectAcl", false),
