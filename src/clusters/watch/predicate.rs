@@ -6,7 +6,7 @@ use super::Watch;
 use super::call::{Call, Path, each_element, each_text_in};
 use super::caller::is_caller;
 use super::ingress::Openings;
-use super::policy::{Statement, each_policy, powerful_name, statements};
+use super::policy::{each_policy, power_of, powerful_name, statements};
 use super::sharing::Sharing;
 use super::trail::narrowed;
 
@@ -100,7 +100,7 @@ pub(super) fn power(watch: &Watch, call: Call<'_>) -> Option<String> {
                     .or_else(|| powerful_name(text).map(str::to_owned));
             });
             each_policy(value, &mut |policy| {
-                let found = || statements(policy).iter().find_map(Statement::power);
+                let found = || power_of(&statements(policy));
                 power = power.take().or_else(found);
             });
         });

@@ -228,6 +228,121 @@ fn a_document_gives_power_if_it_allows_all_or_what_leads_to_all() {
     }
 }
 
+/// Returns why a role's policy gives power over the account; empty if it does not.
+fn power_of(statement: &Value) -> String {
+    let document = policy(statement);
+    let request = json!({"roleName": "r", "policyName": "p", "policyDocument": document});
+    let details = found(&record("iam", "PutRolePolicy", &request)).unwrap();
+    details.parameters.get("power").cloned().unwrap_or_default()
+}
+
+#[test]
+fn one_action_by_which_a_caller_becomes_another_gives_power_on_all_resources() {
+    for action in [
+        "iam:CreateAccessKey",
+        "iam:AddUserToGroup",
+        "iam:UpdateLoginProfile",
+        "iam:CreateLoginProfile",
+        "iam:UpdateAssumeRolePolicy",
+        "sts:AssumeRole",
+    ] {
+        for (resource, has_power) in [
+            ("*", true),
+            ("arn:aws:*", true),
+            ("arn:aws:*:*:*:*", true),
+            ("arn:aws-cn:iam::*:role*", true),
+            ("arn:aws:iam::111122223333:*", true),
+            ("arn:aws:iam::*", true),
+            ("arn:aws:iam::111122223333:role/app-*", false),
+            ("arn:aws:iam::*:user/${aws:username}", false),
+            ("arn:aws:s3:::*", false),
+        ] {
+            let statement = json!({"Effect": "Allow", "Action": action, "Resource": resource});
+            let wanted = if has_power {
+                format!("Action {action}")
+            } else {
+                String::new()
+            };
+            assert_eq!(power_of(&statement), wanted, "{resource}");
+        }
+    }
+}
+
+#[test]
+fn passing_any_role_gives_power_together_with_an_action_that_starts_code() {
+    let pass = |more: Value| {
+        let mut statement = json!({"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"});
+        statement
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        statement
+    };
+    let run = json!({"Effect": "Allow", "Action": ["s3:Get*", "lambda:*"], "Resource": "*"});
+    let by_service =
+        json!({"Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}});
+    for (statements, power) in [
+        (
+            json!([pass(json!({})), run]),
+            "Action iam:PassRole with lambda:*",
+        ),
+        (
+            json!({"Effect": "Allow", "Action": ["iam:PassRole", "ec2:RunInstances"], "Resource": "*"}),
+            "Action iam:PassRole with ec2:RunInstances",
+        ),
+        (json!([pass(json!({}))]), ""),
+        (json!([pass(by_service), run]), ""),
+        (
+            json!([
+                pass(json!({"Resource": "arn:aws:iam::111122223333:role/app"})),
+                run
+            ]),
+            "",
+        ),
+    ] {
+        assert_eq!(power_of(&statements), power, "{statements}");
+    }
+}
+
+#[test]
+fn a_condition_takes_power_away_if_its_values_limit_something() {
+    for (condition, has_power) in [
+        (r#"{"StringLike": {"iam:PolicyARN": "*"}}"#, true),
+        (
+            r#"{"ArnLike": {"iam:PolicyARN": "arn:aws:iam::aws:policy/*"}}"#,
+            true,
+        ),
+        (r#"{"Null": {"iam:PermissionsBoundary": "false"}}"#, true),
+        (r#"{"StringEquals": {"iam:PolicyARN": ""}}"#, true),
+        (
+            r#"{"ArnEquals": {"iam:PolicyARN": "arn:aws:iam::aws:policy/ReadOnlyAccess"}}"#,
+            false,
+        ),
+        (
+            r#"{"ArnNotLike": {"iam:PolicyARN": "arn:aws:iam::aws:policy/Admin*"}}"#,
+            false,
+        ),
+        (
+            r#"{"StringEquals": {"aws:ResourceTag/team": "app"}}"#,
+            false,
+        ),
+    ] {
+        let condition: Value = serde_json::from_str(condition).unwrap();
+        let statement = json!({"Effect": "Allow", "Action": "iam:AttachRolePolicy", "Resource": "*", "Condition": condition});
+        assert_eq!(!power_of(&statement).is_empty(), has_power, "{condition}");
+    }
+}
+
+#[test]
+fn what_an_exception_of_iam_leaves_may_be_power() {
+    let all_but = |but: &str| json!({"Effect": "Allow", "NotAction": but, "Resource": "arn:aws:iam::111122223333:*"});
+    assert_eq!(
+        power_of(&all_but("iam:DeleteUser")),
+        "NotAction iam:DeleteUser"
+    );
+    assert_eq!(power_of(&all_but("*")), "");
+}
+
 #[test]
 fn a_policy_of_aws_gives_power_by_its_name() {
     let attach = |policy: &str| json!({"userName": "bob", "policyArn": policy});
