@@ -91,6 +91,8 @@ pub struct Watch {
     pub grantees: Vec<Path>,
     /// Where the record has switches that a call may turn off.
     pub switches: Vec<Path>,
+    /// Whether a switch that the request leaves out is off, because the request replaces the whole configuration.
+    pub absent_is_off: bool,
     /// The parameters that are kept, each with the paths at which it may be.
     pub parameters: Vec<(String, Vec<Path>)>,
     /// Why the call is watched, in one sentence.

@@ -214,7 +214,7 @@ name = "twice"
         check(
             "[[watch]]\nname = \"x\"\ncall = \"iam:CreateUser\"\n",
             &expect![
-                "3:1: unknown field `call`, expected one of `name`, `calls`, `when`, `holds`, `not`, `tier`, `strong`, `technique`, `target`, `policies`, `resource_policies`, `grantees`, `switches`, `parameters`, `why`, `why_zh`, `source`, `owner`, `remove`"
+                "3:1: unknown field `call`, expected one of `name`, `calls`, `when`, `holds`, `not`, `tier`, `strong`, `technique`, `target`, `policies`, `resource_policies`, `grantees`, `switches`, `absent_is_off`, `parameters`, `why`, `why_zh`, `source`, `owner`, `remove`"
             ],
         );
     }

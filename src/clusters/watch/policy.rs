@@ -166,9 +166,16 @@ impl Condition {
                 | "ipaddress"
                 | "bool"
         );
-        let is_any =
-            |value: &String| matches!(value.as_str(), "*" | "0.0.0.0/0" | "::/0" | "false");
-        is_positive && !self.values.is_empty() && !self.values.iter().any(is_any)
+        is_positive && !self.values.is_empty() && self.has_fixed_values()
+    }
+
+    /// Checks whether each value stands for certain callers. A text with wildcards for anybody's account, organization
+    /// or name does not, nor does a large part of all addresses.
+    fn has_fixed_values(&self) -> bool {
+        if matches!(self.key.as_str(), "aws:sourceip" | "aws:vpcsourceip") {
+            return !is_large_part(self.values.iter().map(String::as_str));
+        }
+        self.values.iter().all(|value| is_fixed(&self.key, value))
     }
 
     /// Checks whether the condition limits which permissions, users or roles an action can change.
@@ -198,6 +205,54 @@ impl Condition {
     fn restricts(&self) -> bool {
         RESTRICTING.contains(&self.key.as_str()) && self.requires_a_value()
     }
+}
+
+/// Checks whether a value of a restricting key stands for certain callers, however wildcards in it are filled in.
+///
+/// In an ARN the account counts, or the name of a bucket, which no two accounts have. Of an id with parts, such as
+/// `o-1/r-1/*` and `AROA1:*`, the first counts.
+fn is_fixed(key: &str, value: &str) -> bool {
+    let is_text = |text: &str| !text.is_empty() && !text.contains(['*', '?']);
+    if value.is_empty() || value.eq_ignore_ascii_case("false") {
+        return false;
+    }
+    if key == "aws:principalservicename" {
+        return value.ends_with(".amazonaws.com") || is_text(value);
+    }
+    if !key.ends_with("arn") {
+        return is_text(value.split(['/', ':']).next().unwrap_or_default());
+    }
+    let parts: Vec<&str> = value.splitn(6, ':').collect();
+    let [_, _, service, _, account, resource] = parts.as_slice() else {
+        return is_text(value);
+    };
+    let bucket = resource.split('/').next().unwrap_or_default();
+    is_text(account) || (*service == "s3" && is_text(bucket))
+}
+
+/// Checks whether ranges of addresses have one that is wider than /8 (IPv6: /32), or are together more than a
+/// sixteenth of all addresses of IPv4. S3 calls this "very broad".
+fn is_large_part<'a>(ranges: impl Iterator<Item = &'a str>) -> bool {
+    let mut size = 0_u64;
+    for range in ranges {
+        let (address, length) = range.trim().split_once('/').unwrap_or((range, ""));
+        let length = length.parse::<u32>().ok();
+        if range.trim().is_empty() || range.contains('*') {
+            return true;
+        }
+        if address.contains(':') {
+            if length.is_some_and(|length| length < 32) {
+                return true;
+            }
+            continue;
+        }
+        let length = length.unwrap_or(32).min(32);
+        if length < 8 {
+            return true;
+        }
+        size = size.saturating_add(1 << (32 - length));
+    }
+    size > 1 << 28
 }
 
 impl Statement {

@@ -3,7 +3,7 @@
 use strum::{EnumIter, IntoStaticStr};
 
 use super::Watch;
-use super::call::{Call, Path, each_element, each_text_in};
+use super::call::{Call, Path, each_element, each_text_in, kind};
 use super::caller::is_caller;
 use super::ingress::Openings;
 use super::policy::{each_policy, power_of, powerful_name, statements};
@@ -140,10 +140,24 @@ pub(super) fn switches_off(watch: &Watch, call: Call<'_>) -> Vec<String> {
     let off = |path: &&Path| {
         let mut found = false;
         call.each_text(path, &mut |text| found |= is_off(text));
-        found
+        found || (watch.absent_is_off && is_absent(call, path))
     };
     let switches = watch.switches.iter().filter(off);
     switches.map(|path| path.last().to_owned()).collect()
+}
+
+/// Checks whether the object that should have a switch is there, and the switch has no value in it.
+fn is_absent(call: Call<'_>, path: &Path) -> bool {
+    let Some(parent) = path.parent() else {
+        return false;
+    };
+    let (mut is_there, mut has_value) = (false, false);
+    call.each(&parent, &mut |value| {
+        // An element of XML without content is an empty text.
+        is_there |= kind(value) == Some(b'{') || value.as_str().trim() == "\"\"";
+    });
+    call.each_text(path, &mut |text| has_value |= !text.is_empty());
+    is_there && !has_value
 }
 
 /// The texts of switches that are off, without upper and lower case.

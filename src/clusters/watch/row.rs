@@ -34,6 +34,8 @@ pub struct RowText {
     grantees: Option<Paths>,
     switches: Option<Paths>,
     #[serde(default)]
+    absent_is_off: bool,
+    #[serde(default)]
     parameters: BTreeMap<String, Paths>,
     why: Option<Spanned<String>>,
     why_zh: Option<Spanned<String>>,
@@ -119,6 +121,7 @@ impl RowText {
             resource_policies: paths(self.resource_policies.as_ref(), report),
             grantees: paths(self.grantees.as_ref(), report),
             switches: paths(self.switches.as_ref(), report),
+            absent_is_off: self.absent_is_off,
             parameters: self.checked_parameters(report),
             why: match author {
                 Author::Program => why.to_owned(),

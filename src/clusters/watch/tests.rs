@@ -627,6 +627,117 @@ fn a_condition_counts_if_it_restricts_who_the_caller_is() {
     }
 }
 
+#[test]
+fn a_wildcard_or_a_large_part_of_all_addresses_restricts_nobody() {
+    for (condition, shared) in [
+        (r#""StringLike": {"aws:PrincipalOrgID": "o-*"}"#, "everyone"),
+        (
+            r#""ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-*/*"}"#,
+            "everyone",
+        ),
+        (
+            r#""ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-a1b2/r-1/*"}"#,
+            "",
+        ),
+        (
+            r#""ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/Deploy"}"#,
+            "everyone",
+        ),
+        (
+            r#""ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}"#,
+            "",
+        ),
+        (
+            r#""ArnLike": {"aws:SourceArn": "arn:aws:sns:*:*:*"}"#,
+            "everyone",
+        ),
+        (
+            r#""ArnLike": {"aws:SourceArn": "arn:aws:s3:*:*:my-bucket"}"#,
+            "",
+        ),
+        (
+            r#""ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}"#,
+            "everyone",
+        ),
+        (r#""StringLike": {"aws:SourceAccount": "?*"}"#, "everyone"),
+        (
+            r#""StringLike": {"aws:PrincipalAccount": "????????????"}"#,
+            "everyone",
+        ),
+        (r#""StringLike": {"kms:CallerAccount": "*2*"}"#, "everyone"),
+        (r#""StringLike": {"aws:userid": "*:*"}"#, "everyone"),
+        (r#""StringLike": {"aws:userid": "AROAEXAMPLE:*"}"#, ""),
+        (r#""StringEquals": {"aws:SourceVpce": ""}"#, "everyone"),
+        (r#""StringEquals": {"aws:SourceVpce": null}"#, "everyone"),
+        (
+            r#""IpAddress": {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}"#,
+            "everyone",
+        ),
+        (r#""IpAddress": {"aws:SourceIp": "64.0.0.0/7"}"#, "everyone"),
+        (r#""IpAddress": {"aws:SourceIp": "2000::/3"}"#, "everyone"),
+        (
+            r#""IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"]}"#,
+            "",
+        ),
+    ] {
+        let statement = format!(
+            r#"{{"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": {{{condition}}}}}"#
+        );
+        assert_eq!(bucket_shared(&statement), shared, "{condition}");
+    }
+    let all: Vec<String> = (0..=255).map(|first| format!("{first}.0.0.0/8")).collect();
+    let statement = json!({"Effect": "Allow", "Principal": "*", "Action": "s3:*",
+        "Condition": {"IpAddress": {"aws:SourceIp": all}}});
+    assert_eq!(bucket_shared(&statement.to_string()), "everyone");
+}
+
+#[test]
+fn a_canonical_user_id_or_an_address_is_another_account_unless_it_is_the_owner() {
+    let (other, owner) = ("79a59df9".repeat(8), "0123abcd".repeat(8));
+    let statement =
+        json!({"Effect": "Allow", "Principal": {"CanonicalUser": other}, "Action": "s3:*"});
+    assert_eq!(bucket_shared(&statement.to_string()), other);
+    let list = |grantee: Value| {
+        json!({"bucketName": "b", "AccessControlPolicy": {
+            "Owner": {"ID": owner},
+            "AccessControlList": {"Grant": [{"Grantee": {"ID": owner}, "Permission": "FULL_CONTROL"}, {"Grantee": grantee, "Permission": "READ"}]},
+        }})
+    };
+    let shared = |permission: &str, with: &str| {
+        format!("s3-acl-to-outsiders: bucket=b; permission={permission}; shared_with={with}")
+    };
+    let by_list = shared("FULL_CONTROL, READ", &other);
+    let by_address = shared("FULL_CONTROL, READ", "eve@example.com");
+    let by_header = format!("s3-acl-to-outsiders: bucket=b; object=k; shared_with={other}");
+    check(
+        "s3",
+        &[
+            ("PutBucketAcl", list(json!({"ID": other})), &by_list),
+            (
+                "PutBucketAcl",
+                list(json!({"EmailAddress": "eve@example.com"})),
+                &by_address,
+            ),
+            (
+                "PutObjectAcl",
+                json!({"bucketName": "b", "key": "k", "accessControlList": {"x-amz-grant-read": format!("id=\"{other}\"")}}),
+                &by_header,
+            ),
+            (
+                "PutObjectAcl",
+                json!({"bucketName": "b", "key": "k", "grantRead": format!("id={other}")}),
+                &by_header,
+            ),
+            ("PutObjectAcl", list(json!({"ID": owner})), "-"),
+        ],
+    );
+    let name = "s3-acl";
+    assert_eq!(
+        name_of("s3", "PutBucketAcl", &list(json!({"ID": owner}))),
+        name
+    );
+}
+
 /// Services of AWS write logs from accounts of their own. In a trust policy the same account is an outsider.
 #[test]
 fn an_account_that_delivers_logs_is_an_outsider_everywhere_else() {
@@ -851,6 +962,83 @@ fn advanced_selectors_that_leave_management_events_out_record_less() {
 }
 
 #[test]
+fn what_one_selector_leaves_out_another_may_record() {
+    let basic = json!([
+        {"readWriteType": "All", "includeManagementEvents": true},
+        {"readWriteType": "WriteOnly", "includeManagementEvents": false, "dataResources": [{"type": "AWS::S3::Object"}]},
+    ]);
+    let halves = json!([
+        {"readWriteType": "ReadOnly", "excludeManagementEventSources": ["kms.amazonaws.com"]},
+        {"readWriteType": "WriteOnly"},
+    ]);
+    for (selectors, changed) in [(basic, ""), (halves, "without kms.amazonaws.com")] {
+        let request = json!({"trailName": "t", "eventSelectors": selectors});
+        assert_eq!(narrowed_by("PutEventSelectors", &request), changed);
+    }
+    let advanced = |read_only: &str| {
+        json!({"fieldSelectors": [
+            {"field": "eventCategory", "equals": ["Management"]},
+            {"field": "readOnly", "equals": [read_only]},
+        ]})
+    };
+    let both =
+        json!({"trailName": "t", "advancedEventSelectors": [advanced("true"), advanced("false")]});
+    assert_eq!(narrowed_by("PutEventSelectors", &both), "");
+}
+
+#[test]
+fn a_save_of_all_settings_and_a_longer_retention_are_not_less() {
+    let save = json!({
+        "name": "t", "s3BucketName": "same", "s3KeyPrefix": "", "includeGlobalServiceEvents": true,
+        "isMultiRegionTrail": true, "enableLogFileValidation": true, "kmsKeyId": "", "isOrganizationTrail": false,
+    });
+    let key = |account: &str| format!("arn:aws:kms:us-east-1:{account}:key/1");
+    let foreign = format!("key {}", key("444455556666"));
+    let config =
+        json!([{"fieldSelectors": [{"field": "eventCategory", "equals": ["ConfigurationItem"]}]}]);
+    for (name, request, changed) in [
+        ("UpdateTrail", save, ""),
+        (
+            "UpdateTrail",
+            json!({"name": "t", "kmsKeyId": key("111122223333")}),
+            "",
+        ),
+        (
+            "UpdateTrail",
+            json!({"name": "t", "kmsKeyId": key("444455556666")}),
+            foreign.as_str(),
+        ),
+        (
+            "UpdateTrail",
+            json!({"name": "t", "isOrganizationTrail": false}),
+            "organization off",
+        ),
+        (
+            "UpdateTrail",
+            json!({"name": "t", "cloudWatchLogsLogGroupArn": ""}),
+            "log group removed",
+        ),
+        (
+            "UpdateEventDataStore",
+            json!({"eventDataStore": "e", "retentionPeriod": 2557}),
+            "",
+        ),
+        (
+            "UpdateEventDataStore",
+            json!({"eventDataStore": "e", "retentionPeriod": 7}),
+            "retention of 7 days",
+        ),
+        (
+            "UpdateEventDataStore",
+            json!({"eventDataStore": "e", "advancedEventSelectors": config}),
+            "",
+        ),
+    ] {
+        assert_eq!(narrowed_by(name, &request), changed, "{request}");
+    }
+}
+
+#[test]
 fn a_trail_that_loses_regions_or_its_bucket_records_less() {
     for (key, value, changed) in [
         ("isMultiRegionTrail", json!(false), "other regions off"),
@@ -872,7 +1060,7 @@ fn a_trail_that_loses_regions_or_its_bucket_records_less() {
 
 #[test]
 fn switches_that_are_off_count_and_others_do_not() {
-    let block = |value: Value| json!({"bucketName": "b", "PublicAccessBlockConfiguration": {"BlockPublicAcls": value, "BlockPublicPolicy": true}});
+    let block = |value: Value| json!({"bucketName": "b", "PublicAccessBlockConfiguration": {"BlockPublicAcls": value, "IgnorePublicAcls": true, "BlockPublicPolicy": true, "RestrictPublicBuckets": true}});
     check(
         "s3",
         &[
@@ -912,6 +1100,29 @@ fn switches_that_are_off_count_and_others_do_not() {
                 json!({"detectorId": "d", "enable": true}),
                 "guardduty-change: detector=d",
             ),
+        ],
+    );
+}
+
+/// The request replaces the whole configuration.
+#[test]
+fn a_block_of_public_access_that_is_left_out_is_off() {
+    let block = |value: Value| json!({"bucketName": "b", "PublicAccessBlockConfiguration": value});
+    let off = |keys: &str| format!("s3-unblock-public-access: bucket=b; off={keys}");
+    let all = off("BlockPublicAcls, BlockPublicPolicy, IgnorePublicAcls, RestrictPublicBuckets");
+    let three = off("BlockPublicPolicy, IgnorePublicAcls, RestrictPublicBuckets");
+    let call = "PutBucketPublicAccessBlock";
+    check(
+        "s3",
+        &[
+            (
+                call,
+                block(json!({"xmlns": "http://s3.amazonaws.com/doc/2006-03-01/"})),
+                &all,
+            ),
+            (call, block(json!("")), &all),
+            (call, block(json!({"BlockPublicAcls": true})), &three),
+            (call, json!({"bucketName": "b"}), "-"),
         ],
     );
 }
