@@ -406,7 +406,7 @@ const STARTING: [&str; 14] = [
 ];
 
 /// Checks whether a resource stands for everything: `*`, or an ARN of which no part but the partition is fixed.
-fn is_everything(resource: &str) -> bool {
+pub(super) fn is_everything(resource: &str) -> bool {
     let mut parts = resource.split(':');
     let first = parts.next().unwrap_or_default();
     let is_wild = |part: &str| part.bytes().all(|b| b == b'*');

@@ -20,6 +20,7 @@ pub struct RowText {
     #[serde(default)]
     calls: Vec<Spanned<String>>,
     when: Option<Spanned<toml::Table>>,
+    without: Option<Paths>,
     #[serde(default)]
     holds: Vec<Spanned<String>>,
     #[serde(default)]
@@ -114,6 +115,7 @@ impl RowText {
             is_strong: self.strong,
             technique: technique.map(|id| id.get_ref().clone()),
             when: self.pattern(report),
+            without: paths(self.without.as_ref(), report),
             holds: predicates(&self.holds, report),
             not: predicates(&self.not, report),
             target: paths(self.target.as_ref(), report),
@@ -183,9 +185,12 @@ impl RowText {
             report(tier.span(), message);
             return Tier::Always;
         };
-        let has_condition = self.when.is_some() || !self.holds.is_empty() || !self.not.is_empty();
+        let has_condition = self.when.is_some()
+            || self.without.is_some()
+            || !self.holds.is_empty()
+            || !self.not.is_empty();
         if found == Tier::Condition && !has_condition {
-            let message = "a watch of tier condition needs when, holds or not";
+            let message = "a watch of tier condition needs when, without, holds or not";
             report(tier.span(), message.to_owned());
         }
         found

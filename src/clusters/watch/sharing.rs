@@ -68,6 +68,16 @@ impl Sharing {
         });
     }
 
+    /// Adds the account of a caller, which is another one if it is not that of the trail.
+    pub fn add_caller(&mut self, call: Call<'_>, value: Json<'_>) {
+        let of_trail = call.record.recipient_account_id.as_deref();
+        each_text_in(value, &mut |text| {
+            if let Some(account) = account_of(text).filter(|account| Some(*account) != of_trail) {
+                self.accounts.insert(account.to_owned());
+            }
+        });
+    }
+
     /// Adds what the policies in a value say.
     pub fn add_policies(&mut self, call: Call<'_>, value: Json<'_>) {
         each_policy(value, &mut |policy| {

@@ -100,7 +100,11 @@ fn no_row_is_hidden_by_an_earlier_one() {
     for watch in watches.all() {
         let hidden = watch.calls.iter().all(|call| whole.contains(call));
         assert!(!hidden, "{} is hidden", watch.name);
-        if watch.when.is_none() && watch.holds.is_empty() && watch.not.is_empty() {
+        if watch.when.is_none()
+            && watch.without.is_empty()
+            && watch.holds.is_empty()
+            && watch.not.is_empty()
+        {
             whole.extend(watch.calls.iter().cloned());
         }
     }
@@ -488,7 +492,12 @@ fn a_range_of_prefix_length_0_is_the_whole_internet() {
             "security-group-open: group=sg-1; port=tcp 80; range=10.1.2.3/00",
         ),
         ((22, 22), "10.0.0.0/8", "-"),
-        ((22, 22), "0.0.0.0/1", "-"),
+        (
+            (22, 22),
+            "128.0.0.0/1",
+            "security-group-open-widely: group=sg-1; port=tcp 22; range=128.0.0.0/1",
+        ),
+        ((22, 22), "0.0.0.0/2", "-"),
     ] {
         let rule = json!({
             "ipProtocol": "tcp", "fromPort": from, "toPort": to, "groups": {},
@@ -1128,6 +1137,208 @@ fn a_block_of_public_access_that_is_left_out_is_off() {
 }
 
 #[test]
+fn null_and_empty_texts_are_no_restriction() {
+    let function =
+        |value: Value| json!({"functionName": "f", "principal": "*", "principalOrgID": value});
+    let layer = |value: Value| json!({"layerName": "l", "principal": "*", "organizationId": value});
+    let bus =
+        |value: Value| json!({"principal": "*", "statementId": "s", "condition": {"value": value}});
+    let log = |value: Value| json!({"bucketName": "b", "BucketLoggingStatus": {"LoggingEnabled": {"TargetBucket": value}}});
+    for (value, is_selected) in [
+        (Value::Null, true),
+        (json!(""), true),
+        (json!("o-1"), false),
+    ] {
+        for (service, name, request, watch) in [
+            (
+                "lambda",
+                "AddPermission20150331v2",
+                function(value.clone()),
+                "lambda-share",
+            ),
+            (
+                "lambda",
+                "AddLayerVersionPermission20181031",
+                layer(value.clone()),
+                "lambda-share-layer",
+            ),
+            (
+                "events",
+                "PutPermission",
+                bus(value.clone()),
+                "events-share",
+            ),
+            (
+                "s3",
+                "PutBucketLogging",
+                log(value.clone()),
+                "s3-stop-access-log",
+            ),
+        ] {
+            let wanted = if is_selected { watch } else { "-" };
+            assert_eq!(name_of(service, name, &request), wanted, "{name} {request}");
+        }
+    }
+}
+
+#[test]
+fn objects_expire_soon_if_a_rule_for_all_of_them_is_in_force() {
+    let rule = |more: Value| {
+        let mut rule = json!({"Status": "Enabled", "Expiration": {"Days": 1}});
+        let more = more.as_object().unwrap().clone();
+        rule.as_object_mut().unwrap().extend(more);
+        json!({"bucketName": "b", "LifecycleConfiguration": {"Rule": [rule]}})
+    };
+    for (more, wanted) in [
+        (json!({}), "s3-expire-soon"),
+        (json!({"Prefix": ""}), "s3-expire-soon"),
+        (json!({"Filter": {"Prefix": "tmp/"}}), "s3-expire-some-soon"),
+        (json!({"Status": "Disabled"}), "-"),
+    ] {
+        let request = rule(more);
+        let found = name_of("s3", "PutBucketLifecycle", &request);
+        assert_eq!(found, wanted, "{request}");
+    }
+}
+
+#[test]
+fn a_rule_that_may_be_outbound_is_weak() {
+    let modified = json!({"ModifySecurityGroupRulesRequest": {"GroupId": "sg-1", "SecurityGroupRule": {
+        "SecurityGroupRuleId": "sgr-1", "SecurityGroupRule": {"CidrIpv4": "0.0.0.0/0", "IpProtocol": "-1"},
+    }}});
+    let details = found(&record("ec2", "ModifySecurityGroupRules", &modified)).unwrap();
+    assert_eq!(details.watch, "security-group-all-open");
+    assert!(!details.is_strong);
+}
+
+#[test]
+fn the_own_account_and_a_trial_run_are_not_selected() {
+    let add = |account: &str| json!({"dBSnapshotIdentifier": "s", "valuesToAdd": [account]});
+    let function =
+        |account: &str| json!({"functionName": "f", "principal": "*", "sourceAccount": account});
+    let code = |dry: Value| json!({"functionName": "f", "dryRun": dry});
+    let (snapshot, permission) = ("ModifyDBSnapshotAttribute", "AddPermission");
+    for (service, name, request, wanted) in [
+        ("rds", snapshot, add("111122223333"), "-"),
+        ("rds", snapshot, add("444455556666"), "rds-share-snapshot"),
+        ("rds", snapshot, add("all"), "rds-share-snapshot"),
+        ("lambda", permission, function("111122223333"), "-"),
+        (
+            "lambda",
+            permission,
+            function("444455556666"),
+            "lambda-share-by-service",
+        ),
+        ("lambda", permission, function("*"), "lambda-share"),
+        (
+            "lambda",
+            "UpdateFunctionCode",
+            code(Value::Null),
+            "lambda-update-code",
+        ),
+        (
+            "lambda",
+            "UpdateFunctionCode",
+            code(json!(false)),
+            "lambda-update-code",
+        ),
+        ("lambda", "UpdateFunctionCode", code(json!(true)), "-"),
+    ] {
+        assert_eq!(name_of(service, name, &request), wanted, "{name} {request}");
+    }
+}
+
+#[test]
+fn a_version_with_power_that_is_not_in_force_is_weaker() {
+    let all = policy(&json!({"Effect": "Allow", "Action": "*", "Resource": "*"}));
+    let version =
+        |default: bool| json!({"policyArn": "p", "setAsDefault": default, "policyDocument": all});
+    let name = |default| name_of("iam", "CreatePolicyVersion", &version(default));
+    assert_eq!(name(true), "iam-create-policy-version-with-power");
+    assert_eq!(name(false), "iam-prepare-policy-version-with-power");
+}
+
+#[test]
+fn a_key_of_root_and_a_copy_by_another_account_have_their_own_sentences() {
+    let mut key = record("iam", "CreateAccessKey", &Value::Null);
+    key["userIdentity"] = json!({"type": "Root", "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333"});
+    let found_key = found(&key).unwrap();
+    assert_eq!(found_key.watch, "iam-create-access-key-of-root");
+    let copy = |account: &str| {
+        let mut copy = record("ec2", "SharedSnapshotCopyInitiated", &Value::Null);
+        copy["userIdentity"] = json!({"type": "AWSAccount", "accountId": account});
+        copy["serviceEventDetails"] = json!({"snapshotId": "snap-1"});
+        found(&copy).map(|details| details.parameters["shared_with"].clone())
+    };
+    assert_eq!(copy("999999999999").as_deref(), Some("999999999999"));
+    assert_eq!(copy("111122223333"), None);
+}
+
+#[test]
+fn a_powerful_boundary_and_the_removal_of_an_own_policy_are_watched() {
+    let boundary = |policy: &str| json!({"userName": "bob", "permissionsBoundary": format!("arn:aws:iam::{policy}")});
+    let of = |user: &str| json!({"userName": user, "policyName": "p"});
+    let put = "PutUserPermissionsBoundary";
+    for (name, request, wanted) in [
+        (
+            put,
+            boundary("aws:policy/AdministratorAccess"),
+            "iam-set-powerful-boundary",
+        ),
+        (put, boundary("111122223333:policy/limit"), "-"),
+        ("DetachUserPolicy", of("alice"), "iam-remove-own-policy"),
+        ("DeleteUserPolicy", of("bob"), "-"),
+    ] {
+        assert_eq!(name_of("iam", name, &request), wanted, "{name} {request}");
+    }
+}
+
+#[test]
+fn what_has_the_effect_of_a_watched_call_is_watched_too() {
+    let setting = |value: &str| json!({"settingId": "arn:aws:ssm:us-east-1:111122223333:servicesetting/ssm/documents/console/public-sharing-permission", "settingValue": value});
+    let retention = |days: i64| json!({"logGroupName": "g", "retentionInDays": days});
+    let attach = "AttachCustomerManagedPolicyReferenceToPermissionSet";
+    let user = json!({"directoryId": "d-1", "userName": "eve"});
+    for (service, name, request, wanted) in [
+        (
+            "sso",
+            attach,
+            json!({"permissionSetArn": "ps-1"}),
+            "sso-permission-set-customer-policy",
+        ),
+        (
+            "logs",
+            "PutRetentionPolicy",
+            retention(1),
+            "logs-short-retention",
+        ),
+        ("logs", "PutRetentionPolicy", retention(30), "-"),
+        (
+            "ssm",
+            "UpdateServiceSetting",
+            setting("Enable"),
+            "ssm-allow-public-documents",
+        ),
+        ("ssm", "UpdateServiceSetting", setting("Disable"), "-"),
+        (
+            "cognito-idp",
+            "AdminSetUserPassword",
+            user.clone(),
+            "directory-set-password",
+        ),
+        ("ds", "ResetUserPassword", user, "directory-set-password"),
+        (
+            "ec2",
+            "UnlockSnapshot",
+            json!({"snapshotId": "snap-1"}),
+            "ec2-unlock-snapshot",
+        ),
+    ] {
+        assert_eq!(name_of(service, name, &request), wanted, "{name} {request}");
+    }
+}
+
+#[test]
 fn sign_ins_of_root_and_without_a_second_factor_are_selected_and_federated_ones_are_not() {
     let sign_in = |kind: &str, mfa: &str| {
         let mut record = record("signin", "ConsoleLogin", &Value::Null);
@@ -1313,6 +1524,14 @@ fn row(watch: &Watch, calls: &str) -> String {
     let mut conditions = Vec::new();
     if let Some(when) = &watch.when {
         conditions.push(format!("`{}`", when.replace('|', "\\|")));
+    }
+    if !watch.without.is_empty() {
+        let paths: Vec<String> = watch
+            .without
+            .iter()
+            .map(|path| format!("`{}`", path.text()))
+            .collect();
+        conditions.push(format!("without {}", paths.join(", ")));
     }
     if !watch.holds.is_empty() {
         conditions.push(names(&watch.holds).join(" or "));
