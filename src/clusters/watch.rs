@@ -8,12 +8,13 @@
 //! - `row` reads a watch from its text. `docs/watch.md` is made from the table.
 //! - `call` reads values of a record by their paths; `details` writes those that are kept.
 //! - `predicate` has the conditions that event patterns cannot express. They are built of `policy`, `sharing`, `ingress`,
-//!   `trail` and `caller`.
+//!   `lifecycle`, `trail` and `caller`.
 
 mod call;
 mod caller;
 mod details;
 mod ingress;
+mod lifecycle;
 mod policy;
 mod predicate;
 pub mod row;
@@ -77,6 +78,8 @@ pub struct Watch {
     pub technique: Option<String>,
     /// The event pattern that a record has to match, as JSON; `None` if all match.
     pub when: Option<String>,
+    /// Where the record must have no value; `false`, empty texts and wildcards for everything are none.
+    pub without: Vec<Path>,
     /// Predicates, one of which has to hold; empty if none has to.
     pub holds: Vec<Predicate>,
     /// Predicates that must not hold.
@@ -91,6 +94,8 @@ pub struct Watch {
     pub grantees: Vec<Path>,
     /// Where the record has switches that a call may turn off.
     pub switches: Vec<Path>,
+    /// Whether a switch that the request leaves out is off, because the request replaces the whole configuration.
+    pub absent_is_off: bool,
     /// The parameters that are kept, each with the paths at which it may be.
     pub parameters: Vec<(String, Vec<Path>)>,
     /// Why the call is watched, in one sentence.
@@ -263,7 +268,12 @@ impl Watch {
     /// Checks the predicates of the watch; `true` if it has none.
     fn holds(&self, call: Call<'_>) -> bool {
         let holds = |predicate: &Predicate| predicate.holds(self, call);
-        (self.holds.is_empty() || self.holds.iter().any(holds)) && !self.not.iter().any(holds)
+        (self.holds.is_empty() || self.holds.iter().any(holds))
+            && !self.not.iter().any(holds)
+            && !self
+                .without
+                .iter()
+                .any(|path| predicate::has_value(call, path))
     }
 }
 

@@ -198,13 +198,13 @@ name = "twice"
                 4:23: "s3:Get*" is not a call: write the event source without its domain, a colon, and the whole name of the event, as in iam:CreateUser
                 4:34: "lambda:AddPermission20150331v2" is not a call: write the event source without its domain, a colon, and the whole name of the event, as in iam:CreateUser
                 5:8: requestParameter is not a field of a CloudTrail record
-                6:10: "open" is not one of open_to_world, open_widely, public, other_account, powerful_policy, target_is_caller, for_another, logging_narrowed, turned_off
+                6:10: "open" is not one of open_to_world, open_widely, public, other_account, powerful_policy, target_is_caller, for_another, logging_narrowed, turned_off, all_expire_soon
                 7:8: "often" is not a tier: always, condition or first
                 8:13: "1098" is not the id of a technique, such as T1098.003
                 9:10: "bucketName" is not a path: write keys from a field of the record on, such as requestParameters.userName
                 12:8: no watch is called "no-such-watch"; docs/watch.md lists their names
                 16:8: a watch with remove has no key but its name
-                23:8: a watch of tier condition needs when, holds or not
+                23:8: a watch of tier condition needs when, without, holds or not
                 27:8: there is another watch "twice" in this file"#]],
         );
     }
@@ -214,7 +214,7 @@ name = "twice"
         check(
             "[[watch]]\nname = \"x\"\ncall = \"iam:CreateUser\"\n",
             &expect![
-                "3:1: unknown field `call`, expected one of `name`, `calls`, `when`, `holds`, `not`, `tier`, `strong`, `technique`, `target`, `policies`, `resource_policies`, `grantees`, `switches`, `parameters`, `why`, `why_zh`, `source`, `owner`, `remove`"
+                "3:1: unknown field `call`, expected one of `name`, `calls`, `when`, `without`, `holds`, `not`, `tier`, `strong`, `technique`, `target`, `policies`, `resource_policies`, `grantees`, `switches`, `absent_is_off`, `parameters`, `why`, `why_zh`, `source`, `owner`, `remove`"
             ],
         );
     }

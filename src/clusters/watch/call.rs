@@ -42,6 +42,12 @@ impl Path {
         &self.0[self.0.len() - 1]
     }
 
+    /// Returns the path of the object that has the value; `None` if that is the record.
+    pub(super) fn parent(&self) -> Option<Self> {
+        let (_, parent) = self.0.split_last()?;
+        (!parent.is_empty()).then(|| Self(parent.to_vec()))
+    }
+
     /// Returns the keys joined by dots.
     pub fn text(&self) -> String {
         self.0.join(".")

@@ -1,7 +1,8 @@
 //! Finds openings of a firewall to the whole internet, and their ports.
 //!
 //! EC2 writes the ranges of a rule in lists, or at the top of the request if the caller used the short form. A range
-//! with prefix length 0 is the whole internet with any address before it: `208.236.235.254/0` has been seen.
+//! with prefix length 0 is the whole internet with any address before it: `208.236.235.254/0` has been seen. Two with
+//! prefix length 1 are the whole internet together.
 //!
 //! Source: EC2 API Reference, `AuthorizeSecurityGroupIngress` and `ModifySecurityGroupRules`, 2026-11-29.
 
@@ -149,13 +150,11 @@ fn first(value: Json<'_>) -> Option<String> {
     first
 }
 
-/// Checks whether a range of IPv4 or IPv6 addresses has the prefix length 0.
+/// Checks whether a range of IPv4 or IPv6 addresses is the whole internet or a half of it: its prefix length is 0 or 1.
+/// Both halves are opened in two ranges, or in two calls.
 fn is_everywhere(range: &str) -> bool {
-    range
-        .trim()
-        .rsplit_once('/')
-        .is_some_and(|(address, length)| {
-            let is_address = address.contains(['.', ':']);
-            is_address && !length.is_empty() && length.bytes().all(|b| b == b'0')
-        })
+    let Some((address, length)) = range.trim().rsplit_once('/') else {
+        return false;
+    };
+    address.contains(['.', ':']) && matches!(length.parse::<u8>(), Ok(0 | 1))
 }

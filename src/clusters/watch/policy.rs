@@ -166,9 +166,34 @@ impl Condition {
                 | "ipaddress"
                 | "bool"
         );
-        let is_any =
-            |value: &String| matches!(value.as_str(), "*" | "0.0.0.0/0" | "::/0" | "false");
-        is_positive && !self.values.is_empty() && !self.values.iter().any(is_any)
+        is_positive && !self.values.is_empty() && self.has_fixed_values()
+    }
+
+    /// Checks whether each value stands for certain callers. A text with wildcards for anybody's account, organization
+    /// or name does not, nor does a large part of all addresses.
+    fn has_fixed_values(&self) -> bool {
+        if matches!(self.key.as_str(), "aws:sourceip" | "aws:vpcsourceip") {
+            return !is_large_part(self.values.iter().map(String::as_str));
+        }
+        self.values.iter().all(|value| is_fixed(&self.key, value))
+    }
+
+    /// Checks whether the condition limits which permissions, users or roles an action can change.
+    ///
+    /// A value that lets `AdministratorAccess` through limits nothing, nor does the mere presence of a key.
+    fn limits_power(&self) -> bool {
+        let is_limit = self.key.starts_with("iam:") || self.key.starts_with("aws:resourcetag/");
+        let is_any = |value: &String| {
+            value.is_empty()
+                || value.bytes().all(|b| matches!(b, b'*' | b'?'))
+                || matches(value, "arn:aws:iam::aws:policy/administratoraccess")
+        };
+        // A list of what is refused limits by its values, whichever they are.
+        let refuses = self.operator.contains("not");
+        is_limit
+            && self.operator != "null"
+            && !self.values.is_empty()
+            && (refuses || !self.values.iter().any(is_any))
     }
 
     /// Checks whether the condition lets only callers of an organization through.
@@ -180,6 +205,54 @@ impl Condition {
     fn restricts(&self) -> bool {
         RESTRICTING.contains(&self.key.as_str()) && self.requires_a_value()
     }
+}
+
+/// Checks whether a value of a restricting key stands for certain callers, however wildcards in it are filled in.
+///
+/// In an ARN the account counts, or the name of a bucket, which no two accounts have. Of an id with parts, such as
+/// `o-1/r-1/*` and `AROA1:*`, the first counts.
+fn is_fixed(key: &str, value: &str) -> bool {
+    let is_text = |text: &str| !text.is_empty() && !text.contains(['*', '?']);
+    if value.is_empty() || value.eq_ignore_ascii_case("false") {
+        return false;
+    }
+    if key == "aws:principalservicename" {
+        return value.ends_with(".amazonaws.com") || is_text(value);
+    }
+    if !key.ends_with("arn") {
+        return is_text(value.split(['/', ':']).next().unwrap_or_default());
+    }
+    let parts: Vec<&str> = value.splitn(6, ':').collect();
+    let [_, _, service, _, account, resource] = parts.as_slice() else {
+        return is_text(value);
+    };
+    let bucket = resource.split('/').next().unwrap_or_default();
+    is_text(account) || (*service == "s3" && is_text(bucket))
+}
+
+/// Checks whether ranges of addresses have one that is wider than /8 (IPv6: /32), or are together more than a
+/// sixteenth of all addresses of IPv4. S3 calls this "very broad".
+fn is_large_part<'a>(ranges: impl Iterator<Item = &'a str>) -> bool {
+    let mut size = 0_u64;
+    for range in ranges {
+        let (address, length) = range.trim().split_once('/').unwrap_or((range, ""));
+        let length = length.parse::<u32>().ok();
+        if range.trim().is_empty() || range.contains('*') {
+            return true;
+        }
+        if address.contains(':') {
+            if length.is_some_and(|length| length < 32) {
+                return true;
+            }
+            continue;
+        }
+        let length = length.unwrap_or(32).min(32);
+        if length < 8 {
+            return true;
+        }
+        size = size.saturating_add(1 << (32 - length));
+    }
+    size > 1 << 28
 }
 
 impl Statement {
@@ -236,54 +309,128 @@ impl Statement {
         if !self.allows {
             return None;
         }
-        let everything = self.has_not_resource || self.resources.iter().any(|on| is_everything(on));
-        if self.has_not_action && everything {
+        let everything = self.is_for_everything();
+        let of_iam = || self.resources.iter().any(|on| is_all_of_iam(on));
+        if self.has_not_action && (everything || (of_iam() && self.leaves_a_way_to_power())) {
             return Some(format!("NotAction {}", self.not_actions.join(", ")));
         }
-        let is_limited = self.conditions.iter().any(|of| of.key.starts_with("iam:"));
+        let is_limited = self.conditions.iter().any(Condition::limits_power);
         self.actions.iter().find_map(|action| {
             let wide = matches(action, "iam:createuser") && matches(action, "iam:putuserpolicy");
             let escalates = || !is_limited && ESCALATING.iter().any(|call| matches(action, call));
-            let of_iam = || self.resources.iter().any(|on| is_all_of_iam(on));
             let gives = (wide || escalates()) && (everything || of_iam());
             gives.then(|| format!("Action {action}"))
         })
     }
+
+    fn is_for_everything(&self) -> bool {
+        self.has_not_resource || self.resources.iter().any(|on| is_everything(on))
+    }
+
+    /// Checks whether `NotAction` leaves an action out with which a caller can give itself all permissions.
+    fn leaves_a_way_to_power(&self) -> bool {
+        let is_out = |call: &&str| !self.not_actions.iter().any(|of| matches(of, call));
+        ESCALATING.iter().any(is_out)
+    }
+
+    /// Checks whether the statement allows to hand any role to a service.
+    fn passes_any_role(&self) -> bool {
+        let passes = |action: &String| matches(action, "iam:passrole");
+        let all_roles = || self.resources.iter().any(|on| is_all_of_iam(on));
+        self.allows
+            && self.actions.iter().any(passes)
+            && (self.is_for_everything() || all_roles())
+            && !self.conditions.iter().any(Condition::limits_power)
+    }
+
+    /// Returns the action of the statement that starts code with a role that the caller chooses.
+    fn starts_code(&self) -> Option<&str> {
+        let starts = |action: &&String| STARTING.iter().any(|call| matches(action, call));
+        let found = self.actions.iter().filter(|_| self.allows).find(starts);
+        found.map(String::as_str)
+    }
 }
 
-/// The actions with which a caller can give itself all permissions, in lower case.
+/// Returns why the statements of a policy give power over the account; `None` if they do not.
+///
+/// Handing any role to a service gives power together with an action that starts code: the code acts as that role.
+pub(super) fn power_of(statements: &[Statement]) -> Option<String> {
+    statements.iter().find_map(Statement::power).or_else(|| {
+        let passes = statements.iter().any(Statement::passes_any_role);
+        let starts = statements.iter().find_map(Statement::starts_code);
+        starts
+            .filter(|_| passes)
+            .map(|action| format!("Action iam:PassRole with {action}"))
+    })
+}
+
+/// The actions with which a caller can give itself all permissions, or act as another user or role, in lower case.
 ///
 /// Source: Rhino Security Labs, "AWS IAM Privilege Escalation – Methods and Mitigation"; Service Authorization Reference,
 /// "Actions, resources, and condition keys for AWS IAM", 2026-11-29.
-const ESCALATING: [&str; 9] = [
+const ESCALATING: [&str; 14] = [
+    "iam:addusertogroup",
     "iam:attachgrouppolicy",
     "iam:attachrolepolicy",
     "iam:attachuserpolicy",
+    "iam:createaccesskey",
+    "iam:createloginprofile",
     "iam:createpolicyversion",
     "iam:putgrouppolicy",
     "iam:putrolepolicy",
     "iam:putuserpolicy",
     "iam:setdefaultpolicyversion",
     "iam:updateassumerolepolicy",
+    "iam:updateloginprofile",
+    "sts:assumerole",
 ];
 
-fn is_everything(resource: &str) -> bool {
-    !resource.is_empty()
-        && resource
-            .strip_prefix("arn")
-            .unwrap_or(resource)
-            .bytes()
-            .all(|b| b == b'*' || b == b':')
-        && resource.contains('*')
+/// The actions that start code with a role of the caller's choice, in lower case.
+///
+/// Source: Rhino Security Labs, as above; Service Authorization Reference, dependent actions `iam:PassRole`, 2026-11-29.
+const STARTING: [&str; 14] = [
+    "cloudformation:createstack",
+    "codebuild:createproject",
+    "datapipeline:createpipeline",
+    "ec2:associateiaminstanceprofile",
+    "ec2:runinstances",
+    "ecs:runtask",
+    "glue:createdevendpoint",
+    "glue:createjob",
+    "lambda:createfunction",
+    "lambda:updatefunctionconfiguration",
+    "sagemaker:createnotebookinstance",
+    "sagemaker:createprocessingjob",
+    "ssm:startautomationexecution",
+    "states:createstatemachine",
+];
+
+/// Checks whether a resource stands for everything: `*`, or an ARN of which no part but the partition is fixed.
+pub(super) fn is_everything(resource: &str) -> bool {
+    let mut parts = resource.split(':');
+    let first = parts.next().unwrap_or_default();
+    let is_wild = |part: &str| part.bytes().all(|b| b == b'*');
+    match first {
+        "arn" => {
+            let partition = parts.next().unwrap_or_default();
+            let is_partition = is_wild(partition) || partition.starts_with("aws");
+            is_partition && resource.ends_with('*') && parts.all(is_wild)
+        }
+        _ => resource.contains('*') && is_wild(first) && parts.all(is_wild),
+    }
 }
 
-/// Checks whether a resource stands for all users, roles, groups or policies.
+/// Checks whether a resource stands for all users, roles, groups or policies of an account.
 fn is_all_of_iam(resource: &str) -> bool {
-    let Some((_, named)) = resource.split_once(":iam::") else {
+    let parts: Vec<&str> = resource.splitn(6, ':').collect();
+    let [_, _, service, .., last] = parts.as_slice() else {
         return false;
     };
-    let (_, named) = named.split_once(':').unwrap_or(("", named));
-    matches!(named, "*" | "user/*" | "role/*" | "group/*" | "policy/*")
+    // In `arn:aws:iam::*` the last part stands for all that comes after it, too.
+    let named = if parts.len() < 6 { "*" } else { last };
+    let is_whole = parts.len() == 6 || last.ends_with('*');
+    let any = ["user/\0", "role/\0", "group/\0", "policy/\0"];
+    is_whole && matches(service, "iam") && any.iter().any(|name| matches(named, name))
 }
 
 /// Checks whether a pattern of an action, in which `*` stands for any text and `?` for a letter, matches an action in

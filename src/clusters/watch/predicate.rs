@@ -3,10 +3,11 @@
 use strum::{EnumIter, IntoStaticStr};
 
 use super::Watch;
-use super::call::{Call, Path, each_element, each_text_in};
+use super::call::{Call, Path, each_element, each_text_in, kind};
 use super::caller::is_caller;
 use super::ingress::Openings;
-use super::policy::{Statement, each_policy, powerful_name, statements};
+use super::lifecycle::all_expire_soon;
+use super::policy::{each_policy, is_everything, power_of, powerful_name, statements};
 use super::sharing::Sharing;
 use super::trail::narrowed;
 
@@ -14,7 +15,7 @@ use super::trail::narrowed;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Predicate {
-    /// A firewall is opened for a range with prefix length 0.
+    /// A firewall is opened for a range with prefix length 0 or 1.
     OpenToWorld,
     /// As [`Self::OpenToWorld`], and for a port that is not meant for everybody.
     OpenWidely,
@@ -33,6 +34,8 @@ pub enum Predicate {
     LoggingNarrowed,
     /// A switch of the request is off: `false`, `DISABLED`, `Suspended` and the like.
     TurnedOff,
+    /// A rule of a bucket deletes all objects within three days.
+    AllExpireSoon,
 }
 
 impl Predicate {
@@ -70,8 +73,18 @@ impl Predicate {
             }
             Self::LoggingNarrowed => !narrowed(call).is_empty(),
             Self::TurnedOff => !switches_off(watch, call).is_empty(),
+            Self::AllExpireSoon => all_expire_soon(call),
         }
     }
+}
+
+/// Checks whether the record has a value at a path; `false`, empty texts and wildcards for everything are none.
+pub(super) fn has_value(call: Call<'_>, path: &Path) -> bool {
+    let mut found = false;
+    call.each_text(path, &mut |text| {
+        found |= !(text.is_empty() || text == "false" || is_everything(text));
+    });
+    found
 }
 
 /// Returns with whom a call shares something, by the policies and grantees that the watch names.
@@ -81,7 +94,11 @@ pub(super) fn sharing(watch: &Watch, call: Call<'_>) -> Sharing {
         call.each(path, &mut |value| sharing.add_policies(call, value));
     }
     for path in &watch.grantees {
-        call.each(path, &mut |value| sharing.add_grantees(call, value));
+        if path.field() == "userIdentity" {
+            call.each(path, &mut |value| sharing.add_caller(call, value));
+        } else {
+            call.each(path, &mut |value| sharing.add_grantees(call, value));
+        }
     }
     sharing
 }
@@ -100,7 +117,7 @@ pub(super) fn power(watch: &Watch, call: Call<'_>) -> Option<String> {
                     .or_else(|| powerful_name(text).map(str::to_owned));
             });
             each_policy(value, &mut |policy| {
-                let found = || statements(policy).iter().find_map(Statement::power);
+                let found = || power_of(&statements(policy));
                 power = power.take().or_else(found);
             });
         });
@@ -140,10 +157,24 @@ pub(super) fn switches_off(watch: &Watch, call: Call<'_>) -> Vec<String> {
     let off = |path: &&Path| {
         let mut found = false;
         call.each_text(path, &mut |text| found |= is_off(text));
-        found
+        found || (watch.absent_is_off && is_absent(call, path))
     };
     let switches = watch.switches.iter().filter(off);
     switches.map(|path| path.last().to_owned()).collect()
+}
+
+/// Checks whether the object that should have a switch is there, and the switch has no value in it.
+fn is_absent(call: Call<'_>, path: &Path) -> bool {
+    let Some(parent) = path.parent() else {
+        return false;
+    };
+    let (mut is_there, mut has_value) = (false, false);
+    call.each(&parent, &mut |value| {
+        // An element of XML without content is an empty text.
+        is_there |= kind(value) == Some(b'{') || value.as_str().trim() == "\"\"";
+    });
+    call.each_text(path, &mut |text| has_value |= !text.is_empty());
+    is_there && !has_value
 }
 
 /// The texts of switches that are off, without upper and lower case.

@@ -20,6 +20,7 @@ pub struct RowText {
     #[serde(default)]
     calls: Vec<Spanned<String>>,
     when: Option<Spanned<toml::Table>>,
+    without: Option<Paths>,
     #[serde(default)]
     holds: Vec<Spanned<String>>,
     #[serde(default)]
@@ -33,6 +34,8 @@ pub struct RowText {
     resource_policies: Option<Paths>,
     grantees: Option<Paths>,
     switches: Option<Paths>,
+    #[serde(default)]
+    absent_is_off: bool,
     #[serde(default)]
     parameters: BTreeMap<String, Paths>,
     why: Option<Spanned<String>>,
@@ -112,6 +115,7 @@ impl RowText {
             is_strong: self.strong,
             technique: technique.map(|id| id.get_ref().clone()),
             when: self.pattern(report),
+            without: paths(self.without.as_ref(), report),
             holds: predicates(&self.holds, report),
             not: predicates(&self.not, report),
             target: paths(self.target.as_ref(), report),
@@ -119,6 +123,7 @@ impl RowText {
             resource_policies: paths(self.resource_policies.as_ref(), report),
             grantees: paths(self.grantees.as_ref(), report),
             switches: paths(self.switches.as_ref(), report),
+            absent_is_off: self.absent_is_off,
             parameters: self.checked_parameters(report),
             why: match author {
                 Author::Program => why.to_owned(),
@@ -180,9 +185,12 @@ impl RowText {
             report(tier.span(), message);
             return Tier::Always;
         };
-        let has_condition = self.when.is_some() || !self.holds.is_empty() || !self.not.is_empty();
+        let has_condition = self.when.is_some()
+            || self.without.is_some()
+            || !self.holds.is_empty()
+            || !self.not.is_empty();
         if found == Tier::Condition && !has_condition {
-            let message = "a watch of tier condition needs when, holds or not";
+            let message = "a watch of tier condition needs when, without, holds or not";
             report(tier.span(), message.to_owned());
         }
         found

@@ -19,7 +19,7 @@ use crate::tsv;
 pub(super) struct Sharing {
     /// Whether everybody has access, or everybody with an account of AWS.
     pub is_public: bool,
-    /// The other accounts: ids of twelve digits, or canonical user ids of S3.
+    /// The other accounts: ids of twelve digits, canonical user ids of S3, or e-mail addresses.
     pub accounts: BTreeSet<String>,
 }
 
@@ -57,9 +57,23 @@ impl Sharing {
     /// Adds what a value says that names whom access is given to: accounts, ARNs, groups, or a word for everybody.
     pub fn add_grantees(&mut self, call: Call<'_>, value: Json<'_>) {
         each_text_in(value, &mut |text| {
+            if text.starts_with("arn:") {
+                self.add(call, text);
+                return;
+            }
             // A header of S3 has several grantees: `uri="…", id="…"`.
             for part in text.split([',', '=', '"', ' ']) {
                 self.add(call, part.trim());
+            }
+        });
+    }
+
+    /// Adds the account of a caller, which is another one if it is not that of the trail.
+    pub fn add_caller(&mut self, call: Call<'_>, value: Json<'_>) {
+        let of_trail = call.record.recipient_account_id.as_deref();
+        each_text_in(value, &mut |text| {
+            if let Some(account) = account_of(text).filter(|account| Some(*account) != of_trail) {
+                self.accounts.insert(account.to_owned());
             }
         });
     }
@@ -91,7 +105,8 @@ impl Sharing {
     }
 
     fn add_account(&mut self, call: Call<'_>, text: &str) {
-        if let Some(account) = account_of(text)
+        let account = account_of(text).or_else(|| user_of_s3(call, text));
+        if let Some(account) = account
             && self.accounts.len() < ACCOUNTS_MAX
             && !is_own(call, account)
         {
@@ -124,8 +139,28 @@ pub(super) fn account_of(text: &str) -> Option<&str> {
     is_account.then_some(account)
 }
 
+/// The canonical user id with which CloudFront delivers logs to a bucket.
+///
+/// Source: CloudFront Developer Guide, "Permissions required to configure standard logging", 2026-11-30.
+const DELIVERING_USER: &str = "c4c1ede66af53448b93c283ce9448c4ba468c9432aa01d700d3878632f77d2d0";
+
+/// Returns a text that names an account by a canonical user id of S3 or by its e-mail address; `None` for other texts,
+/// and for the owner that an access control list names itself.
+fn user_of_s3<'t>(call: Call<'_>, text: &'t str) -> Option<&'t str> {
+    let is_id = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_address = || !text.starts_with("arn:") && text.contains('@') && text.contains('.');
+    if !is_id && !is_address() {
+        return None;
+    }
+    let request = call.record.request_parameters;
+    let owner = request.and_then(|request| request.at(&["AccessControlPolicy", "Owner", "ID"]));
+    let owner = owner.and_then(Json::text);
+    let is_owner = owner.is_some_and(|owner| owner == text);
+    (!is_owner && text != DELIVERING_USER).then_some(text)
+}
+
 /// Checks whether an account is the caller's own or that of the trail.
-fn is_own(call: Call<'_>, account: &str) -> bool {
+pub(super) fn is_own(call: Call<'_>, account: &str) -> bool {
     let record = call.record;
     let identity = record.user_identity.as_ref();
     let of_arn =

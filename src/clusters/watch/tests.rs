@@ -100,7 +100,11 @@ fn no_row_is_hidden_by_an_earlier_one() {
     for watch in watches.all() {
         let hidden = watch.calls.iter().all(|call| whole.contains(call));
         assert!(!hidden, "{} is hidden", watch.name);
-        if watch.when.is_none() && watch.holds.is_empty() && watch.not.is_empty() {
+        if watch.when.is_none()
+            && watch.without.is_empty()
+            && watch.holds.is_empty()
+            && watch.not.is_empty()
+        {
             whole.extend(watch.calls.iter().cloned());
         }
     }
@@ -226,6 +230,121 @@ fn a_document_gives_power_if_it_allows_all_or_what_leads_to_all() {
     ] {
         assert_eq!(selected(statement), "", "{statement}");
     }
+}
+
+/// Returns why a role's policy gives power over the account; empty if it does not.
+fn power_of(statement: &Value) -> String {
+    let document = policy(statement);
+    let request = json!({"roleName": "r", "policyName": "p", "policyDocument": document});
+    let details = found(&record("iam", "PutRolePolicy", &request)).unwrap();
+    details.parameters.get("power").cloned().unwrap_or_default()
+}
+
+#[test]
+fn one_action_by_which_a_caller_becomes_another_gives_power_on_all_resources() {
+    for action in [
+        "iam:CreateAccessKey",
+        "iam:AddUserToGroup",
+        "iam:UpdateLoginProfile",
+        "iam:CreateLoginProfile",
+        "iam:UpdateAssumeRolePolicy",
+        "sts:AssumeRole",
+    ] {
+        for (resource, has_power) in [
+            ("*", true),
+            ("arn:aws:*", true),
+            ("arn:aws:*:*:*:*", true),
+            ("arn:aws-cn:iam::*:role*", true),
+            ("arn:aws:iam::111122223333:*", true),
+            ("arn:aws:iam::*", true),
+            ("arn:aws:iam::111122223333:role/app-*", false),
+            ("arn:aws:iam::*:user/${aws:username}", false),
+            ("arn:aws:s3:::*", false),
+        ] {
+            let statement = json!({"Effect": "Allow", "Action": action, "Resource": resource});
+            let wanted = if has_power {
+                format!("Action {action}")
+            } else {
+                String::new()
+            };
+            assert_eq!(power_of(&statement), wanted, "{resource}");
+        }
+    }
+}
+
+#[test]
+fn passing_any_role_gives_power_together_with_an_action_that_starts_code() {
+    let pass = |more: Value| {
+        let mut statement = json!({"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*"});
+        statement
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        statement
+    };
+    let run = json!({"Effect": "Allow", "Action": ["s3:Get*", "lambda:*"], "Resource": "*"});
+    let by_service =
+        json!({"Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}});
+    for (statements, power) in [
+        (
+            json!([pass(json!({})), run]),
+            "Action iam:PassRole with lambda:*",
+        ),
+        (
+            json!({"Effect": "Allow", "Action": ["iam:PassRole", "ec2:RunInstances"], "Resource": "*"}),
+            "Action iam:PassRole with ec2:RunInstances",
+        ),
+        (json!([pass(json!({}))]), ""),
+        (json!([pass(by_service), run]), ""),
+        (
+            json!([
+                pass(json!({"Resource": "arn:aws:iam::111122223333:role/app"})),
+                run
+            ]),
+            "",
+        ),
+    ] {
+        assert_eq!(power_of(&statements), power, "{statements}");
+    }
+}
+
+#[test]
+fn a_condition_takes_power_away_if_its_values_limit_something() {
+    for (condition, has_power) in [
+        (r#"{"StringLike": {"iam:PolicyARN": "*"}}"#, true),
+        (
+            r#"{"ArnLike": {"iam:PolicyARN": "arn:aws:iam::aws:policy/*"}}"#,
+            true,
+        ),
+        (r#"{"Null": {"iam:PermissionsBoundary": "false"}}"#, true),
+        (r#"{"StringEquals": {"iam:PolicyARN": ""}}"#, true),
+        (
+            r#"{"ArnEquals": {"iam:PolicyARN": "arn:aws:iam::aws:policy/ReadOnlyAccess"}}"#,
+            false,
+        ),
+        (
+            r#"{"ArnNotLike": {"iam:PolicyARN": "arn:aws:iam::aws:policy/Admin*"}}"#,
+            false,
+        ),
+        (
+            r#"{"StringEquals": {"aws:ResourceTag/team": "app"}}"#,
+            false,
+        ),
+    ] {
+        let condition: Value = serde_json::from_str(condition).unwrap();
+        let statement = json!({"Effect": "Allow", "Action": "iam:AttachRolePolicy", "Resource": "*", "Condition": condition});
+        assert_eq!(!power_of(&statement).is_empty(), has_power, "{condition}");
+    }
+}
+
+#[test]
+fn what_an_exception_of_iam_leaves_may_be_power() {
+    let all_but = |but: &str| json!({"Effect": "Allow", "NotAction": but, "Resource": "arn:aws:iam::111122223333:*"});
+    assert_eq!(
+        power_of(&all_but("iam:DeleteUser")),
+        "NotAction iam:DeleteUser"
+    );
+    assert_eq!(power_of(&all_but("*")), "");
 }
 
 #[test]
@@ -373,7 +492,12 @@ fn a_range_of_prefix_length_0_is_the_whole_internet() {
             "security-group-open: group=sg-1; port=tcp 80; range=10.1.2.3/00",
         ),
         ((22, 22), "10.0.0.0/8", "-"),
-        ((22, 22), "0.0.0.0/1", "-"),
+        (
+            (22, 22),
+            "128.0.0.0/1",
+            "security-group-open-widely: group=sg-1; port=tcp 22; range=128.0.0.0/1",
+        ),
+        ((22, 22), "0.0.0.0/2", "-"),
     ] {
         let rule = json!({
             "ipProtocol": "tcp", "fromPort": from, "toPort": to, "groups": {},
@@ -510,6 +634,117 @@ fn a_condition_counts_if_it_restricts_who_the_caller_is() {
         );
         assert_eq!(bucket_shared(&statement), shared, "{condition}");
     }
+}
+
+#[test]
+fn a_wildcard_or_a_large_part_of_all_addresses_restricts_nobody() {
+    for (condition, shared) in [
+        (r#""StringLike": {"aws:PrincipalOrgID": "o-*"}"#, "everyone"),
+        (
+            r#""ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-*/*"}"#,
+            "everyone",
+        ),
+        (
+            r#""ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-a1b2/r-1/*"}"#,
+            "",
+        ),
+        (
+            r#""ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/Deploy"}"#,
+            "everyone",
+        ),
+        (
+            r#""ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/*"}"#,
+            "",
+        ),
+        (
+            r#""ArnLike": {"aws:SourceArn": "arn:aws:sns:*:*:*"}"#,
+            "everyone",
+        ),
+        (
+            r#""ArnLike": {"aws:SourceArn": "arn:aws:s3:*:*:my-bucket"}"#,
+            "",
+        ),
+        (
+            r#""ArnLike": {"aws:SourceArn": "arn:aws:s3:::*"}"#,
+            "everyone",
+        ),
+        (r#""StringLike": {"aws:SourceAccount": "?*"}"#, "everyone"),
+        (
+            r#""StringLike": {"aws:PrincipalAccount": "????????????"}"#,
+            "everyone",
+        ),
+        (r#""StringLike": {"kms:CallerAccount": "*2*"}"#, "everyone"),
+        (r#""StringLike": {"aws:userid": "*:*"}"#, "everyone"),
+        (r#""StringLike": {"aws:userid": "AROAEXAMPLE:*"}"#, ""),
+        (r#""StringEquals": {"aws:SourceVpce": ""}"#, "everyone"),
+        (r#""StringEquals": {"aws:SourceVpce": null}"#, "everyone"),
+        (
+            r#""IpAddress": {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}"#,
+            "everyone",
+        ),
+        (r#""IpAddress": {"aws:SourceIp": "64.0.0.0/7"}"#, "everyone"),
+        (r#""IpAddress": {"aws:SourceIp": "2000::/3"}"#, "everyone"),
+        (
+            r#""IpAddress": {"aws:SourceIp": ["10.0.0.0/8", "2001:db8::/32", "192.0.2.7"]}"#,
+            "",
+        ),
+    ] {
+        let statement = format!(
+            r#"{{"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": {{{condition}}}}}"#
+        );
+        assert_eq!(bucket_shared(&statement), shared, "{condition}");
+    }
+    let all: Vec<String> = (0..=255).map(|first| format!("{first}.0.0.0/8")).collect();
+    let statement = json!({"Effect": "Allow", "Principal": "*", "Action": "s3:*",
+        "Condition": {"IpAddress": {"aws:SourceIp": all}}});
+    assert_eq!(bucket_shared(&statement.to_string()), "everyone");
+}
+
+#[test]
+fn a_canonical_user_id_or_an_address_is_another_account_unless_it_is_the_owner() {
+    let (other, owner) = ("79a59df9".repeat(8), "0123abcd".repeat(8));
+    let statement =
+        json!({"Effect": "Allow", "Principal": {"CanonicalUser": other}, "Action": "s3:*"});
+    assert_eq!(bucket_shared(&statement.to_string()), other);
+    let list = |grantee: Value| {
+        json!({"bucketName": "b", "AccessControlPolicy": {
+            "Owner": {"ID": owner},
+            "AccessControlList": {"Grant": [{"Grantee": {"ID": owner}, "Permission": "FULL_CONTROL"}, {"Grantee": grantee, "Permission": "READ"}]},
+        }})
+    };
+    let shared = |permission: &str, with: &str| {
+        format!("s3-acl-to-outsiders: bucket=b; permission={permission}; shared_with={with}")
+    };
+    let by_list = shared("FULL_CONTROL, READ", &other);
+    let by_address = shared("FULL_CONTROL, READ", "eve@example.com");
+    let by_header = format!("s3-acl-to-outsiders: bucket=b; object=k; shared_with={other}");
+    check(
+        "s3",
+        &[
+            ("PutBucketAcl", list(json!({"ID": other})), &by_list),
+            (
+                "PutBucketAcl",
+                list(json!({"EmailAddress": "eve@example.com"})),
+                &by_address,
+            ),
+            (
+                "PutObjectAcl",
+                json!({"bucketName": "b", "key": "k", "accessControlList": {"x-amz-grant-read": format!("id=\"{other}\"")}}),
+                &by_header,
+            ),
+            (
+                "PutObjectAcl",
+                json!({"bucketName": "b", "key": "k", "grantRead": format!("id={other}")}),
+                &by_header,
+            ),
+            ("PutObjectAcl", list(json!({"ID": owner})), "-"),
+        ],
+    );
+    let name = "s3-acl";
+    assert_eq!(
+        name_of("s3", "PutBucketAcl", &list(json!({"ID": owner}))),
+        name
+    );
 }
 
 /// Services of AWS write logs from accounts of their own. In a trust policy the same account is an outsider.
@@ -736,6 +971,83 @@ fn advanced_selectors_that_leave_management_events_out_record_less() {
 }
 
 #[test]
+fn what_one_selector_leaves_out_another_may_record() {
+    let basic = json!([
+        {"readWriteType": "All", "includeManagementEvents": true},
+        {"readWriteType": "WriteOnly", "includeManagementEvents": false, "dataResources": [{"type": "AWS::S3::Object"}]},
+    ]);
+    let halves = json!([
+        {"readWriteType": "ReadOnly", "excludeManagementEventSources": ["kms.amazonaws.com"]},
+        {"readWriteType": "WriteOnly"},
+    ]);
+    for (selectors, changed) in [(basic, ""), (halves, "without kms.amazonaws.com")] {
+        let request = json!({"trailName": "t", "eventSelectors": selectors});
+        assert_eq!(narrowed_by("PutEventSelectors", &request), changed);
+    }
+    let advanced = |read_only: &str| {
+        json!({"fieldSelectors": [
+            {"field": "eventCategory", "equals": ["Management"]},
+            {"field": "readOnly", "equals": [read_only]},
+        ]})
+    };
+    let both =
+        json!({"trailName": "t", "advancedEventSelectors": [advanced("true"), advanced("false")]});
+    assert_eq!(narrowed_by("PutEventSelectors", &both), "");
+}
+
+#[test]
+fn a_save_of_all_settings_and_a_longer_retention_are_not_less() {
+    let save = json!({
+        "name": "t", "s3BucketName": "same", "s3KeyPrefix": "", "includeGlobalServiceEvents": true,
+        "isMultiRegionTrail": true, "enableLogFileValidation": true, "kmsKeyId": "", "isOrganizationTrail": false,
+    });
+    let key = |account: &str| format!("arn:aws:kms:us-east-1:{account}:key/1");
+    let foreign = format!("key {}", key("444455556666"));
+    let config =
+        json!([{"fieldSelectors": [{"field": "eventCategory", "equals": ["ConfigurationItem"]}]}]);
+    for (name, request, changed) in [
+        ("UpdateTrail", save, ""),
+        (
+            "UpdateTrail",
+            json!({"name": "t", "kmsKeyId": key("111122223333")}),
+            "",
+        ),
+        (
+            "UpdateTrail",
+            json!({"name": "t", "kmsKeyId": key("444455556666")}),
+            foreign.as_str(),
+        ),
+        (
+            "UpdateTrail",
+            json!({"name": "t", "isOrganizationTrail": false}),
+            "organization off",
+        ),
+        (
+            "UpdateTrail",
+            json!({"name": "t", "cloudWatchLogsLogGroupArn": ""}),
+            "log group removed",
+        ),
+        (
+            "UpdateEventDataStore",
+            json!({"eventDataStore": "e", "retentionPeriod": 2557}),
+            "",
+        ),
+        (
+            "UpdateEventDataStore",
+            json!({"eventDataStore": "e", "retentionPeriod": 7}),
+            "retention of 7 days",
+        ),
+        (
+            "UpdateEventDataStore",
+            json!({"eventDataStore": "e", "advancedEventSelectors": config}),
+            "",
+        ),
+    ] {
+        assert_eq!(narrowed_by(name, &request), changed, "{request}");
+    }
+}
+
+#[test]
 fn a_trail_that_loses_regions_or_its_bucket_records_less() {
     for (key, value, changed) in [
         ("isMultiRegionTrail", json!(false), "other regions off"),
@@ -757,7 +1069,7 @@ fn a_trail_that_loses_regions_or_its_bucket_records_less() {
 
 #[test]
 fn switches_that_are_off_count_and_others_do_not() {
-    let block = |value: Value| json!({"bucketName": "b", "PublicAccessBlockConfiguration": {"BlockPublicAcls": value, "BlockPublicPolicy": true}});
+    let block = |value: Value| json!({"bucketName": "b", "PublicAccessBlockConfiguration": {"BlockPublicAcls": value, "IgnorePublicAcls": true, "BlockPublicPolicy": true, "RestrictPublicBuckets": true}});
     check(
         "s3",
         &[
@@ -799,6 +1111,231 @@ fn switches_that_are_off_count_and_others_do_not() {
             ),
         ],
     );
+}
+
+/// The request replaces the whole configuration.
+#[test]
+fn a_block_of_public_access_that_is_left_out_is_off() {
+    let block = |value: Value| json!({"bucketName": "b", "PublicAccessBlockConfiguration": value});
+    let off = |keys: &str| format!("s3-unblock-public-access: bucket=b; off={keys}");
+    let all = off("BlockPublicAcls, BlockPublicPolicy, IgnorePublicAcls, RestrictPublicBuckets");
+    let three = off("BlockPublicPolicy, IgnorePublicAcls, RestrictPublicBuckets");
+    let call = "PutBucketPublicAccessBlock";
+    check(
+        "s3",
+        &[
+            (
+                call,
+                block(json!({"xmlns": "http://s3.amazonaws.com/doc/2006-03-01/"})),
+                &all,
+            ),
+            (call, block(json!("")), &all),
+            (call, block(json!({"BlockPublicAcls": true})), &three),
+            (call, json!({"bucketName": "b"}), "-"),
+        ],
+    );
+}
+
+#[test]
+fn null_and_empty_texts_are_no_restriction() {
+    let function =
+        |value: Value| json!({"functionName": "f", "principal": "*", "principalOrgID": value});
+    let layer = |value: Value| json!({"layerName": "l", "principal": "*", "organizationId": value});
+    let bus =
+        |value: Value| json!({"principal": "*", "statementId": "s", "condition": {"value": value}});
+    let log = |value: Value| json!({"bucketName": "b", "BucketLoggingStatus": {"LoggingEnabled": {"TargetBucket": value}}});
+    for (value, is_selected) in [
+        (Value::Null, true),
+        (json!(""), true),
+        (json!("o-1"), false),
+    ] {
+        for (service, name, request, watch) in [
+            (
+                "lambda",
+                "AddPermission20150331v2",
+                function(value.clone()),
+                "lambda-share",
+            ),
+            (
+                "lambda",
+                "AddLayerVersionPermission20181031",
+                layer(value.clone()),
+                "lambda-share-layer",
+            ),
+            (
+                "events",
+                "PutPermission",
+                bus(value.clone()),
+                "events-share",
+            ),
+            (
+                "s3",
+                "PutBucketLogging",
+                log(value.clone()),
+                "s3-stop-access-log",
+            ),
+        ] {
+            let wanted = if is_selected { watch } else { "-" };
+            assert_eq!(name_of(service, name, &request), wanted, "{name} {request}");
+        }
+    }
+}
+
+#[test]
+fn objects_expire_soon_if_a_rule_for_all_of_them_is_in_force() {
+    let rule = |more: Value| {
+        let mut rule = json!({"Status": "Enabled", "Expiration": {"Days": 1}});
+        let more = more.as_object().unwrap().clone();
+        rule.as_object_mut().unwrap().extend(more);
+        json!({"bucketName": "b", "LifecycleConfiguration": {"Rule": [rule]}})
+    };
+    for (more, wanted) in [
+        (json!({}), "s3-expire-soon"),
+        (json!({"Prefix": ""}), "s3-expire-soon"),
+        (json!({"Filter": {"Prefix": "tmp/"}}), "s3-expire-some-soon"),
+        (json!({"Status": "Disabled"}), "-"),
+    ] {
+        let request = rule(more);
+        let found = name_of("s3", "PutBucketLifecycle", &request);
+        assert_eq!(found, wanted, "{request}");
+    }
+}
+
+#[test]
+fn a_rule_that_may_be_outbound_is_weak() {
+    let modified = json!({"ModifySecurityGroupRulesRequest": {"GroupId": "sg-1", "SecurityGroupRule": {
+        "SecurityGroupRuleId": "sgr-1", "SecurityGroupRule": {"CidrIpv4": "0.0.0.0/0", "IpProtocol": "-1"},
+    }}});
+    let details = found(&record("ec2", "ModifySecurityGroupRules", &modified)).unwrap();
+    assert_eq!(details.watch, "security-group-all-open");
+    assert!(!details.is_strong);
+}
+
+#[test]
+fn the_own_account_and_a_trial_run_are_not_selected() {
+    let add = |account: &str| json!({"dBSnapshotIdentifier": "s", "valuesToAdd": [account]});
+    let function =
+        |account: &str| json!({"functionName": "f", "principal": "*", "sourceAccount": account});
+    let code = |dry: Value| json!({"functionName": "f", "dryRun": dry});
+    let (snapshot, permission) = ("ModifyDBSnapshotAttribute", "AddPermission");
+    for (service, name, request, wanted) in [
+        ("rds", snapshot, add("111122223333"), "-"),
+        ("rds", snapshot, add("444455556666"), "rds-share-snapshot"),
+        ("rds", snapshot, add("all"), "rds-share-snapshot"),
+        ("lambda", permission, function("111122223333"), "-"),
+        (
+            "lambda",
+            permission,
+            function("444455556666"),
+            "lambda-share-by-service",
+        ),
+        ("lambda", permission, function("*"), "lambda-share"),
+        (
+            "lambda",
+            "UpdateFunctionCode",
+            code(Value::Null),
+            "lambda-update-code",
+        ),
+        (
+            "lambda",
+            "UpdateFunctionCode",
+            code(json!(false)),
+            "lambda-update-code",
+        ),
+        ("lambda", "UpdateFunctionCode", code(json!(true)), "-"),
+    ] {
+        assert_eq!(name_of(service, name, &request), wanted, "{name} {request}");
+    }
+}
+
+#[test]
+fn a_version_with_power_that_is_not_in_force_is_weaker() {
+    let all = policy(&json!({"Effect": "Allow", "Action": "*", "Resource": "*"}));
+    let version =
+        |default: bool| json!({"policyArn": "p", "setAsDefault": default, "policyDocument": all});
+    let name = |default| name_of("iam", "CreatePolicyVersion", &version(default));
+    assert_eq!(name(true), "iam-create-policy-version-with-power");
+    assert_eq!(name(false), "iam-prepare-policy-version-with-power");
+}
+
+#[test]
+fn a_key_of_root_and_a_copy_by_another_account_have_their_own_sentences() {
+    let mut key = record("iam", "CreateAccessKey", &Value::Null);
+    key["userIdentity"] = json!({"type": "Root", "arn": "arn:aws:iam::111122223333:root", "accountId": "111122223333"});
+    let found_key = found(&key).unwrap();
+    assert_eq!(found_key.watch, "iam-create-access-key-of-root");
+    let copy = |account: &str| {
+        let mut copy = record("ec2", "SharedSnapshotCopyInitiated", &Value::Null);
+        copy["userIdentity"] = json!({"type": "AWSAccount", "accountId": account});
+        copy["serviceEventDetails"] = json!({"snapshotId": "snap-1"});
+        found(&copy).map(|details| details.parameters["shared_with"].clone())
+    };
+    assert_eq!(copy("999999999999").as_deref(), Some("999999999999"));
+    assert_eq!(copy("111122223333"), None);
+}
+
+#[test]
+fn a_powerful_boundary_and_the_removal_of_an_own_policy_are_watched() {
+    let boundary = |policy: &str| json!({"userName": "bob", "permissionsBoundary": format!("arn:aws:iam::{policy}")});
+    let of = |user: &str| json!({"userName": user, "policyName": "p"});
+    let put = "PutUserPermissionsBoundary";
+    for (name, request, wanted) in [
+        (
+            put,
+            boundary("aws:policy/AdministratorAccess"),
+            "iam-set-powerful-boundary",
+        ),
+        (put, boundary("111122223333:policy/limit"), "-"),
+        ("DetachUserPolicy", of("alice"), "iam-remove-own-policy"),
+        ("DeleteUserPolicy", of("bob"), "-"),
+    ] {
+        assert_eq!(name_of("iam", name, &request), wanted, "{name} {request}");
+    }
+}
+
+#[test]
+fn what_has_the_effect_of_a_watched_call_is_watched_too() {
+    let setting = |value: &str| json!({"settingId": "arn:aws:ssm:us-east-1:111122223333:servicesetting/ssm/documents/console/public-sharing-permission", "settingValue": value});
+    let retention = |days: i64| json!({"logGroupName": "g", "retentionInDays": days});
+    let attach = "AttachCustomerManagedPolicyReferenceToPermissionSet";
+    let user = json!({"directoryId": "d-1", "userName": "eve"});
+    for (service, name, request, wanted) in [
+        (
+            "sso",
+            attach,
+            json!({"permissionSetArn": "ps-1"}),
+            "sso-permission-set-customer-policy",
+        ),
+        (
+            "logs",
+            "PutRetentionPolicy",
+            retention(1),
+            "logs-short-retention",
+        ),
+        ("logs", "PutRetentionPolicy", retention(30), "-"),
+        (
+            "ssm",
+            "UpdateServiceSetting",
+            setting("Enable"),
+            "ssm-allow-public-documents",
+        ),
+        ("ssm", "UpdateServiceSetting", setting("Disable"), "-"),
+        (
+            "cognito-idp",
+            "AdminSetUserPassword",
+            user.clone(),
+            "directory-set-password",
+        ),
+        ("ds", "ResetUserPassword", user, "directory-set-password"),
+        (
+            "ec2",
+            "UnlockSnapshot",
+            json!({"snapshotId": "snap-1"}),
+            "ec2-unlock-snapshot",
+        ),
+    ] {
+        assert_eq!(name_of(service, name, &request), wanted, "{name} {request}");
+    }
 }
 
 #[test]
@@ -987,6 +1524,14 @@ fn row(watch: &Watch, calls: &str) -> String {
     let mut conditions = Vec::new();
     if let Some(when) = &watch.when {
         conditions.push(format!("`{}`", when.replace('|', "\\|")));
+    }
+    if !watch.without.is_empty() {
+        let paths: Vec<String> = watch
+            .without
+            .iter()
+            .map(|path| format!("`{}`", path.text()))
+            .collect();
+        conditions.push(format!("without {}", paths.join(", ")));
     }
     if !watch.holds.is_empty() {
         conditions.push(names(&watch.holds).join(" or "));
