@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clusters::campaign::Campaign;
 use clusters::fingerprint::ClusterId;
-use clusters::transition::{Change, SensitiveCall, Transition};
+use clusters::transition::{Change, NewCircumstance, SensitiveCall, Transition};
 use clusters::{ClusterFacts, ClusterSnapshot, short_name};
 use records::redact::sanitize;
 use records::time::duration;
@@ -106,7 +106,9 @@ fn details(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<ClusterFacts
         Change::SensitiveCall(call) => sensitive_call(transition, call),
         Change::New | Change::Ongoing => what,
         Change::NewPrincipal { principal } => format!("{what}: {}", name(principal)),
-        Change::NewCircumstance(new) => format!("{what}: {}", name(&new.about())),
+        Change::NewCircumstance(new) => {
+            format!("{what}: {}, usually {}", name(&new.about()), usual(new))
+        }
         Change::Recovered {
             fault_seconds,
             count,
@@ -165,6 +167,16 @@ fn actor(campaign: &Campaign, facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) ->
         None => name(&campaign.actor),
     };
     format!("{} by {who}", shapes.join(" and "))
+}
+
+/// Returns the usual values as text, such as `us-east-1 and 2 more`.
+fn usual(new: &NewCircumstance) -> String {
+    let shown: Vec<String> = new.usual.shown.iter().map(|value| name(value)).collect();
+    match (shown.is_empty(), new.usual.more()) {
+        (true, _) => "none".to_owned(),
+        (false, 0) => shown.join(", "),
+        (false, more) => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 fn name(text: &str) -> String {
