@@ -48,11 +48,32 @@ impl Path {
         (!parent.is_empty()).then(|| Self(parent.to_vec()))
     }
 
+    /// Checks whether the value is a secret by its name, such as `masterUserPassword`.
+    pub(super) fn is_of_secret(&self) -> bool {
+        let key = self.last().to_ascii_lowercase();
+        matches!(key.as_str(), "secret" | "token")
+            || SECRETS.iter().any(|secret| key.ends_with(secret))
+    }
+
     /// Returns the keys joined by dots.
     pub fn text(&self) -> String {
         self.0.join(".")
     }
 }
+
+/// The ends of the names of values that are secrets, in lower case.
+const SECRETS: [&str; 10] = [
+    "apikey",
+    "authtoken",
+    "clientsecret",
+    "passphrase",
+    "password",
+    "privatekey",
+    "secretaccesskey",
+    "secretbinary",
+    "secretstring",
+    "sessiontoken",
+];
 
 impl<'a> Call<'a> {
     /// Calls `visit` with each value at a path.

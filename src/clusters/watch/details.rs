@@ -101,6 +101,12 @@ fn named_policy<'p>(arn: &'p str, account: &str) -> &'p str {
 /// Returns the values at a path as one text that is safe to show; `None` if there are none.
 fn shown(call: Call<'_>, path: &Path) -> Option<String> {
     let mut values = BTreeSet::new();
+    if path.is_of_secret() {
+        call.each_text(path, &mut |_| {
+            values.insert("***".to_owned());
+        });
+        return values.pop_first();
+    }
     call.each_text(path, &mut |text| {
         if values.len() < VALUES_READ_MAX {
             values.insert(text.to_owned());
@@ -130,5 +136,57 @@ fn joined(values: impl IntoIterator<Item = String>) -> String {
 pub(super) fn safe(text: &str) -> String {
     // An invisible character in a secret would hide it from the masking.
     let visible = clean(text, usize::MAX);
-    clean(&mask_secrets(&visible), VALUE_CHARS_MAX).into_owned()
+    let masked = without_tokens(&mask_secrets(&visible));
+    clean(&masked, VALUE_CHARS_MAX).into_owned()
+}
+
+/// The beginnings of tokens of services outside AWS. Source: GitHub Docs, "About authentication to GitHub"; GitLab Docs,
+/// "Token overview", 2026-11-30.
+const TOKENS: [&str; 8] = [
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+];
+
+/// The fewest letters of a token after its beginning.
+const TOKEN_CHARS_MIN: usize = 16;
+
+/// Masks the password of a user in a URL, and tokens that their beginning shows.
+fn without_tokens(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if let Some(length) = password_before_host(rest) {
+            masked.push_str("://<masked>");
+            rest = &rest[length..];
+        } else if let Some(length) = token_length(rest) {
+            masked.push_str("<masked>");
+            rest = &rest[length..];
+        } else {
+            masked.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    masked
+}
+
+/// Returns the length of `://user:password`, if an `@` follows.
+fn password_before_host(text: &str) -> Option<usize> {
+    let user = text.strip_prefix("://")?;
+    let is_end = |c: char| matches!(c, '/' | '?' | '#' | ' ' | '"');
+    let host = &user[..user.find(is_end).unwrap_or(user.len())];
+    let at = host.rfind('@')?;
+    host[..at].contains(':').then_some("://".len() + at)
+}
+
+fn token_length(text: &str) -> Option<usize> {
+    let start = TOKENS.into_iter().find(|start| text.starts_with(start))?;
+    let is_letter = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    let letters = text[start.len()..].bytes().take_while(is_letter).count();
+    (letters >= TOKEN_CHARS_MIN).then_some(start.len() + letters)
 }

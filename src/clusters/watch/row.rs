@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::call::Path;
-use super::details::safe;
+use super::details::{PARAMETERS_MAX, safe};
 use super::predicate::Predicate;
 use super::{Tier, Watch};
 
@@ -103,6 +103,7 @@ impl RowText {
             );
             report(id.span(), message);
         }
+        self.check_paths_of_predicates(report);
         let owner = || self.owner.as_ref().or(self.source.as_ref());
         let source = match author {
             Author::Program => self.source.clone(),
@@ -138,6 +139,37 @@ impl RowText {
         }
     }
 
+    /// Reports predicates that can never hold, because the paths that they read are missing.
+    fn check_paths_of_predicates(&self, report: Report<'_>) {
+        for name in self.holds.iter().chain(&self.not) {
+            let needed = match Predicate::from_name(name.get_ref()) {
+                Some(Predicate::Public | Predicate::OtherAccount)
+                    if self.resource_policies.is_none() && self.grantees.is_none() =>
+                {
+                    "resource_policies or grantees"
+                }
+                Some(Predicate::PowerfulPolicy) if self.policies.is_none() => "policies",
+                Some(Predicate::TargetIsCaller | Predicate::ForAnother)
+                    if self.target.is_none() =>
+                {
+                    "target"
+                }
+                Some(Predicate::TurnedOff) if self.switches.is_none() => "switches",
+                _ => continue,
+            };
+            let message = format!(
+                "{} needs {needed}, which says where it looks",
+                name.get_ref()
+            );
+            report(name.span(), message);
+        }
+        if self.parameters.len() > PARAMETERS_MAX {
+            let count = self.parameters.len();
+            let message = format!("a watch keeps at most {PARAMETERS_MAX} parameters, not {count}");
+            report(self.name.span(), message);
+        }
+    }
+
     fn checked_name(&self, report: Report<'_>) -> String {
         let (name, span) = self.name();
         let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -159,6 +191,13 @@ impl RowText {
         for call in &self.calls {
             match parsed_call(call.get_ref()) {
                 Some(found) => calls.push(found),
+                None if is_too_short(call.get_ref()) => report(
+                    call.span(),
+                    format!(
+                        "{:?} is not a call: the name of an event has at least {ACTION_CHARS_MIN} letters",
+                        call.get_ref()
+                    ),
+                ),
                 None => report(
                     call.span(),
                     format!(
@@ -247,6 +286,14 @@ fn parsed_call(text: &str) -> Option<(String, String)> {
         && action.bytes().all(|b| b.is_ascii_alphanumeric())
         && crate::event_name::unversioned(action) == action;
     is_right.then(|| (service.to_owned(), action.to_owned()))
+}
+
+/// Checks whether a text would be a call if the name of the event were longer.
+fn is_too_short(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(_, action)| {
+        let is_name = action.bytes().all(|b| b.is_ascii_alphanumeric());
+        is_name && !action.is_empty() && action.len() < ACTION_CHARS_MIN
+    })
 }
 
 /// The shortest and the longest name of a call that the filter of records finds. No call of AWS that matters is outside.

@@ -1339,6 +1339,76 @@ fn what_has_the_effect_of_a_watched_call_is_watched_too() {
 }
 
 #[test]
+fn passwords_and_tokens_in_parameters_are_masked() {
+    let provider = json!({"url": "https://user:pa55word@evil.example/"});
+    let details = found(&record("iam", "CreateOpenIDConnectProvider", &provider)).unwrap();
+    assert_eq!(
+        details.target.as_deref(),
+        Some("https://<masked>@evil.example/")
+    );
+    let token = format!("ghp_{}", "a1".repeat(18));
+    let details = found(&record(
+        "secretsmanager",
+        "BatchGetSecretValue",
+        &json!({"secretIdList": [token]}),
+    ))
+    .unwrap();
+    assert_eq!(details.target.as_deref(), Some("<masked>"));
+    for (path, is_secret) in [
+        ("requestParameters.masterUserPassword", true),
+        ("requestParameters.token", true),
+        ("requestParameters.secretId", false),
+        ("requestParameters.policyVersion", false),
+    ] {
+        assert_eq!(
+            Path::parse(path).unwrap().is_of_secret(),
+            is_secret,
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn a_watch_that_can_never_hold_or_keeps_too_much_is_refused() {
+    let complaints = |more: &str| {
+        let text = format!(
+            "checked = ''\nattack = ''\n[[watch]]\nname = 'x'\ntier = 'condition'\nwhy = 'w'\n{more}"
+        );
+        let table: TableText = toml::from_str(&text).unwrap();
+        let mut found = Vec::new();
+        let row = table.watch[0].get_ref();
+        row.watch(Author::User, &mut |_, message| found.push(message));
+        found.join("; ")
+    };
+    let call = "calls = ['iam:CreateUser']";
+    for (holds, needed) in [
+        ("public", "public needs resource_policies or grantees"),
+        ("powerful_policy", "powerful_policy needs policies"),
+        ("target_is_caller", "target_is_caller needs target"),
+        ("turned_off", "turned_off needs switches"),
+    ] {
+        let found = complaints(&format!("{call}\nholds = ['{holds}']"));
+        assert_eq!(found, format!("{needed}, which says where it looks"));
+    }
+    let nine: Vec<String> = (0..9)
+        .map(|n| format!("p{n} = 'requestParameters.a'"))
+        .collect();
+    let many = format!(
+        "{call}\nwithout = 'requestParameters.a'\nparameters = {{ {} }}",
+        nine.join(", ")
+    );
+    assert_eq!(
+        complaints(&many),
+        "a watch keeps at most 8 parameters, not 9"
+    );
+    let short = complaints("calls = ['ce:GetX']\nwithout = 'requestParameters.a'");
+    assert!(
+        short.ends_with("the name of an event has at least 6 letters"),
+        "{short}"
+    );
+}
+
+#[test]
 fn sign_ins_of_root_and_without_a_second_factor_are_selected_and_federated_ones_are_not() {
     let sign_in = |kind: &str, mfa: &str| {
         let mut record = record("signin", "ConsoleLogin", &Value::Null);
