@@ -72,7 +72,7 @@ def models():
 
 def paths_of(row):
     """Yields the paths of a row."""
-    values = [row.get(key, []) for key in ("target", "policies", "resource_policies", "grantees", "switches")]
+    values = [row.get(key, []) for key in ("target", "policies", "resource_policies", "grantees", "switches", "without")]
     for value in [*values, *row.get("parameters", {}).values()]:
         yield from [value] if isinstance(value, str) else value
 

@@ -499,8 +499,8 @@ impl FileReader<'_> {
     /// Reports what a rule with `expected` lacks, and that it has another effect.
     fn expected(&mut self, text: &RuleText, has_other_effect: bool) {
         let needed = [
-            ("reason", text.reason.is_none()),
-            ("owner", text.owner.is_none()),
+            ("reason", is_blank(text.reason.as_ref())),
+            ("owner", is_blank(text.owner.as_ref())),
             ("until", text.until.is_none()),
         ];
         let missing: Vec<&str> = needed
@@ -534,6 +534,10 @@ impl FileReader<'_> {
         }
         moment
     }
+}
+
+fn is_blank(text: Option<&String>) -> bool {
+    text.is_none_or(|text| text.trim().is_empty())
 }
 
 #[cfg(test)]

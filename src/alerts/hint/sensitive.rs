@@ -135,6 +135,7 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
         Effect::GivesPower,
         &PASSWORD_SET,
         &[
+            "directory-set-password",
             "iam-create-login-profile-for-itself",
             "iam-create-login-profile",
             "iam-update-login-profile",
@@ -144,7 +145,11 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
     (
         Effect::GivesPower,
         &KEY_CREATED,
-        &["iam-create-access-key-for-another", "iam-create-access-key"],
+        &[
+            "iam-create-access-key-for-another",
+            "iam-create-access-key-of-root",
+            "iam-create-access-key",
+        ],
     ),
     (
         Effect::GivesPower,
@@ -200,6 +205,7 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
         &POLICY_VERSION,
         &[
             "iam-create-policy-version-with-power",
+            "iam-prepare-policy-version-with-power",
             "iam-create-policy-version",
             "iam-set-default-policy-version",
         ],
@@ -214,6 +220,8 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
         &BOUNDARY_REMOVED,
         &[
             "iam-remove-permissions-boundary",
+            "iam-set-powerful-boundary",
+            "iam-remove-own-policy",
             "sso-remove-permissions-boundary",
         ],
     ),
@@ -276,6 +284,7 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
         &[
             "sso-assign-account",
             "sso-permission-set-policy-with-power",
+            "sso-permission-set-customer-policy",
             "sso-permission-set-policy",
         ],
     ),
@@ -343,7 +352,11 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
             "waf-stop-log",
         ],
     ),
-    (Effect::Destroys, &LOGS_REMOVED, &["logs-delete"]),
+    (
+        Effect::Destroys,
+        &LOGS_REMOVED,
+        &["logs-delete", "logs-short-retention"],
+    ),
     (
         Effect::ChangesRecords,
         &ALARM_REMOVED,
@@ -411,6 +424,7 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
         &PORT_OPENED,
         &[
             "security-group-open-widely",
+            "security-group-all-open",
             "security-group-open",
             "ec2-open-network-acl",
             "rds-public",
@@ -447,6 +461,8 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
         &DATA_DESTROYED,
         &[
             "s3-expire-soon",
+            "s3-expire-some-soon",
+            "ec2-unlock-snapshot",
             "s3-encrypt-with-foreign-key",
             "rds-delete-without-snapshot",
             "secretsmanager-destroy",
@@ -504,6 +520,8 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
             "redshift-share",
             "ram-share",
             "ssm-share-document",
+            "ssm-allow-public-documents",
+            "lambda-share-by-service",
             "lambda-share",
             "lambda-share-layer",
             "secretsmanager-share",

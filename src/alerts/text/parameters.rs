@@ -20,7 +20,7 @@ pub(super) struct Parameter<'d> {
 }
 
 /// The names of parameters with their words in English and Chinese. The first ones say most, and are shown first.
-static LABELS: [(&str, &str, &str); 121] = [
+static LABELS: [(&str, &str, &str); 124] = [
     ("policy", "policy", "策略"),
     ("power", "power", "高权限"),
     ("changed", "changed", "变更"),
@@ -42,6 +42,9 @@ static LABELS: [(&str, &str, &str); 121] = [
     ("trail", "trail", "跟踪"),
     ("bucket", "bucket", "存储桶"),
     ("object", "object", "对象"),
+    ("prefix", "prefix", "前缀"),
+    ("permission", "permission", "权限"),
+    ("setting", "setting", "设置"),
     ("to", "to", "目标"),
     ("on", "on", "目标"),
     ("destination", "destination", "目的地"),
