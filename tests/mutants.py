@@ -235,8 +235,8 @@ MUTANTS = [
     Mutant(
         "one-more-than-the-limit",
         "src/clusters/guard.rs",
-        "if *used < NEW_CLUSTERS_MAX {",
-        "if *used <= NEW_CLUSTERS_MAX {",
+        "if *used < limit {",
+        "if *used <= limit {",
         IT,
         "store::",
     ),

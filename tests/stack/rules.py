@@ -1035,6 +1035,7 @@ REFUSED = [
 
 # Helpers of the rules.
 PARTS = (
+    wanted_pattern,
     active_sinks, scheduled_roles, has_dashboard, groups, group_arns, every_log_group, dependencies, topic, role_statements,
     expected_permissions, common_permissions, key_lookup_permissions, summaries, leading_keys, table, expected_alarms,
     read_metrics, metric_complaints, widget_complaints, search_complaints, athena_table_complaints, map_lookups,
