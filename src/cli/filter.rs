@@ -45,8 +45,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Returns the watches of the product and those of a rules file.
-fn watches(_rules: &Rules) -> Watches {
-    Watches::default()
+fn watches(rules: &Rules) -> Watches {
+    Watches::clone(rules.watches())
 }
 
 /// Describes in lines which watched calls of a rules file the patterns of the stack do not admit, and what to do. Empty
