@@ -65,6 +65,7 @@ pub fn due(facts: &ClusterFacts, facets: &Facets) -> Due {
     }
     match details {
         Some(details) if details.tier == Tier::First => Due::FirstOfCaller,
+        Some(details) if details.tier == Tier::Ledger => Due::Never,
         Some(_) => Due::EachHour,
         None if is_counted_overflow(&facts.identity) => Due::Never,
         None if is_overflow(&facts.identity) => Due::EachHour,

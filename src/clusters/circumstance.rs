@@ -24,7 +24,7 @@ pub enum ProgramKind {
     AwsService,
     /// A security scanner or an inventory tool.
     Scanner,
-    /// A tool made for attacks, such as `pacu`.
+    /// A tool or an operating system made for attacks, such as `pacu` and Kali.
     AttackTool,
     /// Any other program, or an unknown one.
     #[default]
@@ -117,7 +117,7 @@ impl Circumstance {
                 Some("console") => ProgramKind::Console,
                 Some("aws-service") => ProgramKind::AwsService,
                 Some("scanner") => ProgramKind::Scanner,
-                Some("attack-tool") => ProgramKind::AttackTool,
+                Some("attack-tool" | "attack-system") => ProgramKind::AttackTool,
                 _ => ProgramKind::Other,
             },
             is_service_linked: facet(FacetKind::Principal).is_some_and(is_service_linked),

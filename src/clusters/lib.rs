@@ -47,6 +47,7 @@
 //! - `escalation` compares the number of events in an hour of a cluster or an account with the week before.
 //! - `call_alerts` decides which sensitive calls an alert is due for.
 //! - `campaign` finds many failures of one actor within a short time, such as many refused calls of one caller.
+//! - `incident` tells what one actor did as one story, with the evidence, the steps and what stays behind.
 //! - `summary` has the numbers of one hour, day or week of an account that a summary alert shows.
 //!
 //! What people ask and decide:
@@ -75,6 +76,7 @@ pub mod fingerprint;
 pub mod guard;
 pub mod hidden_failures;
 mod iam_action;
+pub mod incident;
 pub mod inspection_state;
 pub mod journal;
 pub mod keys;

@@ -49,6 +49,9 @@ pub enum Tier {
     Condition,
     /// When a caller makes the call for the first time. Later calls of this caller are counted and summed up.
     First,
+    /// Never: the call is kept for what it makes or removes, so that an incident can say what stays behind. Calls of this
+    /// tier are in [`Watches::of_ledger`] alone; a rules file cannot use it.
+    Ledger,
 }
 
 impl Tier {
@@ -162,11 +165,12 @@ struct TableText {
         expect(dead_code, reason = "for readers of the table and of docs/watch.md")
     )]
     checked: String,
-    /// The version of ATT&CK that the ids are of.
+    /// The version of ATT&CK that the ids are of; the table of the ledger has none.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "for readers of the table and of docs/watch.md")
     )]
+    #[serde(default)]
     attack: String,
     watch: Vec<Spanned<RowText>>,
 }
@@ -176,6 +180,16 @@ static TABLE: LazyLock<Watches> = LazyLock::new(|| {
     let watch = |row: &Spanned<RowText>| row.get_ref().watch(Author::Program, &mut |_, _| {});
     Watches::new(rows.iter().map(watch).collect())
 });
+
+static LEDGER: LazyLock<Watches> = LazyLock::new(|| {
+    let rows = ledger_text().map_or_else(|_| Vec::new(), |table| table.watch);
+    let watch = |row: &Spanned<RowText>| row.get_ref().watch(Author::Program, &mut |_, _| {});
+    Watches::new(rows.iter().map(watch).collect())
+});
+
+fn ledger_text() -> Result<TableText, toml::de::Error> {
+    toml::from_str(include_str!("watch/ledger.toml"))
+}
 
 fn table_text() -> Result<TableText, toml::de::Error> {
     toml::from_str(include_str!("watch/watch.toml"))
@@ -211,6 +225,12 @@ impl Watches {
             by_action,
             patterns,
         }))
+    }
+
+    /// Returns the calls that make or remove something without being sensitive. They are kept where an incident may need
+    /// them, and nowhere else: a change that no incident needs must cost no write. Ask for a watched call first.
+    pub fn of_ledger() -> Self {
+        LEDGER.clone()
     }
 
     /// Returns all watches, in the order in which they are tried.

@@ -32,8 +32,10 @@ pub enum Origin<'r> {
     Via(&'r str),
     /// A security scanner or an inventory crawler.
     Scanner,
-    /// A tool or an operating system made for attacks.
+    /// A tool made for attacks.
     AttackTool,
+    /// An operating system made for attacks. People also use one for tests and at home.
+    AttackSystem,
     /// None of the other origins matches.
     Other,
 }
@@ -240,7 +242,7 @@ fn claims(agent: &str) -> WordLists {
 
 /// Returns the means by which a call was made. The first match in this order wins:
 ///
-/// 1. Attack tools, because no other sign may hide them. A caller has no reason to fake this name.
+/// 1. Attack tools, then systems for attacks, because no other sign may hide them. A caller has no reason to fake this name.
 /// 2. Fields that AWS itself writes, because no caller can forge them. A scanner stays one if a service calls on its
 ///    behalf.
 /// 3. All others, the special before the general. Scanners and builders run on top of an SDK, and so
@@ -250,8 +252,11 @@ pub fn origin<'r>(record: &'r Record<'_>) -> Origin<'r> {
     let agent = record.user_agent.as_deref().unwrap_or_default();
     let claimed = claims(agent);
     let found = claimed | names(record, agent);
-    if found & (ATTACK_TOOL | ATTACK_SYSTEM) != 0 {
+    if found & ATTACK_TOOL != 0 {
         return Origin::AttackTool;
+    }
+    if found & ATTACK_SYSTEM != 0 {
+        return Origin::AttackSystem;
     }
     match attested(record) {
         Some(Origin::Via(_)) if found & SCANNER != 0 => return Origin::Scanner,
@@ -577,15 +582,15 @@ mod tests {
             ("CloudAppSecurityAWS", Origin::Scanner),
             (
                 "Boto3/1.7 Python/2.7.15 Linux/6.1.0-kali9-amd64 Botocore/1.10",
-                Origin::AttackTool,
+                Origin::AttackSystem,
             ),
             (
                 "aws-cli/2.27 md/awscrt#0.26 os/linux md/distrib#kali.2025",
-                Origin::AttackTool,
+                Origin::AttackSystem,
             ),
             (
                 "aws-cli/2.9 Python/3.9 Linux/6.5.0-13parrot1-amd64 exe/x86_64",
-                Origin::AttackTool,
+                Origin::AttackSystem,
             ),
             (
                 "stratus-red-team_00000000-0000-4000-8000-000000000000",

@@ -350,7 +350,7 @@ fn priority(watch: &Watch, is_own: bool) -> usize {
         Tier::Always => 2,
         Tier::Condition => 3,
         Tier::First if WAYS_IN.iter().any(|id| technique.starts_with(id)) => 4,
-        Tier::First => 5,
+        Tier::First | Tier::Ledger => 5,
     }
 }
 

@@ -112,7 +112,7 @@ impl RowText {
         Watch {
             name,
             calls: self.checked_calls(report),
-            tier: self.checked_tier(report),
+            tier: self.checked_tier(author, report),
             is_strong: self.strong,
             technique: technique.map(|id| id.get_ref().clone()),
             when: self.pattern(report),
@@ -210,13 +210,15 @@ impl RowText {
         calls
     }
 
-    fn checked_tier(&self, report: Report<'_>) -> Tier {
+    fn checked_tier(&self, author: Author, report: Report<'_>) -> Tier {
         let Some(tier) = &self.tier else {
             let message = "a watch needs tier: always, condition or first";
             report(self.name.span(), message.to_owned());
             return Tier::Always;
         };
-        let Some(found) = Tier::from_name(tier.get_ref()) else {
+        let found = Tier::from_name(tier.get_ref());
+        let is_open_to_all = |tier: &Tier| author == Author::Program || *tier != Tier::Ledger;
+        let Some(found) = found.filter(is_open_to_all) else {
             let message = format!(
                 "{:?} is not a tier: always, condition or first",
                 tier.get_ref()

@@ -1,0 +1,390 @@
+//! Incidents: what one actor did, as one story that grows.
+//!
+//! An incident is a period of one actor with evidence of an attack. It has the actor and the identities that provably
+//! belong to it, the steps in their order, the evidence, what stays behind, and the clusters and sensitive calls that it
+//! takes in, so that no alert is sent about each of them.
+//!
+//! [`incidents`] is a function of a set of events and of the alerts that were sent before. Events may come in any order, twice, and in
+//! any batches. It keeps no state: a store hands over the events of an account in a period.
+//!
+//! - `actor` says who stands behind a call, and `link` which actor stands behind another one.
+//! - `event` works out once what all events of a series have in common.
+//! - `technique` has the tables of MITRE ATT&CK; `step` says what the actor did or tried.
+//! - `evidence` weighs the steps, in windows of event time.
+//! - `story` collects the events of one actor, and cuts them into incidents.
+//! - `severity` says how serious an incident is.
+//! - `ledger` says what stays behind.
+//! - `life` says which alerts are due.
+
+pub mod actor;
+mod event;
+pub mod evidence;
+pub mod ledger;
+pub mod life;
+pub mod link;
+pub mod severity;
+pub mod step;
+mod story;
+pub mod technique;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use records::time::Timestamp;
+use serde::Serialize;
+
+use crate::campaign::Occurrence;
+use crate::facet::FacetKind;
+use crate::fingerprint::ClusterId;
+
+use self::actor::Actor;
+use self::event::{ActorIndex, Event, Events};
+use self::evidence::EvidenceWindow;
+use self::ledger::{Ledger, Removals};
+use self::life::{IncidentId, Now, QUIET_SECONDS, SentAlert};
+use self::link::{LinkKind, Links, Strength};
+use self::severity::IncidentSeverity;
+use self::step::{Step, Steps, insert_capped};
+use self::story::{FirstSeen, Owned, Run, Story};
+use self::technique::Tactic;
+
+/// What incidents are found in.
+#[derive(Clone, Copy)]
+pub struct Given<'g> {
+    /// The failures, the sensitive calls, and the calls of the ledger where they were kept; in any order.
+    ///
+    /// They should begin some days before the period that is asked about, so that what is usual is known, and at least a
+    /// day before it, so that links are known.
+    pub occurrences: &'g [Occurrence],
+    /// The alerts that were sent about incidents of the same accounts.
+    pub sent: &'g BTreeSet<SentAlert>,
+    /// The time at which incidents are looked at: whether they are over, and which alerts are due.
+    pub now: Timestamp,
+    /// Whether removals of what an actor makes are among the occurrences.
+    pub removals_seen: bool,
+    /// When the caller of an occurrence made the call for the first time, if it was before the first occurrence. `None`
+    /// if only the occurrences are known.
+    pub first_seen: Option<FirstSeen<'g>>,
+}
+
+/// A period of one actor with evidence of an attack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Incident {
+    /// The id. That of the first alert stays.
+    pub id: IncidentId,
+    /// The incidents with alerts that turned out to be a part of this one.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub merged: BTreeSet<IncidentId>,
+    /// The actor.
+    pub actor: Actor,
+    /// The identities with which the actor called, the actor's own first; at most [`MEMBERS_MAX`].
+    pub members: Vec<Member>,
+    /// The number of identities, with those that are not listed.
+    pub members_count: usize,
+    /// Where the calls came from.
+    pub sources: Sources,
+    /// The time of the first event that is evidence.
+    pub began: Timestamp,
+    /// The time of the last event that is evidence.
+    pub last: Timestamp,
+    /// Until when the incident takes in the events of its actor: an hour after the last event.
+    pub until: Timestamp,
+    /// Whether the time until which it takes in events is not over.
+    pub is_open: bool,
+    /// How serious it is.
+    pub severity: IncidentSeverity,
+    /// Why it is so serious.
+    pub severity_reason: &'static str,
+    /// The evidence by hour, in the order of time; at most [`WINDOWS_MAX`], the heaviest.
+    pub windows: Vec<EvidenceWindow>,
+    /// The steps in the order of their first calls; at most [`STEPS_MAX`].
+    pub steps: Vec<Step>,
+    /// The number of steps, with those that are not listed.
+    pub steps_count: usize,
+    /// The tactics of the steps.
+    pub tactics: BTreeSet<Tactic>,
+    /// What stays behind.
+    pub ledger: Ledger,
+    /// The number of events that the incident takes in.
+    pub events: u64,
+    /// The clusters and sensitive calls of these events; at most [`CLUSTERS_MAX`].
+    pub clusters: BTreeSet<ClusterId>,
+    /// The alert that is due; `None` if none is.
+    #[serde(skip)]
+    pub due: Option<SentAlert>,
+}
+
+/// An identity with which an actor called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Member {
+    /// The identity.
+    pub identity: Actor,
+    /// Why it is one of the actor; `None` for the actor itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<MemberLink>,
+    /// The time of its first event.
+    pub first: Timestamp,
+    /// The time of its last event.
+    pub last: Timestamp,
+    /// The number of its events.
+    pub events: u64,
+}
+
+/// Why an identity is one of an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct MemberLink {
+    /// How much is proven.
+    pub strength: Strength,
+    /// The time of the record that proves it.
+    pub at: Timestamp,
+    /// The kind of proof.
+    pub kind: LinkKind,
+    /// The proof in one sentence.
+    pub proof: &'static str,
+}
+
+/// Where the calls of an incident came from; of each kind the first values in byte order, at most
+/// [`step::VALUES_MAX`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Sources {
+    /// Source addresses, or names of AWS services.
+    pub addresses: BTreeSet<String>,
+    /// Names and versions of programs.
+    pub user_agents: BTreeSet<String>,
+    /// Regions of the calls.
+    pub regions: BTreeSet<String>,
+}
+
+/// How many identities of an incident are listed.
+pub const MEMBERS_MAX: usize = 50;
+
+/// How many hours with evidence are listed.
+pub const WINDOWS_MAX: usize = 48;
+
+/// How many steps are listed. There are few distinct calls that an attacker makes.
+pub const STEPS_MAX: usize = 200;
+
+/// How many clusters and sensitive calls are listed.
+pub const CLUSTERS_MAX: usize = 1000;
+
+/// How long before its first evidence the makings of an actor belong to an incident, in seconds. Tools prepare what they
+/// attack.
+const PREPARATION_SECONDS: i64 = 3600;
+
+/// Returns the incidents, in the order of their beginning, each with the alert that is due.
+pub fn incidents(given: &Given<'_>) -> Vec<Incident> {
+    let mut events = Events::of(given.occurrences);
+    let links = Links::of(&events);
+    let stories = story::stories(&mut events, &links, given.first_seen);
+    let mut removals = None;
+    let mut found = Vec::new();
+    for story in &stories {
+        for run in story.runs() {
+            let case = Case {
+                given,
+                events: &events,
+                story,
+                run,
+            };
+            if !run.is_hot && !case.has_alert() {
+                continue;
+            }
+            let removals = removals.get_or_insert_with(|| Removals::of(&events));
+            found.push(case.incident(removals));
+        }
+    }
+    found.sort_by(|one, other| (one.began, &one.actor).cmp(&(other.began, &other.actor)));
+    found
+}
+
+/// A run of a story that is looked at as an incident.
+#[derive(Clone, Copy)]
+struct Case<'c, 'o> {
+    given: &'c Given<'c>,
+    events: &'c Events<'o>,
+    story: &'c Story<'o>,
+    run: Run,
+}
+
+impl<'o> Case<'_, 'o> {
+    /// Returns the events that the incident takes in.
+    fn owned(&self) -> &[Owned<'o>] {
+        let until = self.run.last.plus(QUIET_SECONDS + 1);
+        self.story.events_within(self.run.first, until)
+    }
+
+    /// Checks whether an alert was sent about the run.
+    fn has_alert(&self) -> bool {
+        if self.given.sent.is_empty() {
+            return false;
+        }
+        let members = self.members();
+        let meets = |of: &&SentAlert| {
+            members.contains(&of.actor)
+                && of.began.seconds_since(self.run.last) <= QUIET_SECONDS
+                && self.run.first.seconds_since(of.last) <= QUIET_SECONDS
+        };
+        self.given.sent.iter().any(|of| meets(&of))
+    }
+
+    /// Returns the actor and all identities that belong to it in this run.
+    fn members(&self) -> BTreeSet<&Actor> {
+        let own = std::iter::once(self.story.actor);
+        let of_event = |owned: &Owned<'_>| self.events.of_event(&owned.event).actor;
+        let others = self.owned().iter().filter_map(of_event);
+        let all: BTreeSet<ActorIndex> = own.chain(others).collect();
+        all.into_iter().map(|index| &self.events.actors[index]).collect()
+    }
+
+    fn incident(&self, removals: &Removals) -> Incident {
+        let (events, run, owned) = (self.events, self.run, self.owned());
+        let mut windows = self.story.windows_within(run.first, run.last);
+        let steps = self.steps();
+        let tactics: BTreeSet<Tactic> = steps.iter().filter_map(|step| step.key.tactic).collect();
+        let before = run.first.plus(-PREPARATION_SECONDS);
+        let until = run.last.plus(QUIET_SECONDS + 1);
+        let makings = self.story.events_within(before, until);
+        let makings: Vec<Event<'_>> = makings.iter().map(|owned| owned.event).collect();
+        let ledger = ledger::ledger(events, &makings, removals, self.given.removals_seen);
+        let is_long_term = ledger.ways_in.first().is_some_and(|way| way.is_long_term);
+        let (severity, severity_reason) = severity::severity(&windows, &steps, is_long_term);
+        let actor = &events.actors[self.story.actor];
+        let (members, clusters) = (self.members(), self.clusters());
+        let now = Now {
+            actor,
+            members: &members,
+            began: run.first,
+            last: run.last,
+            severity,
+            tactics: &tactics,
+            steps: steps.len(),
+        };
+        let identity = life::identity(&now, self.given.sent);
+        let due = life::due(&now, &identity, self.given.now);
+        let until = run.last.plus(QUIET_SECONDS);
+        let listed = self.listed_members();
+        keep_heaviest(&mut windows);
+        Incident {
+            id: identity.id,
+            merged: identity.merged,
+            actor: actor.clone(),
+            members_count: listed.len(),
+            members: listed.into_iter().take(MEMBERS_MAX).collect(),
+            sources: self.sources(),
+            began: run.first,
+            last: run.last,
+            until,
+            is_open: self.given.now <= until,
+            severity,
+            severity_reason,
+            windows,
+            steps_count: steps.len(),
+            steps: steps.into_iter().take(STEPS_MAX).collect(),
+            tactics,
+            ledger,
+            events: owned.len() as u64,
+            clusters,
+            due,
+        }
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let mut steps = Steps::default();
+        for owned in self.owned() {
+            let of = self.events.of_event(&owned.event);
+            let Some(key) = &of.key else { continue };
+            let is_strong = of.nature == step::Nature::Strong;
+            let target = of.facet(FacetKind::Resource);
+            let identity = of.facet(FacetKind::Principal).unwrap_or_default();
+            steps.add(key, is_strong, owned.event.at, target, identity);
+        }
+        steps.in_order()
+    }
+
+    fn listed_members(&self) -> Vec<Member> {
+        let mut members: BTreeMap<ActorIndex, Member> = BTreeMap::new();
+        for owned in self.owned() {
+            let Some(index) = self.events.of_event(&owned.event).actor else {
+                continue;
+            };
+            let at = owned.event.at;
+            let link = owned.link.map(|link| MemberLink {
+                strength: link.kind.strength(),
+                at: link.at,
+                kind: link.kind,
+                proof: link.kind.proof(),
+            });
+            let member = members.entry(index).or_insert_with(|| Member {
+                identity: self.events.actors[index].clone(),
+                link,
+                first: at,
+                last: at,
+                events: 0,
+            });
+            member.last = at;
+            member.events += 1;
+            // The strongest link of all events, and of equal ones the earliest.
+            member.link = member.link.min(link).or(member.link).or(link);
+        }
+        let mut members: Vec<Member> = members.into_values().collect();
+        let own = &self.events.actors[self.story.actor];
+        members.sort_by(|one, other| {
+            let order = |of: &Member| (of.identity != *own, of.first);
+            order(one).cmp(&order(other)).then_with(|| one.identity.cmp(&other.identity))
+        });
+        members
+    }
+
+    fn sources(&self) -> Sources {
+        let mut sources = Sources::default();
+        let mut seen = BTreeSet::new();
+        for owned in self.owned().iter().filter(|owned| seen.insert(owned.event.of)) {
+            let of = self.events.of_event(&owned.event);
+            for (set, kind) in [
+                (&mut sources.addresses, FacetKind::SourceIp),
+                (&mut sources.user_agents, FacetKind::UserAgent),
+                (&mut sources.regions, FacetKind::Region),
+            ] {
+                if let Some(value) = of.facet(kind) {
+                    insert_capped(set, value, step::VALUES_MAX);
+                }
+            }
+        }
+        sources
+    }
+
+    fn clusters(&self) -> BTreeSet<ClusterId> {
+        let mut clusters = BTreeSet::new();
+        for owned in self.owned() {
+            let of = self.events.of_event(&owned.event);
+            if of.nature == step::Nature::Trace {
+                continue;
+            }
+            clusters.insert(of.series.cluster);
+            if clusters.len() > CLUSTERS_MAX {
+                clusters.pop_last();
+            }
+        }
+        clusters
+    }
+}
+
+/// Keeps the heaviest windows, in the order of time.
+fn keep_heaviest(windows: &mut Vec<EvidenceWindow>) {
+    windows.sort_by_key(|window| (std::cmp::Reverse(window.score), window.from));
+    windows.truncate(WINDOWS_MAX);
+    windows.sort_by_key(|window| window.from);
+}
+
+impl Incident {
+    /// Checks whether the incident takes in an event of one of its identities at a time, so that no alert of its own is due
+    /// about it. `identity` is the [`actor::actor`] of the event.
+    ///
+    /// An identity that a link makes one of the actor only for some sessions is taken in with all of them.
+    pub fn takes_in(&self, identity: &Actor, at: Timestamp) -> bool {
+        let is_member = || self.members.iter().any(|member| member.identity == *identity);
+        self.began <= at && at <= self.until && (self.actor == *identity || is_member())
+    }
+}
+
+#[cfg(test)]
+mod tests;
