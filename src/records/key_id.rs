@@ -32,7 +32,7 @@ impl KeyKind {
 }
 
 /// Checks whether a text looks like an access key id: 16 to 128 capital letters and digits.
-pub(crate) fn is_key_id(text: &str) -> bool {
+pub fn is_key_id(text: &str) -> bool {
     (16..=128).contains(&text.len())
         && text
             .bytes()

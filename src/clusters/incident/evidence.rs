@@ -43,8 +43,8 @@ pub enum EvidenceKind {
     RefusedSensitive,
     /// Strong sensitive calls succeeded.
     StrongCalls,
-    /// Distinct sensitive calls succeeded, a strong one among them.
-    SeveralCalls,
+    /// Sensitive calls of distinct techniques succeeded, a strong one among them.
+    SeveralTechniques,
     /// The steps serve distinct tactics.
     Tactics,
     /// The actor gave permissions or a password to itself.
@@ -122,7 +122,7 @@ pub const KINDS: [KindRow; 24] = {
         row(K::RefusedSensitive, 1, 3, false, "sensitive call was refused"),
         row(K::StrongCalls, 2, 8, false, "strong sensitive calls succeeded"),
         row(K::StrongCalls, 1, 4, false, "strong sensitive call succeeded"),
-        row(K::SeveralCalls, 3, 3, false, "sensitive calls succeeded"),
+        row(K::SeveralTechniques, 3, 3, false, "techniques of sensitive calls that succeeded"),
         row(K::Tactics, 4, 8, false, "tactics"),
         row(K::Tactics, 3, 5, false, "tactics"),
         row(K::Tactics, 2, 2, false, "tactics"),
@@ -172,6 +172,8 @@ pub(super) struct Sign<'o> {
     pub service: &'o str,
     pub action: &'o str,
     pub tactic: Option<Tactic>,
+    /// The technique of a sensitive call that succeeded; `None` for others.
+    pub technique: Option<&'o str>,
     pub what: What<'o>,
     pub is_system: bool,
     pub is_root: bool,
@@ -193,6 +195,8 @@ pub(super) enum What<'o> {
     /// A sensitive call that succeeded.
     Call {
         is_strong: bool,
+        /// Whether it is the harmless form of a call that can be strong; then it has no part in tactics and techniques.
+        is_harmless: bool,
         /// Whether it gave the actor itself permissions or a password.
         is_for_itself: bool,
         /// Whether it is a sign-in.
@@ -218,7 +222,7 @@ pub(super) struct HalfHour<'o> {
     targets: BTreeMap<Call<'o>, BTreeSet<&'o str>>,
     regions: BTreeSet<&'o str>,
     strong: BTreeSet<Call<'o>>,
-    called: BTreeSet<Call<'o>>,
+    techniques: BTreeSet<&'o str>,
     for_itself: BTreeSet<Call<'o>>,
     tactics: BTreeSet<Tactic>,
     wrong_sign_ins: usize,
@@ -237,8 +241,13 @@ impl<'o> HalfHour<'o> {
         self.systems += usize::from(sign.is_system);
         self.roots += usize::from(sign.is_root);
         self.of_made_users += usize::from(sign.is_of_made_user);
-        if !matches!(sign.what, What::Tool) {
+        let is_harmless = matches!(
+            sign.what,
+            What::Tool | What::Call { is_harmless: true, .. }
+        );
+        if !is_harmless {
             self.tactics.extend(sign.tactic);
+            self.techniques.extend(sign.technique);
         }
         match sign.what {
             What::Tool | What::NotFound => {}
@@ -253,14 +262,14 @@ impl<'o> HalfHour<'o> {
                     insert(&mut self.refused_sensitive, call);
                 }
                 self.add_target(call, target);
-                self.first_refused = earlier(self.first_refused, sign.at);
+                self.first_refused = earlier(self.first_refused, Some(sign.at));
             }
             What::Call {
                 is_strong,
                 is_for_itself,
                 is_sign_in,
+                ..
             } => {
-                insert(&mut self.called, call);
                 if is_strong {
                     insert(&mut self.strong, call);
                     self.last_strong = self.last_strong.max(Some(sign.at));
@@ -275,7 +284,7 @@ impl<'o> HalfHour<'o> {
             What::FailedSignIn { user } => {
                 self.wrong_sign_ins += 1;
                 insert(&mut self.wrong_users, user);
-                self.first_wrong = earlier(self.first_wrong, sign.at);
+                self.first_wrong = earlier(self.first_wrong, Some(sign.at));
             }
         }
     }
@@ -301,19 +310,15 @@ impl<'o> HalfHour<'o> {
         sum.refused_sensitive.extend(&other.refused_sensitive);
         sum.regions.extend(&other.regions);
         sum.strong.extend(&other.strong);
-        sum.called.extend(&other.called);
+        sum.techniques.extend(&other.techniques);
         sum.for_itself.extend(&other.for_itself);
         sum.tactics.extend(&other.tactics);
         sum.wrong_users.extend(&other.wrong_users);
         for (call, targets) in &other.targets {
             sum.targets.entry(*call).or_default().extend(targets);
         }
-        for at in other.first_refused {
-            sum.first_refused = earlier(sum.first_refused, at);
-        }
-        for at in other.first_wrong {
-            sum.first_wrong = earlier(sum.first_wrong, at);
-        }
+        sum.first_refused = earlier(sum.first_refused, other.first_refused);
+        sum.first_wrong = earlier(sum.first_wrong, other.first_wrong);
         sum.last_strong = sum.last_strong.max(other.last_strong);
         sum.last_sign_in = sum.last_sign_in.max(other.last_sign_in);
         sum
@@ -335,7 +340,9 @@ impl<'o> HalfHour<'o> {
             EvidenceKind::Spread => self.regions.len(),
             EvidenceKind::RefusedSensitive => self.refused_sensitive.len(),
             EvidenceKind::StrongCalls => self.strong.len(),
-            EvidenceKind::SeveralCalls => counted_if(!self.strong.is_empty(), self.called.len()),
+            EvidenceKind::SeveralTechniques => {
+                counted_if(!self.strong.is_empty(), self.techniques.len())
+            }
             EvidenceKind::Tactics => counted_if(has_weight, self.tactics.len()),
             EvidenceKind::PowerForItself => self.for_itself.len(),
             EvidenceKind::RefusedThenPower => counted_if(
@@ -397,8 +404,8 @@ fn insert<T: Ord + Copy>(set: &mut BTreeSet<T>, value: T) {
     }
 }
 
-fn earlier(first: Option<Timestamp>, at: Timestamp) -> Option<Timestamp> {
-    Some(first.map_or(at, |first| first.min(at)))
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }
 
 /// Returns the windows that have evidence, in the order of time. `half_hours` are those of one actor by their number since

@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use records::redact::mask_secrets;
 use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
@@ -152,15 +153,21 @@ fn table_text() -> Result<TableText, toml::de::Error> {
     toml::from_str(include_str!("ledger.toml"))
 }
 
-/// The rows that a call makes or removes, as indices of [`OBJECTS`]: makings, then removals.
-static BY_CALL: LazyLock<BTreeMap<&str, (Vec<usize>, Vec<usize>)>> = LazyLock::new(|| {
-    let mut by_call: BTreeMap<&str, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+/// The rows of the table that a call makes and removes, as indices of [`OBJECTS`].
+#[derive(Debug, Clone, Default)]
+struct Rows {
+    made: Vec<usize>,
+    removed: Vec<usize>,
+}
+
+static BY_CALL: LazyLock<BTreeMap<&str, Rows>> = LazyLock::new(|| {
+    let mut by_call: BTreeMap<&str, Rows> = BTreeMap::new();
     for (index, object) in OBJECTS.iter().enumerate() {
         for call in &object.made {
-            by_call.entry(call).or_default().0.push(index);
+            by_call.entry(call).or_default().made.push(index);
         }
         for call in &object.removed {
-            by_call.entry(call).or_default().1.push(index);
+            by_call.entry(call).or_default().removed.push(index);
         }
     }
     by_call
@@ -196,9 +203,10 @@ impl Removals {
         Self { times }
     }
 
-    /// Returns the newest removal of an object, with the call.
-    fn newest(&self, key: &ObjectKey) -> Option<&(Timestamp, String)> {
-        self.times.get(key)?.last()
+    /// Returns the removals of an object from a time on, with the call.
+    fn since(&self, key: &ObjectKey, at: Timestamp) -> impl Iterator<Item = &(Timestamp, String)> {
+        let times = self.times.get(key);
+        times.into_iter().flat_map(move |times| times.range((at, String::new())..))
     }
 }
 
@@ -207,23 +215,25 @@ fn call_of(of: &Trait<'_>) -> String {
 }
 
 /// Returns the rows that a successful call makes and removes.
-fn rows_of(of: &Trait<'_>) -> Option<(Vec<usize>, Vec<usize>)> {
+fn rows_of(of: &Trait<'_>) -> Option<Rows> {
     if of.subject.class != Class::Watch {
         return None;
     }
     let call = of.subject.call.as_ref()?;
-    let (made, removed) = BY_CALL.get(call_of(of).as_str())?;
+    let rows = BY_CALL.get(call_of(of).as_str())?;
     let is_making = |index: &usize| call.is_strong || OBJECTS[*index].only.is_none();
-    let (makes, replaces): (Vec<usize>, Vec<usize>) = made.iter().partition(|index| is_making(index));
-    let is_removal = |index: &usize| !makes.contains(index);
-    let removed = removed.iter().copied().filter(is_removal);
-    let removes: BTreeSet<usize> = removed.chain(replaces).collect();
-    Some((makes, removes.into_iter().collect()))
+    let (made, replaced): (Vec<usize>, Vec<usize>) = rows.made.iter().partition(|row| is_making(row));
+    let others = rows.removed.iter().copied();
+    let removed: BTreeSet<usize> = others.filter(|row| !made.contains(row)).chain(replaced).collect();
+    Some(Rows {
+        made,
+        removed: removed.into_iter().collect(),
+    })
 }
 
 fn removed_by(of: &Trait<'_>) -> Vec<ObjectKey> {
-    let (_, removed) = rows_of(of).unwrap_or_default();
-    let keys = removed.into_iter().flat_map(|index| keys(of, index));
+    let rows = rows_of(of).unwrap_or_default();
+    let keys = rows.removed.into_iter().flat_map(|index| keys(of, index));
     keys.collect()
 }
 
@@ -233,7 +243,7 @@ fn keys(of: &Trait<'_>, index: usize) -> Vec<ObjectKey> {
     let object = &OBJECTS[index];
     let mut names: Vec<Vec<String>> = vec![Vec::new()];
     for part in &object.key {
-        let Some(text) = of.parameter(part) else {
+        let Some(text) = named(of, part) else {
             return Vec::new();
         };
         let values: Vec<String> = if object.each.contains(part) {
@@ -254,6 +264,18 @@ fn keys(of: &Trait<'_>, index: usize) -> Vec<ObjectKey> {
         name,
     };
     names.into_iter().map(key).collect()
+}
+
+/// Returns a parameter of a call. A call of IAM that names no user is about the user who makes it.
+fn named<'o>(of: &Trait<'o>, parameter: &str) -> Option<&'o str> {
+    let caller = || {
+        let is_user = of.facet(FacetKind::PrincipalKind) == Some("user");
+        let principal = of.facet(FacetKind::Principal).filter(|_| is_user)?;
+        principal.rsplit('/').next()
+    };
+    let is_of_user = parameter == "user" && of.subject.service == "iam";
+    let named = of.parameter(parameter);
+    named.or_else(|| is_of_user.then(caller).flatten())
 }
 
 fn with(name: &[String], value: &str) -> Vec<String> {
@@ -289,7 +311,8 @@ fn short(value: &str) -> String {
         (Some("arn"), _, Some(resource)) => resource,
         // So a request writes what a policy writes as `*`.
         _ if value == "all" => "everyone",
-        _ => value,
+        // A making has the masked id of a key, a removal the whole id.
+        _ => return mask_secrets(value),
     };
     name.to_owned()
 }
@@ -333,10 +356,10 @@ fn makings(events: &Events<'_>, of_actor: &[Event<'_>]) -> BTreeMap<ObjectKey, M
     let mut makings: BTreeMap<ObjectKey, Making> = BTreeMap::new();
     for event in of_actor {
         let of = events.of_event(event);
-        let Some((made, _)) = rows_of(of) else {
+        let Some(rows) = rows_of(of) else {
             continue;
         };
-        for index in made {
+        for index in rows.made {
             for key in keys(of, index) {
                 let making = makings.entry(key).or_default();
                 making.times.insert((event.at, call_of(of)));
@@ -352,7 +375,7 @@ fn parents(of: &Trait<'_>, index: usize) -> Vec<ObjectKey> {
     let parent = |(kind, parameter): (&String, &String)| {
         let place = OBJECTS.iter().position(|object| object.kind == *kind)?;
         let object = &OBJECTS[place];
-        let name = short(of.parameter(parameter)?);
+        let name = short(named(of, parameter)?);
         let region = of.facet(FacetKind::Region).filter(|_| object.regional);
         Some(ObjectKey {
             account_id: of.subject.account_id.clone(),
@@ -387,13 +410,13 @@ impl Ledger {
             return;
         };
         let object = &OBJECTS[key.kind];
-        let own = std::iter::once(key).chain(&making.parents);
-        let removal = own.filter_map(|key| removals.newest(key)).max();
-        let removal = removal.filter(|(at, _)| at >= last);
+        let keys = std::iter::once(key).chain(&making.parents);
+        let since: Vec<_> = keys.flat_map(|key| removals.since(key, *last)).collect();
+        let removal = since.iter().filter(|(at, _)| at > last).min();
         let standing = match removal {
             _ if !self.removals_seen => Standing::NotSeen,
-            None => Standing::Stands,
-            Some((at, _)) if at == last => Standing::Unsure,
+            None if since.is_empty() => Standing::Stands,
+            None => Standing::Unsure,
             Some((until, removed_by)) => {
                 if object.opening {
                     self.was_open.push(WasOpen {

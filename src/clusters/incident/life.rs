@@ -25,8 +25,9 @@ use super::technique::Tactic;
 /// After how long without an event an incident is over, in seconds of event time.
 pub const QUIET_SECONDS: i64 = 3600;
 
-/// How long an incident waits for late events before it is closed, in seconds. CloudTrail delivers most events within five
-/// minutes, and nearly all within fifteen. Source: AWS CloudTrail User Guide, "How CloudTrail works", 2026-11-30.
+/// How long an incident waits for late events before it is closed, in seconds.
+///
+/// CloudTrail delivers most events within five minutes, and nearly all within fifteen. Source: AWS CloudTrail User Guide, "How CloudTrail works", 2026-11-30.
 pub const LATE_SECONDS: i64 = 15 * 60;
 
 /// How long after the opening the first alert about growth can be sent, in seconds. The wait doubles with each.

@@ -75,8 +75,14 @@ pub const VALUES_MAX: usize = 20;
 pub(super) enum Nature {
     /// A sensitive call that weighs as much as an attack step on its own.
     Strong,
-    /// Any other sensitive call; `is_routine` if alerts are sent about the first call of a caller alone.
-    Weak { is_routine: bool },
+    /// Any other sensitive call.
+    Weak {
+        /// Whether alerts are sent about the first call of a caller alone.
+        is_routine: bool,
+        /// Whether it is the harmless form of a call that can be strong, such as a policy of a bucket that lets no
+        /// outsider in.
+        is_harmless: bool,
+    },
     /// A refused call; `is_watched` if it is one of the sensitive calls.
     Refusal { is_watched: bool },
     /// A watched call whose target does not exist.
@@ -93,7 +99,7 @@ pub(super) enum Nature {
 pub(super) fn nature(subject: &ClusterSubject) -> Nature {
     let is_watched = || technique::of_watched_call(&subject.service, &subject.action).is_some();
     match (subject.class, &subject.call) {
-        (Class::Watch, Some(call)) => nature_of_call(call),
+        (Class::Watch, Some(call)) => nature_of_call(subject, call),
         (Class::Denied | Class::Vpce, _) => Nature::Refusal {
             is_watched: is_watched(),
         },
@@ -103,7 +109,7 @@ pub(super) fn nature(subject: &ClusterSubject) -> Nature {
     }
 }
 
-fn nature_of_call(call: &CallDetails) -> Nature {
+fn nature_of_call(subject: &ClusterSubject, call: &CallDetails) -> Nature {
     match call {
         CallDetails {
             tier: Tier::Ledger, ..
@@ -115,9 +121,14 @@ fn nature_of_call(call: &CallDetails) -> Nature {
         CallDetails {
             is_strong: true, ..
         } => Nature::Strong,
-        CallDetails { tier, .. } => Nature::Weak {
-            is_routine: *tier == Tier::First,
-        },
+        CallDetails { tier, .. } => {
+            let is_routine = *tier == Tier::First;
+            let can_be_strong = || technique::can_be_strong(&subject.service, &subject.action);
+            Nature::Weak {
+                is_routine,
+                is_harmless: is_routine && can_be_strong(),
+            }
+        }
     }
 }
 

@@ -107,15 +107,16 @@ fn sign<'o>(
     link: Option<Link>,
 ) -> Option<Sign<'o>> {
     let target = of.facet(FacetKind::Resource);
-    let call = |is_strong| What::Call {
+    let call = |is_strong, is_harmless| What::Call {
         is_strong,
+        is_harmless,
         is_for_itself: is_power_for_itself(events, of),
         is_sign_in: of.subject.action == "ConsoleLogin",
     };
     let what = match of.nature {
         _ if !of.can_be_evidence => What::Tool,
-        Nature::Strong => call(true),
-        Nature::Weak { .. } => call(false),
+        Nature::Strong => call(true, false),
+        Nature::Weak { is_harmless, .. } => call(false, is_harmless),
         Nature::Refusal { is_watched } => What::Refusal {
             is_watched,
             target,
@@ -135,11 +136,16 @@ fn sign<'o>(
         service: &of.subject.service,
         action: &of.subject.action,
         tactic: of.key.as_ref().and_then(|key| key.tactic),
+        technique: technique_of(of),
         what,
         is_system: of.is_system,
         is_root: of.facet(FacetKind::PrincipalKind) == Some("root"),
         is_of_made_user: link.is_some_and(|link| link.kind == LinkKind::Credentials),
     })
+}
+
+fn technique_of<'o>(of: &Trait<'o>) -> Option<&'o str> {
+    of.subject.call.as_ref()?.technique.as_deref()
 }
 
 /// Calls that give permissions or a password to the user or role in their target.
@@ -198,7 +204,9 @@ fn day(at: Timestamp) -> i64 {
 /// Returns what an actor may do each day: an actor, a call, and whether it is refused. `None` for what is never usual.
 fn habit<'o>(of: &Trait<'o>) -> Option<(ActorIndex, &'o str, &'o str, bool)> {
     let is_refused = match of.nature {
-        Nature::Weak { is_routine: true } => false,
+        Nature::Weak {
+            is_routine: true, ..
+        } => false,
         Nature::Refusal { .. } => true,
         _ => return None,
     };

@@ -3,7 +3,7 @@
 //! The tables are text files, of the same version of ATT&CK as the table of watched calls. A technique can serve several
 //! tactics. A step of an incident has the one that the technique serves first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,13 @@ static WATCHED_CALLS: LazyLock<BTreeMap<(String, String), String>> = LazyLock::n
     techniques
 });
 
+/// The calls that a watch can make strong, by service and action.
+static STRONG_CALLS: LazyLock<BTreeSet<(String, String)>> = LazyLock::new(|| {
+    let watches = Watches::default();
+    let strong = watches.all().iter().filter(|watch| watch.is_strong);
+    strong.flat_map(|watch| watch.calls.clone()).collect()
+});
+
 /// The technique of reads whose service has no row: what services an account uses is looked up.
 const OTHER_READS: &str = "T1526";
 
@@ -100,6 +107,11 @@ pub fn tactic(technique: &str) -> Option<Tactic> {
 pub(super) fn of_watched_call(service: &str, action: &str) -> Option<&'static str> {
     let call = (service.to_owned(), action.to_owned());
     WATCHED_CALLS.get(&call).map(String::as_str)
+}
+
+/// Checks whether the product watches for a form of the call that is strong.
+pub(super) fn can_be_strong(service: &str, action: &str) -> bool {
+    STRONG_CALLS.contains(&(service.to_owned(), action.to_owned()))
 }
 
 /// Returns the technique that a refused call is a try of: that of the watched call, else by the table, else discovery for

@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use records::key_id::is_key_id;
 use records::redact::{clean, mask_secrets};
 
 use super::call::{Call, Path};
 use super::ingress::Openings;
 use super::predicate::{Predicate, policy_names, power, sharing, switches_off};
 use super::trail::narrowed;
-use super::{CallDetails, Watch};
+use super::{CallDetails, Tier, Watch};
 use crate::short_policy;
 
 /// The maximum number of parameters of a sensitive call. Conclusions come first, then the others by name.
@@ -50,7 +51,12 @@ fn parameters(watch: &Watch, call: Call<'_>) -> BTreeMap<String, String> {
         if parameters.contains_key(name) {
             continue;
         }
-        if let Some(value) = paths.iter().find_map(|path| shown(call, path)) {
+        let whole = || paths.iter().find_map(|path| key_id(call, path));
+        let value = match watch.tier {
+            Tier::Ledger => whole().or_else(|| paths.iter().find_map(|path| shown(call, path))),
+            _ => paths.iter().find_map(|path| shown(call, path)),
+        };
+        if let Some(value) = value {
             parameters.insert(name.clone(), value);
         }
     }
@@ -114,6 +120,18 @@ fn shown(call: Call<'_>, path: &Path) -> Option<String> {
     });
     let text = safe(&joined(values));
     (!text.is_empty()).then_some(text)
+}
+
+/// Returns the id of an access key at a path. It proves whose session it is, so the ledger has it whole; it is an
+/// identifier and no secret. Alerts mask it.
+fn key_id(call: Call<'_>, path: &Path) -> Option<String> {
+    let mut id = None;
+    if path.last() == "accessKeyId" {
+        call.each_text(path, &mut |text| {
+            id = Some(text.to_owned()).filter(|text| is_key_id(text));
+        });
+    }
+    id
 }
 
 /// Joins values, sorted and without repetitions, so that the order in a request makes no difference.
