@@ -14,7 +14,7 @@
 //! - `story` collects the events of one actor, and cuts them into incidents.
 //! - `severity` says how serious an incident is.
 //! - `ledger` says what stays behind.
-//! - `life` says which alerts are due.
+//! - `life` says which alerts are due, and `replay` which would have been in the past.
 
 pub mod actor;
 mod event;
@@ -22,11 +22,13 @@ pub mod evidence;
 pub mod ledger;
 pub mod life;
 pub mod link;
+pub mod replay;
 pub mod severity;
 pub mod step;
 mod story;
 pub mod technique;
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use records::time::Timestamp;
@@ -40,7 +42,7 @@ use self::actor::Actor;
 use self::event::{ActorIndex, Event, Events};
 use self::evidence::EvidenceWindow;
 use self::ledger::{Ledger, Removals};
-use self::life::{IncidentId, Now, QUIET_SECONDS, SentAlert};
+use self::life::{Candidate, Claim, IncidentId, Now, QUIET_SECONDS, SentAlert};
 use self::link::{LinkKind, Links, Strength};
 use self::severity::IncidentSeverity;
 use self::step::{Step, Steps, insert_capped};
@@ -59,8 +61,9 @@ pub struct Given<'g> {
     pub sent: &'g BTreeSet<SentAlert>,
     /// The time at which incidents are looked at: whether they are over, and which alerts are due.
     pub now: Timestamp,
-    /// Whether removals of what an actor makes are among the occurrences.
-    pub removals_seen: bool,
+    /// For whose makings the removals are among the occurrences: for all where the calls of the ledger are kept, else for
+    /// the actors whose records were read back.
+    pub removals_seen: &'g dyn Fn(&Actor) -> bool,
     /// When the caller of an occurrence made the call for the first time, if it was before the first occurrence. `None`
     /// if only the occurrences are known.
     pub first_seen: Option<FirstSeen<'g>>,
@@ -175,21 +178,26 @@ pub fn incidents(given: &Given<'_>) -> Vec<Incident> {
     let mut events = Events::of(given.occurrences);
     let links = Links::of(&events);
     let stories = story::stories(&mut events, &links, given.first_seen);
-    let mut removals = None;
+    let runs = stories.iter().flat_map(|story| {
+        let runs = story.runs().into_iter();
+        runs.map(move |run| (story, run))
+    });
+    let case = |(story, run)| Case {
+        given,
+        events: &events,
+        story,
+        run,
+    };
+    // Without alerts only hot runs matter.
+    let is_needed = |case: &Case<'_, '_>| case.run.is_hot || !given.sent.is_empty();
+    let cases: Vec<Case<'_, '_>> = runs.map(case).filter(is_needed).collect();
+    let candidates: Vec<Candidate<'_>> = cases.iter().map(Case::candidate).collect();
+    let claims = life::claims(&candidates, given.sent);
+    let removals = LazyCell::new(|| Removals::of(&events));
     let mut found = Vec::new();
-    for story in &stories {
-        for run in story.runs() {
-            let case = Case {
-                given,
-                events: &events,
-                story,
-                run,
-            };
-            if !run.is_hot && !case.has_alert() {
-                continue;
-            }
-            let removals = removals.get_or_insert_with(|| Removals::of(&events));
-            found.push(case.incident(removals));
+    for ((case, candidate), claim) in cases.iter().zip(&candidates).zip(&claims) {
+        if case.run.is_hot || !claim.is_empty() {
+            found.push(case.incident(candidate, claim, &removals));
         }
     }
     found.sort_by(|one, other| (one.began, &one.actor).cmp(&(other.began, &other.actor)));
@@ -212,18 +220,13 @@ impl<'o> Case<'_, 'o> {
         self.story.events_within(self.run.first, until)
     }
 
-    /// Checks whether an alert was sent about the run.
-    fn has_alert(&self) -> bool {
-        if self.given.sent.is_empty() {
-            return false;
+    fn candidate(&self) -> Candidate<'_> {
+        Candidate {
+            actor: &self.events.actors[self.story.actor],
+            members: self.members(),
+            began: self.run.first,
+            last: self.run.last,
         }
-        let members = self.members();
-        let meets = |of: &&SentAlert| {
-            members.contains(&of.actor)
-                && of.began.seconds_since(self.run.last) <= QUIET_SECONDS
-                && self.run.first.seconds_since(of.last) <= QUIET_SECONDS
-        };
-        self.given.sent.iter().any(|of| meets(&of))
     }
 
     /// Returns the actor and all identities that belong to it in this run.
@@ -232,48 +235,46 @@ impl<'o> Case<'_, 'o> {
         let of_event = |owned: &Owned<'_>| self.events.of_event(&owned.event).actor;
         let others = self.owned().iter().filter_map(of_event);
         let all: BTreeSet<ActorIndex> = own.chain(others).collect();
-        all.into_iter().map(|index| &self.events.actors[index]).collect()
+        all.into_iter()
+            .map(|index| &self.events.actors[index])
+            .collect()
     }
 
-    fn incident(&self, removals: &Removals) -> Incident {
-        let (events, run, owned) = (self.events, self.run, self.owned());
+    fn incident(
+        &self,
+        candidate: &Candidate<'_>,
+        claim: &Claim<'_>,
+        removals: &Removals,
+    ) -> Incident {
+        let (run, now) = (self.run, self.given.now);
         let mut windows = self.story.windows_within(run.first, run.last);
         let steps = self.steps();
         let tactics: BTreeSet<Tactic> = steps.iter().filter_map(|step| step.key.tactic).collect();
-        let before = run.first.plus(-PREPARATION_SECONDS);
-        let until = run.last.plus(QUIET_SECONDS + 1);
-        let makings = self.story.events_within(before, until);
-        let makings: Vec<Event<'_>> = makings.iter().map(|owned| owned.event).collect();
-        let ledger = ledger::ledger(events, &makings, removals, self.given.removals_seen);
+        let ledger = self.ledger(removals);
         let is_long_term = ledger.ways_in.first().is_some_and(|way| way.is_long_term);
         let (severity, severity_reason) = severity::severity(&windows, &steps, is_long_term);
-        let actor = &events.actors[self.story.actor];
-        let (members, clusters) = (self.members(), self.clusters());
-        let now = Now {
-            actor,
-            members: &members,
-            began: run.first,
-            last: run.last,
+        let id = claim.id(candidate, self.given.sent);
+        let of_now = Now {
+            candidate,
             severity,
             tactics: &tactics,
             steps: steps.len(),
         };
-        let identity = life::identity(&now, self.given.sent);
-        let due = life::due(&now, &identity, self.given.now);
         let until = run.last.plus(QUIET_SECONDS);
-        let listed = self.listed_members();
+        let members = self.listed_members();
         keep_heaviest(&mut windows);
         Incident {
-            id: identity.id,
-            merged: identity.merged,
-            actor: actor.clone(),
-            members_count: listed.len(),
-            members: listed.into_iter().take(MEMBERS_MAX).collect(),
+            merged: claim.merged(&id),
+            due: life::due(&of_now, &id, claim, now),
+            id,
+            actor: candidate.actor.clone(),
+            members_count: members.len(),
+            members: members.into_iter().take(MEMBERS_MAX).collect(),
             sources: self.sources(),
             began: run.first,
             last: run.last,
             until,
-            is_open: self.given.now <= until,
+            is_open: now <= until,
             severity,
             severity_reason,
             windows,
@@ -281,10 +282,20 @@ impl<'o> Case<'_, 'o> {
             steps: steps.into_iter().take(STEPS_MAX).collect(),
             tactics,
             ledger,
-            events: owned.len() as u64,
-            clusters,
-            due,
+            events: self.owned().len() as u64,
+            clusters: self.clusters(),
         }
+    }
+
+    /// Returns what the incident leaves behind, with what the actor prepared in the hour before.
+    fn ledger(&self, removals: &Removals) -> Ledger {
+        let before = self.run.first.plus(-PREPARATION_SECONDS);
+        let until = self.run.last.plus(QUIET_SECONDS + 1);
+        let makings = self.story.events_within(before, until);
+        let makings: Vec<Event<'_>> = makings.iter().map(|owned| owned.event).collect();
+        let actor = &self.events.actors[self.story.actor];
+        let are_seen = (self.given.removals_seen)(actor);
+        ledger::ledger(self.events, &makings, removals, are_seen)
     }
 
     fn steps(&self) -> Vec<Step> {
@@ -329,7 +340,9 @@ impl<'o> Case<'_, 'o> {
         let own = &self.events.actors[self.story.actor];
         members.sort_by(|one, other| {
             let order = |of: &Member| (of.identity != *own, of.first);
-            order(one).cmp(&order(other)).then_with(|| one.identity.cmp(&other.identity))
+            order(one)
+                .cmp(&order(other))
+                .then_with(|| one.identity.cmp(&other.identity))
         });
         members
     }
@@ -337,7 +350,11 @@ impl<'o> Case<'_, 'o> {
     fn sources(&self) -> Sources {
         let mut sources = Sources::default();
         let mut seen = BTreeSet::new();
-        for owned in self.owned().iter().filter(|owned| seen.insert(owned.event.of)) {
+        for owned in self
+            .owned()
+            .iter()
+            .filter(|owned| seen.insert(owned.event.of))
+        {
             let of = self.events.of_event(&owned.event);
             for (set, kind) in [
                 (&mut sources.addresses, FacetKind::SourceIp),
@@ -381,7 +398,11 @@ impl Incident {
     ///
     /// An identity that a link makes one of the actor only for some sessions is taken in with all of them.
     pub fn takes_in(&self, identity: &Actor, at: Timestamp) -> bool {
-        let is_member = || self.members.iter().any(|member| member.identity == *identity);
+        let is_member = || {
+            self.members
+                .iter()
+                .any(|member| member.identity == *identity)
+        };
         self.began <= at && at <= self.until && (self.actor == *identity || is_member())
     }
 }

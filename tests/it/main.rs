@@ -38,6 +38,7 @@ mod house;
 mod html;
 mod http;
 mod identity;
+mod incidents;
 mod inspection;
 mod interleavings;
 mod kills;

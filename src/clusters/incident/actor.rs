@@ -114,9 +114,11 @@ fn role(subject: &ClusterSubject, facets: &Facets, name: &str) -> Actor {
         return of(subject, ActorKind::Person, name);
     }
     match facets.get(FacetKind::Session) {
-        Some(session) if session.contains('@') => {
-            of(subject, ActorKind::Person, &[name, PERSON, session].concat())
-        }
+        Some(session) if session.contains('@') => of(
+            subject,
+            ActorKind::Person,
+            &[name, PERSON, session].concat(),
+        ),
         _ => of(subject, ActorKind::Role, name),
     }
 }
@@ -204,7 +206,10 @@ mod tests {
         for (kind, principal) in [
             ("user", "arn:aws:iam::111122223333:user/team/mila"),
             ("user", "user/mila"),
-            ("federated-user", "arn:aws:iam::111122223333:user/mila as omar"),
+            (
+                "federated-user",
+                "arn:aws:iam::111122223333:user/mila as omar",
+            ),
         ] {
             assert_eq!(named(kind, principal, None), mila, "{principal}");
         }
@@ -220,7 +225,10 @@ mod tests {
         let expected = format!("{role} as mila@example.com");
         assert_eq!(mila, Some((ActorKind::Person, expected)));
         let sso = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0a1b as omar";
-        assert_eq!(named("role", sso, Some("omar")), Some((ActorKind::Person, sso.to_owned())));
+        assert_eq!(
+            named("role", sso, Some("omar")),
+            Some((ActorKind::Person, sso.to_owned()))
+        );
     }
 
     #[test]
@@ -233,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_users_are_told_apart_by_the_network_of_their_failed_sign_in() {
+    fn hidden_users_are_kept_apart_by_the_network_of_their_failed_sign_in() {
         let hidden = [
             (FacetKind::Principal, "unknown-user"),
             (FacetKind::PrincipalKind, "user"),

@@ -81,7 +81,9 @@ impl<'o> Events<'o> {
         let order = |of: &Occurrence| (of.id, of.subject.class == Class::Watch, of.series.cluster);
         distinct.sort_unstable_by(|one, other| {
             let facets = || one.series.facets.cmp(&other.series.facets);
-            (order(one), one.at).cmp(&(order(other), other.at)).then_with(facets)
+            (order(one), one.at)
+                .cmp(&(order(other), other.at))
+                .then_with(facets)
         });
         distinct.dedup_by_key(|of| of.id);
         distinct.sort_unstable_by_key(|of| (of.at, of.id));
@@ -119,10 +121,7 @@ impl<'o> Events<'o> {
     }
 }
 
-fn trait_of<'o>(
-    occurrence: &'o Occurrence,
-    actors: &mut BTreeMap<Actor, ActorIndex>,
-) -> Trait<'o> {
+fn trait_of<'o>(occurrence: &'o Occurrence, actors: &mut BTreeMap<Actor, ActorIndex>) -> Trait<'o> {
     let (subject, series) = (&*occurrence.subject, &*occurrence.series);
     let facet = |kind| series.facets.get(kind);
     let circumstance = Circumstance::of_facets(subject, &series.facets);
@@ -131,6 +130,11 @@ fn trait_of<'o>(
     let next = actors.len();
     let actor = actor(subject, &series.facets).map(|of| *actors.entry(of).or_insert(next));
     let session = facet(FacetKind::Session).unwrap_or_default();
+    let call = subject.call.as_ref();
+    // What a rule of the user expects is no sign, nor is what is kept for the ledger alone.
+    let is_expected = nature == Nature::Trace
+        || !circumstance.joins_campaigns()
+        || call.is_some_and(|call| call.expected_by.is_some());
     Trait {
         subject,
         series,
@@ -138,8 +142,8 @@ fn trait_of<'o>(
         nature,
         key: step::key(subject, nature, circumstance.access),
         can_be_evidence: step::can_be_evidence(nature, &circumstance, &series.facets),
-        is_tool: origin == "attack-tool" && nature != Nature::Trace,
-        is_system: origin == "attack-system" && nature != Nature::Trace,
+        is_tool: origin == "attack-tool" && !is_expected,
+        is_system: origin == "attack-system" && !is_expected,
         is_machine: facet(FacetKind::Instance).is_some()
             || session.starts_with("awslambda")
             || facet(FacetKind::SourceIp).is_some_and(is_service)

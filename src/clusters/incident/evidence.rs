@@ -110,29 +110,125 @@ const fn row(
 pub const KINDS: [KindRow; 24] = {
     use EvidenceKind as K;
     [
-        row(K::Tool, 1, 10, true, "calls with the name of an attack tool"),
-        row(K::System, 1, 6, false, "calls from an operating system made for attacks"),
-        row(K::Breadth, 10, 10, true, "distinct calls of several services were refused"),
+        row(
+            K::Tool,
+            1,
+            10,
+            true,
+            "calls with the name of an attack tool",
+        ),
+        row(
+            K::System,
+            1,
+            6,
+            false,
+            "calls from an operating system made for attacks",
+        ),
+        row(
+            K::Breadth,
+            10,
+            10,
+            true,
+            "distinct calls of several services were refused",
+        ),
         row(K::Refusals, 10, 6, false, "distinct calls were refused"),
         row(K::Refusals, 5, 4, false, "distinct calls were refused"),
         row(K::Depth, 10, 10, true, "targets of one call were refused"),
         row(K::Depth, 5, 4, false, "targets of one call were refused"),
-        row(K::Spread, 4, 6, false, "regions in which calls were refused"),
-        row(K::RefusedSensitive, 2, 6, false, "sensitive calls were refused"),
-        row(K::RefusedSensitive, 1, 3, false, "sensitive call was refused"),
-        row(K::StrongCalls, 2, 8, false, "strong sensitive calls succeeded"),
-        row(K::StrongCalls, 1, 4, false, "strong sensitive call succeeded"),
-        row(K::SeveralTechniques, 3, 3, false, "techniques of sensitive calls that succeeded"),
+        row(
+            K::Spread,
+            4,
+            6,
+            false,
+            "regions in which calls were refused",
+        ),
+        row(
+            K::RefusedSensitive,
+            2,
+            6,
+            false,
+            "sensitive calls were refused",
+        ),
+        row(
+            K::RefusedSensitive,
+            1,
+            3,
+            false,
+            "sensitive call was refused",
+        ),
+        row(
+            K::StrongCalls,
+            2,
+            8,
+            false,
+            "strong sensitive calls succeeded",
+        ),
+        row(
+            K::StrongCalls,
+            1,
+            4,
+            false,
+            "strong sensitive call succeeded",
+        ),
+        row(
+            K::SeveralTechniques,
+            3,
+            3,
+            false,
+            "techniques of sensitive calls that succeeded",
+        ),
         row(K::Tactics, 4, 8, false, "tactics"),
         row(K::Tactics, 3, 5, false, "tactics"),
         row(K::Tactics, 2, 2, false, "tactics"),
-        row(K::PowerForItself, 1, 6, false, "calls gave the actor itself permissions"),
-        row(K::RefusedThenPower, 3, 4, false, "calls were refused, then a strong one succeeded"),
-        row(K::GuessedPassword, 10, 10, true, "wrong credentials, then the right ones"),
-        row(K::GuessedPassword, 5, 6, false, "wrong credentials, then the right ones"),
-        row(K::WrongPasswords, 10, 10, true, "sign-ins with wrong credentials"),
-        row(K::Spraying, 5, 10, true, "users whose sign-in failed from one network"),
-        row(K::MadeIdentityUsed, 1, 5, false, "calls of a user that the actor made or took over"),
+        row(
+            K::PowerForItself,
+            1,
+            6,
+            false,
+            "calls gave the actor itself permissions",
+        ),
+        row(
+            K::RefusedThenPower,
+            3,
+            4,
+            false,
+            "calls were refused, then a strong one succeeded",
+        ),
+        row(
+            K::GuessedPassword,
+            10,
+            10,
+            true,
+            "wrong credentials, then the right ones",
+        ),
+        row(
+            K::GuessedPassword,
+            5,
+            6,
+            false,
+            "wrong credentials, then the right ones",
+        ),
+        row(
+            K::WrongPasswords,
+            10,
+            10,
+            true,
+            "sign-ins with wrong credentials",
+        ),
+        row(
+            K::Spraying,
+            5,
+            10,
+            true,
+            "users whose sign-in failed from one network",
+        ),
+        row(
+            K::MadeIdentityUsed,
+            1,
+            5,
+            false,
+            "calls of a user that the actor made or took over",
+        ),
         row(K::Root, 1, 3, false, "calls of the root user"),
     ]
 };
@@ -243,7 +339,11 @@ impl<'o> HalfHour<'o> {
         self.of_made_users += usize::from(sign.is_of_made_user);
         let is_harmless = matches!(
             sign.what,
-            What::Tool | What::Call { is_harmless: true, .. }
+            What::Tool
+                | What::Call {
+                    is_harmless: true,
+                    ..
+                }
         );
         if !is_harmless {
             self.tactics.extend(sign.tactic);
@@ -326,9 +426,7 @@ impl<'o> HalfHour<'o> {
 
     /// Returns how many items a kind of evidence has. `is_network` says whether the actor is a network.
     fn items(&self, kind: EvidenceKind, is_network: bool) -> usize {
-        let is_after = |last: Option<Timestamp>, first: Option<Timestamp>| {
-            matches!((last, first), (Some(last), Some(first)) if last >= first)
-        };
+        let is_after = |last: Option<Timestamp>, first: Option<Timestamp>| matches!((last, first), (Some(last), Some(first)) if last >= first);
         let counted_if = |holds: bool, items: usize| if holds { items } else { 0 };
         let has_weight = !self.strong.is_empty() || !self.refused_sensitive.is_empty();
         match kind {
@@ -356,9 +454,7 @@ impl<'o> HalfHour<'o> {
             ),
             EvidenceKind::Spraying => counted_if(is_network, self.wrong_users.len()),
             EvidenceKind::MadeIdentityUsed => self.of_made_users,
-            EvidenceKind::Root => {
-                counted_if(has_weight || !self.refused.is_empty(), self.roots)
-            }
+            EvidenceKind::Root => counted_if(has_weight || !self.refused.is_empty(), self.roots),
         }
     }
 

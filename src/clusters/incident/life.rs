@@ -11,7 +11,7 @@
 //! `3 + 2 × merged + floor(log2(1 + minutes / 15))`, minutes from the first alert to the last. If events that join two
 //! incidents come later, each of the two has had the alerts of its own by then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,11 +41,20 @@ const VERSION: &str = "incident1";
 pub struct IncidentId(String);
 
 impl IncidentId {
-    /// Returns the id of the incident of an actor that began at this time.
-    pub fn of(actor: &Actor, began: Timestamp) -> Self {
+    /// Returns the id of the incident of an actor that began at this time. `attempt` is 0, unless another incident has
+    /// this id.
+    fn of(actor: &Actor, began: Timestamp, attempt: usize) -> Self {
         let mut hash = Sha256::new();
         let hour = began.window().hours().to_string();
-        let parts = [VERSION, &actor.account_id, actor.kind.name(), &actor.name, &hour];
+        let attempt = attempt.to_string();
+        let parts = [
+            VERSION,
+            &actor.account_id,
+            actor.kind.name(),
+            &actor.name,
+            &hour,
+            &attempt,
+        ];
         for part in parts {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
@@ -103,90 +112,164 @@ pub struct SentAlert {
     pub merged: BTreeSet<IncidentId>,
 }
 
+/// A period of an actor that may be the one about which alerts were sent.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate<'a> {
+    pub actor: &'a Actor,
+    pub members: BTreeSet<&'a Actor>,
+    pub began: Timestamp,
+    pub last: Timestamp,
+}
+
 /// What an alert would be about now.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now<'a> {
-    pub actor: &'a Actor,
-    pub members: &'a BTreeSet<&'a Actor>,
-    pub began: Timestamp,
-    pub last: Timestamp,
+    pub candidate: &'a Candidate<'a>,
     pub severity: IncidentSeverity,
     pub tactics: &'a BTreeSet<Tactic>,
     pub steps: usize,
 }
 
-/// The identity of an incident among those that have alerts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity<'t> {
-    pub id: IncidentId,
-    /// The alerts about this incident, and about those that are now a part of it; in the order of time.
-    pub sent: Vec<&'t SentAlert>,
-    /// The incidents with alerts that are a part of this one.
-    pub merged: BTreeSet<IncidentId>,
+/// The alerts about incidents that are now one incident.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Claim<'s> {
+    sent: Vec<&'s SentAlert>,
 }
 
-impl<'t> Identity<'t> {
-    /// Returns the alerts about the incident itself, in the order of time.
-    fn own(&self) -> impl DoubleEndedIterator<Item = &'t SentAlert> {
-        self.sent.iter().copied().filter(|of| of.incident == self.id)
+/// Returns the alerts that were sent about each candidate. Those about one incident are those of one candidate: of one
+/// whose identities and time they meet, the one whose actor they named last, and of several the first.
+pub(super) fn claims<'s>(
+    candidates: &[Candidate<'_>],
+    sent: &'s BTreeSet<SentAlert>,
+) -> Vec<Claim<'s>> {
+    let mut by_member: BTreeMap<&Actor, Vec<usize>> = BTreeMap::new();
+    for (place, candidate) in candidates.iter().enumerate() {
+        for member in &candidate.members {
+            by_member.entry(member).or_default().push(place);
+        }
+    }
+    let mut claims = vec![Claim::default(); candidates.len()];
+    // The set is sorted by incident first, then by number.
+    let all: Vec<&SentAlert> = sent.iter().collect();
+    for of_one in all.chunk_by(|one, other| one.incident == other.incident) {
+        let Some(last) = of_one.last() else { continue };
+        let meeting = of_one.iter().flat_map(|of| {
+            let places = by_member.get(&of.actor).into_iter().flatten();
+            places.filter(|place| candidates[**place].meets(of))
+        });
+        let claimant = meeting.min_by_key(|place| {
+            let candidate = &candidates[**place];
+            let is_other = *candidate.actor != last.actor;
+            (is_other, candidate.began, candidate.actor)
+        });
+        if let Some(place) = claimant {
+            claims[*place].sent.extend(of_one);
+        }
+    }
+    for claim in &mut claims {
+        claim
+            .sent
+            .sort_by_key(|of| (of.at, of.number, &of.incident));
+    }
+    claims
+}
+
+impl Candidate<'_> {
+    /// Checks whether its period is at most an hour from that of an alert.
+    fn meets(&self, of: &SentAlert) -> bool {
+        of.began.seconds_since(self.last) <= QUIET_SECONDS
+            && self.began.seconds_since(of.last) <= QUIET_SECONDS
     }
 }
 
-/// Returns which alerts were sent about an incident: all those of its actors whose period meets its own.
-pub(super) fn identity<'t>(now: &Now<'_>, sent: &'t BTreeSet<SentAlert>) -> Identity<'t> {
-    let meets = |of: &&SentAlert| {
-        now.members.contains(&of.actor)
-            && of.began.seconds_since(now.last) <= QUIET_SECONDS
-            && now.began.seconds_since(of.last) <= QUIET_SECONDS
-    };
-    let mut found: Vec<&SentAlert> = sent.iter().filter(meets).collect();
-    found.sort_by_key(|of| (of.at, of.alert, &of.incident));
-    let oldest = found.iter().min_by_key(|of| (of.at, of.began, &of.incident));
-    let id = oldest.map_or_else(
-        || IncidentId::of(now.actor, now.began),
-        |of| of.incident.clone(),
-    );
-    let merged = found.iter().map(|of| &of.incident).filter(|of| **of != id);
-    Identity {
-        merged: merged.cloned().collect(),
-        id,
-        sent: found,
+impl<'s> Claim<'s> {
+    /// Checks whether no alert was sent.
+    pub fn is_empty(&self) -> bool {
+        self.sent.is_empty()
+    }
+
+    /// Returns the id of the incident: that of the oldest alert, else a new one.
+    pub fn id(&self, candidate: &Candidate<'_>, sent: &BTreeSet<SentAlert>) -> IncidentId {
+        if let Some(oldest) = self
+            .sent
+            .iter()
+            .min_by_key(|of| (of.at, of.began, &of.incident))
+        {
+            return oldest.incident.clone();
+        }
+        let is_free = |id: &IncidentId| !sent.iter().any(|of| of.incident == *id);
+        let ids = (0..).map(|attempt| IncidentId::of(candidate.actor, candidate.began, attempt));
+        let mut ids = ids.filter(is_free);
+        // There are more attempts than alerts.
+        ids.next()
+            .unwrap_or_else(|| IncidentId::of(candidate.actor, candidate.began, 0))
+    }
+
+    /// Returns the other incidents about which alerts were sent, which are a part of this one.
+    pub fn merged(&self, id: &IncidentId) -> BTreeSet<IncidentId> {
+        let others = self.sent.iter().map(|of| &of.incident);
+        others.filter(|of| *of != id).cloned().collect()
+    }
+
+    /// Returns the alerts about the incident itself, in the order of time.
+    fn own(&self, id: &IncidentId) -> Vec<&'s SentAlert> {
+        let own = self.sent.iter().copied();
+        own.filter(|of| of.incident == *id).collect()
     }
 }
 
 /// Returns the alert that is due about an incident at a time; `None` if none is.
-pub(super) fn due(now: &Now<'_>, identity: &Identity<'_>, at: Timestamp) -> Option<SentAlert> {
+pub(super) fn due(
+    now: &Now<'_>,
+    id: &IncidentId,
+    claim: &Claim<'_>,
+    at: Timestamp,
+) -> Option<SentAlert> {
+    let own = claim.own(id);
+    let Candidate {
+        actor, began, last, ..
+    } = now.candidate;
     let alert = |alert| SentAlert {
-        incident: identity.id.clone(),
-        number: identity.own().count(),
+        incident: id.clone(),
+        number: own.len(),
         at,
         alert,
-        actor: now.actor.clone(),
-        began: now.began,
-        last: now.last,
+        actor: (*actor).clone(),
+        began: *began,
+        last: *last,
         severity: now.severity,
         tactics: now.tactics.clone(),
         steps: now.steps,
-        merged: identity.merged.clone(),
+        merged: claim.merged(id),
     };
-    let own = || identity.own();
-    let Some(last) = own().next_back() else {
+    let Some(latest) = own.last() else {
         return Some(alert(IncidentAlert::Opened));
     };
-    let is_over = at.seconds_since(now.last) > QUIET_SECONDS + LATE_SECONDS;
-    let is_closed = own().any(|of| of.alert == IncidentAlert::Closed && of.last >= now.last);
-    if is_over {
+    if at.seconds_since(*last) > QUIET_SECONDS + LATE_SECONDS {
+        let closes = |of: &SentAlert| of.alert == IncidentAlert::Closed && of.last >= *last;
+        let is_closed = own.iter().any(|of| closes(of));
         return (!is_closed).then(|| alert(IncidentAlert::Closed));
     }
-    let growths = own().filter(|of| of.alert == IncidentAlert::Grew).count();
-    let worst = own().map(|of| of.severity).max();
-    let turns_critical = now.severity == IncidentSeverity::Critical && worst < Some(now.severity);
-    let wait = FIRST_GROWTH_SECONDS << growths.min(WAITS_MAX);
-    let may_grow = at.seconds_since(last.at) >= wait;
-    let known: BTreeSet<Tactic> = own().flat_map(|of| of.tactics.iter().copied()).collect();
-    let most = own().map(|of| of.steps).max().unwrap_or_default();
-    let grew = now.tactics.iter().any(|tactic| !known.contains(tactic)) || now.steps >= 2 * most.max(1);
-    (turns_critical || may_grow && grew).then(|| alert(IncidentAlert::Grew))
+    let is_critical = now.severity == IncidentSeverity::Critical;
+    let turns_critical = is_critical && own.iter().all(|of| of.severity < now.severity);
+    let wait = wait_seconds(own.iter().copied());
+    let may_grow = at.seconds_since(latest.at) >= wait;
+    (turns_critical || may_grow && has_grown(now, &own)).then(|| alert(IncidentAlert::Grew))
+}
+
+/// Checks whether an incident has a new tactic or twice as many steps as in its alerts.
+fn has_grown(now: &Now<'_>, own: &[&SentAlert]) -> bool {
+    let is_new = |tactic: &&Tactic| !own.iter().any(|of| of.tactics.contains(*tactic));
+    let most = own.iter().map(|of| of.steps).max().unwrap_or_default();
+    now.tactics.iter().any(|tactic| is_new(&tactic)) || now.steps >= 2 * most.max(1)
+}
+
+/// Returns how long after the last of these alerts, which are about one incident, the next one about growth can be sent.
+pub(super) fn wait_seconds<'s>(sent: impl IntoIterator<Item = &'s SentAlert>) -> i64 {
+    let growths = sent
+        .into_iter()
+        .filter(|of| of.alert == IncidentAlert::Grew);
+    FIRST_GROWTH_SECONDS << growths.count().min(WAITS_MAX)
 }
 
 /// How often the wait doubles: up to half a year.

@@ -179,6 +179,15 @@ impl<'o> Links<'o> {
         }
     }
 
+    /// Checks whether an event like this can be that of another actor.
+    pub fn can_link(&self, of: &Trait<'o>) -> bool {
+        let children = children_of(of);
+        children
+            .iter()
+            .flatten()
+            .any(|child| self.links.contains_key(child))
+    }
+
     /// Returns the strongest link that makes an event that of another actor, and of equal ones the earliest.
     pub fn of_event(&self, of: &Trait<'o>, at: Timestamp) -> Option<Link> {
         let children = children_of(of);
@@ -220,12 +229,17 @@ impl<'o> Links<'o> {
 /// Returns what a record links to its actor, and by which proof.
 fn child_of<'o>(of: &Trait<'o>) -> Option<(Child<'o>, LinkKind)> {
     let account = of.subject.account_id.as_str();
-    if let (Nature::Refusal { .. }, "sts", "AssumeRole") =
-        (of.nature, of.subject.service.as_str(), of.subject.action.as_str())
-    {
+    if let (Nature::Refusal { .. }, "sts", "AssumeRole") = (
+        of.nature,
+        of.subject.service.as_str(),
+        of.subject.action.as_str(),
+    ) {
         let role = role_name(of.facet(FacetKind::Resource)?)?;
         let address = of.facet(FacetKind::SourceIp)?;
-        return Some((Child::RoleFrom(account, role, address), LinkKind::RefusedRole));
+        return Some((
+            Child::RoleFrom(account, role, address),
+            LinkKind::RefusedRole,
+        ));
     }
     if let Some(person) = of.facet(FacetKind::Principal).and_then(proven_person) {
         return Some((Child::Person(account, person), LinkKind::SourceIdentity));
@@ -238,9 +252,10 @@ fn child_of<'o>(of: &Trait<'o>) -> Option<(Child<'o>, LinkKind)> {
         return None;
     }
     match of.subject.action.as_str() {
-        "CreateUser" | "CreateLoginProfile" | "UpdateLoginProfile" | "CreateAccessKey" => {
-            Some((Child::User(account, of.parameter("user")?), LinkKind::Credentials))
-        }
+        "CreateUser" | "CreateLoginProfile" | "UpdateLoginProfile" | "CreateAccessKey" => Some((
+            Child::User(account, of.parameter("user")?),
+            LinkKind::Credentials,
+        )),
         "CreateRole" | "UpdateAssumeRolePolicy" => {
             Some((Child::Role(account, of.parameter("role")?), LinkKind::Role))
         }
@@ -260,8 +275,12 @@ fn is_itself(actor: &Actor, child: &Child<'_>) -> bool {
 fn children_of<'o>(of: &Trait<'o>) -> [Option<Child<'o>>; 5] {
     let account = of.subject.account_id.as_str();
     let principal = of.facet(FacetKind::Principal).unwrap_or_default();
-    let is_user = of.facet(FacetKind::PrincipalKind) == Some("user");
-    let user = is_user.then(|| principal.rsplit('/').next()).flatten();
+    // A federated session has the ARN of the user, and then the name of the session.
+    let user = match of.facet(FacetKind::PrincipalKind) {
+        Some("user") => principal.rsplit('/').next(),
+        Some("federated-user") => issuing_user(principal),
+        _ => None,
+    };
     let role = role_name(principal).filter(|_| !of.is_machine);
     let person = proven_person(principal);
     [
@@ -271,6 +290,12 @@ fn children_of<'o>(of: &Trait<'o>) -> [Option<Child<'o>>; 5] {
         role_from(of),
         person.map(|person| Child::Person(account, person)),
     ]
+}
+
+fn issuing_user(principal: &str) -> Option<&str> {
+    let (issuer, _) = principal.split_once(" as ")?;
+    let (_, path) = issuer.split_once(":user/")?;
+    path.rsplit('/').next()
 }
 
 /// Returns the role and the address of an event in a session of a role that no machine holds.

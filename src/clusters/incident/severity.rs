@@ -40,17 +40,24 @@ pub(super) fn severity(
         let mut kinds = windows.iter().flat_map(|window| &window.evidence);
         kinds.any(|evidence| evidence.kind == kind)
     };
-    let strong = || steps.iter().filter(|step| step.is_strong && step.key.outcome == Outcome::Succeeded);
+    let strong = || {
+        steps
+            .iter()
+            .filter(|step| step.is_strong && step.key.outcome == Outcome::Succeeded)
+    };
     let tactics: BTreeSet<Tactic> = strong().filter_map(|step| step.key.tactic).collect();
     let is_of = |tactic| tactics.contains(&tactic);
     match () {
         () if has(EvidenceKind::PowerForItself) && !tactics.is_empty() => {
             (Critical, "The actor gave itself power.")
         }
-        () if has(EvidenceKind::GuessedPassword) => {
-            (Critical, "After wrong credentials the right ones were used.")
+        () if has(EvidenceKind::GuessedPassword) => (
+            Critical,
+            "After wrong credentials the right ones were used.",
+        ),
+        () if is_of(Tactic::DefenseImpairment) => {
+            (Critical, "Records or guards were switched off.")
         }
-        () if is_of(Tactic::DefenseImpairment) => (Critical, "Records or guards were switched off."),
         () if is_of(Tactic::Exfiltration) => (Critical, "Data was shared with strangers."),
         () if is_of(Tactic::Impact) => (Critical, "Something was destroyed."),
         () if tactics.len() >= 2 => (Critical, "Strong calls of several tactics succeeded."),
@@ -64,6 +71,9 @@ pub(super) fn severity(
             (Error, "Passwords were tried.")
         }
         () if is_long_term_key => (Error, "The key that was used lasts until it is removed."),
-        () => (Warning, "All that is known was tried, and nothing of it succeeded."),
+        () => (
+            Warning,
+            "All that is known was tried, and nothing of it succeeded.",
+        ),
     }
 }

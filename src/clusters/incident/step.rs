@@ -164,7 +164,11 @@ pub(super) fn key(subject: &ClusterSubject, nature: Nature, access: Access) -> O
 
 /// Checks whether an event is a sign of an attack at all, whoever's it is: a quiet event is none, nor is a refusal that a
 /// service met on behalf of the caller, nor a weak call of a tool that builds infrastructure.
-pub(super) fn can_be_evidence(nature: Nature, circumstance: &Circumstance, facets: &Facets) -> bool {
+pub(super) fn can_be_evidence(
+    nature: Nature,
+    circumstance: &Circumstance,
+    facets: &Facets,
+) -> bool {
     let origin = facets.get(FacetKind::Origin).unwrap_or_default();
     match nature {
         Nature::Trace | Nature::Other => false,
@@ -256,12 +260,27 @@ mod tests {
     #[test]
     fn what_failed_is_a_step_if_it_was_refused_or_watched() {
         for (class, service, action, nature_of) in [
-            (Class::Denied, "s3", "ListBuckets", Nature::Refusal { is_watched: false }),
-            (Class::Denied, "iam", "CreateUser", Nature::Refusal { is_watched: true }),
+            (
+                Class::Denied,
+                "s3",
+                "ListBuckets",
+                Nature::Refusal { is_watched: false },
+            ),
+            (
+                Class::Denied,
+                "iam",
+                "CreateUser",
+                Nature::Refusal { is_watched: true },
+            ),
             (Class::Absent, "cloudtrail", "StopLogging", Nature::NotFound),
             (Class::Absent, "s3", "GetBucketPolicy", Nature::Other),
             (Class::Throttle, "iam", "CreateUser", Nature::Other),
-            (Class::Signin, "signin", "ConsoleLogin", Nature::FailedSignIn),
+            (
+                Class::Signin,
+                "signin",
+                "ConsoleLogin",
+                Nature::FailedSignIn,
+            ),
         ] {
             let subject = subject(class, service, action);
             assert_eq!(nature(&subject), nature_of, "{action}");

@@ -5,7 +5,7 @@
 //! before, because an alert is never taken back.
 //!
 //! A refused call, and a routine call, that the actor made on an earlier day is no evidence and not relevant: a scanner that
-//! nobody registered is one incident on its first night, and none on the next.
+//! is not known is one incident on its first night, and none on the next.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,15 +65,20 @@ pub(super) fn stories<'o>(
 ) -> Vec<Story<'o>> {
     let sprayed = sprayed(events);
     let earlier = FirstDays::of(events, first_seen);
+    let can_link: Vec<bool> = events.traits.iter().map(|of| links.can_link(of)).collect();
     let mut by_owner: BTreeMap<ActorIndex, Vec<Owned<'o>>> = BTreeMap::new();
     let mut half_hours: BTreeMap<ActorIndex, BTreeMap<i64, HalfHour<'o>>> = BTreeMap::new();
     for (place, event) in events.all.iter().enumerate() {
         let network = sprayed.get(&place).copied();
-        let owner = network.map(|network| (network, None));
-        let Some((owner, link)) = owner.or_else(|| links.owner(events, event.of, event.at)) else {
+        let of = events.of_event(event);
+        let owner = match network {
+            Some(network) => Some((network, None)),
+            None if can_link[event.of] => links.owner(events, event.of, event.at),
+            None => of.actor.map(|actor| (actor, None)),
+        };
+        let Some((owner, link)) = owner else {
             continue;
         };
-        let of = events.of_event(event);
         let is_used = earlier.is_used(of, event);
         let sign = sign(events, of, event.at, link).filter(|_| of.is_tool || !is_used);
         if let Some(sign) = sign {
@@ -166,7 +171,10 @@ fn is_power_for_itself(events: &Events<'_>, of: &Trait<'_>) -> bool {
     let name = of.actor.map(|actor| events.actors[actor].short_name());
     of.subject.service == "iam"
         && POWER.contains(&of.subject.action.as_str())
-        && call.target.as_deref().is_some_and(|target| Some(target) == name)
+        && call
+            .target
+            .as_deref()
+            .is_some_and(|target| Some(target) == name)
 }
 
 /// The day on which each actor made each call for the first time: refused calls apart from those that succeeded.
@@ -193,7 +201,8 @@ impl<'o, 'f> FirstDays<'o, 'f> {
         let is_before = |first: i64| first < today;
         let Some(key) = habit(of) else { return false };
         let known = || self.first_seen.and_then(|first| first(event.occurrence));
-        self.days.get(&key).copied().is_some_and(is_before) || known().map(day).is_some_and(is_before)
+        self.days.get(&key).copied().is_some_and(is_before)
+            || known().map(day).is_some_and(is_before)
     }
 }
 

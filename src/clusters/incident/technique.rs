@@ -97,9 +97,7 @@ pub(super) const FAILED_SIGN_IN: &str = "T1110";
 /// technique. `None` if neither is in the table.
 pub fn tactic(technique: &str) -> Option<Tactic> {
     let parent = technique.split('.').next()?;
-    let found = TECHNIQUES
-        .get(technique)
-        .or_else(|| TECHNIQUES.get(parent));
+    let found = TECHNIQUES.get(technique).or_else(|| TECHNIQUES.get(parent));
     found.map(|(first, _)| *first)
 }
 
@@ -132,11 +130,17 @@ mod tests {
     #[test]
     fn every_technique_of_a_watch_and_of_a_refused_call_has_a_tactic() {
         let watches = Watches::default();
-        let of_watches = watches.all().iter().filter_map(|watch| watch.technique.as_deref());
+        let of_watches = watches
+            .all()
+            .iter()
+            .filter_map(|watch| watch.technique.as_deref());
         let of_refusals = REFUSED_CALLS.values().copied();
         let fixed = [OTHER_READS, FAILED_SIGN_IN];
         for technique in of_watches.chain(of_refusals).chain(fixed) {
-            assert!(TECHNIQUES.contains_key(technique), "{technique} is not in techniques.tsv");
+            assert!(
+                TECHNIQUES.contains_key(technique),
+                "{technique} is not in techniques.tsv"
+            );
         }
     }
 
@@ -162,7 +166,11 @@ mod tests {
             ("iam", "ListUsers", true, Some("T1087.004")),
             ("ec2", "CreateVpc", false, None),
         ] {
-            assert_eq!(of_refused_call(service, action, is_read), technique, "{action}");
+            assert_eq!(
+                of_refused_call(service, action, is_read),
+                technique,
+                "{action}"
+            );
         }
         assert_eq!(tactic("T1098.099"), Some(Tactic::Persistence));
         assert_eq!(tactic("T9999"), None);

@@ -105,7 +105,7 @@ fn found_at(records: &[Value], now: i64, sent: &BTreeSet<SentAlert>) -> Vec<Inci
         occurrences: &folded(records),
         sent,
         now: at(now),
-        removals_seen: true,
+        removals_seen: &|_| true,
         first_seen: None,
     })
 }
@@ -116,7 +116,12 @@ fn found(records: &[Value]) -> Vec<Incident> {
 
 fn only(records: &[Value]) -> Incident {
     let mut all = found(records);
-    assert_eq!(all.len(), 1, "{:?}", all.iter().map(|of| &of.actor.name).collect::<Vec<_>>());
+    assert_eq!(
+        all.len(),
+        1,
+        "{:?}",
+        all.iter().map(|of| &of.actor.name).collect::<Vec<_>>()
+    );
     all.pop().unwrap()
 }
 
@@ -140,12 +145,21 @@ const READS: [&str; 10] = [
 
 fn reads(seconds: i64, who: Who) -> Vec<Value> {
     let times = (0..).map(|number| seconds + 10 * number);
-    READS.iter().zip(times).map(|(api, at)| refused(at, who, api)).collect()
+    READS
+        .iter()
+        .zip(times)
+        .map(|(api, at)| refused(at, who, api))
+        .collect()
 }
 
 fn admin(seconds: i64, who: Who, user: &str) -> Value {
     let policy = "arn:aws:iam::aws:policy/AdministratorAccess";
-    asked(seconds, who, "iam:AttachUserPolicy", json!({"userName": user, "policyArn": policy}))
+    asked(
+        seconds,
+        who,
+        "iam:AttachUserPolicy",
+        json!({"userName": user, "policyArn": policy}),
+    )
 }
 
 fn new_user(seconds: i64, who: Who, user: &str) -> Value {
@@ -154,7 +168,9 @@ fn new_user(seconds: i64, who: Who, user: &str) -> Value {
 
 fn kinds(incident: &Incident) -> BTreeSet<EvidenceKind> {
     let windows = incident.windows.iter();
-    windows.flat_map(|window| window.evidence.iter().map(|of| of.kind)).collect()
+    windows
+        .flat_map(|window| window.evidence.iter().map(|of| of.kind))
+        .collect()
 }
 
 #[test]
@@ -168,7 +184,7 @@ fn ten_refused_calls_of_several_services_open_an_incident_and_nine_do_not() {
 }
 
 #[test]
-fn a_scanner_that_nobody_registered_opens_one_incident_in_three_nights() {
+fn a_scanner_that_is_not_known_opens_one_incident_in_three_nights() {
     let day = 86_400;
     let nights: Vec<Value> = (0..3).flat_map(|night| reads(night * day, APP)).collect();
     let found = found_at(&nights, 4 * day, &BTreeSet::new());
@@ -181,7 +197,7 @@ fn a_scanner_that_nobody_registered_opens_one_incident_in_three_nights() {
         occurrences: &occurrences,
         sent: &sent,
         now: at(4 * day),
-        removals_seen: true,
+        removals_seen: &|_| true,
         first_seen: Some(&first),
     };
     assert_eq!(incidents(&given), []);
@@ -221,21 +237,41 @@ fn daily_work_opens_nothing() {
     // Onboarding with few permissions, a key of one's own, and a typing error.
     let onboarding = [
         new_user(0, MILA, "nia"),
-        asked(10, MILA, "iam:AttachUserPolicy", json!({"userName": "nia",
-            "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"})),
-        asked(20, MILA, "iam:CreateLoginProfile", json!({"userName": "nia"})),
+        asked(
+            10,
+            MILA,
+            "iam:AttachUserPolicy",
+            json!({"userName": "nia",
+            "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}),
+        ),
+        asked(
+            20,
+            MILA,
+            "iam:CreateLoginProfile",
+            json!({"userName": "nia"}),
+        ),
     ];
     assert_eq!(found(&onboarding), []);
     let key = asked(0, MILA, "iam:CreateAccessKey", json!({"userName": "mila"}));
     assert_eq!(found(&[key]), []);
     // A service control policy takes one service from a role.
     let service: Vec<Value> = (0..12)
-        .map(|number| refused(number, APP, &format!("glue:GetThing{}", ('A'..).nth(number as usize).unwrap())))
+        .map(|number| {
+            refused(
+                number,
+                APP,
+                &format!("glue:GetThing{}", ('A'..).nth(number as usize).unwrap()),
+            )
+        })
         .collect();
     assert_eq!(found(&service), []);
     // A root user in an emergency: a strong sign-in and one change.
     let emergency = [
-        with(call(0, Who::Root, "signin:ConsoleLogin"), "responseElements", json!({"ConsoleLogin": "Success"})),
+        with(
+            call(0, Who::Root, "signin:ConsoleLogin"),
+            "responseElements",
+            json!({"ConsoleLogin": "Success"}),
+        ),
         refused(60, Who::Root, "s3:ListBuckets"),
     ];
     assert_eq!(found(&emergency), []);
@@ -254,10 +290,15 @@ fn failed_sign_in(seconds: i64, user: Option<&str>) -> Value {
 #[test]
 fn sprayed_passwords_are_one_incident_of_the_network() {
     let users = ["ada", "bea", "cid", "dan", "eva"];
-    let of_users: Vec<Value> =
-        (0..).zip(users).map(|(at, user)| failed_sign_in(at, Some(user))).collect();
+    let of_users: Vec<Value> = (0..)
+        .zip(users)
+        .map(|(at, user)| failed_sign_in(at, Some(user)))
+        .collect();
     let incident = only(&of_users);
-    assert_eq!((incident.actor.kind, incident.actor.name.as_str()), (actor::ActorKind::Network, "203.0.113.0/24"));
+    assert_eq!(
+        (incident.actor.kind, incident.actor.name.as_str()),
+        (actor::ActorKind::Network, "203.0.113.0/24")
+    );
     assert_eq!(incident.members_count, 5);
     assert_eq!(found(&of_users[..4]), []);
     let hidden: Vec<Value> = (0..10).map(|at| failed_sign_in(at, None)).collect();
@@ -268,7 +309,10 @@ fn sprayed_passwords_are_one_incident_of_the_network() {
 fn wrong_passwords_and_then_the_right_one_are_critical() {
     let mut records: Vec<Value> = (0..10).map(|at| failed_sign_in(at, Some("mila"))).collect();
     let incident = only(&records);
-    assert_eq!((incident.severity, incident.actor.name.as_str()), (IncidentSeverity::Error, "mila"));
+    assert_eq!(
+        (incident.severity, incident.actor.name.as_str()),
+        (IncidentSeverity::Error, "mila")
+    );
     let mut right = call(60, MILA, "signin:ConsoleLogin");
     right["responseElements"] = json!({"ConsoleLogin": "Success"});
     right["additionalEventData"] = json!({"MFAUsed": "No"});
@@ -278,8 +322,17 @@ fn wrong_passwords_and_then_the_right_one_are_critical() {
 
 fn assumed(seconds: i64, who: Who, role: &str, key: &str) -> Value {
     let arn = format!("arn:aws:iam::{ACCOUNT}:role/{role}");
-    let record = asked(seconds, who, "sts:AssumeRole", json!({"roleArn": arn, "roleSessionName": "job"}));
-    with(record, "responseElements", json!({"credentials": {"accessKeyId": key}}))
+    let record = asked(
+        seconds,
+        who,
+        "sts:AssumeRole",
+        json!({"roleArn": arn, "roleSessionName": "job"}),
+    );
+    with(
+        record,
+        "responseElements",
+        json!({"credentials": {"accessKeyId": key}}),
+    )
 }
 
 #[test]
@@ -288,12 +341,19 @@ fn the_key_in_the_answer_of_assume_role_proves_whose_session_it_is() {
     let mut records = vec![assumed(0, MILA, "App", key)];
     records.extend(reads(10, APP));
     // Another session of the same role is of another caller.
-    records.push(refused(30, Who::Role("App", "other", "ASIAOTHERFODN7EXAMPLE"), "s3:ListBuckets"));
+    records.push(refused(
+        30,
+        Who::Role("App", "other", "ASIAOTHERFODN7EXAMPLE"),
+        "s3:ListBuckets",
+    ));
     let incident = only(&records);
     assert_eq!(incident.actor.name, "mila");
-    assert_eq!(incident.events, 11);
-    let link = incident.members[1].link.unwrap();
-    assert_eq!((link.kind, link.strength), (LinkKind::AssumedRole, Strength::Proven));
+    assert_eq!(incident.events, 10);
+    let link = incident.members[0].link.unwrap();
+    assert_eq!(
+        (link.kind, link.strength),
+        (LinkKind::AssumedRole, Strength::Proven)
+    );
     // A day later the link no longer holds.
     let mut late = vec![assumed(0, MILA, "App", key)];
     late.extend(reads(86_401, APP));
@@ -306,7 +366,11 @@ fn a_made_role_and_a_refused_role_are_linked_with_less_proof() {
     let mut made = vec![asked(0, MILA, "iam:CreateRole", json!({"roleName": "App"}))];
     made.extend(reads(10, APP));
     let incident = only(&made);
-    let link = incident.members.iter().find_map(|member| member.link).unwrap();
+    let link = incident
+        .members
+        .iter()
+        .find_map(|member| member.link)
+        .unwrap();
     assert_eq!((link.kind, link.strength), (LinkKind::Role, Strength::Made));
     let mut refusal = refused(0, MILA, "sts:AssumeRole");
     refusal["errorMessage"] = format!("User: arn:aws:iam::{ACCOUNT}:user/mila is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::{ACCOUNT}:role/App").into();
@@ -314,8 +378,15 @@ fn a_made_role_and_a_refused_role_are_linked_with_less_proof() {
     tried.extend(reads(10, APP));
     let incident = only(&tried);
     assert_eq!(incident.actor.name, "mila");
-    let link = incident.members.iter().find_map(|member| member.link).unwrap();
-    assert_eq!((link.kind, link.strength), (LinkKind::RefusedRole, Strength::Likely));
+    let link = incident
+        .members
+        .iter()
+        .find_map(|member| member.link)
+        .unwrap();
+    assert_eq!(
+        (link.kind, link.strength),
+        (LinkKind::RefusedRole, Strength::Likely)
+    );
     // From another address, or by a machine, nothing is likely.
     let elsewhere = |record| with(record, "sourceIPAddress", "198.51.100.1".into());
     let mut apart = vec![tried[0].clone()];
@@ -346,17 +417,26 @@ fn links_chain_and_the_strongest_wins() {
 }
 
 #[test]
-fn what_stays_behind_is_what_nobody_removed() {
+fn what_stays_behind_is_what_was_not_removed() {
     let mut records = reads(0, MILA);
     let port = |at, api, port: i64| {
-        asked(at, MILA, api, json!({"groupId": "sg-1", "ipPermissions": {"items": [{
+        asked(
+            at,
+            MILA,
+            api,
+            json!({"groupId": "sg-1", "ipPermissions": {"items": [{
             "ipProtocol": "tcp", "fromPort": port, "toPort": port,
-            "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}}]}}))
+            "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}}]}}),
+        )
     };
     let key = asked(210, MILA, "iam:CreateAccessKey", json!({"userName": "eva"}));
     records.extend([
         new_user(200, MILA, "eva"),
-        with(key, "responseElements", json!({"accessKey": {"accessKeyId": "AKIAEXAMPLEEXAMPLE7", "userName": "eva"}})),
+        with(
+            key,
+            "responseElements",
+            json!({"accessKey": {"accessKeyId": "AKIAEXAMPLEEXAMPLE7", "userName": "eva"}}),
+        ),
         new_user(220, MILA, "dan"),
         admin(230, MILA, "dan"),
         port(240, "ec2:AuthorizeSecurityGroupIngress", 22),
@@ -371,20 +451,38 @@ fn what_stays_behind_is_what_nobody_removed() {
         asked(500, MILA, "iam:DeleteRole", json!({"roleName": "same"})),
     ]);
     let ledger = only(&records).ledger;
-    let stands: Vec<_> = ledger.stands.iter().map(|of| (of.kind, of.name.as_str(), of.standing)).collect();
-    assert_eq!(stands, [
-        ("user", "eva", ledger::Standing::Stands),
-        ("access_key", "eva AKIA****PLE7", ledger::Standing::Stands),
-        ("open_port", "sg-1 tcp 3389 0.0.0.0/0", ledger::Standing::Stands),
-        ("trail_off", "main", ledger::Standing::Stands),
-        ("role", "same", ledger::Standing::Unsure),
-    ]);
-    let open: Vec<_> = ledger.was_open.iter().map(|of| (of.kind, of.until, of.by.as_str())).collect();
-    assert_eq!(open, [
-        ("user", at(400), "iam:DeleteUser"),
-        ("attached_policy_of_user", at(400), "iam:DeleteUser"),
-        ("open_port", at(260), "ec2:RevokeSecurityGroupIngress"),
-    ]);
+    let stands: Vec<_> = ledger
+        .stands
+        .iter()
+        .map(|of| (of.kind, of.name.as_str(), of.standing))
+        .collect();
+    assert_eq!(
+        stands,
+        [
+            ("user", "eva", ledger::Standing::Stands),
+            ("access_key", "eva AKIA****PLE7", ledger::Standing::Stands),
+            (
+                "open_port",
+                "sg-1 tcp 3389 0.0.0.0/0",
+                ledger::Standing::Stands
+            ),
+            ("trail_off", "main", ledger::Standing::Stands),
+            ("role", "same", ledger::Standing::Unsure),
+        ]
+    );
+    let open: Vec<_> = ledger
+        .was_open
+        .iter()
+        .map(|of| (of.kind, of.until, of.by.as_str()))
+        .collect();
+    assert_eq!(
+        open,
+        [
+            ("user", at(400), "iam:DeleteUser"),
+            ("attached_policy_of_user", at(400), "iam:DeleteUser"),
+            ("open_port", at(260), "ec2:RevokeSecurityGroupIngress"),
+        ]
+    );
     assert_eq!(ledger.ways_in[0].key, KEY);
     assert!(ledger.ways_in[0].is_long_term);
 }
@@ -392,10 +490,17 @@ fn what_stays_behind_is_what_nobody_removed() {
 #[test]
 fn an_incident_takes_in_what_its_actor_does_until_an_hour_after_its_last_step() {
     let mut records = reads(0, MILA);
-    let noise = with(call(3000, MILA, "s3:GetBucketPolicy"), "errorCode", "NoSuchBucketPolicy".into());
+    let noise = with(
+        call(3000, MILA, "s3:GetBucketPolicy"),
+        "errorCode",
+        "NoSuchBucketPolicy".into(),
+    );
     records.push(noise);
     let incident = only(&records);
-    assert_eq!((incident.last, incident.until, incident.events), (at(90), at(3690), 11));
+    assert_eq!(
+        (incident.last, incident.until, incident.events),
+        (at(90), at(3690), 11)
+    );
     assert!(incident.takes_in(&incident.actor, at(3690)));
     assert!(!incident.takes_in(&incident.actor, at(3691)));
     // Two hours apart are two incidents.
@@ -420,7 +525,9 @@ fn alerts(mut arriving: Vec<(i64, Value)>, minutes: i64) -> BTreeSet<SentAlert> 
 fn kinds_of(sent: &BTreeSet<SentAlert>) -> Vec<(IncidentAlert, i64)> {
     let mut all: Vec<_> = sent.iter().collect();
     all.sort_by_key(|of| (of.at, of.number));
-    all.iter().map(|of| (of.alert, of.at.seconds_since(at(0)) / 60)).collect()
+    all.iter()
+        .map(|of| (of.alert, of.at.seconds_since(at(0)) / 60))
+        .collect()
 }
 
 #[test]
@@ -431,7 +538,12 @@ fn an_incident_opens_grows_ever_more_seldom_and_is_closed() {
     records.extend([
         asked(300, MILA, "iam:CreateUser", json!({"userName": "eva"})),
         asked(600, MILA, "s3:PutBucketPolicy", bucket),
-        asked(900, MILA, "ssm:SendCommand", json!({"instanceIds": ["i-1"], "documentName": "d"})),
+        asked(
+            900,
+            MILA,
+            "ssm:SendCommand",
+            json!({"instanceIds": ["i-1"], "documentName": "d"}),
+        ),
         asked(1500, MILA, "kms:DisableKey", json!({"keyId": "k"})),
     ]);
     let arriving = records.into_iter().map(|record| {
@@ -439,22 +551,63 @@ fn an_incident_opens_grows_ever_more_seldom_and_is_closed() {
         (at.seconds() - START, record)
     });
     let sent = alerts(arriving.collect(), 200);
-    assert_eq!(kinds_of(&sent), [
-        (IncidentAlert::Opened, 2),
-        (IncidentAlert::Grew, 17),
-        (IncidentAlert::Grew, 47),
-        (IncidentAlert::Closed, 101),
-    ]);
+    assert_eq!(
+        kinds_of(&sent),
+        [
+            (IncidentAlert::Opened, 2),
+            (IncidentAlert::Grew, 17),
+            (IncidentAlert::Grew, 47),
+            (IncidentAlert::Closed, 101),
+        ]
+    );
     let ids: BTreeSet<_> = sent.iter().map(|of| &of.incident).collect();
     assert_eq!(ids.len(), 1);
 }
 
 #[test]
+fn the_alerts_of_the_past_are_those_that_would_have_been_sent() {
+    let mut records = reads(0, MILA);
+    let bucket = json!({"bucketName": "b", "bucketPolicy": {}});
+    records.extend([
+        new_user(300, MILA, "eva"),
+        asked(600, MILA, "s3:PutBucketPolicy", bucket),
+        admin(1500, MILA, "mila"),
+        asked(5000, OMAR, "iam:DeleteUser", json!({"userName": "eva"})),
+    ]);
+    let arriving = records.iter().map(|record| {
+        let at = Timestamp::parse(record["eventTime"].as_str().unwrap()).unwrap();
+        (at.seconds() - START, record.clone())
+    });
+    let sent = alerts(arriving.collect(), 200);
+    let occurrences = folded(&records);
+    let none = BTreeSet::new();
+    let past = replay::alerts_of_the_past(&Given {
+        occurrences: &occurrences,
+        sent: &none,
+        now: at(200 * 60),
+        removals_seen: &|_| true,
+        first_seen: None,
+    });
+    let replayed: BTreeSet<SentAlert> = past.iter().filter_map(|of| of.due.clone()).collect();
+    assert_eq!(kinds_of(&replayed), kinds_of(&sent));
+    // What stood then is gone when it is closed.
+    let stands = |of: &Incident| of.ledger.stands.iter().any(|of| of.kind == "user");
+    assert!(past[1..past.len() - 1].iter().all(stands));
+    assert!(!stands(past.last().unwrap()));
+}
+
+#[test]
 fn a_step_to_critical_is_sent_at_once() {
-    let mut arriving: Vec<(i64, Value)> = reads(0, MILA).into_iter().map(|record| (90, record)).collect();
+    let mut arriving: Vec<(i64, Value)> = reads(0, MILA)
+        .into_iter()
+        .map(|record| (90, record))
+        .collect();
     arriving.push((130, admin(130, MILA, "mila")));
     let sent = alerts(arriving, 120);
-    assert_eq!(kinds_of(&sent)[..2], [(IncidentAlert::Opened, 2), (IncidentAlert::Grew, 3)]);
+    assert_eq!(
+        kinds_of(&sent)[..2],
+        [(IncidentAlert::Opened, 2), (IncidentAlert::Grew, 3)]
+    );
 }
 
 #[test]
@@ -465,11 +618,18 @@ fn two_incidents_that_turn_out_to_be_one_keep_the_older_id() {
     arriving.extend(reads(60, APP).into_iter().map(|record| (200, record)));
     arriving.push((400, assumed(30, MILA, "App", "ASIAIOSFODNN7EXAMPLE")));
     let sent = alerts(arriving.clone(), 200);
-    let opened: Vec<_> = sent.iter().filter(|of| of.alert == IncidentAlert::Opened).collect();
+    let opened: Vec<_> = sent
+        .iter()
+        .filter(|of| of.alert == IncidentAlert::Opened)
+        .collect();
     assert_eq!(opened.len(), 2);
-    let closed: Vec<_> = sent.iter().filter(|of| of.alert == IncidentAlert::Closed).collect();
+    let closed: Vec<_> = sent
+        .iter()
+        .filter(|of| of.alert == IncidentAlert::Closed)
+        .collect();
     assert_eq!(closed.len(), 1);
-    assert_eq!(closed[0].incident, IncidentId::of(&opened.iter().find(|of| of.actor.name == "mila").unwrap().actor, at(0)));
+    let older = opened.iter().find(|of| of.actor.name == "mila").unwrap();
+    assert_eq!(closed[0].incident, older.incident);
     assert_eq!(closed[0].merged.len(), 1);
 }
 
@@ -507,7 +667,7 @@ fn floor_log2(number: i64) -> u32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn order_and_repetition_change_nothing(
@@ -517,7 +677,7 @@ proptest! {
     ) {
         let whole = folded(&records);
         let sent = BTreeSet::new();
-        let given = |occurrences| Given { occurrences, sent: &sent, now: at(20_000), removals_seen: true, first_seen: None };
+        let given = |occurrences| Given { occurrences, sent: &sent, now: at(20_000), removals_seen: &|_| true, first_seen: None };
         let expected = incidents(&given(&whole));
         // Batches that overlap, joined in another order, with series of their own.
         let cut = cut.min(records.len());
@@ -572,7 +732,12 @@ fn an_actor_with_any_number_of_names_is_one_incident_of_bounded_size() {
     assert_eq!(incident.members.len(), MEMBERS_MAX);
     assert_eq!(incident.ledger.stands_count, 2000);
     assert!(incident.ledger.stands.len() <= ledger::OBJECTS_MAX);
-    assert!(incident.steps.iter().all(|step| step.targets.len() <= step::VALUES_MAX));
+    assert!(
+        incident
+            .steps
+            .iter()
+            .all(|step| step.targets.len() <= step::VALUES_MAX)
+    );
     assert_eq!(incident.steps[1].key.outcome, Outcome::Refused);
     let json = serde_json::to_string(&incident).unwrap();
     assert!(json.len() < 150_000, "{} bytes", json.len());
