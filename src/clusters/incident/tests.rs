@@ -1,3 +1,5 @@
+//! Incidents out of made-up records: each kind of evidence, link and ledger entry, the alerts, and what order must not change.
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
