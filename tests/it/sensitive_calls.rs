@@ -223,6 +223,54 @@ fn a_thousand_invented_names_are_a_hundred_rows_and_an_exact_rest() {
     check(&pollster::block_on(store(&table, telling()).snapshot(None)).unwrap());
 }
 
+#[test]
+fn a_role_whose_path_looks_like_one_of_aws_has_the_limit_of_other_callers_in_each_store() {
+    // Only the path `aws-service-role`, in lower case, is reserved for AWS.
+    let role = "arn:aws:iam::111122223333:role/AWS-Service-Role/onboarding";
+    let create = |number: u64| {
+        let mut call = attach(number, "2026-11-02T08:00:00Z", "mia", "");
+        call["eventName"] = json!("CreateUser");
+        call["requestParameters"] = json!({"userName": format!("invented-{number}")});
+        call["userIdentity"] = json!({
+            "type": "AssumedRole",
+            "arn": "arn:aws:sts::111122223333:assumed-role/onboarding/s",
+            "accountId": "111122223333",
+            "sessionContext": {"sessionIssuer": {"type": "Role", "arn": role, "userName": "onboarding"}},
+        });
+        call
+    };
+    let (first, second) = (1..=40, 41..=80);
+    let [first, second] = [
+        lines(&first.map(create).collect::<Vec<_>>()),
+        lines(&second.map(create).collect::<Vec<_>>()),
+    ];
+    let rows = |snapshot: ClusterSnapshot| {
+        let calls = snapshot.sensitive_calls();
+        let names = calls.iter().map(|call| &call.facts.identity.cause);
+        assert!(names.flatten().all(|name| name == role));
+        calls.len()
+    };
+    let limit = LimitedKind::Announced.limit() as usize;
+    let mut memory = MemoryStore::default();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls.db");
+    let table = MemoryTable::default();
+    for batch in [&first, &second] {
+        ingest(&mut memory, batch);
+        // Each scan opens the file anew, and counts what is in it.
+        ingest(&mut SqliteStore::open(&file).unwrap(), batch);
+        ingest(&mut store(&table, telling()), batch);
+    }
+    let sqlite = SqliteStore::open(&file).unwrap();
+    for snapshot in [
+        pollster::block_on(memory.snapshot(None)),
+        pollster::block_on(sqlite.snapshot(None)),
+        pollster::block_on(store(&table, telling()).snapshot(None)),
+    ] {
+        assert_eq!(rows(snapshot.unwrap()), limit + 1);
+    }
+}
+
 proptest! {
     #![proptest_config(effort::property(40, 400))]
 
