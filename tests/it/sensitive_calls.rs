@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 
 use alerts::kind::AlertKind;
+use aws::dynamodb::TableSettings;
+use aws::dynamodb::table::{Item, Table as _};
 use clusters::ClusterSnapshot;
 use clusters::guard::LimitedKind;
 use clusters::transition::{Change, Transition};
@@ -80,7 +82,7 @@ fn rows(snapshot: &ClusterSnapshot) -> BTreeSet<(String, u64)> {
 /// Returns the subject and the time of each alert that waits in a table, sorted.
 fn waiting(table: &MemoryTable) -> Vec<(String, i64)> {
     let rows = table.items();
-    let is_row = |item: &&aws::dynamodb::table::Item| item.key.pk.starts_with("O#");
+    let is_row = |item: &&Item| item.key.pk.starts_with("O#");
     let mut waiting: Vec<_> = rows
         .iter()
         .filter(is_row)
@@ -269,6 +271,35 @@ fn a_role_whose_path_looks_like_one_of_aws_has_the_limit_of_other_callers_in_eac
     ] {
         assert_eq!(rows(snapshot.unwrap()), limit + 1);
     }
+}
+
+#[test]
+fn the_notes_of_all_calls_of_a_batch_are_read_by_one_call_if_alerts_are_sent_at_all() {
+    let learning = TableSettings {
+        learn_hours: 24,
+        ..telling()
+    };
+    let silent = TableSettings::default();
+    let mut alerts = Vec::new();
+    let counted = [telling(), learning, silent].map(|settings| {
+        let table = MemoryTable::default();
+        // How many calls to the table a function needs for a batch of these sensitive calls.
+        let spent = |numbers: std::ops::RangeInclusive<u64>| {
+            let calls = numbers.map(|number| {
+                let target = format!("t{number}");
+                attach(number, "2026-11-02T08:00:00Z", "mia", &target)
+            });
+            let mut function = store(&table, settings.clone());
+            ingest(&mut function, &lines(&calls.collect::<Vec<_>>()));
+            function.table().spent().calls
+        };
+        let counted = [(1, 1), (2, 91), (1, 1), (2, 91)].map(|(first, last)| spent(first..=last));
+        alerts.push(waiting(&table).len());
+        counted
+    });
+    assert_eq!(alerts, [91, 0, 0]);
+    // What came before is covered by its alert: one call reads the notes of 1 as of 90, and none without alerts.
+    assert_eq!(counted, [[9, 194, 5, 5], [7, 103, 4, 4], [5, 102, 3, 3]]);
 }
 
 proptest! {
