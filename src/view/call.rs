@@ -5,11 +5,13 @@
 use std::cmp::Reverse;
 
 use alerts::cluster_hint;
-use alerts::severity::{self, Assessment};
+use alerts::severity::{self, Assessment, Severity};
 use clusters::call_alerts;
+use clusters::circumstance::Circumstance;
 use clusters::facet::FacetKind;
-use clusters::fingerprint::Identity;
+use clusters::fingerprint::{ClusterSubject, Identity, STRONG};
 use clusters::guard::{NEW_CLUSTERS_MAX, is_overflow};
+use clusters::series::SeriesRef;
 use clusters::watch::{CallDetails, Watches};
 use clusters::{Cluster, ClusterSnapshot, ClusterTotals, short_name};
 use maud::{Markup, html};
@@ -48,18 +50,28 @@ pub struct DescribedCall {
     pub assessment: Assessment,
 }
 
-/// Returns the sensitive calls of a snapshot in the order of lists.
-///
-/// Calls without alerts, because a rule expects them or an AWS service made them, come last. Before them are the strong
-/// calls, then the others; among these the latest call is first.
+/// Returns the sensitive calls of a snapshot in the order of lists, see [`place`].
 pub fn listed(snapshot: &ClusterSnapshot) -> Vec<ClusterTotals<'_>> {
     let mut calls = snapshot.sensitive_calls();
-    // The sort is stable: within a group, the latest call stays first.
+    // The sort is stable: in the same place, the latest call stays first.
     calls.sort_by_cached_key(|call| {
-        let is_strong = call.facts.call_details().is_some_and(|of| of.is_strong);
-        (is_silent(call), Reverse(is_strong))
+        let subject = ClusterSubject::from(&call.facts.identity);
+        let circumstance = |facets| Circumstance::of_facets(&subject, &facets);
+        let facets = call.series_table().map(SeriesRef::facets);
+        let circumstances = facets.map(circumstance).collect();
+        let severity = severity::of(&subject, &circumstances, call.span).severity;
+        place(&subject, severity, is_silent(call))
     });
     calls
+}
+
+/// The place of a sensitive call in lists; the least is first.
+pub type Place = (bool, Reverse<Severity>, bool);
+
+/// Returns the place of a call in lists: the most severe first, and of the same severity the strong ones. Calls without
+/// alerts, because a rule expects them or an AWS service made them, come last.
+pub fn place(subject: &ClusterSubject, severity: Severity, is_silent: bool) -> Place {
+    (is_silent, Reverse(severity), subject.code != STRONG)
 }
 
 /// Checks whether no alert is sent about a call: a rule expects it, or an AWS service made it on its own behalf.

@@ -14,7 +14,7 @@ use clusters::campaign::Occurrence;
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
-use clusters::fingerprint::{ClusterId, ClusterSubject, STRONG};
+use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::inspection_state::{CallHistory, Calls, ClusterHistory, InspectionState};
 use clusters::lifecycle::{LifecycleEvent, Move, Resolutions, State, Status, step};
 use clusters::packed::{pack, unpack};
@@ -23,6 +23,8 @@ use clusters::{Sighting, Span};
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
+
+use crate::call;
 
 /// The maximum number of clusters on one page of a list.
 pub const PAGE: usize = 25;
@@ -159,8 +161,8 @@ pub struct ListPage<'l> {
 /// One page of the sensitive calls that a [`ListQuery`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallsPage<'l> {
-    /// The sensitive calls on this page, the strong ones first, and of these the latest first. Calls that need no alert
-    /// do not count as strong.
+    /// The sensitive calls on this page in the order of lists, see [`place`](call::place); in the same place the latest
+    /// first.
     pub rows: Vec<(ClusterId, &'l CallHistory)>,
     /// The number of this page, from 1.
     pub number: usize,
@@ -621,20 +623,21 @@ impl Listing {
     /// Runs a query on the sensitive calls: filters them by words, account and time, and returns one page of at most
     /// `rows_max`. The filter by status and the order of the query are for clusters, and are ignored.
     pub fn ask_calls(&self, query: &ListQuery, rows_max: usize) -> CallsPage<'_> {
-        let is_match = |(id, call): &(&ClusterId, &CallHistory)| {
-            let of = query.account_id.as_ref();
-            of.is_none_or(|of| *of == call.subject.account_id)
-                && call_contains(call, **id, &query.words)
+        let is_match = |(id, of): &(&ClusterId, &CallHistory)| {
+            let account_id = query.account_id.as_ref();
+            account_id.is_none_or(|account_id| *account_id == of.subject.account_id)
+                && call_contains(of, **id, &query.words)
         };
-        let is_within = |(_, call): &(&ClusterId, &CallHistory)| {
-            let is_within = |(from, until)| call.last >= from && call.first < until;
+        let is_within = |(_, of): &(&ClusterId, &CallHistory)| {
+            let is_within = |(from, until)| of.last >= from && of.first < until;
             query.range.is_none_or(is_within)
         };
         let all = self.calls.iter().filter(is_match);
         let (mut rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
-        rows.sort_by_key(|(id, call)| {
-            let is_urgent = call.subject.code == STRONG && !call.is_silent;
-            (Reverse((is_urgent, call.last)), **id)
+        rows.sort_by_cached_key(|(id, of)| {
+            let severity = call_assessment(of).severity;
+            let place = call::place(&of.subject, severity, of.is_silent);
+            (place, Reverse(of.last), **id)
         });
         let (found, pages) = (rows.len(), rows.len().div_ceil(rows_max).max(1));
         let number = query.page.clamp(1, pages);

@@ -100,7 +100,7 @@ fn targets(listing: &Listing, query: &ListQuery) -> Vec<String> {
 }
 
 #[test]
-fn strong_calls_come_first_and_then_the_newest() {
+fn the_most_severe_calls_come_first_and_then_the_newest() {
     let strong = |target| CallDetails {
         is_strong: true,
         ..details(target)
@@ -118,7 +118,7 @@ fn strong_calls_come_first_and_then_the_newest() {
     ]);
     assert_eq!(
         targets(&listing, &ListQuery::default()),
-        ["new and strong", "old and strong", "new", "expected", "old"]
+        ["new and strong", "old and strong", "new", "old", "expected"]
     );
 }
 
