@@ -11,6 +11,7 @@ use clusters::guard::LimitedKind;
 use clusters::transition::{Change, Transition};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::inspect::transition_alerts::alert;
 use service::memory::MemoryStore;
@@ -175,6 +176,44 @@ fn a_rule_expects_calls_of_a_role_until_it_ends() {
         .map(|of| alert(of, None, of.at).is_some())
         .collect();
     assert_eq!(alerts, [false, true]);
+}
+
+#[test]
+fn a_strong_call_of_the_tier_first_is_announced_after_weak_ones_of_the_same_caller() {
+    let rules = Rules::parse(
+        "[[watch]]
+         name = 'payments-code'
+         calls = ['lambda:UpdateFunctionCode']
+         when = { requestParameters = { functionName = ['payments'] } }
+         tier = 'first'
+         strong = true
+         target = 'requestParameters.functionName'
+         why = 'Payments are released by two people.'",
+    )
+    .unwrap();
+    let records = [
+        update_code(1, "2026-11-02T08:00:00Z", "mia", "orders"),
+        update_code(2, "2026-11-02T10:00:00Z", "mia", "stock"),
+        update_code(3, "2026-11-02T12:00:00Z", "mia", "payments"),
+        update_code(4, "2026-11-02T14:00:00Z", "mia", "payments"),
+    ];
+    let announced: Vec<String> = story(&records, &rules)
+        .iter()
+        .filter_map(|of| alert(of, None, of.at))
+        .map(|alert| alert.at.unwrap().to_string())
+        .collect();
+    assert_eq!(announced, ["2026-11-02T08:00:00Z", "2026-11-02T12:00:00Z"]);
+    let table = MemoryTable::default();
+    for batch in &records {
+        let batch = lines(std::slice::from_ref(batch));
+        ingest_by(&rules, &mut store(&table, telling()), &batch);
+    }
+    let mut times: Vec<i64> = waiting(&table).into_iter().map(|(_, at)| at).collect();
+    times.sort_unstable();
+    let wanted = announced
+        .iter()
+        .map(|time| Timestamp::parse(time).unwrap().seconds());
+    assert_eq!(times, wanted.collect::<Vec<_>>());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::alert::Alert;
 use clusters::call_alerts::{COVER_SECONDS, CallerOfCall, Due, due, uncovered};
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, STRONG};
 use clusters::transition::SensitiveCall;
 use clusters::{ClusterFacts, Tally};
 use data_encoding::HEXLOWER;
@@ -229,7 +229,9 @@ fn times_key(id: ClusterId) -> Key {
 /// Returns the key of the note that a caller has made a call. The key has a hash, because callers choose their names.
 fn caller_key(of: &CallerOfCall) -> Key {
     let mut hash = Sha256::new();
-    for part in [&of.service, &of.action, &of.caller] {
+    let strong = of.is_strong.then_some(STRONG);
+    let parts = [of.service.as_str(), &of.action, &of.caller].into_iter();
+    for part in parts.chain(strong) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

@@ -151,8 +151,9 @@ impl CallPage<'_> {
                 }
                 Due::EachHour => { "An alert is sent when the call is made. " (HOUR) }
                 Due::FirstOfCaller => {
-                    "One alert is sent, when this caller makes this call for the first time, whatever its target is. \
-                     Later calls are counted and summed up."
+                    "One alert is sent, when this caller makes "
+                    @if details.is_some_and(|of| of.is_strong) { "a strong call of this name" } @else { "this call" }
+                    " for the first time, whatever its target is. Later calls are counted and summed up."
                 }
                 Due::Never => {
                     "No alert is sent, calls are counted and summed up"
