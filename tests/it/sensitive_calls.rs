@@ -217,6 +217,31 @@ fn a_strong_call_of_the_tier_first_is_announced_after_weak_ones_of_the_same_call
 }
 
 #[test]
+fn a_date_in_a_request_is_compared_with_the_time_of_each_call() {
+    let expire = |number, time: &str| {
+        let mut call = attach(number, time, "mia", "");
+        call["eventSource"] = json!("s3.amazonaws.com");
+        call["eventName"] = json!("PutBucketLifecycle");
+        call["requestParameters"] = json!({
+            "bucketName": "orders",
+            "LifecycleConfiguration": {"Rule": {
+                "Status": "Enabled", "Prefix": "", "Expiration": {"Date": "2026-11-10T00:00:00Z"},
+            }},
+        });
+        call
+    };
+    // The records differ in id and time alone. Only the first and the last are near the date.
+    let records = lines(&[
+        expire(1, "2026-11-09T08:00:00Z"),
+        expire(2, "2026-11-02T08:00:00Z"),
+        expire(3, "2026-11-12T08:00:00Z"),
+    ]);
+    let mut store = MemoryStore::default();
+    let counts = ingest(&mut store, &records);
+    assert_eq!((counts.read, counts.clustered), (3, 2));
+}
+
+#[test]
 fn a_thousand_invented_names_are_a_hundred_rows_and_an_exact_rest() {
     let records: Vec<Value> = (0..1_000)
         .map(|number| {

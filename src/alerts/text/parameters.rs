@@ -20,7 +20,7 @@ pub(super) struct Parameter<'d> {
 }
 
 /// The names of parameters with their words in English and Chinese. The first ones say most, and are shown first.
-static LABELS: [(&str, &str, &str); 124] = [
+static LABELS: [(&str, &str, &str); 125] = [
     ("policy", "policy", "策略"),
     ("power", "power", "高权限"),
     ("changed", "changed", "变更"),
@@ -107,6 +107,7 @@ static LABELS: [(&str, &str, &str); 124] = [
     ("contact", "contact", "联系人"),
     ("domain", "domain", "域名"),
     ("days", "days", "天数"),
+    ("date", "date", "日期"),
     ("vault", "vault", "保管库"),
     ("recovery_point", "recovery point", "恢复点"),
     ("plan", "plan", "计划"),
