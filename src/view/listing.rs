@@ -9,12 +9,12 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use alerts::severity::{self, Assessment};
+use alerts::severity::{self, Assessment, Severity};
 use clusters::campaign::Occurrence;
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
-use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::fingerprint::{ClusterId, ClusterSubject, STRONG};
 use clusters::inspection_state::{CallHistory, Calls, ClusterHistory, InspectionState};
 use clusters::lifecycle::{LifecycleEvent, Move, Resolutions, State, Status, step};
 use clusters::packed::{pack, unpack};
@@ -23,8 +23,6 @@ use clusters::{Sighting, Span};
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
-
-use crate::call;
 
 /// The maximum number of clusters on one page of a list.
 pub const PAGE: usize = 25;
@@ -161,7 +159,7 @@ pub struct ListPage<'l> {
 /// One page of the sensitive calls that a [`ListQuery`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallsPage<'l> {
-    /// The sensitive calls on this page in the order of lists, see [`place`](call::place); in the same place the latest
+    /// The sensitive calls on this page in the order of lists, see [`call_place`]; in the same place the latest
     /// first.
     pub rows: Vec<(ClusterId, &'l CallHistory)>,
     /// The number of this page, from 1.
@@ -388,9 +386,17 @@ impl ListedCluster {
             "{id} {account_id} {service}:{action} {code} {spelled} {} {caller}",
             class.name()
         );
-        let text = text.to_lowercase();
-        words.iter().all(|word| text.contains(word.as_str()))
+        contains_all(&text, words)
     }
+}
+
+/// The place of a sensitive call in lists; the least is first.
+pub type CallPlace = (bool, Reverse<Severity>, bool);
+
+/// Returns the place of a call in lists: the most severe first, and of the same severity the strong ones. Calls without
+/// alerts, because a rule expects them or an AWS service made them, come last.
+pub fn call_place(subject: &ClusterSubject, severity: Severity, is_silent: bool) -> CallPlace {
+    (is_silent, Reverse(severity), subject.code != STRONG)
 }
 
 /// Returns the severity of a sensitive call and its reasons, computed from all its events.
@@ -429,6 +435,11 @@ fn call_contains(call: &CallHistory, id: ClusterId, words: &[String]) -> bool {
             text.push_str(part);
         }
     }
+    contains_all(&text, words)
+}
+
+/// Checks whether a text contains all words, which are in lower case.
+fn contains_all(text: &str, words: &[String]) -> bool {
     let text = text.to_lowercase();
     words.iter().all(|word| text.contains(word.as_str()))
 }
@@ -636,7 +647,7 @@ impl Listing {
         let (mut rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
         rows.sort_by_cached_key(|(id, of)| {
             let severity = call_assessment(of).severity;
-            let place = call::place(&of.subject, severity, of.is_silent);
+            let place = call_place(&of.subject, severity, of.is_silent);
             (place, Reverse(of.last), **id)
         });
         let (found, pages) = (rows.len(), rows.len().div_ceil(rows_max).max(1));
