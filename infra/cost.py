@@ -129,6 +129,17 @@ def dollars(items, prices):
     return sum(amount * prices[name]["price"] for amount, name in items)
 
 
+def coverages(counts):
+    """Returns the lines of the table that compares the coverages by records and write units of the demo."""
+    counted = counts["coverage_of_the_demo"]
+    every = counted["all"]["records"]
+    lines = [f"| of the demo's {every:,} records | admitted | write units |", "|---|---|---|"]
+    for name in ("errors", "watched", "changes"):
+        records = counted[name]["records"]
+        lines.append(f"| `Coverage={name}` | {records:,} ({100 * records / every:.1f} %) | {counted[name]['write_units']:,} |")
+    return [*lines, ""]
+
+
 def computed(counts, prices):
     """Returns the tables as text, and a list of missed goals."""
     missed, lines = [], []
@@ -154,7 +165,7 @@ def computed(counts, prices):
     if sums[()]["small"] > GOAL_WITHOUT_BOTH:
         missed.append(f"small without both: {sums[()]['small']:.2f} is more than {GOAL_WITHOUT_BOTH}")
     missed += [f"a look in {name}: {one:.4f} is more than {GOAL_VIEW}" for name, one in looks.items() if one > GOAL_VIEW]
-    lines += ["| price | dollars | for a | source |", "|---|---|---|---|"]
+    lines += coverages(counts) + ["| price | dollars | for a | source |", "|---|---|---|---|"]
     lines += [f"| `{name}` | {one['price']:g} | {one['unit']} | {one['source']} |" for name, one in prices.items()]
     return "\n".join(lines) + "\n", missed
 

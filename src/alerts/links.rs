@@ -201,22 +201,6 @@ impl Links {
         ))
     }
 
-    /// Returns the link to the page of a technique of MITRE ATT&CK, by its id, such as `T1098.003`. `None` if the id
-    /// is malformed.
-    pub fn technique(&self, id: &str) -> Option<String> {
-        let digits = id.strip_prefix('T')?;
-        let is_number =
-            |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
-        let page = match digits.split_once('.') {
-            Some((number, sub)) if is_number(number, 4) && is_number(sub, 3) => {
-                format!("T{number}/{sub}")
-            }
-            None if is_number(digits, 4) => id.to_owned(),
-            _ => return None,
-        };
-        Some(format!("{ATTACK}/techniques/{page}/"))
-    }
-
     /// Returns the link to the samples of a cluster in the log explorer of Guance, from `from` until
     /// `until`. A sample is the redacted record of one event. `None` if Guance is not configured.
     pub fn guance_logs(
@@ -364,6 +348,22 @@ pub fn encoded(text: &str, sign: char) -> String {
     encoded
 }
 
+/// Returns the link to the page of a technique of MITRE ATT&CK, by its id, such as `T1098.003`. `None` if the id
+/// is malformed.
+pub fn technique(id: &str) -> Option<String> {
+    let digits = id.strip_prefix('T')?;
+    let is_number =
+        |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
+    let page = match digits.split_once('.') {
+        Some((number, sub)) if is_number(number, 4) && is_number(sub, 3) => {
+            format!("T{number}/{sub}")
+        }
+        None if is_number(digits, 4) => id.to_owned(),
+        _ => return None,
+    };
+    Some(format!("{ATTACK}/techniques/{page}/"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -461,19 +461,21 @@ mod tests {
 
     #[test]
     fn a_technique_has_a_page_if_its_id_has_the_right_form() {
-        let links = Links::default();
         for (id, page) in [
             ("T1098", Some("https://attack.mitre.org/techniques/T1098/")),
             (
                 "T1098.003",
                 Some("https://attack.mitre.org/techniques/T1098/003/"),
             ),
+            ("", None),
+            ("1098", None),
+            ("T१२३४", None),
             ("T1098.", None),
             ("T1098.0031", None),
             ("T109", None),
             ("T1098/../x", None),
         ] {
-            assert_eq!(links.technique(id).as_deref(), page, "{id}");
+            assert_eq!(technique(id).as_deref(), page, "{id}");
         }
     }
 

@@ -11,7 +11,7 @@ mod document;
 mod en;
 mod facts_text;
 mod keys;
-mod parameters;
+pub mod parameters;
 mod summary;
 mod title;
 mod words;

@@ -22,6 +22,7 @@ use clusters::circumstance::Circumstances;
 use clusters::facet::FacetKind as Facet;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{KeyReport, account_of};
+use clusters::transition::NewCircumstance;
 use clusters::{Cluster, ClusterTotals, FacetValue};
 use records::key_id::KeyKind;
 use records::time::Timestamp;
@@ -92,6 +93,8 @@ enum Kind {
     New,
     #[value(name = "new_principal", alias = "new-principal")]
     NewPrincipal,
+    #[value(name = "new_circumstance", alias = "new-circumstance")]
+    NewCircumstance,
     Regressed,
     Recovered,
     Escalating,
@@ -211,16 +214,14 @@ fn of_clusters(answer: &StoreAnswer, kind: Kind, limit: usize) -> Vec<Message> {
         standing.map(|standing| standing.listed.assessment().severity)
     };
     sums.sort_by_cached_key(|sum| Reverse((severity(sum), sum.span.first_seen)));
-    if limit > 0 {
-        sums.truncate(limit);
-    }
+    let limit = if limit > 0 { limit } else { usize::MAX };
     let of_cluster = |sum: &ClusterTotals<'_>| {
         let cluster = sum.cluster();
         let errors = errors.get(cluster.facts.identity.account_id.as_str());
         let errors = errors.copied().unwrap_or_default();
         Some(message(example(&cluster, kind)?, cluster, errors))
     };
-    sums.iter().filter_map(of_cluster).collect()
+    sums.iter().filter_map(of_cluster).take(limit).collect()
 }
 
 /// Creates a message for each alert about a sensitive call that is due.
@@ -271,6 +272,14 @@ fn example(cluster: &Cluster, kind: Kind) -> Option<Alert> {
             let facts = Facts::NewPrincipal(newest.value.clone());
             of(facts, first_episode, newest.span.first_seen)
         }
+        Kind::NewCircumstance => {
+            let (at, new) = NewCircumstance::newest_of(cluster)?;
+            of(
+                Facts::NewCircumstance(Box::new(new)),
+                first_episode,
+                Some(at),
+            )
+        }
         Kind::Regressed => of(Facts::Regressed(None), (cluster.id, 2), span.last_seen),
         Kind::Recovered => {
             let (first, last) = times?;
@@ -313,6 +322,7 @@ fn printed(alerts: &[Message], kind: Option<Kind>, sinks: &[Sink], texts: &Texts
     if alerts.is_empty() {
         return match kind {
             Some(Kind::SensitiveCall) => "No sensitive calls, so no alerts.\n".to_owned(),
+            Some(Kind::NewCircumstance) => "No new circumstances, so no alerts.\n".to_owned(),
             _ => "No clusters, so no alerts.\n".to_owned(),
         };
     }

@@ -1,7 +1,7 @@
 //! Results for a terminal: clusters and sensitive calls in tables that fit its width, and the totals in sentences.
 
-use alerts::cluster_hint;
 use alerts::severity::Severity;
+use alerts::{cluster_hint, links};
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
 use clusters::ranking::RankingEntry;
@@ -182,7 +182,7 @@ pub fn call(call: Cluster) -> String {
         );
         line("why", &call::why(details).unwrap_or_default());
         let technique = details.technique.as_deref().unwrap_or_default();
-        let url = call::technique_url(technique).unwrap_or_default();
+        let url = links::technique(technique).unwrap_or_default();
         line("technique", &format!("{technique} {url}"));
     }
     let silence = call::silence(call, described.details.as_ref());

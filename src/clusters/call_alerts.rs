@@ -1,7 +1,8 @@
 //! Decides which sensitive calls an alert is due for.
 //!
 //! Equal calls of one caller are one group. An alert about a group covers the calls of the next hour. With the tier
-//! "first", only the first call of a caller has an alert. The result depends on the set of events, not on their order.
+//! "first", only the first call of a caller has an alert, and the first strong one. The result depends on the set of
+//! events, not on their order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use records::principal::is_service_linked;
 use records::time::Timestamp;
 
 use crate::facet::{FacetKind, Facets};
-use crate::fingerprint::{ClusterId, Identity};
+use crate::fingerprint::{ClusterId, Identity, STRONG};
 use crate::guard::{is_counted_overflow, is_overflow};
 use crate::transition::{Change, SensitiveCall, Transition};
 use crate::watch::{CallDetails, Tier};
@@ -24,7 +25,7 @@ pub const COVER_SECONDS: i64 = 3600;
 pub enum Due {
     /// The first call, and each call that no alert of the hour before covers.
     EachHour,
-    /// The first of all calls of this API by this caller, whatever their details are.
+    /// The first of all calls of this API by this caller that are as strong, whatever their details are.
     FirstOfCaller,
     /// None: the calls are counted and summed up only.
     Never,
@@ -41,6 +42,8 @@ pub struct CallerOfCall {
     pub action: String,
     /// The name of the caller.
     pub caller: String,
+    /// Whether the calls are strong. Weak calls before a strong one do not make it usual.
+    pub is_strong: bool,
 }
 
 impl CallerOfCall {
@@ -51,6 +54,7 @@ impl CallerOfCall {
             service: identity.service.clone(),
             action: identity.action.clone(),
             caller: identity.cause.clone().unwrap_or_default(),
+            is_strong: identity.code == STRONG,
         }
     }
 }
@@ -192,6 +196,7 @@ mod tests {
     use super::*;
     use crate::Series;
     use crate::class::Class;
+    use crate::fingerprint::WEAK;
 
     const HOUR: i64 = 3600;
 
@@ -290,6 +295,23 @@ mod tests {
             call(4, 3 * HOUR, "user/mia", "bob"),
         ];
         assert_eq!(alerts(&events, &known), [(2 * HOUR, 1), (3 * HOUR, 1)]);
+    }
+
+    #[test]
+    fn the_first_strong_call_of_a_caller_has_an_alert_of_its_own_after_weak_ones() {
+        let mut known = Known::new();
+        let mut call = |number, seconds, target: &str, code: &str| {
+            let mut facts = facts(Tier::First, "role/deployer", target, None);
+            facts.identity.code = code.to_owned();
+            event(number, seconds, facts, &mut known)
+        };
+        let events = [
+            call(1, HOUR, "orders", WEAK),
+            call(2, 2 * HOUR, "trails", WEAK),
+            call(3, 3 * HOUR, "trails", STRONG),
+            call(4, 9 * HOUR, "orders", STRONG),
+        ];
+        assert_eq!(alerts(&events, &known), [(HOUR, 1), (3 * HOUR, 1)]);
     }
 
     #[test]

@@ -56,9 +56,9 @@ impl LimitedKind {
         }
         let is_by_aws = identity.cause.as_deref().is_some_and(is_service_linked);
         match identity.call_details() {
-            Some(details) if details.tier == Tier::First => Self::Counted,
             Some(details) if details.expected_by.is_some() || is_by_aws => Self::Counted,
             Some(details) if details.is_strong => Self::Strong,
+            Some(details) if details.tier == Tier::First => Self::Counted,
             _ => Self::Announced,
         }
     }
@@ -309,6 +309,41 @@ fn relocate(tally: &mut Tally, moved: &BTreeMap<ClusterId, ClusterId>) {
         if let Some(samples) = tally.samples.remove(cluster) {
             let target: &mut Samples = tally.samples.entry(*overflow).or_default();
             target.join(samples);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::CallDetails;
+
+    #[test]
+    fn a_strong_call_of_the_tier_first_is_not_hidden_by_calls_that_are_mostly_counted() {
+        for (text, kind) in [
+            (r#"{"tier": "first"}"#, LimitedKind::Counted),
+            (r#"{"tier": "first", "strong": true}"#, LimitedKind::Strong),
+            (r#"{"tier": "always"}"#, LimitedKind::Announced),
+            (r#"{"tier": "always", "strong": true}"#, LimitedKind::Strong),
+            (
+                r#"{"tier": "first", "strong": true, "expected_by": "terraform"}"#,
+                LimitedKind::Counted,
+            ),
+        ] {
+            let text = text.replacen('{', r#"{"watch": "x", "#, 1);
+            let details = CallDetails::decode(&text).unwrap();
+            let identity = Identity {
+                partition: "aws".to_owned(),
+                account_id: "111122223333".to_owned(),
+                service: "lambda".to_owned(),
+                action: "UpdateFunctionCode".to_owned(),
+                class: Class::Watch,
+                code: "weak".to_owned(),
+                cause: None,
+                template: Some(details.encode()),
+                addition: None,
+            };
+            assert_eq!(LimitedKind::of(&identity), kind, "{text}");
         }
     }
 }

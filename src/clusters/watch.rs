@@ -285,6 +285,12 @@ impl Watches {
 }
 
 impl Watch {
+    /// Checks whether a condition of the watch compares the request with the time of the call.
+    pub fn depends_on_time(&self) -> bool {
+        let mut predicates = self.holds.iter().chain(&self.not);
+        predicates.any(|of| of.depends_on_time())
+    }
+
     /// Checks the predicates of the watch; `true` if it has none.
     fn holds(&self, call: Call<'_>) -> bool {
         let holds = |predicate: &Predicate| predicate.holds(self, call);

@@ -2,8 +2,9 @@
 //!
 //! CloudWatch Logs accepts at most 1,024 characters and two regular expressions in a pattern, without parentheses. So a
 //! pattern is composed from what is wanted, by priority: errors, sign-ins, watched calls of the user, strong watched
-//! calls, other watched calls, failures without an error code, removals. Names of calls stand in it as fragments, and a
-//! service that is seldom changed stands for all calls that change it. What has no room is listed.
+//! calls, other watched calls, with two frequent failures without an error code before the weakest of them, more of such
+//! failures, removals. Names of calls stand in it as fragments, and a service that is seldom changed stands for all
+//! calls that change it. What has no room is listed.
 //!
 //! Sources: Amazon CloudWatch Logs User Guide, "Filter pattern syntax", "Supported regular expressions syntax" and "Using
 //! filter patterns to match terms in JSON log events": the precedence is parentheses, `&&`, `||`, and a word without
@@ -121,6 +122,11 @@ const HIDDEN_BY_NAME: [HiddenCall; 4] = [
     ("ec2", "DeleteFlowLogs"),
 ];
 
+/// Calls that report frequent failures in their response alone: Amazon ECS that finds no room for a task, and Amazon
+/// EventBridge that does not take a target. Where conditions have no room, their names are short, and their successes are
+/// dropped by the function.
+const FREQUENT_HIDDEN: [HiddenCall; 2] = [("ecs", "RunTask"), ("events", "PutTargets")];
+
 /// Calls that remove what a watched call made, so that it is known what stays behind. Source: the API references of IAM,
 /// S3, Lambda, EC2, IAM Roles Anywhere and CloudTrail, 2026-11-29.
 const REMOVALS: [Call<'static>; 22] = [
@@ -175,7 +181,7 @@ impl<'w> Composer<'w> {
         let mut calls: BTreeSet<Call<'w>> = REMOVALS.into();
         calls.extend(watched.iter().flatten());
         let services = fragments::of_services(&calls);
-        for call in signins().chain(HIDDEN_BY_NAME) {
+        for call in signins().chain(HIDDEN_BY_NAME).chain(FREQUENT_HIDDEN) {
             calls.insert(call);
         }
         calls.retain(|call| !services.iter().any(|service| service.admits(*call)));
@@ -202,11 +208,14 @@ impl<'w> Composer<'w> {
         if coverage == Coverage::Watched {
             pattern.fragments.extend(self.services.iter().cloned());
         }
-        let stages = std::iter::once(signins().collect());
-        let stages = Vec::from_iter(stages.chain(self.watched.iter().cloned()));
-        for (at, stage) in stages.iter().enumerate() {
-            let later = stages[at + 1..].iter().flatten().copied();
-            self.add_calls(&mut pattern, stage, &later.collect());
+        let watched = self.watched.iter().flatten().copied();
+        self.add_calls(&mut pattern, &signins().collect(), &watched.collect());
+        for (priority, calls) in self.watched.iter().enumerate() {
+            if priority == MANIPULATION {
+                self.add_calls(&mut pattern, &FREQUENT_HIDDEN.into(), &BTreeSet::new());
+            }
+            let later = self.watched[priority + 1..].iter().flatten().copied();
+            self.add_calls(&mut pattern, calls, &later.collect());
         }
         self.add_hidden_failures(&mut pattern);
         self.add_calls(&mut pattern, &REMOVALS.into(), &BTreeSet::new());
@@ -279,7 +288,8 @@ impl<'w> Composer<'w> {
         let removals = REMOVALS.into_iter().filter(|call| !pattern.admits(*call));
         let watched_names = self.watched.iter().flatten().map(|(_, name)| *name);
         let mut names: BTreeSet<&str> = watched_names.collect();
-        let others = signins().chain(HIDDEN_BY_NAME).chain(REMOVALS);
+        let others = signins().chain(HIDDEN_BY_NAME);
+        let others = others.chain(FREQUENT_HIDDEN).chain(REMOVALS);
         names.extend(others.map(|(_, name)| name));
         let matched = pattern.names().flat_map(fragments::matched_names);
         let matched = matched.map(|(name, _)| name);
@@ -334,23 +344,28 @@ pub fn own_calls_left_out(watches: &Watches) -> Vec<(Coverage, Vec<WatchedCall<'
 }
 
 /// Number of values of [`priority`].
-const PRIORITIES: usize = 6;
+const PRIORITIES: usize = 7;
 
-/// Techniques that give a caller credentials or a host: use of remote services, of a shell or of administration commands,
-/// change of accounts, and stored credentials.
-const WAYS_IN: [&str; 6] = ["T1021", "T1059", "T1098", "T1552", "T1555", "T1651"];
+/// Techniques that give a caller a host or a secret: use of remote services, of a shell or of administration commands, and
+/// stored credentials.
+const HOSTS_AND_SECRETS: [&str; 5] = ["T1021", "T1059", "T1552", "T1555", "T1651"];
+
+/// The priority of watches that are announced the first time alone and manipulate accounts (T1098).
+const MANIPULATION: usize = 5;
 
 /// Returns the priority of a watch: 0 for the user's own, then strong ones, then others by their tier. Among those that are
-/// announced the first time alone, those that give credentials or a host come first.
+/// announced the first time alone, those that give a host or a secret come first, then those that manipulate accounts.
 fn priority(watch: &Watch, is_own: bool) -> usize {
     let technique = watch.technique.as_deref().unwrap_or_default();
+    let gives_access = HOSTS_AND_SECRETS.iter().any(|id| technique.starts_with(id));
     match watch.tier {
         _ if is_own => 0,
         _ if watch.is_strong => 1,
         Tier::Always => 2,
         Tier::Condition => 3,
-        Tier::First if WAYS_IN.iter().any(|id| technique.starts_with(id)) => 4,
-        Tier::First | Tier::Ledger => 5,
+        Tier::First if gives_access => 4,
+        Tier::First if technique.starts_with("T1098") => MANIPULATION,
+        Tier::First | Tier::Ledger => 6,
     }
 }
 

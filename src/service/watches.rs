@@ -198,7 +198,7 @@ name = "twice"
                 4:23: "s3:Get*" is not a call: write the event source without its domain, a colon, and the whole name of the event, as in iam:CreateUser
                 4:34: "lambda:AddPermission20150331v2" is not a call: write the event source without its domain, a colon, and the whole name of the event, as in iam:CreateUser
                 5:8: requestParameter is not a field of a CloudTrail record
-                6:10: "open" is not one of open_to_world, open_widely, public, other_account, powerful_policy, target_is_caller, for_another, logging_narrowed, turned_off, all_expire_soon
+                6:10: "open" is not one of open_to_world, open_widely, public, other_account, powerful_policy, target_is_caller, for_another, logging_narrowed, turned_off, all_expire_soon, some_expire_soon
                 7:8: "often" is not a tier: always, condition or first
                 8:13: "1098" is not the id of a technique, such as T1098.003
                 9:10: "bucketName" is not a path: write keys from a field of the record on, such as requestParameters.userName

@@ -10,7 +10,7 @@ use clusters::sample::{Sample, Samples};
 use clusters::series::SeriesTable;
 use clusters::timeline::Timeline;
 use clusters::{ClusterFacts, ClusterSnapshot, EventId, Series, Sighting, Span};
-use records::time::Timestamp;
+use records::time::{Timestamp, Window};
 use rusqlite::{Connection, Row as SqlRow, params};
 use service::ports::StoreError;
 
@@ -226,6 +226,27 @@ pub fn facts_of(
         None => Ok(None),
         Some(row) => Ok(Some((row.get(0).map_err(unavailable)?, facts(row, 1)?))),
     }
+}
+
+/// Returns the identities of the clusters and sensitive calls that were admitted to an account in an hour, without
+/// overflow clusters. `None` is the hour of those without a usable time.
+pub fn admitted(
+    connection: &Connection,
+    account_id: &str,
+    hour: Option<Window>,
+) -> Result<Vec<Identity>, StoreError> {
+    let select = format!(
+        "SELECT {FACTS} FROM cluster
+         WHERE account_id = ?1 AND admitted_hour IS ?2 AND NOT overflow"
+    );
+    let mut select = connection.prepare_cached(&select).map_err(unavailable)?;
+    let found = select.query(params![account_id, hour.map(Window::hours)]);
+    let mut found = found.map_err(unavailable)?;
+    let mut admitted = Vec::new();
+    while let Some(row) = found.next().map_err(unavailable)? {
+        admitted.push(facts(row, 0)?.identity);
+    }
+    Ok(admitted)
 }
 
 /// The clusters, by the number of their row.

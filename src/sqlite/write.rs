@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use clusters::facet::{FacetKind, Facets};
-use clusters::fingerprint::{ClusterId, VERSION};
+use clusters::fingerprint::{ClusterId, Identity, VERSION};
 use clusters::guard::{self, Admitted, KnownClusters, Limited};
 use clusters::sample::{Sample, SampleCutoffs, Samples};
 use clusters::{ClusterFacts, EventId, Series, Sighting};
@@ -378,27 +378,10 @@ impl KnownClusters for BatchWriter<'_> {
         if let Some(used) = self.rows.used.get(limited) {
             return Ok(*used);
         }
-        let used = self
-            .connection
-            .prepare_cached(
-                "SELECT count(*) FROM cluster
-                 WHERE account_id = ?1 AND admitted_hour IS ?2 AND NOT overflow
-                       AND CASE
-                           WHEN class <> 'watch' THEN 'failure'
-                           WHEN json_extract(identity_template, '$.tier') = 'first'
-                             OR json_extract(identity_template, '$.expected_by') IS NOT NULL
-                             OR cause LIKE '%:role/aws-service-role/%'
-                             OR cause LIKE '%:assumed-role/AWSServiceRoleFor%' THEN 'counted'
-                           WHEN code = 'strong' THEN 'strong'
-                           ELSE 'announced'
-                       END = ?3",
-            )
-            .and_then(|mut count| {
-                let hour = limited.hour.map(Window::hours);
-                let values = params![limited.account_id, hour, limited.kind.name()];
-                count.query_row(values, |row| row.get(0))
-            })
-            .map_err(unavailable)?;
+        let hour = limited.hour;
+        let admitted = read::admitted(self.connection, &limited.account_id, hour)?;
+        let is_counted = |identity: &&Identity| Limited::of(identity, hour) == *limited;
+        let used = admitted.iter().filter(is_counted).count() as u32;
         self.rows.used.insert(limited.clone(), used);
         Ok(used)
     }

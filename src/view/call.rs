@@ -2,34 +2,23 @@
 //!
 //! Equal calls of one caller are shown together. They have no status, because nothing opens, lasts or recovers.
 
-use std::cmp::Reverse;
-
-use alerts::cluster_hint;
 use alerts::severity::{self, Assessment};
+use alerts::text::parameters;
+use alerts::{cluster_hint, links};
 use clusters::call_alerts;
+use clusters::circumstance::Circumstance;
 use clusters::facet::FacetKind;
-use clusters::fingerprint::Identity;
+use clusters::fingerprint::{ClusterSubject, Identity};
 use clusters::guard::{NEW_CLUSTERS_MAX, is_overflow};
+use clusters::series::SeriesRef;
 use clusters::watch::{CallDetails, Watches};
 use clusters::{Cluster, ClusterSnapshot, ClusterTotals, short_name};
 use maud::{Markup, html};
 use records::redact::sanitize;
 
-use super::card::{evidence, values};
+use super::card::{badge, evidence, values};
+use super::listing::call_place;
 use super::{counted, shown, span};
-
-/// The parameters that say most about a call, in the order in which they are shown. The others follow by name.
-///
-/// They are conclusions from the request, so no watch has to list them.
-const FIRST: [&str; 7] = [
-    "policy",
-    "power",
-    "shared_with",
-    "port",
-    "range",
-    "changed",
-    "off",
-];
 
 /// The maximum number of parameters in one line of text. All are in the JSON and on the page of the call.
 const PARAMETERS_MAX: usize = 3;
@@ -48,16 +37,17 @@ pub struct DescribedCall {
     pub assessment: Assessment,
 }
 
-/// Returns the sensitive calls of a snapshot in the order of lists.
-///
-/// Calls without alerts, because a rule expects them or an AWS service made them, come last. Before them are the strong
-/// calls, then the others; among these the latest call is first.
+/// Returns the sensitive calls of a snapshot in the order of lists, see [`call_place`].
 pub fn listed(snapshot: &ClusterSnapshot) -> Vec<ClusterTotals<'_>> {
     let mut calls = snapshot.sensitive_calls();
-    // The sort is stable: within a group, the latest call stays first.
+    // The sort is stable: in the same place, the latest call stays first.
     calls.sort_by_cached_key(|call| {
-        let is_strong = call.facts.call_details().is_some_and(|of| of.is_strong);
-        (is_silent(call), Reverse(is_strong))
+        let subject = ClusterSubject::from(&call.facts.identity);
+        let circumstance = |facets| Circumstance::of_facets(&subject, &facets);
+        let facets = call.series_table().map(SeriesRef::facets);
+        let circumstances = facets.map(circumstance).collect();
+        let severity = severity::of(&subject, &circumstances, call.span).severity;
+        call_place(&subject, severity, is_silent(call))
     });
     calls
 }
@@ -97,48 +87,30 @@ pub fn target<'d>(details: &'d CallDetails, account_id: &str) -> Option<&'d str>
 
 /// Returns the parameters of a call with their names as words, the most important first.
 pub fn parameters(details: &CallDetails) -> Vec<(String, &str)> {
-    let rank = |name: &str| FIRST.iter().position(|first| *first == name);
-    let mut all: Vec<(&String, &String)> = details.parameters.iter().collect();
-    // The sort is stable: those without a rank stay in the order of their names.
-    all.sort_by_key(|(name, _)| rank(name).unwrap_or(FIRST.len()));
-    all.into_iter()
-        .map(|(name, value)| (sanitize(&name.replace('_', " "), 64), value.as_str()))
-        .collect()
+    let ordered = parameters::ordered(details).into_iter();
+    ordered.map(|(name, value)| (words(name), value)).collect()
 }
 
-/// Returns what decides about a call as one line, such as `port tcp 22, range 0.0.0.0/0`; empty if nothing is known.
-///
-/// What only repeats the target, or a parameter before it, is left out, and so is the start of ARNs of the account.
+/// Returns what decides about a call as one line, such as `port tcp 22, range 0.0.0.0/0`; empty if nothing is known. The
+/// start of ARNs of the account is left out.
 pub fn deciding(details: &CallDetails, account_id: &str) -> String {
-    let mut said: Vec<&str> = details.target.as_deref().into_iter().collect();
-    let mut words = Vec::new();
-    for (name, value) in parameters(details) {
-        if words.len() < PARAMETERS_MAX && !said.contains(&value) {
-            said.push(value);
-            let value = short_name(value, account_id);
-            words.push(format!("{name} {}", sanitize(value, VALUE_CHARS_MAX)));
-        }
-    }
-    words.join(", ")
+    let telling = parameters::telling(details).into_iter();
+    let shown = telling.take(PARAMETERS_MAX).map(|(name, value)| {
+        let value = sanitize(short_name(value, account_id), VALUE_CHARS_MAX);
+        format!("{} {value}", words(name))
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the name of a parameter as words.
+fn words(name: &str) -> String {
+    sanitize(&name.replace('_', " "), 64)
 }
 
 /// Returns why a call is watched, as a sentence; `None` if the watch is no longer in the table.
 pub fn why(details: &CallDetails) -> Option<String> {
     let of_table = || Some(Watches::default().named(&details.watch)?.why.clone());
     details.why.clone().or_else(of_table)
-}
-
-/// Returns the address of a technique on the site of MITRE ATT&CK; `None` if the text is not the id of a technique.
-pub fn technique_url(id: &str) -> Option<String> {
-    let is_number = |text: &str, digits: usize| {
-        text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let number = id.strip_prefix('T')?;
-    let (technique, sub) = number.split_once('.').unzip();
-    let technique = technique.unwrap_or(number);
-    let is_right = is_number(technique, 4) && sub.is_none_or(|sub| is_number(sub, 3));
-    let sub = sub.map(|sub| format!("{sub}/")).unwrap_or_default();
-    is_right.then(|| format!("https://attack.mitre.org/techniques/T{technique}/{sub}"))
 }
 
 /// Returns why no alert is sent about a call, for people; `None` if alerts are sent.
@@ -165,10 +137,9 @@ impl DescribedCall {
         format!("s-{}", self.call.id)
     }
 
-    /// Returns the severity as HTML, in its color, and whether the call is strong.
+    /// Returns the name of the severity as HTML, in its color.
     pub fn badge(&self) -> Markup {
-        let name = self.assessment.severity.name();
-        html! { span class={ "badge " (name) } { (name) } }
+        badge(self.assessment.severity)
     }
 
     /// Returns the call and its target as HTML, such as `iam:CreateUser on bob`.
@@ -250,7 +221,7 @@ fn did(details: &CallDetails) -> Markup {
         @if let Some(id) = &details.technique {
             dt { "technique" }
             dd {
-                @match technique_url(id) {
+                @match links::technique(id) {
                     Some(address) => { a href=(address) { (id) } }
                     None => { bdi { (shown(id)) } }
                 }
@@ -379,26 +350,6 @@ mod tests {
             assert_eq!(silence(&call, Some(details)).as_deref(), why);
             let card = card(&DescribedCall::of(call)).into_string();
             assert_eq!(card.contains("<dt>alerts</dt><dd>none: "), why.is_some());
-        }
-    }
-
-    #[test]
-    fn only_the_id_of_a_technique_becomes_an_address() {
-        let address = |id| technique_url(id).unwrap_or_default();
-        let site = "https://attack.mitre.org/techniques/";
-        assert_eq!(address("T1136.003"), format!("{site}T1136/003/"));
-        assert_eq!(address("T1485"), format!("{site}T1485/"));
-        for wrong in [
-            "",
-            "T",
-            "1136",
-            "T113",
-            "T1136.",
-            "T1136.03",
-            "T1136.003/../x",
-            "T१२३४",
-        ] {
-            assert_eq!(address(wrong), "", "{wrong}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A cluster as a card of the report: failure, severity, cause, callers and origins, a hint, and samples.
 
 use alerts::cluster_hint;
-use alerts::severity::Assessment;
+use alerts::severity::{Assessment, Severity};
 use clusters::facet::FacetKind;
 use clusters::lifecycle::Status;
 use clusters::{Cluster, FacetValues};
@@ -45,8 +45,7 @@ impl DescribedCluster {
 
     /// Returns the name of the severity as HTML, in the color of the severity.
     pub fn badge(&self) -> Markup {
-        let name = self.assessment.severity.name();
-        html! { span class={ "badge " (name) } { (name) } }
+        badge(self.assessment.severity)
     }
 
     /// Returns the call, such as `s3:GetObject`, and the error code as HTML.
@@ -92,6 +91,12 @@ impl DescribedCluster {
             }
         }
     }
+}
+
+/// Returns the name of a severity as HTML, in its color.
+pub fn badge(severity: Severity) -> Markup {
+    let name = severity.name();
+    html! { span class={ "badge " (name) } { (name) } }
 }
 
 /// Returns the card of a cluster in the report, as HTML.

@@ -9,7 +9,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use alerts::severity::{self, Assessment};
+use alerts::severity::{self, Assessment, Severity};
 use clusters::campaign::Occurrence;
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
 use clusters::class::Class;
@@ -159,8 +159,8 @@ pub struct ListPage<'l> {
 /// One page of the sensitive calls that a [`ListQuery`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallsPage<'l> {
-    /// The sensitive calls on this page, the strong ones first, and of these the latest first. Calls that need no alert
-    /// do not count as strong.
+    /// The sensitive calls on this page in the order of lists, see [`call_place`]; in the same place the latest
+    /// first.
     pub rows: Vec<(ClusterId, &'l CallHistory)>,
     /// The number of this page, from 1.
     pub number: usize,
@@ -386,9 +386,17 @@ impl ListedCluster {
             "{id} {account_id} {service}:{action} {code} {spelled} {} {caller}",
             class.name()
         );
-        let text = text.to_lowercase();
-        words.iter().all(|word| text.contains(word.as_str()))
+        contains_all(&text, words)
     }
+}
+
+/// The place of a sensitive call in lists; the least is first.
+pub type CallPlace = (bool, Reverse<Severity>, bool);
+
+/// Returns the place of a call in lists: the most severe first, and of the same severity the strong ones. Calls without
+/// alerts, because a rule expects them or an AWS service made them, come last.
+pub fn call_place(subject: &ClusterSubject, severity: Severity, is_silent: bool) -> CallPlace {
+    (is_silent, Reverse(severity), subject.code != STRONG)
 }
 
 /// Returns the severity of a sensitive call and its reasons, computed from all its events.
@@ -427,6 +435,11 @@ fn call_contains(call: &CallHistory, id: ClusterId, words: &[String]) -> bool {
             text.push_str(part);
         }
     }
+    contains_all(&text, words)
+}
+
+/// Checks whether a text contains all words, which are in lower case.
+fn contains_all(text: &str, words: &[String]) -> bool {
     let text = text.to_lowercase();
     words.iter().all(|word| text.contains(word.as_str()))
 }
@@ -621,20 +634,21 @@ impl Listing {
     /// Runs a query on the sensitive calls: filters them by words, account and time, and returns one page of at most
     /// `rows_max`. The filter by status and the order of the query are for clusters, and are ignored.
     pub fn ask_calls(&self, query: &ListQuery, rows_max: usize) -> CallsPage<'_> {
-        let is_match = |(id, call): &(&ClusterId, &CallHistory)| {
-            let of = query.account_id.as_ref();
-            of.is_none_or(|of| *of == call.subject.account_id)
-                && call_contains(call, **id, &query.words)
+        let is_match = |(id, of): &(&ClusterId, &CallHistory)| {
+            let account_id = query.account_id.as_ref();
+            account_id.is_none_or(|account_id| *account_id == of.subject.account_id)
+                && call_contains(of, **id, &query.words)
         };
-        let is_within = |(_, call): &(&ClusterId, &CallHistory)| {
-            let is_within = |(from, until)| call.last >= from && call.first < until;
+        let is_within = |(_, of): &(&ClusterId, &CallHistory)| {
+            let is_within = |(from, until)| of.last >= from && of.first < until;
             query.range.is_none_or(is_within)
         };
         let all = self.calls.iter().filter(is_match);
         let (mut rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
-        rows.sort_by_key(|(id, call)| {
-            let is_urgent = call.subject.code == STRONG && !call.is_silent;
-            (Reverse((is_urgent, call.last)), **id)
+        rows.sort_by_cached_key(|(id, of)| {
+            let severity = call_assessment(of).severity;
+            let place = call_place(&of.subject, severity, of.is_silent);
+            (place, Reverse(of.last), **id)
         });
         let (found, pages) = (rows.len(), rows.len().div_ceil(rows_max).max(1));
         let number = query.page.clamp(1, pages);

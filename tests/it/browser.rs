@@ -23,7 +23,10 @@ const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 const SCHEMES: [(&str, &str); 2] = [("dark", "0"), ("light", "1")];
 
 /// Time limit for a page; a machine that is busy with a build is slow.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How often a page is opened in a new browser if none has answered in time: Chromium hangs now and then at its start.
+const TRIES: usize = 3;
 
 /// Options for tests: no window, no background requests, no connections beyond this machine. As root, for example in a
 /// container, Chromium needs to run without its sandbox.
@@ -64,6 +67,13 @@ impl Browser {
 
     /// Opens a page; returns stdout and stderr of the browser.
     fn open(&self, page: &Path, arguments: &[&str]) -> (String, String) {
+        let mut outputs = (0..TRIES).map(|_| self.open_once(page, arguments));
+        let output = outputs.find_map(|output| output);
+        output.unwrap_or_else(|| panic!("{} takes longer than {PATIENCE:?}", page.display()))
+    }
+
+    /// Opens a page in a new browser; `None` if it does not end within [`PATIENCE`].
+    fn open_once(&self, page: &Path, arguments: &[&str]) -> Option<(String, String)> {
         let profile = tempfile::tempdir().unwrap();
         let mut child = Command::new(self.0)
             .args(FLAGS)
@@ -77,15 +87,14 @@ impl Browser {
             .unwrap();
         let stdout = all_of(child.stdout.take().unwrap());
         let stderr = all_of(child.stderr.take().unwrap());
-        let [stdout, stderr] = [stdout, stderr].map(|all| match all.recv_timeout(PATIENCE) {
-            Ok(text) => text,
-            Err(_) => {
-                child.kill().unwrap();
-                panic!("{} takes longer than {PATIENCE:?}", page.display());
-            }
-        });
+        let outputs = [stdout, stderr].map(|all| all.recv_timeout(PATIENCE).ok());
+        let [Some(stdout), Some(stderr)] = outputs else {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return None;
+        };
         assert!(child.wait().unwrap().success(), "{stderr}");
-        (stdout, stderr)
+        Some((stdout, stderr))
     }
 
     /// Measures a page at several widths, through an outer page that frames it, because the page itself runs no script.

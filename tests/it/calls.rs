@@ -93,7 +93,7 @@ fn without_ids(text: &str, scan: &Value) -> String {
 }
 
 #[test]
-fn the_table_has_sensitive_calls_apart_with_what_they_did_the_strong_ones_first() {
+fn the_table_has_sensitive_calls_apart_with_what_they_did_the_most_severe_first() {
     let folder = Folder::with_lines(lines(&few()));
     let printed = folder.run(&["scan", "trail.jsonl"]).printed();
     let scan = folder.scan(&["trail.jsonl"], 0);
@@ -109,11 +109,6 @@ fn the_table_has_sensitive_calls_apart_with_what_they_did_the_strong_ones_first(
         ───────────────────────────────────────────────────────────────────────────────────────────────────────
          severity   count   what and who                                                      last (UTC)
         ═══════════════════════════════════════════════════════════════════════════════════════════════════════
-         error      1       ec2:AuthorizeSecurityGroupIngress on sg-0a1b2c3d                  2026-11-02 09:30
-         strong             by user/mia
-                            port tcp 22, range 0.0.0.0/0
-                            111122223333 xxxxxxxxxxxxxxxxxxxxxxxxxx
-        ───────────────────────────────────────────────────────────────────────────────────────────────────────
          critical   1       cloudtrail:StopLogging on org-trail                               2026-11-02 09:00
          strong             by user/mia
                             111122223333 xxxxxxxxxxxxxxxxxxxxxxxxxx
@@ -125,6 +120,11 @@ fn the_table_has_sensitive_calls_apart_with_what_they_did_the_strong_ones_first(
         ───────────────────────────────────────────────────────────────────────────────────────────────────────
          critical   1       iam:CreateUser on bob[31m<script>alert(1)</script>                2026-11-02 13:00
                             by user/mia
+                            111122223333 xxxxxxxxxxxxxxxxxxxxxxxxxx
+        ───────────────────────────────────────────────────────────────────────────────────────────────────────
+         error      1       ec2:AuthorizeSecurityGroupIngress on sg-0a1b2c3d                  2026-11-02 09:30
+         strong             by user/mia
+                            port tcp 22, range 0.0.0.0/0
                             111122223333 xxxxxxxxxxxxxxxxxxxxxxxxxx
         ───────────────────────────────────────────────────────────────────────────────────────────────────────
          warning    2       lambda:UpdateFunctionCode on orders                               2026-11-02 12:00
@@ -147,7 +147,55 @@ fn the_table_has_sensitive_calls_apart_with_what_they_did_the_strong_ones_first(
         limited.contains("… and 4 more; --limit 0 shows all\n"),
         "{limited}"
     );
-    assert!(!limited.contains("AttachUserPolicy"), "{limited}");
+    assert!(!limited.contains("SecurityGroup"), "{limited}");
+}
+
+#[test]
+fn a_rule_that_lowers_or_raises_a_sensitive_call_moves_it_in_the_list_and_in_the_preview_of_alerts()
+{
+    let folder = Folder::with_lines(lines(&few()));
+    folder.write(
+        "rules.toml",
+        "[[rule]]
+         name = 'a trail of tests'
+         when = { eventName = ['StopLogging'] }
+         severity = 'info'
+         [[rule]]
+         name = 'code of orders'
+         when = { requestParameters = { functionName = ['orders'] } }
+         severity = 'critical'",
+    );
+    let scan = folder.scan(&["--rules", "rules.toml", "trail.jsonl"], 0);
+    let listed: Vec<String> = calls(&scan)
+        .iter()
+        .map(|call| {
+            format!(
+                "{} {}",
+                call["severity"].as_str().unwrap(),
+                call["event_name"].as_str().unwrap()
+            )
+        })
+        .collect();
+    let wanted = [
+        "critical AttachUserPolicy",
+        "critical CreateUser",
+        "critical UpdateFunctionCode",
+        "error AuthorizeSecurityGroupIngress",
+        "info StopLogging",
+        "warning CreateUser",
+    ];
+    assert_eq!(listed, wanted);
+    let arguments =
+        "notify --dry-run --kind sensitive_call --rules rules.toml --format json trail.jsonl";
+    let alerts = folder.run(&arguments.split(' ').collect::<Vec<_>>()).json();
+    let severities = alerts.as_array().unwrap().iter();
+    let severities: Vec<&str> = severities
+        .map(|of| of["severity"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        severities,
+        ["critical", "critical", "critical", "error", "info"]
+    );
 }
 
 #[test]

@@ -22,6 +22,7 @@ use service::policy::Policies;
 use service::ports::{Clock as _, Sink};
 use service::rules::Rules;
 
+use crate::coverage_units::by_coverage;
 use crate::directory::Directory;
 use crate::manual_clock::ManualClock;
 use crate::records::{ACCOUNT, id, ingest, lines, record};
@@ -148,6 +149,22 @@ fn a_batch_takes_no_more_than_this_where_nothing_is_remembered() {
     let heads = items.iter().filter(|item| item.key.sk == "HEAD").count();
     counted["clusters"] = json!(heads);
     assert_counted("batches_of_the_demo", &counted);
+}
+
+/// A change that is not watched is admitted by `changes` and takes no write unit. Texts that are no JSON are admitted by no
+/// pattern.
+#[test]
+fn each_coverage_takes_no_more_records_and_write_units_of_the_demo_than_this() {
+    let demo = demo::trail(&demo::Plan::default());
+    let texts = demo.files.iter().flat_map(|file| &file.records);
+    let records = texts.filter_map(|text| serde_json::from_str(text).ok());
+    let records: Vec<Value> = records.collect();
+    let mut counted = json!(by_coverage(&records));
+    let [watched, changes] = ["watched", "changes"].map(|name| &counted[name]);
+    assert!(watched["records"].as_u64() < changes["records"].as_u64());
+    assert_eq!(watched["write_units"], changes["write_units"]);
+    counted["all"] = json!({"records": records.len()});
+    assert_counted("coverage_of_the_demo", &counted);
 }
 
 /// Returns the failed calls of an hour: two in each of a number of clusters.

@@ -35,7 +35,7 @@ use crate::alerts::facts;
 use crate::directory::Directory;
 use crate::effort;
 use crate::manual_clock::ManualClock;
-use crate::records::{ACCOUNT, denied, id, ingest, lines, record, second, standing};
+use crate::records::{ACCOUNT, denied, id, ingest, ingest_by, lines, record, second, standing};
 use crate::table::{self, Fault, MemoryTable, now, telling};
 
 type Answers = Box<dyn FnMut(&[Message]) -> Vec<SinkAnswer>>;
@@ -844,6 +844,78 @@ fn the_first_policy_that_matches_says_who_is_told_of_what() {
     let facts = &requests[0][0].cluster.as_ref().unwrap().facts;
     assert_eq!(facts.identity.code, "Denied");
     assert_eq!(requests[0][0].account_name.as_deref(), Some("shop"));
+}
+
+#[test]
+fn a_sensitive_call_has_the_severity_that_a_rule_gives_it_and_a_policy_goes_by_it() {
+    let text = r#"
+        [[rule]]
+        name = "trails of tests"
+        when = { eventName = ["StopLogging"], requestParameters = { name = [{ prefix = "test-" }] } }
+        severity = "info"
+
+        [[rule]]
+        name = "code of payments"
+        when = { eventName = [{ prefix = "UpdateFunctionCode" }], requestParameters = { functionName = ["payments"] } }
+        severity = "critical"
+    "#;
+    let call = |number: u64, source: &str, name: &str, parameters: Value| {
+        record(json!({
+            "eventID": id(number),
+            "eventSource": source,
+            "eventName": name,
+            "requestParameters": parameters,
+        }))
+    };
+    let stop = |number, trail| {
+        call(
+            number,
+            "cloudtrail.amazonaws.com",
+            "StopLogging",
+            json!({"name": trail}),
+        )
+    };
+    let records = lines(&[
+        stop(1, "test-7"),
+        stop(2, "org-trail"),
+        call(
+            3,
+            "lambda.amazonaws.com",
+            "UpdateFunctionCode20150331v2",
+            json!({"functionName": "payments"}),
+        ),
+    ]);
+    let sent = |policy: &str| {
+        let rules = Rules::parse(&format!("{text}{policy}")).unwrap();
+        let table = MemoryTable::default();
+        ingest_by(&rules, &mut table::store(&table, telling()), &records);
+        let world = World {
+            policies: rules.policies().clone(),
+            ..World::over(&table)
+        };
+        let mut sent: Vec<String> = alerts(&world)
+            .iter()
+            .map(|message| {
+                let details = message.cluster.as_ref().unwrap().facts.call_details();
+                let target = details.unwrap().target.unwrap();
+                format!(
+                    "{} {target}: {}",
+                    message.level().name(),
+                    message.severity.sentences().pop().unwrap()
+                )
+            })
+            .collect();
+        sent.sort();
+        sent
+    };
+    let info = "info test-7: info by the rule \"trails of tests\"";
+    let critical = [
+        "critical org-trail: a long-term access key",
+        "critical payments: critical by the rule \"code of payments\"",
+    ];
+    assert_eq!(sent(""), [&critical[..], &[info]].concat());
+    let policy = "[[policy]]\nsink = 'guance'\nmin_severity = 'warning'";
+    assert_eq!(sent(policy), critical);
 }
 
 /// Commits events as one batch, and returns the world after that.

@@ -21,6 +21,7 @@ mod clusters;
 mod console;
 mod corpus;
 mod cost;
+mod coverage_units;
 mod dashboard;
 mod deliver;
 mod deliveries;

@@ -47,11 +47,65 @@ fn without_a_dry_run_it_is_wrong_usage_and_says_what_is_right() {
         .run(&["notify", "--dry-run", "--kind", "campaign", "trail.jsonl"])
         .fails(
             2,
-            "possible values: new, new_principal, regressed, recovered, escalating",
+            "possible values: new, new_principal, new_circumstance, regressed, recovered, escalating",
         );
     folder
         .run(&["notify", "--dry-run", "--site", "mars", "trail.jsonl"])
         .fails(2, "sites with a known console: cn1");
+}
+
+#[test]
+fn a_new_circumstance_is_the_value_that_came_last_beside_the_usual_ones() {
+    let refused = |number: u64, minute: u64, address: &str, region: &str| {
+        record(json!({
+            "eventID": id(number),
+            "eventTime": format!("2026-11-02T08:{minute:02}:00Z"),
+            "eventName": "PutBucketPolicy",
+            "errorCode": "AccessDenied",
+            "sourceIPAddress": address,
+            "awsRegion": region,
+        }))
+    };
+    let folder = Folder::with_lines(lines(&[
+        refused(1, 1, "192.0.2.7", "us-east-1"),
+        refused(2, 2, "198.51.100.7", "us-east-1"),
+        refused(3, 3, "192.0.2.8", "eu-west-1"),
+        refused(4, 4, "203.0.113.7", "us-east-1"),
+        // Throttling says nothing about who calls, so it has no such alert.
+        record(json!({"eventID": id(5), "errorCode": "ThrottlingException"})),
+    ]));
+    let arguments = "notify --dry-run --kind new_circumstance --format json trail.jsonl";
+    let alerts = folder.run(&arguments.split(' ').collect::<Vec<_>>()).json();
+    let [alert] = alerts.as_array().unwrap().as_slice() else {
+        panic!("{alerts}");
+    };
+    let detail = alert["eventbridge"]["Detail"].as_str().unwrap();
+    let detail: Value = serde_json::from_str(detail).unwrap();
+    assert_eq!(
+        alert["eventbridge"]["DetailType"],
+        "Cluster New Circumstance"
+    );
+    assert_eq!(detail["at"], "2026-11-02T08:04:00Z");
+    assert_eq!(
+        detail["untrusted_detail"],
+        json!({
+            "facet": "network",
+            "value": "203.0.113.0/24",
+            "principal": "arn:aws:iam::111122223333:user/mia",
+            "usual": {"total": 2, "shown": ["192.0.2.0/24", "198.51.100.0/24"]},
+        })
+    );
+    let few = Folder::with_lines(few());
+    let printed = few
+        .run(&[
+            "notify",
+            "--dry-run",
+            "--kind",
+            "new_circumstance",
+            "trail.jsonl",
+        ])
+        .printed();
+    assert_eq!(printed, "No new circumstances, so no alerts.\n");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use service::coverage::{
     Composer, Composition, Coverage, PATTERN_CHARS_MAX, REGULAR_EXPRESSIONS_MAX,
 };
 
+use crate::coverage_units;
 use crate::filter_pattern::Pattern;
 use crate::fixtures::{fixture, names};
 
@@ -64,13 +65,9 @@ fn success(service: &str, name: &str, is_read: bool) -> Value {
 
 #[test]
 fn the_template_has_the_patterns_that_are_composed() {
-    let template = include_str!("../../template.yaml");
-    let (_, rows) = template.split_once("\n  FilterPatterns:\n").unwrap();
     for (composition, _) in &*COMPOSED {
-        let row = format!("    {}:\n      Pattern: ", composition.coverage.name());
-        let (_, rest) = rows.split_once(&row).unwrap();
-        let pattern = format!("'{}'", composition.pattern);
-        assert_eq!(rest.lines().next(), Some(&*pattern), "run make filter");
+        let of_template = coverage_units::pattern(composition.coverage);
+        assert_eq!(of_template, composition.pattern, "run make filter");
     }
 }
 

@@ -4,11 +4,14 @@
 use std::collections::BTreeSet;
 
 use alerts::kind::AlertKind;
+use aws::dynamodb::TableSettings;
+use aws::dynamodb::table::{Item, Table as _};
 use clusters::ClusterSnapshot;
 use clusters::guard::LimitedKind;
 use clusters::transition::{Change, Transition};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::inspect::transition_alerts::alert;
 use service::memory::MemoryStore;
@@ -80,7 +83,7 @@ fn rows(snapshot: &ClusterSnapshot) -> BTreeSet<(String, u64)> {
 /// Returns the subject and the time of each alert that waits in a table, sorted.
 fn waiting(table: &MemoryTable) -> Vec<(String, i64)> {
     let rows = table.items();
-    let is_row = |item: &&aws::dynamodb::table::Item| item.key.pk.starts_with("O#");
+    let is_row = |item: &&Item| item.key.pk.starts_with("O#");
     let mut waiting: Vec<_> = rows
         .iter()
         .filter(is_row)
@@ -176,6 +179,69 @@ fn a_rule_expects_calls_of_a_role_until_it_ends() {
 }
 
 #[test]
+fn a_strong_call_of_the_tier_first_is_announced_after_weak_ones_of_the_same_caller() {
+    let rules = Rules::parse(
+        "[[watch]]
+         name = 'payments-code'
+         calls = ['lambda:UpdateFunctionCode']
+         when = { requestParameters = { functionName = ['payments'] } }
+         tier = 'first'
+         strong = true
+         target = 'requestParameters.functionName'
+         why = 'Payments are released by two people.'",
+    )
+    .unwrap();
+    let records = [
+        update_code(1, "2026-11-02T08:00:00Z", "mia", "orders"),
+        update_code(2, "2026-11-02T10:00:00Z", "mia", "stock"),
+        update_code(3, "2026-11-02T12:00:00Z", "mia", "payments"),
+        update_code(4, "2026-11-02T14:00:00Z", "mia", "payments"),
+    ];
+    let announced: Vec<String> = story(&records, &rules)
+        .iter()
+        .filter_map(|of| alert(of, None, of.at))
+        .map(|alert| alert.at.unwrap().to_string())
+        .collect();
+    assert_eq!(announced, ["2026-11-02T08:00:00Z", "2026-11-02T12:00:00Z"]);
+    let table = MemoryTable::default();
+    for batch in &records {
+        let batch = lines(std::slice::from_ref(batch));
+        ingest_by(&rules, &mut store(&table, telling()), &batch);
+    }
+    let mut times: Vec<i64> = waiting(&table).into_iter().map(|(_, at)| at).collect();
+    times.sort_unstable();
+    let wanted = announced
+        .iter()
+        .map(|time| Timestamp::parse(time).unwrap().seconds());
+    assert_eq!(times, wanted.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_date_in_a_request_is_compared_with_the_time_of_each_call() {
+    let expire = |number, time: &str| {
+        let mut call = attach(number, time, "mia", "");
+        call["eventSource"] = json!("s3.amazonaws.com");
+        call["eventName"] = json!("PutBucketLifecycle");
+        call["requestParameters"] = json!({
+            "bucketName": "orders",
+            "LifecycleConfiguration": {"Rule": {
+                "Status": "Enabled", "Prefix": "", "Expiration": {"Date": "2026-11-10T00:00:00Z"},
+            }},
+        });
+        call
+    };
+    // The records differ in id and time alone. Only the first and the last are near the date.
+    let records = lines(&[
+        expire(1, "2026-11-09T08:00:00Z"),
+        expire(2, "2026-11-02T08:00:00Z"),
+        expire(3, "2026-11-12T08:00:00Z"),
+    ]);
+    let mut store = MemoryStore::default();
+    let counts = ingest(&mut store, &records);
+    assert_eq!((counts.read, counts.clustered), (3, 2));
+}
+
+#[test]
 fn a_thousand_invented_names_are_a_hundred_rows_and_an_exact_rest() {
     let records: Vec<Value> = (0..1_000)
         .map(|number| {
@@ -221,6 +287,83 @@ fn a_thousand_invented_names_are_a_hundred_rows_and_an_exact_rest() {
     ingest(&mut store(&table, telling()), &lines(&records));
     ingest(&mut store(&table, telling()), &lines(&[failure]));
     check(&pollster::block_on(store(&table, telling()).snapshot(None)).unwrap());
+}
+
+#[test]
+fn a_role_whose_path_looks_like_one_of_aws_has_the_limit_of_other_callers_in_each_store() {
+    // Only the path `aws-service-role`, in lower case, is reserved for AWS.
+    let role = "arn:aws:iam::111122223333:role/AWS-Service-Role/onboarding";
+    let create = |number: u64| {
+        let mut call = attach(number, "2026-11-02T08:00:00Z", "mia", "");
+        call["eventName"] = json!("CreateUser");
+        call["requestParameters"] = json!({"userName": format!("invented-{number}")});
+        call["userIdentity"] = json!({
+            "type": "AssumedRole",
+            "arn": "arn:aws:sts::111122223333:assumed-role/onboarding/s",
+            "accountId": "111122223333",
+            "sessionContext": {"sessionIssuer": {"type": "Role", "arn": role, "userName": "onboarding"}},
+        });
+        call
+    };
+    let (first, second) = (1..=40, 41..=80);
+    let [first, second] = [
+        lines(&first.map(create).collect::<Vec<_>>()),
+        lines(&second.map(create).collect::<Vec<_>>()),
+    ];
+    let rows = |snapshot: ClusterSnapshot| {
+        let calls = snapshot.sensitive_calls();
+        let names = calls.iter().map(|call| &call.facts.identity.cause);
+        assert!(names.flatten().all(|name| name == role));
+        calls.len()
+    };
+    let limit = LimitedKind::Announced.limit() as usize;
+    let mut memory = MemoryStore::default();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calls.db");
+    let table = MemoryTable::default();
+    for batch in [&first, &second] {
+        ingest(&mut memory, batch);
+        // Each scan opens the file anew, and counts what is in it.
+        ingest(&mut SqliteStore::open(&file).unwrap(), batch);
+        ingest(&mut store(&table, telling()), batch);
+    }
+    let sqlite = SqliteStore::open(&file).unwrap();
+    for snapshot in [
+        pollster::block_on(memory.snapshot(None)),
+        pollster::block_on(sqlite.snapshot(None)),
+        pollster::block_on(store(&table, telling()).snapshot(None)),
+    ] {
+        assert_eq!(rows(snapshot.unwrap()), limit + 1);
+    }
+}
+
+#[test]
+fn the_notes_of_all_calls_of_a_batch_are_read_by_one_call_if_alerts_are_sent_at_all() {
+    let learning = TableSettings {
+        learn_hours: 24,
+        ..telling()
+    };
+    let silent = TableSettings::default();
+    let mut alerts = Vec::new();
+    let counted = [telling(), learning, silent].map(|settings| {
+        let table = MemoryTable::default();
+        // How many calls to the table a function needs for a batch of these sensitive calls.
+        let spent = |numbers: std::ops::RangeInclusive<u64>| {
+            let calls = numbers.map(|number| {
+                let target = format!("t{number}");
+                attach(number, "2026-11-02T08:00:00Z", "mia", &target)
+            });
+            let mut function = store(&table, settings.clone());
+            ingest(&mut function, &lines(&calls.collect::<Vec<_>>()));
+            function.table().spent().calls
+        };
+        let counted = [(1, 1), (2, 91), (1, 1), (2, 91)].map(|(first, last)| spent(first..=last));
+        alerts.push(waiting(&table).len());
+        counted
+    });
+    assert_eq!(alerts, [91, 0, 0]);
+    // What came before is covered by its alert: one call reads the notes of 1 as of 90, and none without alerts.
+    assert_eq!(counted, [[9, 194, 5, 5], [7, 103, 4, 4], [5, 102, 3, 3]]);
 }
 
 proptest! {

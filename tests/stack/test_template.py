@@ -215,6 +215,7 @@ BROKEN = [
     (athena_reads_the_trail, "(account STRING, region STRING, day STRING)", "(account STRING, day STRING)"),
     (athena_reads_the_trail, "LOCATION '${AthenaTrailLocation}'", "LOCATION '${AthenaTrailLocation}AWSLogs/'"),
     (the_dashboard_is_correct, '{"type": "text", "x": 0, "y": 25,', '{"type": "log", "x": 0, "y": 25,'),
+    (the_dashboard_is_correct, '"title": "Sensitive calls and clusters"', '"title": "Clusters"'),
     (the_dashboard_is_correct, "              - !FindInMap [Queries, Refusals, Title]\n", ""),
     (the_dashboard_is_correct, 'Stack=\\"${AWS::StackName}\\"', 'Stack=\\"other\\"'),
     (the_dashboard_is_correct, '{"start": "-P1D", ', '{"start": -P1D, '),

@@ -497,6 +497,7 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
         &DATA_EXPORTED,
         &[
             "s3-replicate-to-outsiders",
+            "s3-replicate",
             "export-data",
             "logs-deliver-to-outsiders",
             "ec2-mirror-traffic",

@@ -9,6 +9,7 @@ use clusters::watch::{CallDetails, Tier, Watches};
 
 use crate::facts::CallFacts;
 use crate::hint::capitalized;
+use crate::links;
 use crate::safe::{readable, titled};
 use crate::text::document::{Line, Piece, Pieces, fill};
 use crate::text::parameters::{self, Parameter};
@@ -216,7 +217,7 @@ impl Writer<'_> {
             self.words.technique,
             &[("technique", vec![Piece::other(id)])],
         );
-        let url = self.texts.links.technique(id);
+        let url = links::technique(id);
         let label = self.words.look_technique;
         if let Some(url) = url {
             pieces.extend([Piece::own(self.words.comma), Piece::Link { label, url }]);

@@ -1,4 +1,5 @@
-//! The parameters of sensitive calls in words that people know, in both languages.
+//! The parameters of sensitive calls: in which order they are shown, which of them say something, and their names in words
+//! that people know, in both languages.
 
 use std::borrow::Cow;
 
@@ -20,7 +21,7 @@ pub(super) struct Parameter<'d> {
 }
 
 /// The names of parameters with their words in English and Chinese. The first ones say most, and are shown first.
-static LABELS: [(&str, &str, &str); 124] = [
+static LABELS: [(&str, &str, &str); 125] = [
     ("policy", "policy", "策略"),
     ("power", "power", "高权限"),
     ("changed", "changed", "变更"),
@@ -107,6 +108,7 @@ static LABELS: [(&str, &str, &str); 124] = [
     ("contact", "contact", "联系人"),
     ("domain", "domain", "域名"),
     ("days", "days", "天数"),
+    ("date", "date", "日期"),
     ("vault", "vault", "保管库"),
     ("recovery_point", "recovery point", "恢复点"),
     ("plan", "plan", "计划"),
@@ -170,33 +172,45 @@ static VALUES: [(&str, &str); 16] = [
     ("No", "否"),
 ];
 
-/// Returns the parameters of a call in the order in which they are shown. The one that names the target is left out, and
-/// so is a value that was there before.
+/// Returns all parameters of a call with the names that the watch gives them, those that say most first. Names that are
+/// not in the table come last, by name.
+pub fn ordered(details: &CallDetails) -> Vec<(&str, &str)> {
+    let all = details.parameters.iter();
+    let mut all: Vec<(&str, &str)> = all.map(|(name, value)| (&**name, &**value)).collect();
+    all.sort_by_key(|(name, _)| place(name).unwrap_or(usize::MAX));
+    all
+}
+
+/// Returns the parameters of a call that say something new, in the same order. Empty ones are left out, and so is a value
+/// that is the target or was there before.
+pub fn telling(details: &CallDetails) -> Vec<(&str, &str)> {
+    let mut said: Vec<&str> = details.target.as_deref().into_iter().collect();
+    let mut telling = ordered(details);
+    telling.retain(|(_, value)| {
+        let is_new = !value.is_empty() && !said.contains(value);
+        said.push(value);
+        is_new
+    });
+    telling
+}
+
+/// Returns the parameters of a call that say something new, in the words of a language.
 pub(super) fn of(details: &CallDetails, language: Language) -> Vec<Parameter<'_>> {
-    let place = |name: &str| LABELS.iter().position(|row| row.0 == name);
-    let mut given: Vec<(usize, &str, &str)> = details
-        .parameters
-        .iter()
-        .filter(|(_, value)| !value.is_empty() && Some(*value) != details.target.as_ref())
-        .map(|(name, value)| (place(name).unwrap_or(usize::MAX), &**name, &**value))
-        .collect();
-    given.sort_unstable();
-    let mut shown = Vec::new();
-    let mut parameters = Vec::new();
-    for (place, name, value) in given {
-        if shown.contains(&value) {
-            continue;
-        }
-        shown.push(value);
-        let row = LABELS.get(place);
-        parameters.push(Parameter {
+    let parameter = |(name, value)| {
+        let place = place(name);
+        let row = place.map(|place| &LABELS[place]);
+        Parameter {
             label: row.map_or(name, |row| word(row, language)),
             is_known: row.is_some(),
             value: translated(value, language),
-            is_sentence: place < CONCLUSIONS,
-        });
-    }
-    parameters
+            is_sentence: place.is_some_and(|place| place < CONCLUSIONS),
+        }
+    };
+    telling(details).into_iter().map(parameter).collect()
+}
+
+fn place(name: &str) -> Option<usize> {
+    LABELS.iter().position(|row| row.0 == name)
 }
 
 /// Returns what the target of a call is, such as `user`: the word of the parameter with the same value. `None` if no

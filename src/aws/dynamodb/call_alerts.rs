@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::alert::Alert;
 use clusters::call_alerts::{COVER_SECONDS, CallerOfCall, Due, due, uncovered};
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, STRONG};
 use clusters::transition::SensitiveCall;
 use clusters::{ClusterFacts, Tally};
 use data_encoding::HEXLOWER;
@@ -38,6 +38,9 @@ struct Calls {
     undated: u64,
 }
 
+/// The sensitive calls of a batch by group, and which of them an alert is due for.
+type Groups = BTreeMap<ClusterId, (Due, Calls)>;
+
 impl Calls {
     /// Returns the number of calls that an alert at `at` covers; with `None` the number of those without a time.
     fn covered(&self, at: Option<Timestamp>) -> u64 {
@@ -58,37 +61,40 @@ impl Calls {
 impl<T: Table> DynamoStore<T> {
     /// Writes the alerts that are due about the sensitive calls of a batch.
     pub(super) async fn alert_on_calls(&mut self, tally: &Tally) -> Result<(), StoreError> {
-        let mut of_callers: BTreeMap<CallerOfCall, (Option<Timestamp>, ClusterId)> =
-            BTreeMap::new();
         let groups = groups(tally);
-        for (id, (of, calls)) in &groups {
-            match of {
-                Due::Never => {}
-                Due::EachHour => self.alert_each_hour(tally, *id, calls).await?,
-                Due::FirstOfCaller => {
-                    let caller = CallerOfCall::of(&tally.facts[id].identity);
-                    let candidate = (calls.first(), *id);
-                    let first = of_callers.entry(caller).or_insert(candidate);
-                    *first = candidate.min(*first);
-                }
-            }
-        }
-        self.alert_on_first_calls(tally, &groups, of_callers).await
+        self.alert_each_hour(tally, &groups).await?;
+        self.alert_on_first_calls(tally, &groups).await
     }
 
-    /// Writes the alerts about one group of equal calls that no alert of the hour before covers.
-    async fn alert_each_hour(
+    /// Writes the alerts about groups of equal calls that have an alert each hour. The notes of all of them are read
+    /// together, because a batch may have hundreds of groups.
+    async fn alert_each_hour(&mut self, tally: &Tally, groups: &Groups) -> Result<(), StoreError> {
+        if !self.is_alerting_on_new() {
+            return Ok(());
+        }
+        let is_due = |of: &(&ClusterId, &(Due, Calls))| of.1.0 == Due::EachHour;
+        let due: Vec<_> = groups.iter().filter(is_due).collect();
+        let keys: Vec<Key> = due.iter().map(|(id, _)| times_key(**id)).collect();
+        let notes = self.table.get(&keys).await?.into_iter();
+        let mut notes: BTreeMap<Key, Item> = notes.map(|note| (note.key.clone(), note)).collect();
+        for ((id, (_, calls)), key) in due.into_iter().zip(&keys) {
+            let note = notes.remove(key);
+            self.alert_on_group(tally, *id, calls, note).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the alerts about one group of equal calls that no alert of the hour before covers. `note` is the note of
+    /// the group as it was read from the table.
+    async fn alert_on_group(
         &mut self,
         tally: &Tally,
         id: ClusterId,
         calls: &Calls,
+        mut note: Option<Item>,
     ) -> Result<(), StoreError> {
-        if !self.is_alerting_on_new() {
-            return Ok(());
-        }
         let times: BTreeSet<Timestamp> = calls.times.keys().copied().collect();
         let key = times_key(id);
-        let mut note = self.table.get(std::slice::from_ref(&key)).await?.pop();
         let mut attempts = 0;
         loop {
             let alerted = note.as_ref().map(read_times).unwrap_or_default();
@@ -127,10 +133,9 @@ impl<T: Table> DynamoStore<T> {
     async fn alert_on_first_calls(
         &mut self,
         tally: &Tally,
-        groups: &BTreeMap<ClusterId, (Due, Calls)>,
-        of_callers: BTreeMap<CallerOfCall, (Option<Timestamp>, ClusterId)>,
+        groups: &Groups,
     ) -> Result<(), StoreError> {
-        let unknown: BTreeMap<Key, (Option<Timestamp>, ClusterId)> = of_callers
+        let unknown: BTreeMap<Key, (Option<Timestamp>, ClusterId)> = first_calls(tally, groups)
             .into_iter()
             .map(|(caller, first)| (caller_key(&caller), first))
             .filter(|(key, _)| !self.known_callers.contains(key))
@@ -178,9 +183,9 @@ impl<T: Table> DynamoStore<T> {
     }
 }
 
-/// Returns the sensitive calls of a batch by group, and which of them an alert is due for.
-fn groups(tally: &Tally) -> BTreeMap<ClusterId, (Due, Calls)> {
-    let mut groups: BTreeMap<ClusterId, (Due, Calls)> = BTreeMap::new();
+/// Returns the sensitive calls of a batch by group.
+fn groups(tally: &Tally) -> Groups {
+    let mut groups = Groups::new();
     for sighting in tally.sightings.values() {
         let id = sighting.series.cluster;
         let facts = &tally.facts[&id];
@@ -198,6 +203,24 @@ fn groups(tally: &Tally) -> BTreeMap<ClusterId, (Due, Calls)> {
     groups
 }
 
+/// Returns the first call of each caller and API of the tier "first" in a batch, with its time.
+fn first_calls(
+    tally: &Tally,
+    groups: &Groups,
+) -> BTreeMap<CallerOfCall, (Option<Timestamp>, ClusterId)> {
+    let mut first_calls = BTreeMap::new();
+    for (id, (_, calls)) in groups
+        .iter()
+        .filter(|(_, (of, _))| *of == Due::FirstOfCaller)
+    {
+        let caller = CallerOfCall::of(&tally.facts[id].identity);
+        let candidate = (calls.first(), *id);
+        let first = first_calls.entry(caller).or_insert(candidate);
+        *first = candidate.min(*first);
+    }
+    first_calls
+}
+
 /// Returns the key of the note with the times of the alerts about a group of equal calls.
 fn times_key(id: ClusterId) -> Key {
     Key::new(format!("C#{id}"), "ALERTS")
@@ -206,7 +229,9 @@ fn times_key(id: ClusterId) -> Key {
 /// Returns the key of the note that a caller has made a call. The key has a hash, because callers choose their names.
 fn caller_key(of: &CallerOfCall) -> Key {
     let mut hash = Sha256::new();
-    for part in [&of.service, &of.action, &of.caller] {
+    let strong = of.is_strong.then_some(STRONG);
+    let parts = [of.service.as_str(), &of.action, &of.caller].into_iter();
+    for part in parts.chain(strong) {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

@@ -24,6 +24,7 @@ use crate::keys::masked;
 use crate::lifecycle::LEARNING_SECONDS;
 use crate::summary::Excerpt;
 use crate::transition::{CircumstanceKind, NewCircumstance};
+use crate::{Cluster, FacetValue};
 
 /// The number of announced values of one kind within [`RECENT_HOURS`] after which no further value of the caller is
 /// announced.
@@ -149,7 +150,10 @@ impl KnownValues {
         let mut found = Vec::new();
         // In an hour, further events with the same values bring nothing new.
         let mut done = HashSet::new();
-        for occurrence in occurrences.iter().filter(|of| is_relevant(of)) {
+        for occurrence in occurrences
+            .iter()
+            .filter(|of| is_relevant(of.subject.class))
+        {
             let facets = &occurrence.series.facets;
             let values = CircumstanceKind::ALL.map(|kind| facets.get(kind.facet()));
             let key = (
@@ -350,9 +354,6 @@ impl<'a> Event<'a> {
         if circumstance.is_quiet(subject) || is_overflow_subject(subject) {
             return None;
         }
-        let has_habits = circumstance.means != ProgramKind::AwsService
-            && circumstance.caller != Caller::Anonymous
-            && !NAMELESS.contains(&name);
         Some(Self {
             at: occurrence.at,
             account_id: &subject.account_id,
@@ -360,19 +361,31 @@ impl<'a> Event<'a> {
             facets,
             history,
             caller: (name, first),
-            has_habits,
+            has_habits: has_habits(&circumstance, name),
         })
     }
 
     /// Returns the value of a kind; `None` if the event has none, or none that says something.
     fn value(&self, kind: CircumstanceKind) -> Option<&'a str> {
         let value = self.facets.get(kind.facet())?;
-        match kind {
-            _ if kind.is_of_caller() && !self.has_habits => None,
-            CircumstanceKind::AccessKey if !value.starts_with("AKIA") => None,
-            CircumstanceKind::Network if value == OTHER_NETWORK => None,
-            _ => Some(value),
-        }
+        let is_useful = is_known(kind, value) && (self.has_habits || !kind.is_of_caller());
+        is_useful.then_some(value)
+    }
+}
+
+/// Checks whether a caller is one whose networks, regions and keys say something about it.
+fn has_habits(circumstance: &Circumstance, name: &str) -> bool {
+    circumstance.means != ProgramKind::AwsService
+        && circumstance.caller != Caller::Anonymous
+        && !NAMELESS.contains(&name)
+}
+
+/// Checks whether a value says something: a long-term key, and a network that could be read.
+fn is_known(kind: CircumstanceKind, value: &str) -> bool {
+    match kind {
+        CircumstanceKind::AccessKey => value.starts_with("AKIA"),
+        CircumstanceKind::Network => value != OTHER_NETWORK,
+        _ => true,
     }
 }
 
@@ -382,10 +395,10 @@ const NAMELESS: [&str; 3] = ["anonymous", "unknown", "unknown-user"];
 /// The network of an address that cannot be read, as `records::principal` writes it.
 const OTHER_NETWORK: &str = "other";
 
-/// Checks whether an event is a refusal or a failed authentication.
-fn is_relevant(occurrence: &Occurrence) -> bool {
+/// Checks whether failures of a class are refusals or failed authentications.
+fn is_relevant(class: Class) -> bool {
     matches!(
-        occurrence.subject.class,
+        class,
         Class::Denied | Class::Auth | Class::Signin | Class::Vpce
     )
 }
@@ -408,6 +421,72 @@ impl CircumstanceKind {
             Self::AccessKey => masked(value),
             _ => value.to_owned(),
         }
+    }
+}
+
+impl NewCircumstance {
+    /// Returns the value of a cluster that came last, with the values before it as the usual ones, and the time of its
+    /// first event. It is an example of an alert, so learning periods and limits do not count.
+    ///
+    /// `None` if no value came after others, and for a class without such alerts.
+    pub fn newest_of(cluster: &Cluster) -> Option<(Timestamp, Self)> {
+        if !is_relevant(cluster.facts.identity.class) {
+            return None;
+        }
+        let of_kind = |kind: CircumstanceKind| {
+            let values = cluster.facets.get(&kind.facet()).map(|of| &of.values);
+            let values = values.into_iter().flatten();
+            values.filter_map(move |value| Self::beside_earlier(cluster, kind, value))
+        };
+        let all = CircumstanceKind::ALL.into_iter().flat_map(of_kind);
+        all.max_by_key(|(at, _)| *at)
+    }
+
+    /// Returns a value as a new circumstance beside the values that came before it, of the same caller or of the cluster.
+    fn beside_earlier(
+        cluster: &Cluster,
+        kind: CircumstanceKind,
+        new: &FacetValue,
+    ) -> Option<(Timestamp, Self)> {
+        let at = new.span.first_seen?;
+        let account_id = &cluster.facts.identity.account_id;
+        let uses = |facets: &Facets, value: &FacetValue| {
+            facets.get(kind.facet()) == Some(value.value.as_str())
+        };
+        let caller_of = |facets: &Facets| {
+            let name = facets.get(FacetKind::Principal)?;
+            let circumstance = Circumstance::of(account_id, |kind| facets.get(kind));
+            has_habits(&circumstance, name).then(|| name.to_owned())
+        };
+        let mut users = cluster.facet_sets.iter().filter(|of| uses(of, new));
+        let principal = match kind.is_of_caller() {
+            true => Some(users.find_map(caller_of)?),
+            false => None,
+        };
+        let is_usual = |value: &&FacetValue| {
+            let is_earlier = value.span.first_seen.is_some_and(|first| first < at);
+            is_earlier
+                && is_known(kind, &value.value)
+                && cluster.facet_sets.iter().any(|facets| {
+                    let name = facets.get(FacetKind::Principal);
+                    uses(facets, value) && (principal.is_none() || name == principal.as_deref())
+                })
+        };
+        let values = &cluster.facets.get(&kind.facet())?.values;
+        let mut usual: Vec<&FacetValue> = values.iter().filter(is_usual).collect();
+        usual.sort_by_key(|of| (std::cmp::Reverse(of.span.last_seen), &of.value));
+        let usual: Vec<String> = usual.into_iter().map(|of| of.value.clone()).collect();
+        let is_example =
+            !usual.is_empty() && is_known(kind, &new.value) && is_place(kind, &new.value);
+        is_example.then(|| {
+            let new = Self {
+                facet: kind,
+                value: kind.shown(&new.value),
+                principal,
+                usual: shown(kind, &usual),
+            };
+            (at, new)
+        })
     }
 }
 

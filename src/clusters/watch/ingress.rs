@@ -4,11 +4,16 @@
 //! with prefix length 0 is the whole internet with any address before it: `208.236.235.254/0` has been seen. Two with
 //! prefix length 1 are the whole internet together.
 //!
+//! The request of `ModifySecurityGroupRules` names a rule by its id and does not show its direction. Each group has an
+//! outbound rule for all traffic from the start, so a rule for all traffic is not taken for an inbound one there.
+//!
 //! Source: EC2 API Reference, `AuthorizeSecurityGroupIngress` and `ModifySecurityGroupRules`, 2026-11-29.
 
 use std::collections::BTreeSet;
 
 use json::Json;
+
+use crate::event_name::unversioned;
 
 use super::call::{Call, each_element, each_field, each_text_in, kind};
 
@@ -21,6 +26,8 @@ pub(super) struct Openings {
     pub ranges: BTreeSet<String>,
     /// Whether a port is open that is not meant for everybody.
     pub is_wide: bool,
+    /// Whether the request does not show if a rule is inbound or outbound.
+    has_no_direction: bool,
 }
 
 /// Ports that are opened to everybody on purpose: mail, DNS, HTTP, VPN. Source: IANA, "Service Name and Transport
@@ -45,7 +52,11 @@ struct Rule {
 impl Openings {
     /// Returns what the request of a call opens to the whole internet.
     pub fn of(call: Call<'_>) -> Self {
-        let mut openings = Self::default();
+        let name = call.record.event_name.as_deref();
+        let mut openings = Self {
+            has_no_direction: name.map(unversioned) == Some("ModifySecurityGroupRules"),
+            ..Self::default()
+        };
         if let Some(request) = call.record.request_parameters {
             openings.search(request, &Rule::default(), DEPTH_MAX);
         }
@@ -74,7 +85,9 @@ impl Openings {
                 "ipprotocol" | "protocol" => rule.protocol = first(value),
                 "fromport" => rule.from = first(value).and_then(|port| port.parse().ok()),
                 "toport" => rule.to = first(value).and_then(|port| port.parse().ok()),
-                "egress" | "isegress" => rule.is_egress = value.boolean() == Some(true),
+                "egress" | "isegress" => {
+                    rule.is_egress = first(value).as_deref() == Some("true");
+                }
                 "cidrip" | "cidripv4" | "cidripv6" | "cidrblock" | "ipv6cidrblock" | "cidr" => {
                     each_text_in(value, &mut |range| ranges.push(range.to_owned()));
                 }
@@ -94,7 +107,8 @@ impl Openings {
         if rule.is_egress {
             return;
         }
-        self.is_wide |= !rule.is_public();
+        let may_be_outbound = self.has_no_direction && rule.protocol().is_empty();
+        self.is_wide |= !rule.is_public() && !may_be_outbound;
         if self.ranges.len() < KEPT_MAX {
             self.ranges.insert(range.to_owned());
         }

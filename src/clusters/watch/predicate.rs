@@ -6,7 +6,7 @@ use super::Watch;
 use super::call::{Call, Path, each_element, each_text_in, kind};
 use super::caller::is_caller;
 use super::ingress::Openings;
-use super::lifecycle::all_expire_soon;
+use super::lifecycle::{all_expire_soon, some_expire_soon};
 use super::policy::{each_policy, is_everything, power_of, powerful_name, statements};
 use super::sharing::Sharing;
 use super::trail::narrowed;
@@ -36,6 +36,8 @@ pub enum Predicate {
     TurnedOff,
     /// A rule of a bucket deletes all objects within three days.
     AllExpireSoon,
+    /// A rule of a bucket deletes objects within three days, all or some.
+    SomeExpireSoon,
 }
 
 impl Predicate {
@@ -48,6 +50,11 @@ impl Predicate {
     pub fn from_name(name: &str) -> Option<Self> {
         use strum::IntoEnumIterator as _;
         Self::iter().find(|predicate| predicate.name() == name)
+    }
+
+    /// Checks whether the predicate compares the request with the time of the call.
+    pub(super) fn depends_on_time(self) -> bool {
+        matches!(self, Self::AllExpireSoon | Self::SomeExpireSoon)
     }
 
     /// Checks whether the predicate holds for a call; `watch` says where its values are.
@@ -74,6 +81,7 @@ impl Predicate {
             Self::LoggingNarrowed => !narrowed(call).is_empty(),
             Self::TurnedOff => !switches_off(watch, call).is_empty(),
             Self::AllExpireSoon => all_expire_soon(call),
+            Self::SomeExpireSoon => some_expire_soon(call),
         }
     }
 }

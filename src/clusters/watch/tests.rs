@@ -1202,13 +1202,196 @@ fn objects_expire_soon_if_a_rule_for_all_of_them_is_in_force() {
 }
 
 #[test]
-fn a_rule_that_may_be_outbound_is_weak() {
-    let modified = json!({"ModifySecurityGroupRulesRequest": {"GroupId": "sg-1", "SecurityGroupRule": {
-        "SecurityGroupRuleId": "sgr-1", "SecurityGroupRule": {"CidrIpv4": "0.0.0.0/0", "IpProtocol": "-1"},
-    }}});
-    let details = found(&record("ec2", "ModifySecurityGroupRules", &modified)).unwrap();
-    assert_eq!(details.watch, "security-group-all-open");
-    assert!(!details.is_strong);
+fn a_date_that_is_near_or_past_deletes_as_a_number_of_days_does() {
+    let rule = |expiration: Value, filter: Value| {
+        json!({"bucketName": "b", "LifecycleConfiguration": {"Rule": [
+            {"Status": "Enabled", "Expiration": expiration, "Filter": filter},
+            {"Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}},
+        ]}})
+    };
+    for (expiration, filter, wanted) in [
+        (
+            json!({"Date": "2026-11-03T00:00:00.000Z"}),
+            json!({}),
+            "s3-expire-soon",
+        ),
+        (
+            json!({"Date": "2026-11-03T00:00:00Z"}),
+            json!({"Prefix": ""}),
+            "s3-expire-soon",
+        ),
+        (json!({"Date": "2026-11-05"}), json!({}), "s3-expire-soon"),
+        (
+            json!({"Date": "2020-01-01T00:00:00Z"}),
+            json!({}),
+            "s3-expire-soon",
+        ),
+        (
+            json!({"Date": "2026-11-03T00:00:00Z"}),
+            json!({"Prefix": "tmp/"}),
+            "s3-expire-some-soon",
+        ),
+        (
+            json!({"Days": "2"}),
+            json!({"Prefix": "tmp/"}),
+            "s3-expire-some-soon",
+        ),
+        (json!({"Date": "2026-11-06T00:00:00Z"}), json!({}), "-"),
+        (json!({"Date": "soon"}), json!({}), "-"),
+        (json!({"ExpiredObjectDeleteMarker": true}), json!({}), "-"),
+    ] {
+        let mut record = record("s3", "PutBucketLifecycle", &rule(expiration, filter));
+        record["eventTime"] = json!("2026-11-02T10:00:00Z");
+        let watch = found(&record).map_or("-".to_owned(), |details| details.watch);
+        assert_eq!(watch, wanted, "{record}");
+    }
+}
+
+#[test]
+fn a_copy_to_a_bucket_without_a_proven_owner_is_announced_once_a_caller() {
+    let replicate = |destinations: &[Value]| {
+        let rules: Vec<Value> = destinations
+            .iter()
+            .map(|destination| json!({"Status": "Enabled", "Destination": destination}))
+            .collect();
+        json!({"bucketName": "b", "ReplicationConfiguration": {"Role": "r", "Rule": rules}})
+    };
+    let bucket = "arn:aws:s3:::x";
+    let unnamed = json!({"Bucket": bucket});
+    let own = json!({"Bucket": bucket, "Account": "111122223333"});
+    let other = json!({"Bucket": bucket, "Account": "444455556666"});
+    let outsiders =
+        "s3-replicate-to-outsiders: bucket=b; shared_with=444455556666; to=arn:aws:s3:::x";
+    check(
+        "s3",
+        &[
+            (
+                "PutBucketReplication",
+                replicate(std::slice::from_ref(&other)),
+                outsiders,
+            ),
+            (
+                "PutBucketReplication",
+                replicate(&[unnamed.clone(), other]),
+                outsiders,
+            ),
+            (
+                "PutBucketReplication",
+                replicate(&[unnamed]),
+                "s3-replicate: bucket=b; to=arn:aws:s3:::x",
+            ),
+            // S3 does not check an account that does not become the owner of the copies.
+            (
+                "PutBucketReplication",
+                replicate(&[own]),
+                "s3-replicate: account=111122223333; bucket=b; to=arn:aws:s3:::x",
+            ),
+        ],
+    );
+    let details = found(&record("s3", "PutBucketReplication", &replicate(&[]))).unwrap();
+    assert_eq!((details.tier, details.is_strong), (Tier::First, false));
+}
+
+/// Returns a request that changes rules of a security group, each a pair of protocol and range.
+fn modified(rules: &[(&str, Value)]) -> Value {
+    let rule = |(protocol, range): &(&str, Value)| {
+        let mut rule = json!({"IpProtocol": protocol, "FromPort": 22, "ToPort": 22});
+        let range = range.as_object().unwrap().clone();
+        rule.as_object_mut().unwrap().extend(range);
+        json!({"SecurityGroupRuleId": "sgr-1", "SecurityGroupRule": rule})
+    };
+    let rules: Vec<Value> = rules.iter().map(rule).collect();
+    json!({"ModifySecurityGroupRulesRequest": {"GroupId": "sg-1", "SecurityGroupRule": rules}})
+}
+
+#[test]
+fn a_rule_that_may_be_outbound_is_weak_and_hides_no_inbound_one() {
+    let (four, six) = (
+        json!({"CidrIpv4": "0.0.0.0/0"}),
+        json!({"CidrIpv6": "::/0"}),
+    );
+    let inside = json!({"CidrIpv4": "10.0.0.0/8"});
+    for (rules, wanted) in [
+        (&[("-1", four.clone())][..], "security-group-all-open"),
+        (&[("-1", six.clone())], "security-group-all-open"),
+        (&[("tcp", six.clone())], "security-group-open-widely"),
+        (
+            &[("tcp", json!({"CidrIpv6": "2001:db8::/0"}))],
+            "security-group-open-widely",
+        ),
+        (&[("-1", four), ("tcp", six)], "security-group-open-widely"),
+        (&[("tcp", inside.clone())], "-"),
+        (&[("-1", inside)], "-"),
+    ] {
+        let request = modified(rules);
+        let details = found(&record("ec2", "ModifySecurityGroupRules", &request));
+        let watch = details.as_ref().map_or("-", |of| &of.watch);
+        assert_eq!(watch, wanted, "{request}");
+        assert_eq!(
+            details.is_some_and(|of| of.is_strong),
+            wanted.ends_with("widely")
+        );
+    }
+}
+
+#[test]
+fn an_outbound_rule_opens_nothing() {
+    let all =
+        json!({"items": [{"ipProtocol": "-1", "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}}]});
+    let request = json!({"groupId": "sg-1", "ipPermissions": all});
+    assert_eq!(
+        name_of("ec2", "AuthorizeSecurityGroupEgress", &request),
+        "-"
+    );
+    for (egress, wanted) in [
+        (json!(true), "-"),
+        (json!("true"), "-"),
+        (json!(false), "ec2-open-network-acl"),
+        (Value::Null, "ec2-open-network-acl"),
+    ] {
+        let entry = json!({
+            "networkAclId": "acl-1", "ruleAction": "allow", "aclProtocol": "-1",
+            "egress": egress, "ipv6CidrBlock": "::/0",
+        });
+        assert_eq!(
+            name_of("ec2", "CreateNetworkAclEntry", &entry),
+            wanted,
+            "{entry}"
+        );
+    }
+}
+
+#[test]
+fn each_way_to_write_a_range_counts_with_any_address_before_a_prefix_length_of_0() {
+    for (request, wanted) in [
+        (
+            json!({"cidrIp": "203.0.113.7/0", "ipProtocol": "tcp", "fromPort": 22, "toPort": 22}),
+            "tcp 22; range=203.0.113.7/0",
+        ),
+        (
+            json!({"ipPermissions": {"items": [{"ipProtocol": "tcp", "fromPort": 22, "toPort": 22,
+            "ipRanges": {"items": [{"cidrIp": "10.0.0.0/8"}, {"cidrIp": "0.0.0.0/0"}]}}]}}),
+            "tcp 22; range=0.0.0.0/0",
+        ),
+        (
+            json!({"ipPermissions": {"items": [{"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": {},
+            "ipv6Ranges": {"items": [{"cidrIpv6": "2001:db8::1/0"}]}}]}}),
+            "tcp 22; range=2001:db8::1/0",
+        ),
+        (
+            json!({"ipPermissions": {"items": [{"ipProtocol": "udp", "fromPort": 0, "toPort": 65535,
+            "ipv6Ranges": {"items": [{"cidrIpv6": "::/0", "description": "all"}]}}]}}),
+            "udp all; range=::/0",
+        ),
+    ] {
+        let mut request = request;
+        request["groupId"] = json!("sg-1");
+        let wanted = format!("security-group-open-widely: group=sg-1; port={wanted}");
+        check(
+            "ec2",
+            &[("AuthorizeSecurityGroupIngress", request, &wanted)],
+        );
+    }
 }
 
 #[test]

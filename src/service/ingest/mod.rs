@@ -23,6 +23,7 @@ use clusters::own_roles::{OWN, is_refusal};
 use clusters::report::RecordCounts;
 use clusters::sample::SampleCutoffs;
 use clusters::selection::{NO_ERROR, NO_EVENT};
+use clusters::watch::Watch;
 use clusters::{Conclusion, EventId, Finding, Tally, event_time};
 use input::file::{Reader, read_reference};
 use input::likeness;
@@ -381,10 +382,18 @@ impl Analyzer<'_> {
             unknown_code: is_other && record.error_code.is_some(),
         };
         // A rule may read any field of a record, even its time. So a repeated record must be tried again.
-        if let (Some(repeats), true) = (&mut self.repeats, self.rules.is_plain()) {
+        let is_plain = self.rules.is_plain() && !self.depends_on_time(&analysis);
+        if let (Some(repeats), true) = (&mut self.repeats, is_plain) {
             repeats.add(record, text, wrapper, &analysis);
         }
         analysis
+    }
+
+    /// Checks whether the same request at another time might not be this sensitive call.
+    fn depends_on_time(&self, analysis: &Analysis) -> bool {
+        let details = analysis.finding.facts.call_details();
+        let watch = details.and_then(|of| self.rules.watches().named(&of.watch));
+        watch.is_some_and(Watch::depends_on_time)
     }
 }
 

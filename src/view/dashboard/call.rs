@@ -4,7 +4,7 @@
 //! nothing to decide about it.
 
 use alerts::cluster_hint;
-use alerts::links::Links;
+use alerts::links::{self, Links};
 use alerts::outbox::MessageLogEntry;
 use alerts::severity::Assessment;
 use clusters::call_alerts::{Due, due};
@@ -13,7 +13,7 @@ use clusters::fingerprint::ClusterSubject;
 use clusters::inspection_state::CallHistory;
 use clusters::keys::{KeyReport, masked};
 use clusters::related::Related;
-use clusters::watch::{CallDetails, Tier, Watches};
+use clusters::watch::{CallDetails, Tier};
 use clusters::{Cluster, EventId, Span};
 use maud::{Markup, html};
 use records::redact::sanitize;
@@ -26,7 +26,7 @@ use super::parts::{
 };
 use super::parts::{call_name, target};
 use crate::card::values;
-use crate::{minute, more, number, shown};
+use crate::{call, minute, more, number, shown};
 
 /// The maximum number of values of a facet on the page.
 const VALUES_MAX: usize = 10;
@@ -151,8 +151,9 @@ impl CallPage<'_> {
                 }
                 Due::EachHour => { "An alert is sent when the call is made. " (HOUR) }
                 Due::FirstOfCaller => {
-                    "One alert is sent, when this caller makes this call for the first time, whatever its target is. \
-                     Later calls are counted and summed up."
+                    "One alert is sent, when this caller makes "
+                    @if details.is_some_and(|of| of.is_strong) { "a strong call of this name" } @else { "this call" }
+                    " for the first time, whatever its target is. Later calls are counted and summed up."
                 }
                 Due::Never => {
                     "No alert is sent, calls are counted and summed up"
@@ -243,8 +244,8 @@ fn has_target(subject: &ClusterSubject) -> bool {
 
 fn parameters(details: Option<&CallDetails>) -> Markup {
     html! {
-        @for (name, value) in details.iter().flat_map(|of| &of.parameters) {
-            dt { (sanitize(name, 64)) } dd { bdi { (shown(value)) } }
+        @for (name, value) in details.into_iter().flat_map(call::parameters) {
+            dt { (name) } dd { bdi { (shown(value)) } }
         }
     }
 }
@@ -254,17 +255,15 @@ fn watched(details: Option<&CallDetails>) -> Markup {
     let Some(details) = details else {
         return Markup::default();
     };
-    let table = Watches::default();
-    let of_table = || table.named(&details.watch).map(|of| of.why.as_str());
     html! {
-        @if let Some(why) = details.why.as_deref().or_else(of_table) {
-            dt { "watched because" } dd { bdi { (shown(why)) } }
+        @if let Some(why) = call::why(details) {
+            dt { "watched because" } dd { bdi { (shown(&why)) } }
         }
         dt { "watch" } dd { bdi { (shown(&details.watch)) } }
         @if let Some(technique) = &details.technique {
             dt { "ATT&CK technique" }
             dd {
-                @match technique_address(technique) {
+                @match links::technique(technique) {
                     Some(address) => (outside(&address, technique)),
                     None => bdi { (shown(technique)) },
                 }
@@ -276,20 +275,4 @@ fn watched(details: Option<&CallDetails>) -> Markup {
             @else { "weak: such calls are also part of daily work" }
         }
     }
-}
-
-/// Returns the address of a technique in MITRE ATT&CK; `None` if it does not have the form `T1136` or `T1136.003`.
-fn technique_address(technique: &str) -> Option<String> {
-    let digits =
-        |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
-    let number = technique.strip_prefix('T')?;
-    let (parent, sub) = match number.split_once('.') {
-        Some((parent, sub)) => (parent, Some(sub)),
-        None => (number, None),
-    };
-    if !digits(parent, 4) || sub.is_some_and(|sub| !digits(sub, 3)) {
-        return None;
-    }
-    let path = technique.replace('.', "/");
-    Some(format!("https://attack.mitre.org/techniques/{path}/"))
 }

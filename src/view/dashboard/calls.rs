@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use clusters::fingerprint::{ClusterId, ClusterSubject, STRONG};
 use clusters::inspection_state::CallHistory;
 use clusters::short_name;
-use clusters::watch::CallDetails;
 use maud::{Markup, html};
 use records::redact::sanitize;
 use records::time::Timestamp;
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use super::parts::{call_name, search_fields, target};
 use super::{ClickTarget, Frame};
 use crate::listing::{CallsPage, ListQuery, call_assessment};
-use crate::{counted, minute, number, shown};
+use crate::{call, counted, minute, number, shown};
 
 /// The maximum number of sensitive calls in the section of the page with the list of clusters.
 pub const SECTION_ROWS_MAX: usize = 20;
@@ -139,30 +138,30 @@ fn table(frame: &Frame<'_>, page: &CallsPage<'_>) -> Markup {
     }
 }
 
-fn row(frame: &Frame<'_>, id: ClusterId, call: &CallHistory) -> Markup {
-    let subject = &*call.subject;
-    let severity = call_assessment(call).severity;
-    let details = subject.call.as_ref();
-    let parameters = details.map(parameters).unwrap_or_default();
+fn row(frame: &Frame<'_>, id: ClusterId, history: &CallHistory) -> Markup {
+    let subject = &*history.subject;
+    let severity = call_assessment(history).severity;
+    let deciding = |of| call::deciding(of, &subject.account_id);
+    let deciding = subject.call.as_ref().map(deciding).unwrap_or_default();
     html! {
         tr {
             td.severity {
                 span.badge.(severity.name()) { (severity.name()) }
                 @if let Some(word) = weight(subject) { " " span.mark { (word) } }
-                @if call.is_silent { " " span.mark { "no alert" } }
+                @if history.is_silent { " " span.mark { "no alert" } }
             }
-            td.last { (minute(Some(call.last))) }
+            td.last { (minute(Some(history.last))) }
             th.what scope="row" {
                 a.open { bdi.call { (call_name(subject)) } }
                 (frame.call(ClickTarget::Popup, &json!({"cluster": id.to_string()}), None))
-                @if !parameters.is_empty() {
-                    div.message { bdi { (sanitize(&parameters, PARAMETERS_CHARS_MAX)) } }
+                @if !deciding.is_empty() {
+                    div.message { bdi { (sanitize(&deciding, PARAMETERS_CHARS_MAX)) } }
                 }
             }
             td.target { (target(subject)) }
-            td.who { bdi { (sanitize(short_name(&call.caller, &subject.account_id), 160)) } }
+            td.who { bdi { (sanitize(short_name(&history.caller, &subject.account_id), 160)) } }
             td.account { (frame.account(&subject.account_id)) }
-            td.n { (number(call.count())) }
+            td.n { (number(history.count())) }
         }
     }
 }
@@ -170,14 +169,4 @@ fn row(frame: &Frame<'_>, id: ClusterId, call: &CallHistory) -> Markup {
 /// Returns `strong` for a call that weighs as much as an attack step on its own.
 pub(super) fn weight(subject: &ClusterSubject) -> Option<&'static str> {
     (subject.code == STRONG).then_some("strong")
-}
-
-/// Returns the parameters of a call in one line, each with its name. A value that the row shows already is left out.
-fn parameters(details: &CallDetails) -> String {
-    let mut seen: BTreeSet<&String> = details.target.iter().collect();
-    let parameters = details.parameters.iter();
-    let texts = parameters
-        .filter(|(_, value)| seen.insert(value))
-        .map(|(name, value)| format!("{name}: {value}"));
-    texts.collect::<Vec<_>>().join(", ")
 }

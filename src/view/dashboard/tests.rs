@@ -20,6 +20,7 @@ use super::Frame;
 use super::call::{CallEvent, CallPage};
 use super::calls::{CallList, SECTION_ROWS_MAX};
 use super::list::List;
+use crate::call;
 use crate::listing::{ListQuery, Listing, call_assessment};
 
 const ACCOUNT: &str = "111122223333";
@@ -100,7 +101,7 @@ fn targets(listing: &Listing, query: &ListQuery) -> Vec<String> {
 }
 
 #[test]
-fn strong_calls_come_first_and_then_the_newest() {
+fn the_most_severe_calls_come_first_and_then_the_newest() {
     let strong = |target| CallDetails {
         is_strong: true,
         ..details(target)
@@ -118,7 +119,7 @@ fn strong_calls_come_first_and_then_the_newest() {
     ]);
     assert_eq!(
         targets(&listing, &ListQuery::default()),
-        ["new and strong", "old and strong", "new", "expected", "old"]
+        ["new and strong", "old and strong", "new", "old", "expected"]
     );
 }
 
@@ -180,6 +181,31 @@ fn lists(listing: &Listing) -> (String, String) {
         missing: Vec::new(),
     };
     (list.html(), calls.html())
+}
+
+#[test]
+fn a_row_has_the_parameters_of_a_line_of_text_in_the_order_of_messages() {
+    let own = |text: &str| text.to_owned();
+    let parameters = [
+        ("account", "444455556666"),
+        ("bucket", "orders"),
+        ("changed", "validation off"),
+        ("shared_with", "444455556666"),
+        ("zone", "a"),
+    ];
+    let details = CallDetails {
+        parameters: parameters
+            .map(|(name, value)| (own(name), own(value)))
+            .into(),
+        ..details("orders")
+    };
+    let wanted = "changed validation off, shared with 444455556666, zone a";
+    assert_eq!(call::deciding(&details, ACCOUNT), wanted);
+    let listing = listing(&[occurrence(1, 1, "user/mia", &details)]);
+    let (section, all) = lists(&listing);
+    for page in [section, all] {
+        assert!(page.contains(&format!("<bdi>{wanted}</bdi>")), "{page}");
+    }
 }
 
 #[test]
