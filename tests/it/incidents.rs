@@ -22,9 +22,10 @@ use clusters::{EventId, Finding, Sighting, conclude, conclude_call};
 use flate2::read::MultiGzDecoder;
 use records::time::Timestamp;
 use records::{Record, Wrapper};
-use serde_json::{Deserializer, Value};
+use serde_json::{Deserializer, Value, json};
 
 use crate::corpus::corpus;
+use crate::records::{ACCOUNT, id, record};
 
 /// The events of some records: the failures, the sensitive calls, and those of the ledger.
 #[derive(Default)]
@@ -426,4 +427,232 @@ fn cases_of_attacks_are_incidents_and_cases_of_machines_are_none() {
         assert!(!records.is_empty(), "{case}");
         assert_eq!(found(&records, true).len(), count, "{case}");
     }
+}
+
+/// Returns the records of calls of one caller, a minute apart.
+fn calls(caller: &Value, calls: &[Value]) -> Vec<String> {
+    let call = |(number, call): (usize, &Value)| {
+        let mut fields = json!({
+            "eventID": id(number as u64),
+            "eventTime": format!("2026-11-02T08:{number:02}:00Z"),
+            "userIdentity": caller,
+            "readOnly": false,
+        });
+        let fields_of_call = call.as_object().unwrap().clone();
+        fields.as_object_mut().unwrap().extend(fields_of_call);
+        record(fields).to_string()
+    };
+    calls.iter().enumerate().map(call).collect()
+}
+
+fn refused(service: &str, action: &str) -> Value {
+    json!({
+        "eventSource": format!("{service}.amazonaws.com"),
+        "eventName": action,
+        "errorCode": "AccessDenied",
+        "errorMessage": format!("User is not authorized to perform: {service}:{action} with an explicit deny in a service control policy"),
+    })
+}
+
+fn succeeded(service: &str, action: &str, parameters: Value) -> Value {
+    json!({
+        "eventSource": format!("{service}.amazonaws.com"),
+        "eventName": action,
+        "requestParameters": parameters,
+    })
+}
+
+/// A person with a role of IAM Identity Center.
+fn person() -> Value {
+    let role = "AWSReservedSSO_Admin_0123456789abcdef";
+    json!({
+        "type": "AssumedRole",
+        "principalId": "AROAEXAMPLEEXAMPLE001:mia@example.com",
+        "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/mia@example.com"),
+        "accountId": ACCOUNT,
+        "accessKeyId": "ASIAEXAMPLEEXAMPLE01",
+        "sessionContext": {"sessionIssuer": {
+            "type": "Role",
+            "principalId": "AROAEXAMPLEEXAMPLE001",
+            "arn": format!("arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/{role}"),
+            "accountId": ACCOUNT,
+            "userName": role,
+        }},
+    })
+}
+
+/// A role that deploys or serves.
+fn role(name: &str) -> Value {
+    json!({
+        "type": "AssumedRole",
+        "principalId": "AROAEXAMPLEEXAMPLE002:run-17",
+        "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/{name}/run-17"),
+        "accountId": ACCOUNT,
+        "accessKeyId": "ASIAEXAMPLEEXAMPLE02",
+        "sessionContext": {"sessionIssuer": {
+            "type": "Role",
+            "principalId": "AROAEXAMPLEEXAMPLE002",
+            "arn": format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
+            "accountId": ACCOUNT,
+            "userName": name,
+        }},
+    })
+}
+
+fn root() -> Value {
+    json!({
+        "type": "Root",
+        "principalId": ACCOUNT,
+        "arn": format!("arn:aws:iam::{ACCOUNT}:root"),
+        "accountId": ACCOUNT,
+        "accessKeyId": "ASIAEXAMPLEEXAMPLE03",
+    })
+}
+
+fn user(name: &str) -> Value {
+    json!({
+        "type": "IAMUser",
+        "principalId": "AIDAEXAMPLEEXAMPLE009",
+        "arn": format!("arn:aws:iam::{ACCOUNT}:user/{name}"),
+        "accountId": ACCOUNT,
+        "accessKeyId": "AKIAEXAMPLEEXAMPLE09",
+        "userName": name,
+    })
+}
+
+const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+const READ_ONLY: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+
+#[test]
+fn work_that_resembles_an_attack_is_no_incident() {
+    let new_user = |policy: &str| {
+        [
+            succeeded("iam", "CreateUser", json!({"userName": "new"})),
+            succeeded(
+                "iam",
+                "AttachUserPolicy",
+                json!({"userName": "new", "policyArn": policy}),
+            ),
+        ]
+    };
+    let reads = ["ListBuckets", "GetBucketPolicy", "ListRoles", "GetRole"];
+    let typos = reads.map(|action| {
+        refused(
+            if action.contains("Bucket") {
+                "s3"
+            } else {
+                "iam"
+            },
+            action,
+        )
+    });
+    let of_one_service: Vec<Value> = (0..12)
+        .map(|number| refused("dynamodb", &format!("Call{number}")))
+        .collect();
+    let own_key = succeeded("iam", "CreateAccessKey", json!({"userName": "mia"}));
+    let sign_in = json!({
+        "eventSource": "signin.amazonaws.com",
+        "eventName": "ConsoleLogin",
+        "eventType": "AwsConsoleSignIn",
+        "responseElements": {"ConsoleLogin": "Success"},
+        "additionalEventData": {"MFAUsed": "Yes"},
+    });
+    let [create, attach] = new_user(READ_ONLY);
+    let break_glass = [sign_in, create, attach];
+    let one_public_port = succeeded(
+        "ec2",
+        "AuthorizeSecurityGroupIngress",
+        json!({
+            "groupId": "sg-1",
+            "ipPermissions": {"items": [{"ipProtocol": "tcp", "fromPort": 22, "toPort": 22,
+                "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}}]},
+        }),
+    );
+    for (what, caller, of) in [
+        (
+            "onboarding that may read",
+            person(),
+            &new_user(READ_ONLY)[..],
+        ),
+        ("a key of one's own", user("mia"), &[own_key][..]),
+        ("the root user in an emergency", root(), &break_glass[..]),
+        (
+            "a policy of the organization stops a role",
+            role("orders"),
+            &of_one_service[..],
+        ),
+        ("four reads without permission", person(), &typos[..]),
+        ("a port that is opened", person(), &[one_public_port][..]),
+    ] {
+        let found = found(&calls(&caller, of), true);
+        let windows: Vec<_> = found.iter().map(|of| &of.windows).collect();
+        assert!(found.is_empty(), "{what}: {windows:?}");
+    }
+}
+
+#[test]
+fn work_that_gives_power_or_opens_doors_is_one_incident() {
+    let onboarding = [
+        succeeded("iam", "CreateUser", json!({"userName": "new"})),
+        succeeded(
+            "iam",
+            "AttachUserPolicy",
+            json!({"userName": "new", "policyArn": ADMINISTRATOR}),
+        ),
+        succeeded("iam", "CreateAccessKey", json!({"userName": "new"})),
+    ];
+    let trust = json!({"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"AWS": "arn:aws:iam::999988887777:root"}}]});
+    let public = json!({"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Principal": "*",
+        "Resource": "arn:aws:s3:::b/*"}]});
+    let apply = [
+        succeeded(
+            "iam",
+            "CreateRole",
+            json!({"roleName": "partner", "assumeRolePolicyDocument": trust.to_string()}),
+        ),
+        succeeded(
+            "s3",
+            "PutBucketPolicy",
+            json!({"bucketName": "b", "bucketPolicy": public}),
+        ),
+        succeeded("iam", "CreateUser", json!({"userName": "uploader"})),
+        succeeded("iam", "CreateAccessKey", json!({"userName": "uploader"})),
+    ];
+    for (what, caller, of) in [
+        ("onboarding of an administrator", person(), &onboarding[..]),
+        ("terraform apply", role("terraform"), &apply[..]),
+    ] {
+        let found = found(&calls(&caller, of), true);
+        assert_eq!(found.len(), 1, "{what}");
+    }
+}
+
+#[test]
+fn an_unknown_scanner_that_comes_each_night_is_at_most_one_incident() {
+    let calls = [
+        "s3:GetBucketPolicy",
+        "iam:ListUsers",
+        "ec2:DescribeInstances",
+        "kms:ListKeys",
+        "rds:DescribeDBInstances",
+        "sns:ListTopics",
+        "sqs:ListQueues",
+        "lambda:ListFunctions",
+        "iam:ListRoles",
+        "iam:GetAccountSummary",
+        "logs:DescribeLogGroups",
+        "config:DescribeConfigRules",
+    ];
+    let nights = (2..5).flat_map(|day| {
+        calls.iter().enumerate().map(move |(number, call)| {
+            let (service, action) = call.split_once(':').unwrap();
+            let mut fields = refused(service, action);
+            fields["eventID"] = json!(id(day * 100 + number as u64));
+            fields["eventTime"] = json!(format!("2026-11-{day:02}T02:{number:02}:00Z"));
+            fields["userIdentity"] = role("inventory");
+            record(fields).to_string()
+        })
+    });
+    assert!(found(&nights.collect::<Vec<_>>(), true).len() <= 1);
 }

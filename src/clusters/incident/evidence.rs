@@ -18,6 +18,7 @@ use serde::Serialize;
 use strum::IntoStaticStr;
 
 use crate::circumstance::SENSITIVE_SERVICES;
+use crate::selection::SIGNINS;
 
 use super::technique::Tactic;
 
@@ -43,7 +44,7 @@ pub enum EvidenceKind {
     RefusedSensitive,
     /// Strong sensitive calls succeeded.
     StrongCalls,
-    /// Sensitive calls of distinct techniques succeeded, a strong one among them.
+    /// Sensitive calls of distinct techniques succeeded, among them a strong one that is no sign-in.
     SeveralTechniques,
     /// The steps serve distinct tactics.
     Tactics,
@@ -427,7 +428,10 @@ impl<'o> HalfHour<'o> {
     fn items(&self, kind: EvidenceKind, is_network: bool) -> usize {
         let is_after = |last: Option<Timestamp>, first: Option<Timestamp>| matches!((last, first), (Some(last), Some(first)) if last >= first);
         let counted_if = |holds: bool, items: usize| if holds { items } else { 0 };
-        let has_weight = !self.strong.is_empty() || !self.refused_sensitive.is_empty();
+        // A sign-in is how a day begins, also that of the root user: what follows has to weigh something.
+        let is_power = |call: &Call<'_>| !SIGNINS.contains(&call.1);
+        let has_power = self.strong.iter().any(is_power);
+        let has_weight = has_power || !self.refused_sensitive.is_empty();
         match kind {
             EvidenceKind::Tool => self.tools,
             EvidenceKind::System => self.systems,
@@ -437,9 +441,7 @@ impl<'o> HalfHour<'o> {
             EvidenceKind::Spread => self.regions.len(),
             EvidenceKind::RefusedSensitive => self.refused_sensitive.len(),
             EvidenceKind::StrongCalls => self.strong.len(),
-            EvidenceKind::SeveralTechniques => {
-                counted_if(!self.strong.is_empty(), self.techniques.len())
-            }
+            EvidenceKind::SeveralTechniques => counted_if(has_power, self.techniques.len()),
             EvidenceKind::Tactics => counted_if(has_weight, self.tactics.len()),
             EvidenceKind::PowerForItself => self.for_itself.len(),
             EvidenceKind::RefusedThenPower => counted_if(
@@ -453,7 +455,10 @@ impl<'o> HalfHour<'o> {
             ),
             EvidenceKind::Spraying => counted_if(is_network, self.wrong_users.len()),
             EvidenceKind::MadeIdentityUsed => self.of_made_users,
-            EvidenceKind::Root => counted_if(has_weight || !self.refused.is_empty(), self.roots),
+            EvidenceKind::Root => counted_if(
+                !self.strong.is_empty() || !self.refused.is_empty(),
+                self.roots,
+            ),
         }
     }
 
