@@ -23,10 +23,10 @@ const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 const SCHEMES: [(&str, &str); 2] = [("dark", "0"), ("light", "1")];
 
 /// Time limit for a page; a machine that is busy with a build is slow.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How often a page is opened in a new browser if none has answered in time: Chromium hangs now and then at its start.
-const TRIES: usize = 3;
+const TRIES: u32 = 3;
 
 /// Options for tests: no window, no background requests, no connections beyond this machine. As root, for example in a
 /// container, Chromium needs to run without its sandbox.
@@ -72,7 +72,7 @@ impl Browser {
         output.unwrap_or_else(|| panic!("{} takes longer than {PATIENCE:?}", page.display()))
     }
 
-    /// Opens a page in a new browser; `None` if it does not end within [`PATIENCE`].
+    /// Opens a page in a new browser; `None` if it takes longer than its share of [`PATIENCE`].
     fn open_once(&self, page: &Path, arguments: &[&str]) -> Option<(String, String)> {
         let profile = tempfile::tempdir().unwrap();
         let mut child = Command::new(self.0)
@@ -87,7 +87,7 @@ impl Browser {
             .unwrap();
         let stdout = all_of(child.stdout.take().unwrap());
         let stderr = all_of(child.stderr.take().unwrap());
-        let outputs = [stdout, stderr].map(|all| all.recv_timeout(PATIENCE).ok());
+        let outputs = [stdout, stderr].map(|all| all.recv_timeout(PATIENCE / TRIES).ok());
         let [Some(stdout), Some(stderr)] = outputs else {
             child.kill().unwrap();
             child.wait().unwrap();

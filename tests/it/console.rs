@@ -30,6 +30,9 @@ struct Widget {
     events: Arc<Mutex<Vec<Value>>>,
 }
 
+/// Returns the HTML for an event; `None` is a failure.
+type Answer = Box<dyn Fn(&Value) -> Option<Value> + Send>;
+
 impl Widget {
     /// Answers events with the results of a function, one after another; `None` is a failure.
     fn new(answer: impl Fn(&Value) -> Option<Value> + Send + 'static) -> Self {
@@ -37,10 +40,12 @@ impl Widget {
         let address = format!("http://{}/", listener.local_addr().unwrap());
         let events = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&events);
+        let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(answer)));
         thread::spawn(move || {
             for stream in listener.incoming() {
-                // A browser may close what it opened to be ready.
-                let _ = serve(&stream.unwrap(), &heard, &answer);
+                let (heard, answer) = (Arc::clone(&heard), Arc::clone(&answer));
+                // A browser keeps connections open to be ready, and closes them or not. No other connection waits for that.
+                thread::spawn(move || serve(&stream.unwrap(), &heard, &answer));
             }
         });
         Self { address, events }
@@ -80,7 +85,7 @@ const MARKDOWN: &str = "## What <it> is\n\nA **fine** `widget`.\n\n- one\n- two\
 fn serve(
     mut stream: &TcpStream,
     heard: &Mutex<Vec<Value>>,
-    answer: &dyn Fn(&Value) -> Option<Value>,
+    answer: &Mutex<Answer>,
 ) -> std::io::Result<()> {
     let Some(request) = Request::read(&mut BufReader::new(stream)) else {
         return Ok(());
@@ -94,7 +99,7 @@ fn serve(
         "/about" => (200, "application/json", about.to_string()),
         "/widget" => {
             let event: Value = serde_json::from_slice(&request.body).unwrap();
-            let answered = answer(&event);
+            let answered = answer.lock().unwrap()(&event);
             heard.lock().unwrap().push(event);
             match answered {
                 Some(answer) => (200, "application/json", answer.to_string()),
