@@ -5,6 +5,7 @@
 //! - `scan` groups the errors in trail files into clusters; `explain` shows how each event is classified, and why.
 //! - `top` prints rankings; `rules` checks and tries a rules file, and `filter` is its subcommand
 //!   that prints a filter pattern; `notify` previews alerts without sending them.
+//! - `rehearse` puts attack techniques behind a history and says which alerts would be sent.
 //! - `config` checks a settings file of a stack and uploads it to the stack's bucket.
 //! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster. `calls` lists
 //!   and shows stored sensitive calls.
@@ -49,6 +50,7 @@ mod machine;
 mod notify;
 mod open_store;
 mod output;
+mod rehearse;
 mod rules;
 mod scan;
 mod serve;
@@ -96,6 +98,7 @@ enum Command {
     Redrive(redrive::Arguments),
     Backfill(backfill::Arguments),
     Notify(notify::Arguments),
+    Rehearse(rehearse::Arguments),
     Rules(rules::Arguments),
     Config(config::Arguments),
     Generate(generate::Arguments),
@@ -126,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Redrive(arguments) => redrive::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),
+        Command::Rehearse(arguments) => rehearse::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),

@@ -404,6 +404,22 @@ pub fn load_rules(file: Option<&Path>) -> anyhow::Result<Rules> {
     Ok(Rules::parse(&text).map_err(|problems| Unusable::new("the rules", file, &problems))?)
 }
 
+/// Reads the trail files at `paths` into a store in memory. Returns what became of the records, the clusters, and all
+/// events.
+pub fn read_into_memory(
+    rules: Rules,
+    paths: &[PathBuf],
+) -> anyhow::Result<(Scanned, RecordedEvents)> {
+    let mut store = MemoryStore::default();
+    let limits = SourceArguments::in_memory(None).batch_limits(1, false);
+    let inputs = Inputs::find(paths)?;
+    let scanned = read_into(&mut store, Scanned::with(rules), inputs, limits)?;
+    Ok((scanned, pollster::block_on(store.whole(false))?))
+}
+
+/// The clusters of a store, and all its events.
+pub type RecordedEvents = (ClusterSnapshot, Vec<(EventId, Sighting)>);
+
 /// How inputs are read, and how many inputs are committed in one transaction.
 ///
 /// A transaction costs more time than most inputs. But if the scan is killed, inputs not yet committed are lost.

@@ -15,6 +15,7 @@
 //! - `generator` makes events from rows of the tables; `random` supplies repeatable pseudorandom numbers.
 //! - `event` writes the JSON text of a record.
 //! - `delivery` puts records into files by account, region and quarter of an hour; some come late or twice.
+//! - `techniques` has the calls of attack techniques, which are no part of a trail.
 
 mod actors;
 mod call;
@@ -26,6 +27,7 @@ mod malformed;
 mod random;
 mod routine;
 mod scenarios;
+pub mod techniques;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};

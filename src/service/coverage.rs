@@ -15,9 +15,11 @@ mod fragments;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clusters::event_name::unversioned;
 use clusters::hidden_failures;
 use clusters::selection::SIGNINS;
 use clusters::watch::{Tier, Watch, Watches};
+use records::Record;
 use strum::{EnumString, IntoStaticStr};
 
 use self::calls::{Call, Effect};
@@ -315,6 +317,36 @@ impl Composition<'_> {
         let by_part = self.fragments.iter().any(|part| part.admits(call));
         by_part || self.coverage == Coverage::Changes && is_change(call)
     }
+
+    /// Checks whether the pattern admits a record: because of an error, by its call, or because it changes something. A
+    /// failure that the response alone shows is admitted by the name of its call; what the conditions for such
+    /// responses find beside it is not looked at.
+    pub fn admits_record(&self, record: &Record<'_>) -> bool {
+        let is_error = record.error_code.is_some()
+            || record.error_message.is_some()
+            || record.event_type.as_deref() == Some("AwsServiceEvent");
+        let source = record.event_source.as_deref().unwrap_or_default();
+        let service = source.split('.').next().unwrap_or_default();
+        let action = unversioned(record.event_name.as_deref().unwrap_or_default());
+        let by_part = self
+            .fragments
+            .iter()
+            .any(|part| part.admits((service, action)));
+        // All records of management events have `managementEvent` and this category.
+        let is_change = record.read_only == Some(false)
+            && record.event_category.as_deref() == Some("Management");
+        is_error
+            || by_part
+            || self.coverage == Coverage::Changes && is_change
+            || self.coverage != Coverage::Errors && is_use_of_key(record, action)
+    }
+}
+
+/// Checks whether the key of an IAM user reads a secret or takes on a role, as [`KEYS`] asks.
+fn is_use_of_key(record: &Record<'_>, action: &str) -> bool {
+    let identity = record.user_identity.as_ref();
+    let kind = identity.and_then(|of| of.kind.as_deref());
+    kind == Some("IAMUser") && KEY_CALLS.iter().any(|start| action.starts_with(start))
 }
 
 /// Returns for each coverage the calls of the user's own watches that the pattern of the template does not admit. A
@@ -555,6 +587,45 @@ mod tests {
             ]
         );
         assert_eq!(own_calls_left_out(&Watches::default()), []);
+    }
+
+    #[test]
+    fn a_record_is_admitted_by_its_error_its_call_or_as_a_change() {
+        let watches = Watches::default();
+        let composer = Composer::new(&watches);
+        let admitted = |record: &str| {
+            let record = Record::parse(record).unwrap();
+            Coverage::ALL.map(|coverage| composer.compose(coverage).admits_record(&record))
+        };
+        let call = |service: &str, name: &str, more: &str| {
+            format!(
+                r#"{{"eventSource":"{service}.amazonaws.com","eventName":"{name}","eventType":"AwsApiCall","eventCategory":"Management"{more}}}"#
+            )
+        };
+        let (read, write) = (r#","readOnly":true"#, r#","readOnly":false"#);
+        let by_key = r#","readOnly":true,"userIdentity":{"type":"IAMUser"}"#;
+        let refused = r#","readOnly":true,"errorCode":"AccessDenied""#;
+        for (service, name, more, expected) in [
+            ("iam", "ListUsers", read, [false; 3]),
+            ("iam", "ListUsers", refused, [true; 3]),
+            ("iam", "CreateUser", write, [false, true, true]),
+            (
+                "lambda",
+                "UpdateFunctionCode20150331v2",
+                write,
+                [false, true, true],
+            ),
+            ("ec2", "CreateSubnet", write, [false, false, true]),
+            ("signin", "ConsoleLogin", write, [true; 3]),
+            ("ssm", "GetParameters", read, [false; 3]),
+            ("ssm", "GetParameters", by_key, [false, true, true]),
+        ] {
+            assert_eq!(
+                admitted(&call(service, name, more)),
+                expected,
+                "{name}{more}"
+            );
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@
 //! - `deliver` sends the alerts that wait: queues, circuit breakers, and digests of very many alerts.
 //! - `widget` answers a dashboard, and stores the decisions that people make there.
 //! - `carry` gives clusters what they inherit after a change of the identity version: decisions and journals.
+//! - `rehearse` says which alerts would follow from an attack behind a history, and what would hide it.
 //! - `key_lookup` asks IAM about access keys, for `deliver` and `inspect`.
 //! - `memory` implements a store and a bucket in memory.
 
@@ -57,6 +58,9 @@ pub mod memory;
 
 // Decisions and journals after a change of the identity version.
 pub mod carry;
+
+// Attacks behind a history, without a change of the history.
+pub mod rehearse;
 
 // The verb that groups the events of an input into clusters.
 pub mod ingest;

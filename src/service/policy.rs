@@ -94,9 +94,10 @@ impl Policies {
     /// Decides whether an alert is sent to a sink. The first policy that matches decides; without a matching policy the
     /// alert is sent.
     pub fn judge(&self, sink: &str, message: &Message) -> PolicyOutcome {
-        let Some(policy) = self.0.iter().find(|policy| policy.is_for(sink, message)) else {
+        let Some(place) = self.place(sink, message) else {
             return PolicyOutcome::Send { silence: None };
         };
+        let policy = &self.0[place];
         let is_severe = policy
             .min_severity
             .is_none_or(|least| message.level() >= least);
@@ -105,6 +106,13 @@ impl Policies {
             return PolicyOutcome::Send { silence };
         }
         PolicyOutcome::HoldBack
+    }
+
+    /// Returns the place of the policy that decides about an alert and a sink, in [`Self::all`]; `None` if none does.
+    pub fn place(&self, sink: &str, message: &Message) -> Option<usize> {
+        self.0
+            .iter()
+            .position(|policy| policy.is_for(sink, message))
     }
 
     /// Parses the policies of a rules file, and adds their problems to `reading`.

@@ -821,6 +821,14 @@ pub enum StoreError {
         /// The newest schema version that this program supports.
         known: i64,
     },
+    /// The store was written by an older version, and is opened for reading only. Upgrade it with a command that writes.
+    #[error(
+        "the store has the older schema version {found}; upgrade it first, for example with top --db FILE"
+    )]
+    Older {
+        /// The schema version of the store.
+        found: i64,
+    },
     /// The ids of the clusters have another version of the identity. Scan the files into a new store.
     #[error(
         "the clusters in this store have ids of identity version {found}, but this program makes ids of version {known}; scan \

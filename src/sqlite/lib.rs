@@ -84,6 +84,25 @@ impl SqliteStore {
         Self::with(Connection::open_with_flags(path, flags).map_err(unavailable)?)
     }
 
+    /// Opens the store in a file for reading only. Nothing is changed: neither the file nor what SQLite keeps beside it.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also [`StoreError::Older`] for a store of an older version, because it cannot be upgraded, and
+    /// [`StoreError::Foreign`] for an empty file.
+    pub fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
+        let connection = old_store::open(path)?;
+        connection.busy_timeout(BUSY).map_err(unavailable)?;
+        match version(&connection)? {
+            None => return Err(StoreError::Foreign),
+            Some(SCHEMA_VERSION) => check_identity(&connection)?,
+            Some(found) => return Err(StoreError::Older { found }),
+        }
+        Ok(Self {
+            connection,
+            rows: Rows::default(),
+        })
+    }
+
     /// Creates an empty store in memory. It is lost when the value is dropped.
     ///
     /// # Errors

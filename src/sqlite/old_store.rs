@@ -42,7 +42,7 @@ pub fn read(path: &Path) -> Result<OldClusters, StoreError> {
 
 /// Opens a file for reading. Where no program has left a write-ahead log, the file is opened as one that never changes, because
 /// otherwise SQLite would create a log beside it.
-fn open(path: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut log = OsString::from(&path);
     log.push("-wal");

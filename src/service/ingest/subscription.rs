@@ -80,6 +80,7 @@ impl RetryReason {
         match self {
             Self::Store(StoreError::Unavailable(_)) => "StoreUnavailable",
             Self::Store(StoreError::Newer { .. }) => "StoreNewer",
+            Self::Store(StoreError::Older { .. }) => "StoreOlder",
             Self::Store(StoreError::OtherIdentity { .. }) => "StoreOtherIdentity",
             Self::Store(StoreError::Foreign) => "StoreForeign",
             Self::Store(StoreError::Damaged { .. }) => "StoreDamaged",
