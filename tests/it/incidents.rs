@@ -454,7 +454,7 @@ fn refused(service: &str, action: &str) -> Value {
     })
 }
 
-fn succeeded(service: &str, action: &str, parameters: Value) -> Value {
+fn succeeded(service: &str, action: &str, parameters: &Value) -> Value {
     json!({
         "eventSource": format!("{service}.amazonaws.com"),
         "eventName": action,
@@ -527,11 +527,11 @@ const READ_ONLY: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
 fn work_that_resembles_an_attack_is_no_incident() {
     let new_user = |policy: &str| {
         [
-            succeeded("iam", "CreateUser", json!({"userName": "new"})),
+            succeeded("iam", "CreateUser", &json!({"userName": "new"})),
             succeeded(
                 "iam",
                 "AttachUserPolicy",
-                json!({"userName": "new", "policyArn": policy}),
+                &json!({"userName": "new", "policyArn": policy}),
             ),
         ]
     };
@@ -549,7 +549,7 @@ fn work_that_resembles_an_attack_is_no_incident() {
     let of_one_service: Vec<Value> = (0..12)
         .map(|number| refused("dynamodb", &format!("Call{number}")))
         .collect();
-    let own_key = succeeded("iam", "CreateAccessKey", json!({"userName": "mia"}));
+    let own_key = succeeded("iam", "CreateAccessKey", &json!({"userName": "mia"}));
     let sign_in = json!({
         "eventSource": "signin.amazonaws.com",
         "eventName": "ConsoleLogin",
@@ -562,7 +562,7 @@ fn work_that_resembles_an_attack_is_no_incident() {
     let one_public_port = succeeded(
         "ec2",
         "AuthorizeSecurityGroupIngress",
-        json!({
+        &json!({
             "groupId": "sg-1",
             "ipPermissions": {"items": [{"ipProtocol": "tcp", "fromPort": 22, "toPort": 22,
                 "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}}]},
@@ -593,13 +593,13 @@ fn work_that_resembles_an_attack_is_no_incident() {
 #[test]
 fn work_that_gives_power_or_opens_doors_is_one_incident() {
     let onboarding = [
-        succeeded("iam", "CreateUser", json!({"userName": "new"})),
+        succeeded("iam", "CreateUser", &json!({"userName": "new"})),
         succeeded(
             "iam",
             "AttachUserPolicy",
-            json!({"userName": "new", "policyArn": ADMINISTRATOR}),
+            &json!({"userName": "new", "policyArn": ADMINISTRATOR}),
         ),
-        succeeded("iam", "CreateAccessKey", json!({"userName": "new"})),
+        succeeded("iam", "CreateAccessKey", &json!({"userName": "new"})),
     ];
     let trust = json!({"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
         "Principal": {"AWS": "arn:aws:iam::999988887777:root"}}]});
@@ -609,15 +609,15 @@ fn work_that_gives_power_or_opens_doors_is_one_incident() {
         succeeded(
             "iam",
             "CreateRole",
-            json!({"roleName": "partner", "assumeRolePolicyDocument": trust.to_string()}),
+            &json!({"roleName": "partner", "assumeRolePolicyDocument": trust.to_string()}),
         ),
         succeeded(
             "s3",
             "PutBucketPolicy",
-            json!({"bucketName": "b", "bucketPolicy": public}),
+            &json!({"bucketName": "b", "bucketPolicy": public}),
         ),
-        succeeded("iam", "CreateUser", json!({"userName": "uploader"})),
-        succeeded("iam", "CreateAccessKey", json!({"userName": "uploader"})),
+        succeeded("iam", "CreateUser", &json!({"userName": "uploader"})),
+        succeeded("iam", "CreateAccessKey", &json!({"userName": "uploader"})),
     ];
     for (what, caller, of) in [
         ("onboarding of an administrator", person(), &onboarding[..]),
