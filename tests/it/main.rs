@@ -58,6 +58,7 @@ mod places;
 mod reading;
 mod records;
 mod redrive;
+mod rehearse;
 mod replays;
 mod rules;
 mod schema;

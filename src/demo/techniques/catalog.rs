@@ -225,7 +225,7 @@ pub(super) const TECHNIQUES: &[Technique] = &[
         ],
     },
     Technique {
-        name: "policy-version-with-all-permissions",
+        name: "version-with-all-permissions",
         attack: "T1098.003",
         page: "https://hackingthe.cloud/aws/exploitation/iam_privilege_escalation/",
         steps: &[
