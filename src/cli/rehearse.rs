@@ -282,7 +282,7 @@ fn table(results: &[Result<'_>], place: &Place) -> String {
     let hidden = results.iter().filter(|(_, of)| of.is_hidden()).count();
     let alerted = results.len() - hidden;
     text + &format!(
-        "\n{} techniques in {} ({}): {alerted} would be alerted, {hidden} would be hidden\n",
+        "\n{} techniques in {} ({}): {alerted} alerted, {hidden} hidden\n",
         results.len(),
         place.account_id,
         place.region

@@ -217,7 +217,7 @@ fn a_seeded_mute_that_hides_one_technique_is_found() {
     assert_eq!(table.code, Some(1));
     let expected = format!("HIDDEN\n    by cluster {cluster} is muted\n");
     assert!(table.stdout.contains(&expected), "{}", table.stdout);
-    assert!(table.stdout.contains("1 would be hidden"));
+    assert!(table.stdout.contains(" 1 hidden\n"));
 }
 
 #[test]
