@@ -73,6 +73,7 @@ static LABELS: [(&str, &str, &str); 125] = [
     ("action", "action", "操作"),
     ("actions", "actions", "操作"),
     ("operations", "operations", "操作"),
+    ("statement", "statement", "语句"),
     ("groups", "groups", "用户组"),
     ("log_group", "log group", "日志组"),
     ("log_stream", "log stream", "日志流"),
