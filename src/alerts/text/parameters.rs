@@ -21,7 +21,7 @@ pub(super) struct Parameter<'d> {
 }
 
 /// The names of parameters with their words in English and Chinese. The first ones say most, and are shown first.
-static LABELS: [(&str, &str, &str); 125] = [
+static LABELS: [(&str, &str, &str); 126] = [
     ("policy", "policy", "策略"),
     ("power", "power", "高权限"),
     ("changed", "changed", "变更"),
