@@ -62,6 +62,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         by_hour: arguments.html.is_some(),
         samples: arguments.html.is_some() || arguments.format == Format::Json,
         replay: true,
+        incidents: true,
+        incident_alerts: arguments.inspect,
         ..StoreQuery::default()
     };
     let page = arguments.html.as_deref();

@@ -14,6 +14,7 @@
 //! - `story` collects the events of one actor, and cuts them into incidents.
 //! - `severity` says how serious an incident is.
 //! - `ledger` says what stays behind, and `remedy` how it is undone.
+//! - `sieve` leaves out the events that cannot be a part of an incident.
 //! - `life` says which alerts are due, and `replay` which would have been in the past.
 
 pub mod actor;
@@ -25,6 +26,7 @@ pub mod link;
 pub mod remedy;
 pub mod replay;
 pub mod severity;
+pub mod sieve;
 pub mod step;
 mod story;
 pub mod technique;

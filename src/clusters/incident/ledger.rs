@@ -199,8 +199,8 @@ static BY_CALL: LazyLock<BTreeMap<&str, Rows>> = LazyLock::new(|| {
 });
 
 /// One object: account, kind, region and the parts of its name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct ObjectKey {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ObjectKey {
     account_id: String,
     kind: usize,
     region: Option<String>,
@@ -270,7 +270,15 @@ pub(super) fn removes(of: &Trait<'_>) -> bool {
     rows_of(of).is_some_and(|rows| !rows.removed.is_empty())
 }
 
-fn removed_by(of: &Trait<'_>) -> Vec<ObjectKey> {
+/// Returns the objects that an event makes, with their parents: a ledger asks for the removals of these alone.
+pub(super) fn made_by(of: &Trait<'_>) -> Vec<ObjectKey> {
+    let rows = rows_of(of).unwrap_or_default();
+    let both = |index| keys(of, index).into_iter().chain(parents(of, index));
+    rows.made.into_iter().flat_map(both).collect()
+}
+
+/// Returns the objects that an event removes.
+pub(super) fn removed_by(of: &Trait<'_>) -> Vec<ObjectKey> {
     let rows = rows_of(of).unwrap_or_default();
     let keys = rows.removed.into_iter().flat_map(|index| keys(of, index));
     keys.collect()
