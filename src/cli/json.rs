@@ -8,6 +8,7 @@ use alerts::severity::{self, Assessment, Reason};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::ClusterId;
+use clusters::incident::Incident;
 use clusters::ranking;
 use clusters::report::RecordCounts;
 use clusters::transition::Transition;
@@ -18,7 +19,9 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use service::inspect::transition_alerts::alert;
 use view::call;
-use view::json::{CallDetailsShape, CallShape, ClusterShape, HistoryShape, IdentityShape};
+use view::json::{
+    CallDetailsShape, CallShape, ClusterShape, HistoryShape, IdentityShape, IncidentShape,
+};
 
 use crate::inputs::InputError;
 use crate::open_store::ClusterJournal;
@@ -31,6 +34,7 @@ struct Scan<'a> {
     quarantined: Vec<QuarantinedRecord<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<RuleShape<'a>>,
+    incidents: Incidents<'a>,
     clusters: Clusters<'a>,
     sensitive_calls: SensitiveCalls<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +79,16 @@ impl TransitionShape {
             episode: transition.episode,
             alert,
         }
+    }
+}
+
+/// The incidents of an answer, the most severe first. Each is built when it is written.
+struct Incidents<'a>(&'a StoreAnswer);
+
+impl Serialize for Incidents<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let incidents = self.0.incidents.incidents.iter();
+        serializer.collect_seq(incidents.map(|of| IncidentShape::of(of, |id| self.0.is_call(id))))
     }
 }
 
@@ -136,10 +150,11 @@ struct RuleShape<'a> {
     ended: u64,
 }
 
-/// Writes the result of a scan to `out` as one JSON document: counts of records and files, unreadable records, rules
-/// and clusters.
+/// Writes the result of a scan to `out` as one JSON document: counts of records and files, unreadable records, rules,
+/// incidents and clusters.
 ///
-/// With `with_story`, the document also has the transitions of clusters (new, recovered and so on).
+/// With `with_story`, the document also has the transitions of clusters (new, recovered and so on) and the alerts about
+/// incidents.
 pub fn scan(
     scanned: &Scanned,
     answer: &StoreAnswer,
@@ -163,6 +178,7 @@ pub fn scan(
             })
             .collect(),
         rules: rules(scanned),
+        incidents: Incidents(answer),
         clusters: Clusters(answer),
         sensitive_calls: SensitiveCalls(answer),
         transitions: with_story.then(|| answer.story.iter().map(TransitionShape::of).collect()),
@@ -187,6 +203,27 @@ pub fn clusters(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result
     serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
+}
+
+#[derive(Serialize)]
+struct ListedIncidents<'a> {
+    incidents: Incidents<'a>,
+}
+
+/// Writes all incidents of `answer` to `out` as one JSON document. Its only key is `incidents`, with the same content as in
+/// [`scan`].
+pub fn incidents(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result<()> {
+    let shape = ListedIncidents {
+        incidents: Incidents(answer),
+    };
+    serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// Returns one incident of `answer` as a JSON object, with the same keys as each incident in the output of [`scan`].
+pub fn incident(incident: &Incident, answer: &StoreAnswer) -> anyhow::Result<String> {
+    pretty(&IncidentShape::of(incident, |id| answer.is_call(id)))
 }
 
 #[derive(Serialize)]

@@ -171,6 +171,24 @@ impl StoreAnswer {
         }
     }
 
+    /// Returns the numbers of the incidents that each cluster or sensitive call belongs to: the places of the incidents in
+    /// [`FoundIncidents::incidents`], from 1.
+    pub fn incident_numbers(&self) -> BTreeMap<ClusterId, Vec<usize>> {
+        let mut numbers: BTreeMap<ClusterId, Vec<usize>> = BTreeMap::new();
+        for (number, incident) in (1..).zip(&self.incidents.incidents) {
+            for cluster in &incident.clusters {
+                numbers.entry(*cluster).or_default().push(number);
+            }
+        }
+        numbers
+    }
+
+    /// Checks whether an id is that of a sensitive call.
+    pub fn is_call(&self, id: ClusterId) -> bool {
+        let facts = self.snapshot.facts.get(&id);
+        facts.is_some_and(|facts| facts.is_sensitive_call())
+    }
+
     /// Returns the status of a cluster. `None` if the cluster has no event in the store, or if [`StoreQuery::replay`]
     /// was not set.
     pub fn standing(&self, cluster: ClusterId) -> Option<ClusterStanding<'_>> {

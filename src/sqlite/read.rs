@@ -1,5 +1,6 @@
 //! Reads rows of the file and converts them to clusters, events and samples.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -182,8 +183,8 @@ pub fn ledger(connection: &Connection) -> Result<LedgerCalls, StoreError> {
         });
         let sighting = Sighting::new(true, at, Arc::clone(series));
         calls.events.push((EventId::from_bytes(id), sighting));
-        if !calls.facts.contains_key(&call) {
-            calls.facts.insert(call, Arc::new(facts(row, 4)?));
+        if let Entry::Vacant(unknown) = calls.facts.entry(call) {
+            unknown.insert(Arc::new(facts(row, 4)?));
         }
     }
     calls.missing_until = connection
