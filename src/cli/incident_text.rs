@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use alerts::incident_advice::advice;
+use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::incident::ledger::Ledger;
 use comfy_table::Cell;
@@ -18,8 +19,11 @@ use crate::table::{joined, table};
 /// The maximum number of values in a line.
 const VALUES_SHOWN: usize = 5;
 
-/// The maximum number of steps, identities and clusters; the JSON has more.
+/// The maximum number of steps and of identities; the JSON has more.
 const ROWS_SHOWN: usize = 100;
+
+/// The maximum number of clusters, and of sensitive calls; the JSON has all.
+const CLUSTERS_SHOWN: usize = 30;
 
 /// The maximum length of a name, in characters.
 const NAME_CHARS_MAX: usize = 128;
@@ -38,9 +42,10 @@ fn text_within(incident: &Incident, answer: &StoreAnswer, width: Option<u16>) ->
         ("What stays behind", ledger(&incident.ledger)),
         ("What to do now, in this order", what_to_do(incident)),
         ("Evidence, by hour", evidence(incident)),
-        ("Clusters and sensitive calls", clusters(incident, answer)),
+        ("Clusters", clusters(incident, answer, false)),
+        ("Sensitive calls", clusters(incident, answer, true)),
     ] {
-        if !lines.is_empty() {
+        if !lines.trim().is_empty() {
             text.push_str(&["\n", title, "\n", &lines].concat());
         }
     }
@@ -216,19 +221,23 @@ fn evidence(incident: &Incident) -> String {
     joined(lines)
 }
 
-fn clusters(incident: &Incident, answer: &StoreAnswer) -> String {
+/// Returns the clusters, or the sensitive calls, of an incident: one a line.
+fn clusters(incident: &Incident, answer: &StoreAnswer, are_calls: bool) -> String {
+    let ids = incident.clusters.iter();
+    let ids: Vec<ClusterId> = ids
+        .copied()
+        .filter(|id| answer.is_call(*id) == are_calls)
+        .collect();
     let mut lines = Vec::new();
-    for id in incident.clusters.iter().take(ROWS_SHOWN) {
+    for id in ids.iter().take(CLUSTERS_SHOWN) {
         let named = answer.snapshot.facts.get(id).map(|facts| {
-            let (service, action) = (&facts.identity.service, &facts.identity.action);
-            let ended = match facts.is_sensitive_call() {
-                true => "succeeded",
-                false => &facts.identity.code,
-            };
-            sanitize(&format!("{service}:{action} {ended}"), NAME_CHARS_MAX)
+            let identity = &facts.identity;
+            let (service, action) = (&identity.service, &identity.action);
+            let code = if are_calls { "" } else { &identity.code };
+            sanitize(&format!("{service}:{action} {code}"), NAME_CHARS_MAX)
         });
         lines.push(format!("  {id}  {}", named.unwrap_or_default()));
     }
-    add_more(&mut lines, incident.clusters.len(), ROWS_SHOWN);
+    add_more(&mut lines, ids.len(), CLUSTERS_SHOWN);
     joined(lines)
 }

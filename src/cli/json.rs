@@ -9,6 +9,7 @@ use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
+use clusters::incident::life::SentAlert;
 use clusters::ranking;
 use clusters::report::RecordCounts;
 use clusters::transition::Transition;
@@ -26,6 +27,7 @@ use view::json::{
 use crate::inputs::InputError;
 use crate::open_store::ClusterJournal;
 use crate::source::{ClusterStanding, Scanned, StoreAnswer};
+use crate::story;
 
 #[derive(Serialize)]
 struct Scan<'a> {
@@ -50,7 +52,17 @@ struct TransitionShape {
     transition: &'static str,
     #[serde(rename = "epoch")]
     episode: i64,
+    /// The id of the incident and the kind of the alert about it; only with the transition `incident`.
+    #[serde(flatten)]
+    incident: Option<IncidentAlertShape>,
     alert: Option<AlertShape>,
+}
+
+#[derive(Serialize)]
+struct IncidentAlertShape {
+    incident_id: String,
+    change: &'static str,
+    severity: &'static str,
 }
 
 #[derive(Serialize)]
@@ -77,7 +89,25 @@ impl TransitionShape {
             cluster_id: transition.cluster.map(|cluster| cluster.to_string()),
             transition: transition.change.name(),
             episode: transition.episode,
+            incident: None,
             alert,
+        }
+    }
+
+    /// An alert about an incident. The text of the alert is not known here.
+    fn of_incident(incident: &Incident, alert: &SentAlert) -> Self {
+        Self {
+            at: alert.at.to_string(),
+            account_id: incident.actor.account_id.clone(),
+            cluster_id: None,
+            transition: story::INCIDENT,
+            episode: 0,
+            incident: Some(IncidentAlertShape {
+                incident_id: incident.id.text().to_owned(),
+                change: alert.alert.into(),
+                severity: incident.severity.name(),
+            }),
+            alert: None,
         }
     }
 }
@@ -181,12 +211,25 @@ pub fn scan(
         incidents: Incidents(answer),
         clusters: Clusters(answer),
         sensitive_calls: SensitiveCalls(answer),
-        transitions: with_story.then(|| answer.story.iter().map(TransitionShape::of).collect()),
+        transitions: with_story.then(|| transitions(answer)),
     };
     // As an I/O error, so that `main` recognises a closed pipe.
     serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
+}
+
+/// Returns the transitions and the alerts about incidents, oldest first.
+fn transitions(answer: &StoreAnswer) -> Vec<TransitionShape> {
+    let told = story::alerts_about(&answer.incidents.alerts);
+    let told =
+        told.map(|(incident, alert)| (alert.at, TransitionShape::of_incident(incident, alert)));
+    let story = answer.story.iter();
+    let story = story.map(|transition| (transition.at, TransitionShape::of(transition)));
+    let mut all: Vec<(Timestamp, TransitionShape)> = story.chain(told).collect();
+    // The sort is stable: at one moment, incidents come last.
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, shape)| shape).collect()
 }
 
 #[derive(Serialize)]

@@ -91,13 +91,15 @@ pub struct Batch {
     /// The events of the input with their clusters and samples.
     pub tally: Tally,
     /// The calls that are kept for the ledgers of incidents alone. They are no events of a cluster and have no limit: each
-    /// `AssumeRole` is a call of its own. A store that does not keep them drops them.
+    /// `AssumeRole` is a call of its own. A store that does not keep them drops them. One that does also keeps what the
+    /// sensitive calls did that it counts in an overflow cluster.
     pub ledger: Tally,
     /// The records of the input that could not be read; mostly empty.
     pub quarantined: Vec<Quarantined>,
 }
 
-/// The calls that a store keeps for the ledgers of incidents: what they make or remove without being sensitive.
+/// The calls that a store keeps for incidents: what they make or remove without being sensitive, and what the sensitive calls
+/// did whose events are in an overflow cluster.
 #[derive(Debug, Clone, Default)]
 pub struct LedgerCalls {
     /// The calls, each once, in no order.

@@ -108,11 +108,11 @@ impl<'a> BatchWriter<'a> {
         let Batch {
             source,
             mut tally,
-            ledger,
+            mut ledger,
             quarantined,
         } = batch;
+        let admitted = guard::admit(&mut tally, self, &mut ledger)?;
         self.ledger(&ledger)?;
-        let admitted = guard::admit(&mut tally, self)?;
         for (cluster, facts) in &tally.facts {
             self.cluster(*cluster, facts, &admitted)?;
         }

@@ -3,14 +3,16 @@
 //! A stack keeps no calls of the ledger. What an incident made is then listed with the note that its removal would not be seen.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use clusters::campaign::Occurrence;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::guard::is_overflow;
 use clusters::incident::replay::alerts_of_the_past;
 use clusters::incident::sieve::occurrences;
 use clusters::incident::{Given, Incident, incidents};
+use clusters::{EventId, Sighting};
 use records::time::Timestamp;
 
 use crate::inspect::Recorded;
@@ -38,7 +40,11 @@ impl Recorded<'_> {
         with_alerts: bool,
     ) -> FoundIncidents {
         let own = ledger.map(|ledger| &*ledger.events).unwrap_or_default();
-        let events = self.events.iter().chain(own);
+        let overflowed = self.overflowed(own);
+        let is_known = |(id, seen): &&(EventId, Sighting)| {
+            !(seen.watched && overflowed.contains_key(id) && self.is_overflow(seen))
+        };
+        let events = self.events.iter().filter(is_known).chain(own);
         let newest = events.clone().filter_map(|(_, seen)| seen.at()).max();
         let Some(now) = now.or(newest) else {
             return FoundIncidents::default();
@@ -60,13 +66,47 @@ impl Recorded<'_> {
             |find: &dyn Fn(&Given<'_>) -> Vec<Incident>| found(find, &all, now, missing_until);
         let mut incidents = find(&incidents);
         incidents.sort_by(|one, other| place(one).cmp(&place(other)));
-        FoundIncidents {
-            incidents,
-            alerts: match with_alerts {
-                true => find(&alerts_of_the_past),
-                false => Vec::new(),
-            },
+        let mut alerts = match with_alerts {
+            true => find(&alerts_of_the_past),
+            false => Vec::new(),
+        };
+        // The store has no group of equal calls for those beyond the limit.
+        let groups: BTreeMap<ClusterId, ClusterId> = overflowed.into_values().collect();
+        for incident in incidents.iter_mut().chain(&mut alerts) {
+            let ids = incident.clusters.iter();
+            let stored = |id: &ClusterId| groups.get(id).copied().unwrap_or(*id);
+            incident.clusters = ids.map(stored).collect();
         }
+        FoundIncidents { incidents, alerts }
+    }
+
+    /// Returns the calls of a ledger that the store counts in overflow clusters, each with the group of equal calls that it
+    /// belongs to and the overflow cluster.
+    fn overflowed(
+        &self,
+        ledger: &[(EventId, Sighting)],
+    ) -> HashMap<EventId, (ClusterId, ClusterId)> {
+        let mut overflowed = HashMap::new();
+        let counted = self.events.iter();
+        let mut counted = counted.filter(|(_, seen)| seen.watched && self.is_overflow(seen));
+        if counted.clone().next().is_none() {
+            return overflowed;
+        }
+        let kept: HashMap<EventId, ClusterId> = ledger
+            .iter()
+            .map(|(id, seen)| (*id, seen.series.cluster))
+            .collect();
+        for (id, seen) in &mut counted {
+            if let Some(group) = kept.get(id) {
+                overflowed.insert(*id, (*group, seen.series.cluster));
+            }
+        }
+        overflowed
+    }
+
+    fn is_overflow(&self, seen: &Sighting) -> bool {
+        let facts = self.facts.get(&seen.series.cluster);
+        facts.is_some_and(|facts| is_overflow(&facts.identity))
     }
 }
 

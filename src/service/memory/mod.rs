@@ -77,13 +77,13 @@ impl MemoryStore {
         let Batch {
             source,
             mut tally,
-            ledger,
+            mut ledger,
             quarantined,
         } = batch;
+        let Ok(admitted) = guard::admit(&mut tally, self, &mut ledger);
         self.ledger
             .add(ledger.sightings.iter().map(|(id, seen)| (*id, seen)));
         self.ledger_facts.extend(ledger.facts);
-        let Ok(admitted) = guard::admit(&mut tally, self);
         for (cluster, facts) in &tally.facts {
             self.learn(*cluster, facts);
         }
