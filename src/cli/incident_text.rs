@@ -9,8 +9,7 @@ use clusters::incident::Incident;
 use clusters::incident::ledger::Ledger;
 use comfy_table::Cell;
 use records::redact::sanitize;
-use records::time::Timestamp;
-use view::incident;
+use view::incident::{self, second};
 
 use crate::counts::counted;
 use crate::source::StoreAnswer;
@@ -72,12 +71,6 @@ fn head(incident: &Incident) -> String {
     joined(lines)
 }
 
-/// Returns a time as `2026-11-21 08:00:00`, in UTC.
-fn second(time: Timestamp) -> String {
-    let text = time.to_string().replace('T', " ");
-    text.trim_end_matches('Z').to_owned()
-}
-
 /// Returns the first values of a set as one line, and the number of the rest.
 fn some(values: &BTreeSet<String>) -> String {
     let shown = values.iter().take(VALUES_SHOWN);
@@ -101,7 +94,7 @@ fn members(incident: &Incident) -> String {
         let events = counted(member.events, "event");
         lines.push(format!("  {}: {events}", incident::who(&member.identity)));
         if let Some(link) = member.link {
-            let strength: &str = link.strength.into();
+            let strength = incident::strength(link.strength);
             lines.push(format!(
                 "    {strength} at {}: {}",
                 second(link.at),

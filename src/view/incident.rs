@@ -8,6 +8,7 @@ use alerts::severity::Severity;
 use clusters::incident::Incident;
 use clusters::incident::actor::{Actor, ActorKind};
 use clusters::incident::ledger::{Ledger, Made, Standing, Urgency, WasOpen, WayIn};
+use clusters::incident::link::Strength;
 use clusters::incident::remedy::remedy;
 use clusters::incident::severity::IncidentSeverity;
 use clusters::incident::step::{Outcome, Step};
@@ -15,9 +16,10 @@ use clusters::incident::technique::Tactic;
 use clusters::keys::masked;
 use clusters::{Span, short_name};
 use records::redact::sanitize;
-use records::time::duration;
+use records::time::{Timestamp, duration};
 
 use super::grouped;
+use super::listing::ListQuery;
 
 /// The maximum length of a name in a line, in characters.
 const NAME_CHARS_MAX: usize = 128;
@@ -111,6 +113,39 @@ pub fn outcome(of: Outcome) -> &'static str {
         Outcome::Refused => "refused",
         Outcome::NotFound => "not found",
     }
+}
+
+/// Returns how much a link proves, in one word.
+pub fn strength(of: Strength) -> &'static str {
+    of.into()
+}
+
+/// Returns a time as `2026-11-21 08:00:00`, in UTC.
+pub fn second(at: Timestamp) -> String {
+    let text = at.to_string().replace('T', " ");
+    text.trim_end_matches('Z').to_owned()
+}
+
+/// Checks whether an incident matches a query of a list: its account, its time, and all words in its actor, id, account,
+/// severity and tactics.
+pub fn matches(incident: &Incident, query: &ListQuery) -> bool {
+    let is_of_account = query
+        .account_id
+        .as_ref()
+        .is_none_or(|id| *id == incident.actor.account_id);
+    let is_within = query
+        .range
+        .is_none_or(|(from, until)| incident.last >= from && incident.began < until);
+    let mut text = format!(
+        "{} {} {} {}",
+        who(&incident.actor),
+        incident.actor.account_id,
+        incident.id.text(),
+        incident.severity.name(),
+    );
+    text.push_str(&steps(incident));
+    let text = text.to_lowercase();
+    is_of_account && is_within && query.words.iter().all(|word| text.contains(word))
 }
 
 /// Returns what an incident leaves behind in at most three lines, each with its title.

@@ -357,6 +357,11 @@ pub fn export_call(sensitive_call: CallShape, sent: &[MessageLogEntry]) -> Strin
     serde_json::to_string_pretty(&export).unwrap_or_default()
 }
 
+/// Returns an incident as indented JSON text.
+pub fn export_incident(incident: &IncidentShape) -> String {
+    serde_json::to_string_pretty(incident).unwrap_or_default()
+}
+
 impl SentShape {
     fn of(of: &MessageLogEntry) -> Self {
         Self {
