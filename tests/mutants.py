@@ -214,6 +214,23 @@ MUTANTS = [
         CLUSTERS,
         "carry::tests::neither_order_nor_repetition_nor_cuts_change_what_is_carried",
     ),
+    # A ledger is a set, and nothing of an incident is left out before.
+    Mutant(
+        "ledger-first-one-stays",
+        "src/sqlite/write.rs",
+        "if *sighting < stored {",
+        "if *sighting > stored {",
+        IT,
+        "laws::a_ledger_is_the_same_in_any_order_with_duplicates_cuts_and_crashes",
+    ),
+    Mutant(
+        "children-apart-from-their-makers",
+        "src/clusters/incident/sieve.rs",
+        "groups.join(*maker, actor);",
+        "groups.join(*maker, *maker);",
+        CLUSTERS,
+        "incident::tests::what_is_left_out_before_is_missed_by_no_incident",
+    ),
     # Hours are hours of UTC.
     Mutant(
         "hours-begin-later",

@@ -13,6 +13,7 @@
 //! - `message` has an alert together with all data that sinks may send.
 //! - `severity` computes a severity as a sum of terms, each with its points and its reason.
 //! - `hint` gives one to three sentences of advice. It never proposes a policy. `cluster_hint` is the advice on a cluster.
+//! - `incident_advice` says what to do about an incident, in which order, and with which commands.
 //! - `text` renders a message in English or Chinese; text of the program and text of callers stay
 //!   separate.
 //! - `safe` makes the text of callers harmless for each output form.
@@ -26,6 +27,7 @@ pub mod detail;
 pub mod facts;
 pub mod guance;
 pub mod hint;
+pub mod incident_advice;
 pub mod kind;
 pub mod links;
 pub mod message;

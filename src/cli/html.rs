@@ -52,6 +52,7 @@ pub fn write(
         record_counts: &scanned.record_counts,
         snapshot: &answer.snapshot,
         listing: &answer.listing,
+        incidents: &answer.incidents.incidents,
         timeline: &answer.timeline,
         failed: &failed,
         quarantined: &quarantined,

@@ -8,6 +8,8 @@ use alerts::severity::{self, Assessment, Reason};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::ClusterId;
+use clusters::incident::Incident;
+use clusters::incident::life::SentAlert;
 use clusters::ranking;
 use clusters::report::RecordCounts;
 use clusters::transition::Transition;
@@ -18,11 +20,14 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use service::inspect::transition_alerts::alert;
 use view::call;
-use view::json::{CallDetailsShape, CallShape, ClusterShape, HistoryShape, IdentityShape};
+use view::json::{
+    CallDetailsShape, CallShape, ClusterShape, HistoryShape, IdentityShape, IncidentShape,
+};
 
 use crate::inputs::InputError;
 use crate::open_store::ClusterJournal;
 use crate::source::{ClusterStanding, Scanned, StoreAnswer};
+use crate::story;
 
 #[derive(Serialize)]
 struct Scan<'a> {
@@ -31,6 +36,7 @@ struct Scan<'a> {
     quarantined: Vec<QuarantinedRecord<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     rules: Vec<RuleShape<'a>>,
+    incidents: Incidents<'a>,
     clusters: Clusters<'a>,
     sensitive_calls: SensitiveCalls<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +52,17 @@ struct TransitionShape {
     transition: &'static str,
     #[serde(rename = "epoch")]
     episode: i64,
+    /// The id of the incident and the kind of the alert about it; only with the transition `incident`.
+    #[serde(flatten)]
+    incident: Option<IncidentAlertShape>,
     alert: Option<AlertShape>,
+}
+
+#[derive(Serialize)]
+struct IncidentAlertShape {
+    incident_id: String,
+    change: &'static str,
+    severity: &'static str,
 }
 
 #[derive(Serialize)]
@@ -73,8 +89,36 @@ impl TransitionShape {
             cluster_id: transition.cluster.map(|cluster| cluster.to_string()),
             transition: transition.change.name(),
             episode: transition.episode,
+            incident: None,
             alert,
         }
+    }
+
+    /// An alert about an incident. The text of the alert is not known here.
+    fn of_incident(incident: &Incident, alert: &SentAlert) -> Self {
+        Self {
+            at: alert.at.to_string(),
+            account_id: incident.actor.account_id.clone(),
+            cluster_id: None,
+            transition: story::INCIDENT,
+            episode: 0,
+            incident: Some(IncidentAlertShape {
+                incident_id: incident.id.text().to_owned(),
+                change: alert.alert.into(),
+                severity: incident.severity.name(),
+            }),
+            alert: None,
+        }
+    }
+}
+
+/// The incidents of an answer, the most severe first. Each is built when it is written.
+struct Incidents<'a>(&'a StoreAnswer);
+
+impl Serialize for Incidents<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let incidents = self.0.incidents.incidents.iter();
+        serializer.collect_seq(incidents.map(|of| IncidentShape::of(of, |id| self.0.is_call(id))))
     }
 }
 
@@ -136,10 +180,11 @@ struct RuleShape<'a> {
     ended: u64,
 }
 
-/// Writes the result of a scan to `out` as one JSON document: counts of records and files, unreadable records, rules
-/// and clusters.
+/// Writes the result of a scan to `out` as one JSON document: counts of records and files, unreadable records, rules,
+/// incidents and clusters.
 ///
-/// With `with_story`, the document also has the transitions of clusters (new, recovered and so on).
+/// With `with_story`, the document also has the transitions of clusters (new, recovered and so on) and the alerts about
+/// incidents.
 pub fn scan(
     scanned: &Scanned,
     answer: &StoreAnswer,
@@ -163,14 +208,28 @@ pub fn scan(
             })
             .collect(),
         rules: rules(scanned),
+        incidents: Incidents(answer),
         clusters: Clusters(answer),
         sensitive_calls: SensitiveCalls(answer),
-        transitions: with_story.then(|| answer.story.iter().map(TransitionShape::of).collect()),
+        transitions: with_story.then(|| transitions(answer)),
     };
     // As an I/O error, so that `main` recognises a closed pipe.
     serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
+}
+
+/// Returns the transitions and the alerts about incidents, oldest first.
+fn transitions(answer: &StoreAnswer) -> Vec<TransitionShape> {
+    let told = story::alerts_about(&answer.incidents.alerts);
+    let told =
+        told.map(|(incident, alert)| (alert.at, TransitionShape::of_incident(incident, alert)));
+    let story = answer.story.iter();
+    let story = story.map(|transition| (transition.at, TransitionShape::of(transition)));
+    let mut all: Vec<(Timestamp, TransitionShape)> = story.chain(told).collect();
+    // The sort is stable: at one moment, incidents come last.
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, shape)| shape).collect()
 }
 
 #[derive(Serialize)]
@@ -187,6 +246,27 @@ pub fn clusters(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result
     serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
+}
+
+#[derive(Serialize)]
+struct ListedIncidents<'a> {
+    incidents: Incidents<'a>,
+}
+
+/// Writes all incidents of `answer` to `out` as one JSON document. Its only key is `incidents`, with the same content as in
+/// [`scan`].
+pub fn incidents(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result<()> {
+    let shape = ListedIncidents {
+        incidents: Incidents(answer),
+    };
+    serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// Returns one incident of `answer` as a JSON object, with the same keys as each incident in the output of [`scan`].
+pub fn incident(incident: &Incident, answer: &StoreAnswer) -> anyhow::Result<String> {
+    pretty(&IncidentShape::of(incident, |id| answer.is_call(id)))
 }
 
 #[derive(Serialize)]

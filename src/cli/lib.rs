@@ -8,7 +8,7 @@
 //! - `rehearse` puts attack techniques behind a history and says which alerts would be sent.
 //! - `config` checks a settings file of a stack and uploads it to the stack's bucket.
 //! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster. `calls` lists
-//!   and shows stored sensitive calls.
+//!   and shows stored sensitive calls, `incidents` incidents.
 //! - `serve` shows the pages of the CloudWatch dashboard in a browser on this machine.
 //! - `generate` writes a trail of invented events.
 //! - `deployed` has everything that calls AWS: the table of a stack, `redrive`, `backfill` and `config set`. Without
@@ -25,7 +25,7 @@
 //! - `since` parses `--since`; `machine` has the clock, random secrets and the asynchronous runtime.
 //! - `used_files` prevents a command from overwriting a file that it reads.
 //! - `output` writes to stdout and stderr; `table` and `json` are the two forms of results; `counts` words the totals.
-//! - `story` prints the timeline of `scan --inspect`; `html` writes the report page.
+//! - `story` prints the timeline of `scan --inspect`, `incident_text` one incident; `html` writes the report page.
 
 mod calls;
 mod carry;
@@ -43,6 +43,8 @@ mod filter;
 mod generate;
 mod history;
 mod html;
+mod incident_text;
+mod incidents;
 mod inputs;
 mod jobs;
 mod json;
@@ -94,6 +96,7 @@ enum Command {
     Top(top::Arguments),
     Clusters(clusters::Arguments),
     Calls(calls::Arguments),
+    Incidents(incidents::Arguments),
     Serve(serve::Arguments),
     Redrive(redrive::Arguments),
     Backfill(backfill::Arguments),
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Command::Top(arguments) => top::run(&arguments),
         Command::Clusters(arguments) => clusters::run(&arguments),
         Command::Calls(arguments) => calls::run(&arguments),
+        Command::Incidents(arguments) => incidents::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Redrive(arguments) => redrive::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),

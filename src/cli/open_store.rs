@@ -123,6 +123,15 @@ impl OpenStore {
         })
     }
 
+    /// Reads the whole store. Returns the incidents, and totals of all events without the samples.
+    pub fn incidents(&self) -> anyhow::Result<StoreAnswer> {
+        self.ask(StoreQuery {
+            replay: true,
+            incidents: true,
+            ..StoreQuery::default()
+        })
+    }
+
     fn ask(&self, query: StoreQuery) -> anyhow::Result<StoreAnswer> {
         let answer = ask!(self, store => answer(store, query));
         answer.with_context(|| self.name.clone())

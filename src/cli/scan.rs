@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::source::{Beside, SourceArguments, StoreQuery};
 use crate::{html, json, output, story, table};
 
-/// Group the errors in CloudTrail records into clusters, and list sensitive calls that succeeded
+/// Group the errors in CloudTrail records into clusters, list sensitive calls that succeeded, and find incidents
 ///
 /// A path is a CloudTrail file (.json, .json.gz), a file with one JSON record per line (.jsonl, .jsonl.gz), a
 /// saved CloudWatch Logs subscription payload, a folder of these, or - for standard input. An event that is read
@@ -39,10 +39,11 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", requires = "db")]
     marks_from: Option<PathBuf>,
     /// Also print a timeline in event time: new, recovered, regressed and escalating clusters, campaigns, sensitive
-    /// calls
+    /// calls, alerts about incidents
     #[arg(long)]
     inspect: bool,
-    /// Maximum number of clusters, and of sensitive calls, in the tables; 0 shows all [default: 30 and 20]
+    /// Maximum number of incidents, of clusters, and of sensitive calls, in the tables; 0 shows all [default: 10, 30
+    /// and 20]
     #[arg(long)]
     limit: Option<usize>,
 }
@@ -62,6 +63,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         by_hour: arguments.html.is_some(),
         samples: arguments.html.is_some() || arguments.format == Format::Json,
         replay: true,
+        incidents: true,
+        incident_alerts: arguments.inspect,
         ..StoreQuery::default()
     };
     let page = arguments.html.as_deref();
@@ -78,7 +81,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Format::Table => {
             output::print(&table::scan(&scanned, &answer, arguments.limit))?;
             if arguments.inspect {
-                output::print(&story::text(&answer.story, &answer.snapshot))?;
+                let incidents = &answer.incidents.alerts;
+                output::print(&story::text(&answer.story, incidents, &answer.snapshot))?;
             }
         }
         Format::Json => json::scan(&scanned, &answer, arguments.inspect, &mut output::stdout())?,

@@ -29,6 +29,7 @@ use records::redact::sanitize;
 use records::time::{Timestamp, Window};
 use service::ingest::{self, Folded, Folding, QUARANTINED_MAX};
 use service::inspect::Recorded;
+use service::inspect::incidents::FoundIncidents;
 #[cfg(feature = "aws")]
 use service::inspect::run::over;
 use service::memory::MemoryStore;
@@ -119,6 +120,10 @@ pub struct StoreQuery {
     pub samples: bool,
     /// Whether to compute the status of each cluster and the transitions, from all stored events.
     pub replay: bool,
+    /// Whether to find incidents, from all stored events. Needs [`Self::replay`].
+    pub incidents: bool,
+    /// Whether to find the alerts about incidents that would have been sent, too.
+    pub incident_alerts: bool,
 }
 
 /// The answer of a store to a [`StoreQuery`].
@@ -134,6 +139,8 @@ pub struct StoreAnswer {
     /// The transitions of clusters (new, recovered and so on), in event time; empty unless [`StoreQuery::replay`] was
     /// set.
     pub story: Vec<Transition>,
+    /// The incidents in all events in the store, and the alerts about them; empty unless [`StoreQuery::incidents`] was set.
+    pub incidents: FoundIncidents,
     /// Triage decisions by cluster; empty unless [`StoreQuery::replay`] was set.
     triages: BTreeMap<ClusterId, Triage>,
     /// Time of the query, by the clock of this machine.
@@ -158,9 +165,28 @@ impl StoreAnswer {
             timeline: Timeline::default(),
             listing: Listing::empty(now().window()),
             story: Vec::new(),
+            incidents: FoundIncidents::default(),
             triages: BTreeMap::new(),
             now: now(),
         }
+    }
+
+    /// Returns the numbers of the incidents that each cluster or sensitive call belongs to: the places of the incidents in
+    /// [`FoundIncidents::incidents`], from 1.
+    pub fn incident_numbers(&self) -> BTreeMap<ClusterId, Vec<usize>> {
+        let mut numbers: BTreeMap<ClusterId, Vec<usize>> = BTreeMap::new();
+        for (number, incident) in (1..).zip(&self.incidents.incidents) {
+            for cluster in &incident.clusters {
+                numbers.entry(*cluster).or_default().push(number);
+            }
+        }
+        numbers
+    }
+
+    /// Checks whether an id is that of a sensitive call.
+    pub fn is_call(&self, id: ClusterId) -> bool {
+        let facts = self.snapshot.facts.get(&id);
+        facts.is_some_and(|facts| facts.is_sensitive_call())
     }
 
     /// Returns the status of a cluster. `None` if the cluster has no event in the store, or if [`StoreQuery::replay`]
@@ -252,12 +278,13 @@ impl SourceArguments {
         }
     }
 
-    fn batch_limits(&self, inputs_max: usize, samples: bool) -> BatchLimits {
+    fn batch_limits(&self, inputs_max: usize, samples: bool, ledger: bool) -> BatchLimits {
         BatchLimits {
             limits: self.limits(),
             inputs_max,
             jobs: self.jobs.map_or_else(processors, NonZeroUsize::get),
             samples,
+            ledger,
         }
     }
 
@@ -315,14 +342,14 @@ impl SourceArguments {
                     &mut store,
                     scanned,
                     inputs,
-                    self.batch_limits(1, query.samples),
+                    self.batch_limits(1, query.samples, query.incidents),
                     query,
                 )
             }
             Some(path) => {
                 let old = beside.marks.map(carry::read).transpose()?;
                 let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
-                let batch_limits = self.batch_limits(INPUTS_MAX, true);
+                let batch_limits = self.batch_limits(INPUTS_MAX, true, true);
                 let scan = || {
                     let scanned = read_into(&mut store, scanned, inputs, batch_limits)?;
                     if let (Some(old), Some(file)) = (&old, beside.marks) {
@@ -345,7 +372,7 @@ impl SourceArguments {
         let opened = self.table.open()?;
         let _runtime = opened.runtime.enter();
         let mut store = opened.store.counting();
-        let batch_limits = self.batch_limits(1, true);
+        let batch_limits = self.batch_limits(1, true, false);
         scan_into(&mut store, scanned, inputs, batch_limits, query)
             .map_err(|error| with_store_name(error, self.table.name()))
     }
@@ -431,6 +458,8 @@ struct BatchLimits {
     jobs: usize,
     /// Whether samples are collected for the store.
     samples: bool,
+    /// Whether the calls of the ledger are collected for the store. A table does not keep them.
+    ledger: bool,
 }
 
 /// Maximum number of inputs in one transaction of a SQLite store.
@@ -463,6 +492,9 @@ fn read_into(
     let mut folding = Folding::new(batch_limits.limits, &rules);
     if batch_limits.samples {
         folding = folding.with_samples();
+    }
+    if batch_limits.ledger {
+        folding = folding.keeping_ledger();
     }
     let threads = batch_limits.jobs.min(inputs.found.len()).max(1);
     let foldings = (0..threads).map(|_| folding.beside()).collect();
@@ -502,7 +534,7 @@ pub fn answer(store: &impl QueryableStore, query: StoreQuery) -> anyhow::Result<
     let mut answer = if query.replay {
         let (snapshot, events) = pollster::block_on(store.whole(query.samples))?;
         let mut answer = StoreAnswer::of(snapshot);
-        replay(store, &events, &mut answer)?;
+        replay(store, &events, query, &mut answer)?;
         answer
     } else {
         StoreAnswer::of(match query.samples {
@@ -525,10 +557,11 @@ pub fn answer(store: &impl QueryableStore, query: StoreQuery) -> anyhow::Result<
 }
 
 /// Computes status and transitions of all clusters, hour by hour like the inspection of a stack, and adds the
-/// decisions.
+/// decisions. Finds the incidents that the query asks for.
 fn replay(
     store: &impl QueryableStore,
     events: &[(EventId, Sighting)],
+    query: StoreQuery,
     answer: &mut StoreAnswer,
 ) -> anyhow::Result<()> {
     let now = now();
@@ -539,6 +572,12 @@ fn replay(
         facts: &answer.snapshot.facts,
         resolutions: &decided.resolutions,
     };
+    if query.incidents {
+        let ledger = pollster::block_on(store.ledger())?;
+        // A file is looked at as of its last event, a table as of now.
+        let as_of = decided.until.map(|_| now);
+        answer.incidents = recorded.incidents(ledger.as_ref(), as_of, query.incident_alerts);
+    }
     let replayed = recorded.replay(decided.until);
     answer.listing = recorded.listing(&replayed, now);
     answer.story = replayed.story;

@@ -1,5 +1,5 @@
-//! Prints the timeline of `scan --inspect`: one line for each transition and each alert about a sensitive call in event
-//! time, then the number of alerts.
+//! Prints the timeline of `scan --inspect`: one line for each transition, each alert about a sensitive call and each alert about
+//! an incident in event time, then the number of alerts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,35 +7,51 @@ use std::sync::Arc;
 
 use clusters::campaign::Campaign;
 use clusters::fingerprint::ClusterId;
+use clusters::incident::Incident;
+use clusters::incident::life::SentAlert;
 use clusters::transition::{Change, NewCircumstance, SensitiveCall, Transition};
 use clusters::{ClusterFacts, ClusterSnapshot, short_name};
 use records::redact::sanitize;
-use records::time::duration;
+use records::time::{Timestamp, duration};
 use service::inspect::transition_alerts::alert;
-use view::call;
+use view::{call, incident};
 
 use crate::counts::counted;
 
 /// Maximum length of a caller's name in characters.
 const NAME_CHARS_MAX: usize = 128;
 
-/// Returns transitions of clusters (new, recovered and so on) and sensitive calls as text: one a line, then their number.
+/// Returns transitions of clusters (new, recovered and so on), sensitive calls and alerts about incidents as text: one a line,
+/// then their number.
 ///
-/// Transitions that a campaign covers are only counted, and so are sensitive calls without an alert. `snapshot` has the
-/// identities of the clusters, which are shown, and the number of sensitive calls.
-pub fn text(transitions: &[Transition], snapshot: &ClusterSnapshot) -> String {
-    let mut text = String::new();
+/// Transitions that a campaign covers are only counted, and so are sensitive calls without an alert. `incidents` are the
+/// incidents as they were with each alert. `snapshot` has the identities of the clusters, which are shown, and the number of
+/// sensitive calls.
+pub fn text(
+    transitions: &[Transition],
+    incidents: &[Incident],
+    snapshot: &ClusterSnapshot,
+) -> String {
+    let mut lines: Vec<(Timestamp, String)> = Vec::new();
+    let mut line = |at: Timestamp, account_id: &str, name: &str, details: String| {
+        lines.push((at, format!("{at}  {account_id}  {name:<14}  {details}\n")));
+    };
     for transition in transitions.iter().filter(|of| !of.is_covered) {
-        // Writing into a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{}  {}  {:<14}  {}",
-            transition.at,
-            transition.account_id,
-            transition.change.name(),
-            details(transition, &snapshot.facts),
+        let details = details(transition, &snapshot.facts);
+        let (at, name) = (transition.at, transition.change.name());
+        line(at, &transition.account_id, name, details);
+    }
+    for (incident, alert) in alerts_about(incidents) {
+        line(
+            alert.at,
+            &incident.actor.account_id,
+            INCIDENT,
+            told(incident, alert),
         );
     }
+    // The sort is stable: at one moment, incidents come last.
+    lines.sort_by_key(|(at, _)| *at);
+    let mut text: String = lines.into_iter().map(|(_, line)| line).collect();
     let alerts = transitions
         .iter()
         .filter_map(|of| alert(of, None, of.at))
@@ -48,7 +64,31 @@ pub fn text(transitions: &[Transition], snapshot: &ClusterSnapshot) -> String {
         "{shown} transitions, {alerts} of them alerts, {} more covered by campaigns",
         swallowed.count(),
     );
+    if let told @ 1.. = alerts_about(incidents).count() {
+        let _ = writeln!(text, "{} about incidents", counted(told as u64, "alert"));
+    }
     text + &calls_in_all(transitions, snapshot)
+}
+
+/// The name of an alert about an incident in the timeline.
+pub const INCIDENT: &str = "incident";
+
+/// Returns incidents with the alerts about them that would have been sent.
+pub fn alerts_about(incidents: &[Incident]) -> impl Iterator<Item = (&Incident, &SentAlert)> {
+    incidents
+        .iter()
+        .filter_map(|of| Some((of, of.due.as_ref()?)))
+}
+
+/// Returns an incident as it was with an alert, such as `opened: user mila, critical, 3 steps: …`.
+fn told(incident: &Incident, alert: &SentAlert) -> String {
+    let kind: &str = alert.alert.into();
+    let (who, severity) = (incident::who(&incident.actor), incident.severity.name());
+    let steps = incident::steps(incident);
+    format!(
+        "{kind}: {who}, {severity}, {steps} ({})",
+        incident.id.text()
+    )
 }
 
 /// Returns the call that a transition is about; `None` for other transitions.

@@ -4,6 +4,7 @@ use alerts::severity::Severity;
 use alerts::{cluster_hint, links};
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
+use clusters::incident::Incident;
 use clusters::ranking::RankingEntry;
 use clusters::triage::TriageStatus;
 use clusters::{Cluster, ClusterTotals, Span, short_policy};
@@ -13,6 +14,7 @@ use comfy_table::{
 use records::redact::sanitize;
 use records::time::Timestamp;
 use view::call::{self, DescribedCall};
+use view::incident;
 use view::listing::ListedCluster;
 
 use crate::counts::{counted, outcomes};
@@ -33,10 +35,13 @@ pub const CLUSTERS_SHOWN: usize = 30;
 /// The maximum number of sensitive calls in a table, unless `--limit` says otherwise.
 pub const CALLS_SHOWN: usize = 20;
 
-/// Returns the result of a scan as text for a terminal: a table of clusters, one of sensitive calls, and the number of
-/// records by outcome.
+/// The maximum number of incidents in a table, unless `--limit` says otherwise.
+pub const INCIDENTS_SHOWN: usize = 10;
+
+/// Returns the result of a scan as text for a terminal: a table of incidents, one of clusters, one of sensitive calls, and the
+/// number of records by outcome.
 ///
-/// Each table has at most `limit` rows; 0 is no limit. `None` is [`CLUSTERS_SHOWN`] and [`CALLS_SHOWN`].
+/// Each table has at most `limit` rows; 0 is no limit. `None` is [`INCIDENTS_SHOWN`], [`CLUSTERS_SHOWN`] and [`CALLS_SHOWN`].
 pub fn scan(scanned: &Scanned, answer: &StoreAnswer, limit: Option<usize>) -> String {
     scan_within(scanned, answer, limit, None)
 }
@@ -61,6 +66,13 @@ pub fn calls(answer: &StoreAnswer, limit: usize) -> String {
     text
 }
 
+/// Returns a table of incidents as text, and their number. The table has at most `limit` rows; 0 is no limit.
+pub fn incidents(answer: &StoreAnswer, limit: usize) -> String {
+    let (mut text, count) = incidents_within(answer, limit, None);
+    text.push_str(&format!("{}\n", counted(count as u64, "incident")));
+    text
+}
+
 /// Does the same as [`scan`] for a given width in columns; `None` uses the width of the terminal.
 fn scan_within(
     scanned: &Scanned,
@@ -68,19 +80,95 @@ fn scan_within(
     limit: Option<usize>,
     width: Option<u16>,
 ) -> String {
-    let (mut text, clusters) = clusters_within(answer, limit.unwrap_or(CLUSTERS_SHOWN), width);
+    let mut text = String::new();
+    let mut section = |title: &str, table: &str, count: usize| {
+        if count > 0 {
+            let gap = if text.is_empty() { "" } else { "\n" };
+            text.push_str(&[gap, title, table].concat());
+        }
+    };
+    let (table, incidents) = incidents_within(answer, limit.unwrap_or(INCIDENTS_SHOWN), width);
+    let title = "Incidents (what one actor did, with evidence of an attack)\n";
+    section(title, &table, incidents);
+    let (table, clusters) = clusters_within(answer, limit.unwrap_or(CLUSTERS_SHOWN), width);
+    let title = if incidents > 0 { "Clusters\n" } else { "" };
+    section(title, &table, clusters);
     let (table, calls) = calls_within(answer, limit.unwrap_or(CALLS_SHOWN), width);
-    if calls > 0 {
-        let gap = if text.is_empty() { "" } else { "\n" };
-        text.push_str(&format!("{gap}Sensitive calls (they succeeded)\n{table}"));
-    }
+    section("Sensitive calls (they succeeded)\n", &table, calls);
     text.push_str(&outcomes(
         &scanned.record_counts,
         &counted(scanned.files as u64, "file"),
     ));
-    text.push_str(&totals(scanned, clusters, calls));
+    text.push_str(&totals(scanned, incidents, clusters, calls));
     text
 }
+
+/// Returns the table of incidents and the number of all incidents, shown or not.
+fn incidents_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (String, usize) {
+    let incidents = &answer.incidents.incidents;
+    let shown = if limit == 0 { incidents.len() } else { limit };
+    let mut text = String::new();
+    if !incidents.is_empty() {
+        let header = ["severity", "what and who", "seen (UTC)", "status"];
+        let mut table = table(&header, width);
+        let mut ids = Vec::new();
+        for (number, incident) in (1..).zip(incidents).take(shown) {
+            ids.push(incident.id.text().to_owned());
+            table.add_row(incident_row(number, incident));
+        }
+        text = with_whole_ids(&mut table, 1, &ids);
+    }
+    text.push_str(&more(incidents.len(), shown));
+    (text, incidents.len())
+}
+
+fn incident_row(number: usize, incident: &Incident) -> Row {
+    let severity = incident::severity(incident.severity);
+    let mut what = vec![
+        incident::who(&incident.actor),
+        incident.severity_reason.to_owned(),
+        incident::steps(incident),
+    ];
+    let stays = incident::stays(&incident.ledger).into_iter();
+    what.extend(stays.map(|(title, line)| format!("{title}: {line}")));
+    what.push(format!(
+        "{} {}",
+        incident.actor.account_id,
+        incident.id.text()
+    ));
+    Row::from(vec![
+        Cell::new(format!("{}\nincident {number}", severity.name())).fg(colour(severity)),
+        Cell::new(what.join("\n")),
+        Cell::new(seen(incident::span(incident))),
+        Cell::new(incident::state(incident)),
+    ])
+}
+
+/// Returns the line that names the incidents of a cluster, with a line break before it; empty if there is none.
+fn of_incidents(numbers: Option<&Vec<usize>>) -> String {
+    let Some(numbers) = numbers else {
+        return String::new();
+    };
+    let noun = if numbers.len() == 1 {
+        "incident"
+    } else {
+        "incidents"
+    };
+    let shown: Vec<String> = numbers
+        .iter()
+        .take(INCIDENTS_NAMED)
+        .map(usize::to_string)
+        .collect();
+    let rest = if numbers.len() > INCIDENTS_NAMED {
+        " …"
+    } else {
+        ""
+    };
+    format!("\n{noun} {}{rest}", shown.join(", "))
+}
+
+/// How many incidents a cluster names that has several.
+const INCIDENTS_NAMED: usize = 3;
 
 /// Returns the table of sensitive calls and the number of all sensitive calls, shown or not.
 fn calls_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (String, usize) {
@@ -90,23 +178,24 @@ fn calls_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (Stri
     if !calls.is_empty() {
         let header = ["severity", "count", "what and who", "last (UTC)"];
         let mut table = table(&header, width);
-        let mut ids = Vec::new();
+        let (mut ids, numbers) = (Vec::new(), answer.incident_numbers());
         for call in calls.iter().take(shown) {
-            ids.push(call.id);
-            table.add_row(call_row(&DescribedCall::of(call.cluster())));
+            ids.push(call.id.to_string());
+            let incidents = of_incidents(numbers.get(&call.id));
+            table.add_row(call_row(&DescribedCall::of(call.cluster()), &incidents));
         }
-        text = with_whole_ids(&mut table, &ids);
+        text = with_whole_ids(&mut table, 2, &ids);
     }
     text.push_str(&more(calls.len(), shown));
     (text, calls.len())
 }
 
-/// Returns a table as text, in which no ID in the third column is wrapped, because users copy it.
-fn with_whole_ids(table: &mut Table, ids: &[ClusterId]) -> String {
+/// Returns a table as text, in which no ID in one of its columns, counted from 0, is wrapped, because users copy it.
+fn with_whole_ids(table: &mut Table, column: usize, ids: &[String]) -> String {
     let mut text = table.trim_fmt();
     // In a narrow table, the column gets the width of the ID.
-    if ids.iter().any(|id| !text.contains(&id.to_string()))
-        && let Some(what) = table.column_mut(2)
+    if ids.iter().any(|id| !text.contains(id))
+        && let Some(what) = table.column_mut(column)
     {
         what.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(ID_COLUMNS)));
         text = table.trim_fmt();
@@ -122,7 +211,8 @@ fn more(count: usize, shown: usize) -> String {
     }
 }
 
-fn call_row(described: &DescribedCall) -> Row {
+/// `incidents` is the line with the incidents of the call.
+fn call_row(described: &DescribedCall, incidents: &str) -> Row {
     let identity = &described.call.facts.identity;
     let severity = described.assessment.severity;
     let strong = if described.is_strong() {
@@ -138,7 +228,7 @@ fn call_row(described: &DescribedCall) -> Row {
     what.extend(call::silence(&described.call, details).map(|why| format!("no alert: {why}")));
     what.push(format!("{} {}", identity.account_id, described.call.id));
     Row::from(vec![
-        Cell::new(format!("{}{strong}", severity.name())).fg(colour(severity)),
+        Cell::new(format!("{}{strong}{incidents}", severity.name())).fg(colour(severity)),
         Cell::new(described.call.span.count),
         Cell::new(what.join("\n")),
         Cell::new(minute(described.call.span.last_seen)),
@@ -205,7 +295,7 @@ pub fn call(call: Cluster) -> String {
 }
 
 /// Returns lines without spaces at their ends as one text.
-fn joined(mut lines: Vec<String>) -> String {
+pub fn joined(mut lines: Vec<String>) -> String {
     for line in &mut lines {
         line.truncate(line.trim_end().len());
     }
@@ -245,11 +335,16 @@ fn clusters_within(answer: &StoreAnswer, limit: usize, width: Option<u16>) -> (S
     if !clusters.is_empty() {
         let header = ["severity", "count", "what", "who", "seen (UTC)", "status"];
         let mut table = table(&header, width);
+        let numbers = answer.incident_numbers();
         for (severity, standing, sum) in clusters.iter().take(shown) {
-            table.add_row(row(*severity, &sum.cluster(), standing));
+            let incidents = of_incidents(numbers.get(&sum.id));
+            table.add_row(row(*severity, &sum.cluster(), standing, &incidents));
         }
-        let ids = clusters.iter().take(shown).map(|(.., sum)| sum.id);
-        text = with_whole_ids(&mut table, &ids.collect::<Vec<_>>());
+        let ids = clusters
+            .iter()
+            .take(shown)
+            .map(|(.., sum)| sum.id.to_string());
+        text = with_whole_ids(&mut table, 2, &ids.collect::<Vec<_>>());
     }
     text.push_str(&more(clusters.len(), shown));
     (text, clusters.len())
@@ -339,7 +434,8 @@ fn name(entry: &RankingEntry, answer: &StoreAnswer) -> String {
     }
 }
 
-fn table(header: &[&str], width: Option<u16>) -> Table {
+/// Returns an empty table that fits a width in columns; `None` is that of the terminal.
+pub fn table(header: &[&str], width: Option<u16>) -> Table {
     let mut table = Table::new();
     let width = width
         .or_else(|| table.width())
@@ -370,14 +466,20 @@ fn colour(severity: Severity) -> Color {
     }
 }
 
-fn row(severity: Severity, cluster: &Cluster, standing: &ClusterStanding<'_>) -> Row {
+/// `incidents` is the line with the incidents of the cluster.
+fn row(
+    severity: Severity,
+    cluster: &Cluster,
+    standing: &ClusterStanding<'_>,
+    incidents: &str,
+) -> Row {
     Row::from(vec![
         Cell::new(severity.name()).fg(colour(severity)),
         Cell::new(cluster.span.count),
         Cell::new(what(cluster, standing.listed)),
         Cell::new(who(cluster)),
         Cell::new(seen(cluster.span)),
-        Cell::new(standing.words()),
+        Cell::new(standing.words() + incidents),
     ])
 }
 
@@ -459,9 +561,13 @@ fn seen(span: Span) -> String {
     }
 }
 
-/// Returns the numbers of clusters, sensitive calls and unreadable inputs in sentences.
-fn totals(scanned: &Scanned, clusters: usize, calls: usize) -> String {
-    let mut text = counted(clusters as u64, "cluster");
+/// Returns the numbers of incidents, clusters, sensitive calls and unreadable inputs in sentences.
+fn totals(scanned: &Scanned, incidents: usize, clusters: usize, calls: usize) -> String {
+    let mut text = String::new();
+    if incidents > 0 {
+        text.push_str(&format!("{}, ", counted(incidents as u64, "incident")));
+    }
+    text.push_str(&counted(clusters as u64, "cluster"));
     if calls > 0 {
         text.push_str(&format!(", {}", counted(calls as u64, "sensitive call")));
     }

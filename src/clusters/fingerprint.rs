@@ -356,11 +356,16 @@ impl Identity {
 
     /// Returns the event source in CloudTrail's spelling, such as `s3.amazonaws.com`; empty if the service is unknown.
     pub fn event_source(&self) -> String {
-        if self.service.is_empty() || self.service.contains(".amazon") {
-            self.service.clone()
-        } else {
-            format!("{}.amazonaws.com", self.service)
-        }
+        event_source(&self.service)
+    }
+}
+
+/// Returns the event source of a service in CloudTrail's spelling, such as `s3.amazonaws.com`; empty if it is unknown.
+pub fn event_source(service: &str) -> String {
+    if service.is_empty() || service.contains(".amazon") {
+        service.to_owned()
+    } else {
+        format!("{service}.amazonaws.com")
     }
 }
 

@@ -127,9 +127,15 @@ pub trait KnownClusters {
 /// that the store already counts in an overflow cluster are removed from the tally. Returns the accepted clusters,
 /// without those that the store had before.
 ///
+/// Sensitive calls are added to `overflowed` as they were before they were moved, so that a store can keep what they did.
+///
 /// # Errors
 /// The error of `known`, if the store cannot be read; the tally may be changed in part then, and must be dropped.
-pub fn admit<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<Admitted, K::Error> {
+pub fn admit<K: KnownClusters>(
+    tally: &mut Tally,
+    known: &mut K,
+    overflowed: &mut Tally,
+) -> Result<Admitted, K::Error> {
     forget_overflowed(tally, known)?;
     let mut admitted = Admitted::new();
     let mut used: BTreeMap<Limited, u32> = BTreeMap::new();
@@ -152,7 +158,7 @@ pub fn admit<K: KnownClusters>(tally: &mut Tally, known: &mut K) -> Result<Admit
             moved.insert(cluster, overflow(tally, cluster));
         }
     }
-    relocate(tally, &moved);
+    relocate(tally, &moved, overflowed);
     Ok(admitted)
 }
 
@@ -276,26 +282,31 @@ fn without_invented_names(facets: &Facets) -> Facets {
     facets.packed()
 }
 
-fn relocate(tally: &mut Tally, moved: &BTreeMap<ClusterId, ClusterId>) {
+fn relocate(tally: &mut Tally, moved: &BTreeMap<ClusterId, ClusterId>, overflowed: &mut Tally) {
     if moved.is_empty() {
         return;
     }
     let facts = &tally.facts;
-    let is_call = |cluster| {
+    let is_call = |cluster: ClusterId| {
         facts
-            .get(cluster)
+            .get(&cluster)
             .is_some_and(|facts| facts.is_sensitive_call())
     };
     let mut rewritten: HashMap<Arc<Series>, Arc<Series>> = HashMap::new();
-    for sighting in tally.sightings.values_mut() {
+    for (id, sighting) in &mut tally.sightings {
         if let Some(overflow) = moved.get(&sighting.series.cluster) {
+            let cluster = sighting.series.cluster;
+            if is_call(cluster) {
+                overflowed.learn(cluster, &facts[&cluster]);
+                overflowed.insert(*id, sighting.clone());
+            }
             let series = rewritten
                 .entry(Arc::clone(&sighting.series))
                 .or_insert_with(|| {
                     let facets = &sighting.series.facets;
                     Arc::new(Series {
                         cluster: *overflow,
-                        facets: match is_call(overflow) {
+                        facets: match is_call(*overflow) {
                             true => without_invented_names(facets),
                             false => facets.clone(),
                         },

@@ -13,7 +13,8 @@
 //! - `evidence` weighs the steps, in windows of event time.
 //! - `story` collects the events of one actor, and cuts them into incidents.
 //! - `severity` says how serious an incident is.
-//! - `ledger` says what stays behind.
+//! - `ledger` says what stays behind, and `remedy` how it is undone.
+//! - `sieve` leaves out the events that cannot be a part of an incident.
 //! - `life` says which alerts are due, and `replay` which would have been in the past.
 
 pub mod actor;
@@ -22,8 +23,10 @@ pub mod evidence;
 pub mod ledger;
 pub mod life;
 pub mod link;
+pub mod remedy;
 pub mod replay;
 pub mod severity;
+pub mod sieve;
 pub mod step;
 mod story;
 pub mod technique;

@@ -39,11 +39,28 @@ pub const NO_EVENT: &str = "not_an_api_event";
 pub static PREFILTER: LazyLock<Arc<Prefilter>> =
     LazyLock::new(|| Arc::new(prefilter(&Watches::default())));
 
+/// The same filter, which also lets the calls of the ledger through ([`Watches::of_ledger`]).
+pub static PREFILTER_WITH_LEDGER: LazyLock<Arc<Prefilter>> =
+    LazyLock::new(|| Arc::new(prefilter_with_ledger(&Watches::default())));
+
 /// Makes the filter that recognizes records that neither [`select`] nor one of these watches selects.
 pub fn prefilter(watches: &Watches) -> Prefilter {
+    Prefilter::new(names(watches))
+}
+
+/// Makes the same filter, which also lets the calls of the ledger through ([`Watches::of_ledger`]).
+pub fn prefilter_with_ledger(watches: &Watches) -> Prefilter {
+    let ledger = Watches::of_ledger();
+    let mut names = names(watches);
+    names.extend(ledger.actions());
+    Prefilter::new(names)
+}
+
+/// Returns the names of calls that may be selected without an error code.
+fn names(watches: &Watches) -> Vec<&str> {
     let mut names: Vec<&str> = selected_calls().collect();
     names.extend(watches.actions());
-    Prefilter::new(names)
+    names
 }
 
 /// Returns the names of API calls that [`select`] can select without an error code: sign-ins and calls that list

@@ -24,7 +24,9 @@ use clusters::sample::{self, Samples};
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
 use clusters::triage::Triage;
-use clusters::{Cluster, ClusterSnapshot, ClusterTotals, EventId, Sighting, Span, Tally};
+use clusters::{
+    Cluster, ClusterFacts, ClusterSnapshot, ClusterTotals, EventId, Sighting, Span, Tally,
+};
 use futures_util::stream::{self, StreamExt as _};
 use records::Rejection;
 use records::time::{Timestamp, Window};
@@ -62,6 +64,11 @@ pub trait Store {
     /// Returns all events, in no order.
     async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError>;
 
+    /// Returns the calls of the ledger; `None` if the store does not keep them.
+    async fn ledger(&self) -> Result<Option<LedgerCalls>, StoreError> {
+        Ok(None)
+    }
+
     /// Returns a snapshot of all events, and the events themselves, each once. `samples` decides whether the snapshot
     /// has samples. An implementor that reads all data for either part reads the data once for both.
     async fn whole(
@@ -83,8 +90,25 @@ pub struct Batch {
     pub source: String,
     /// The events of the input with their clusters and samples.
     pub tally: Tally,
+    /// The calls that are kept for the ledgers of incidents alone. They are no events of a cluster and have no limit: each
+    /// `AssumeRole` is a call of its own. A store that does not keep them drops them. One that does also keeps what the
+    /// sensitive calls did that it counts in an overflow cluster.
+    pub ledger: Tally,
     /// The records of the input that could not be read; mostly empty.
     pub quarantined: Vec<Quarantined>,
+}
+
+/// The calls that a store keeps for incidents: what they make or remove without being sensitive, and what the sensitive calls
+/// did whose events are in an overflow cluster.
+#[derive(Debug, Clone, Default)]
+pub struct LedgerCalls {
+    /// The calls, each once, in no order.
+    pub events: Vec<(EventId, Sighting)>,
+    /// What the calls did, by the id of the group of equal calls.
+    pub facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
+    /// The time of the last event that was stored before the store kept these calls; `None` if it kept them from the start.
+    /// Removals until then may be missing.
+    pub missing_until: Option<Timestamp>,
 }
 
 /// An unreadable record of an input: its position and the reason.

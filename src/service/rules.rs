@@ -17,7 +17,9 @@ use clusters::class::Class;
 use clusters::exclusions::Exclusions;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
-use clusters::selection::{NO_ERROR, PREFILTER, Selection, prefilter, select};
+use clusters::selection::{
+    NO_ERROR, PREFILTER, PREFILTER_WITH_LEDGER, Selection, prefilter, prefilter_with_ledger, select,
+};
 use clusters::watch::row::{RowText, check_fields};
 use clusters::watch::{CallDetails, Watches};
 use clusters::{Conclusion, conclude, conclude_call, event_time};
@@ -233,6 +235,14 @@ impl Rules {
     pub fn prefilter(&self) -> Arc<Prefilter> {
         let table = || Arc::clone(&PREFILTER);
         self.prefilter.as_ref().map_or_else(table, Arc::clone)
+    }
+
+    /// Returns the filter that recognizes most records that are neither selected nor calls of the ledger.
+    pub fn prefilter_with_ledger(&self) -> Arc<Prefilter> {
+        match self.prefilter {
+            Some(_) => Arc::new(prefilter_with_ledger(&self.watches)),
+            None => Arc::clone(&PREFILTER_WITH_LEDGER),
+        }
     }
 
     /// Checks whether equal records have equal results, whatever their times and ids are: no rule and no watch of the user

@@ -32,8 +32,8 @@ use clusters::{ClusterSnapshot, EventId, Sighting};
 use records::time::{Timestamp, Window};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use service::ports::{
-    Batch, ClusterDetails, ClusterReader, Committed, Hour, HourReader, KeyAnswers, SentLog, Store,
-    StoreError,
+    Batch, ClusterDetails, ClusterReader, Committed, Hour, HourReader, KeyAnswers, LedgerCalls,
+    SentLog, Store, StoreError,
 };
 
 use crate::read::Times;
@@ -44,7 +44,7 @@ use crate::write::{BatchWriter, Rows};
 pub const SCHEMA_VERSION: i64 = SCHEMA.len() as i64;
 
 /// The statements that upgrade the schema: entry `n` upgrades from version `n` to version `n + 1`.
-const SCHEMA: [&str; 6] = [
+const SCHEMA: [&str; 7] = [
     include_str!("schema.sql"),
     // Version 2 added tables that version 4 removes.
     "",
@@ -53,6 +53,7 @@ const SCHEMA: [&str; 6] = [
      DROP TABLE IF EXISTS silence; DROP TABLE IF EXISTS ledger;",
     include_str!("policy.sql"),
     include_str!("sensitive_calls.sql"),
+    include_str!("ledger_events.sql"),
 ];
 
 /// The `PRAGMA application_id` that identifies a file of this program: "`CTIn`" in ASCII.
@@ -254,6 +255,14 @@ impl Store for SqliteStore {
             .unchecked_transaction()
             .map_err(unavailable)?;
         read::events(&transaction, Times::All)
+    }
+
+    async fn ledger(&self) -> Result<Option<LedgerCalls>, StoreError> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .map_err(unavailable)?;
+        read::ledger(&transaction).map(Some)
     }
 }
 

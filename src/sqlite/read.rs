@@ -1,5 +1,6 @@
 //! Reads rows of the file and converts them to clusters, events and samples.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use clusters::timeline::Timeline;
 use clusters::{ClusterFacts, ClusterSnapshot, EventId, Series, Sighting, Span};
 use records::time::{Timestamp, Window};
 use rusqlite::{Connection, Row as SqlRow, params};
-use service::ports::StoreError;
+use service::ports::{LedgerCalls, StoreError};
 
 use crate::{damaged, unavailable};
 
@@ -159,6 +160,58 @@ pub fn events(
         ));
     }
     Ok(events)
+}
+
+/// Returns the calls of the ledger.
+pub fn ledger(connection: &Connection) -> Result<LedgerCalls, StoreError> {
+    let facet_sets = facet_sets(connection)?;
+    let select = format!("SELECT event_id, call_id, scene, at, {FACTS} FROM ledger_event");
+    let mut select = connection.prepare(&select).map_err(unavailable)?;
+    let mut found = select.query([]).map_err(unavailable)?;
+    let mut calls = LedgerCalls::default();
+    let mut series_table: HashMap<(ClusterId, i64), Arc<Series>> = HashMap::new();
+    while let Some(row) = found.next().map_err(unavailable)? {
+        let read = || Ok((row.get(0)?, row.get(1)?, row.get(2)?, time(row, 3)?));
+        let (id, call, facet_set, at): ([u8; 16], String, i64, _) = read().map_err(unavailable)?;
+        let call = ClusterId::parse(&call).ok_or_else(|| damaged("a call id is malformed"))?;
+        let facets = facet_sets
+            .get(&facet_set)
+            .ok_or_else(|| damaged("a call refers to a missing scene"))?;
+        let series = series_table.entry((call, facet_set)).or_insert_with(|| {
+            let (cluster, facets) = (call, facets.clone());
+            Arc::new(Series { cluster, facets })
+        });
+        let sighting = Sighting::new(true, at, Arc::clone(series));
+        calls.events.push((EventId::from_bytes(id), sighting));
+        if let Entry::Vacant(unknown) = calls.facts.entry(call) {
+            unknown.insert(Arc::new(facts(row, 4)?));
+        }
+    }
+    calls.missing_until = connection
+        .query_row("SELECT max(until) FROM ledger_missing", [], |row| {
+            time(row, 0)
+        })
+        .map_err(unavailable)?;
+    Ok(calls)
+}
+
+/// Returns the stored call of the ledger with the id `id`. Fails if the file has no such call.
+pub fn ledger_sighting(connection: &Connection, id: EventId) -> Result<Sighting, StoreError> {
+    let select = format!(
+        "SELECT call_id, at, {} FROM ledger_event JOIN scene ON scene.id = ledger_event.scene WHERE event_id = ?1",
+        columns()
+    );
+    let (call, at, facets): (String, Option<Timestamp>, Facets) = connection
+        .query_row(&select, [id.bytes()], |row| {
+            Ok((row.get(0)?, time(row, 1)?, facets(row, 2)?))
+        })
+        .map_err(unavailable)?;
+    let cluster = ClusterId::parse(&call).ok_or_else(|| damaged("a call id is malformed"))?;
+    Ok(Sighting::new(
+        true,
+        at,
+        Arc::new(Series { cluster, facets }),
+    ))
 }
 
 /// Returns the subject (account, service, action, code and class) of each stored cluster, by cluster id.

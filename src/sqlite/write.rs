@@ -7,7 +7,7 @@ use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, Identity, VERSION};
 use clusters::guard::{self, Admitted, KnownClusters, Limited};
 use clusters::sample::{Sample, SampleCutoffs, Samples};
-use clusters::{ClusterFacts, EventId, Series, Sighting};
+use clusters::{ClusterFacts, EventId, Series, Sighting, Tally};
 use records::time::{Timestamp, Window};
 use rusqlite::{CachedStatement, Connection, params};
 use service::ports::{Batch, Committed, Quarantined, StoreError};
@@ -45,6 +45,7 @@ pub struct BatchWriter<'a> {
     insert_event: CachedStatement<'a>,
     insert_facet_set: CachedStatement<'a>,
     insert_sample: CachedStatement<'a>,
+    insert_ledger_event: CachedStatement<'a>,
     /// The samples of all batches, by the row of their cluster. They are written once, at the end.
     samples: BTreeMap<i64, (ClusterId, Samples)>,
 }
@@ -93,6 +94,11 @@ impl<'a> BatchWriter<'a> {
                 "INSERT OR REPLACE INTO sample (cluster, event_id, at, json)
                  VALUES (?1, ?2, ?3, ?4)",
             )?,
+            insert_ledger_event: prepare(&format!(
+                "INSERT INTO ledger_event ({FACTS}, event_id, call_id, scene, at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                 ON CONFLICT (event_id) DO NOTHING"
+            ))?,
             samples: BTreeMap::new(),
         })
     }
@@ -102,9 +108,11 @@ impl<'a> BatchWriter<'a> {
         let Batch {
             source,
             mut tally,
+            mut ledger,
             quarantined,
         } = batch;
-        let admitted = guard::admit(&mut tally, self)?;
+        let admitted = guard::admit(&mut tally, self, &mut ledger)?;
+        self.ledger(&ledger)?;
         for (cluster, facts) in &tally.facts {
             self.cluster(*cluster, facts, &admitted)?;
         }
@@ -269,6 +277,47 @@ impl<'a> BatchWriter<'a> {
             self.settle(id, sighting, (cluster, facet_set, at))?;
         }
         Ok(inserted == 1)
+    }
+
+    /// Writes the calls of the ledger. Of two contents of one id the lesser sighting stays, as in a tally.
+    fn ledger(&mut self, ledger: &Tally) -> Result<(), StoreError> {
+        let mut calls: Vec<_> = ledger.sightings.iter().collect();
+        calls.sort_unstable_by_key(|(id, _)| **id);
+        for (id, sighting) in calls {
+            if self.insert_ledger_event(*id, sighting, ledger)? {
+                continue;
+            }
+            let stored = read::ledger_sighting(self.connection, *id)?;
+            if *sighting < stored {
+                self.connection
+                    .execute("DELETE FROM ledger_event WHERE event_id = ?1", [id.bytes()])
+                    .map_err(unavailable)?;
+                self.insert_ledger_event(*id, sighting, ledger)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a call of the ledger. Returns `false` if the store already has its id.
+    fn insert_ledger_event(
+        &mut self,
+        id: EventId,
+        sighting: &Sighting,
+        ledger: &Tally,
+    ) -> Result<bool, StoreError> {
+        let facet_set = self.facet_set(&sighting.series)?;
+        let cluster = sighting.series.cluster;
+        let at = sighting.at().map(Timestamp::seconds);
+        let values = params![id.bytes(), cluster.to_string(), facet_set, at];
+        let insert = &mut self.insert_ledger_event;
+        let mut execute = || {
+            bind_facts(insert, &ledger.facts[&cluster])?;
+            for (column, value) in (11..).zip(values) {
+                insert.raw_bind_parameter(column, value)?;
+            }
+            insert.raw_execute()
+        };
+        Ok(execute().map_err(unavailable)? == 1)
     }
 
     /// Resolves an id with two contents: the lesser sighting is stored, as in a tally. So the result does not depend on the

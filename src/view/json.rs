@@ -1,13 +1,21 @@
-//! A cluster as JSON for programs. The shapes do not change, so they are built only in this module.
+//! A cluster, a sensitive call or an incident as JSON for programs. The shapes do not change, so they are built only in this module.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::cluster_hint;
+use alerts::incident_advice::{self, AdviceItem, AdviceStep};
 use alerts::outbox::MessageLogEntry;
 use alerts::severity::{self, Reason};
 use clusters::facet::FacetKind;
-use clusters::fingerprint::{ClusterId, Identity, VERSION};
+use clusters::fingerprint::{ClusterId, Identity, VERSION, event_source};
+use clusters::incident::actor::Actor;
+use clusters::incident::evidence::{Evidence, EvidenceWindow};
+use clusters::incident::ledger::{Ledger, Made, WasOpen, WayIn};
+use clusters::incident::step::Step;
+use clusters::incident::technique::Tactic;
+use clusters::incident::{Incident, Member, Sources};
 use clusters::journal::{Fault, JournalEntry, JournalEvent};
+use clusters::keys::masked;
 use clusters::sample::Sample;
 use clusters::triage::{TriageStatus, Until};
 use clusters::watch::CallDetails;
@@ -18,6 +26,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::call;
+use crate::incident;
 use crate::listing::ListedCluster;
 
 /// The JSON object of a cluster, as in the list of clusters of `scan --format json`: identity, counts, severity, facets
@@ -186,6 +195,148 @@ struct CallExport {
     sent: Vec<SentShape>,
 }
 
+/// The JSON object of an incident: the actor, the steps, the evidence, what stays behind, and what to do.
+#[derive(Serialize)]
+pub struct IncidentShape {
+    incident_id: String,
+    account_id: String,
+    actor: ActorShape,
+    severity: &'static str,
+    severity_reason: &'static str,
+    open: bool,
+    began: Option<String>,
+    last: Option<String>,
+    until: Option<String>,
+    events: u64,
+    tactics: Vec<&'static str>,
+    members: Vec<MemberShape>,
+    members_total: usize,
+    sources: SourcesShape,
+    steps: Vec<StepShape>,
+    steps_total: usize,
+    evidence: Vec<EvidenceWindowShape>,
+    ledger: LedgerShape,
+    advice: Vec<AdviceShape>,
+    clusters: Vec<String>,
+    sensitive_calls: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ActorShape {
+    kind: &'static str,
+    name: String,
+}
+
+#[derive(Serialize)]
+struct MemberShape {
+    kind: &'static str,
+    name: String,
+    link: Option<LinkShape>,
+    count: u64,
+    first_seen: Option<String>,
+    last_seen: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LinkShape {
+    kind: &'static str,
+    strength: &'static str,
+    proof: &'static str,
+    at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct SourcesShape {
+    addresses: Vec<String>,
+    user_agents: Vec<String>,
+    regions: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct StepShape {
+    tactic: Option<&'static str>,
+    technique: Option<String>,
+    event_source: String,
+    event_name: String,
+    outcome: &'static str,
+    strong: bool,
+    count: u64,
+    first_seen: Option<String>,
+    last_seen: Option<String>,
+    targets: Vec<String>,
+    identities: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct EvidenceWindowShape {
+    from: Option<String>,
+    score: u32,
+    opens: bool,
+    kinds: Vec<EvidenceShape>,
+}
+
+#[derive(Serialize)]
+struct EvidenceShape {
+    kind: &'static str,
+    count: usize,
+    weight: u32,
+    opens: bool,
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct LedgerShape {
+    removals_seen: bool,
+    stands: Vec<MadeShape>,
+    stands_total: usize,
+    was_open: Vec<WasOpenShape>,
+    was_open_total: usize,
+    ways_in: Vec<WayInShape>,
+}
+
+#[derive(Serialize)]
+struct MadeShape {
+    kind: &'static str,
+    what: &'static str,
+    name: String,
+    region: Option<String>,
+    standing: &'static str,
+    made_by: String,
+    made_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct WasOpenShape {
+    kind: &'static str,
+    what: &'static str,
+    name: String,
+    from: Option<String>,
+    until: Option<String>,
+    removed_by: String,
+}
+
+#[derive(Serialize)]
+struct WayInShape {
+    access_key: String,
+    long_term: bool,
+    principal: String,
+    last_seen: Option<String>,
+}
+
+#[derive(Serialize)]
+struct AdviceShape {
+    text: String,
+    objects: Vec<AdviceObjectShape>,
+    more: usize,
+}
+
+#[derive(Serialize)]
+struct AdviceObjectShape {
+    what: &'static str,
+    name: String,
+    commands: Vec<String>,
+}
+
 /// Returns a cluster, its history and its alerts (`sent`) as indented JSON text.
 pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[MessageLogEntry]) -> String {
     let export = Export {
@@ -204,6 +355,11 @@ pub fn export_call(sensitive_call: CallShape, sent: &[MessageLogEntry]) -> Strin
         sent: sent.iter().map(SentShape::of).collect(),
     };
     serde_json::to_string_pretty(&export).unwrap_or_default()
+}
+
+/// Returns an incident as indented JSON text.
+pub fn export_incident(incident: &IncidentShape) -> String {
+    serde_json::to_string_pretty(incident).unwrap_or_default()
 }
 
 impl SentShape {
@@ -306,6 +462,176 @@ impl CallDetailsShape {
             expected_by: of_details(|of| of.expected_by.as_ref()),
         }
     }
+}
+
+impl IncidentShape {
+    /// Creates the JSON object of an incident. `is_call` tells the ids of sensitive calls from those of clusters.
+    pub fn of(incident: &Incident, is_call: impl Fn(ClusterId) -> bool) -> Self {
+        let ids = incident.clusters.iter();
+        let (calls, clusters): (Vec<ClusterId>, Vec<ClusterId>) = ids.partition(|id| is_call(**id));
+        let ids = |ids: Vec<ClusterId>| ids.iter().map(ClusterId::to_string).collect();
+        Self {
+            incident_id: incident.id.text().to_owned(),
+            account_id: incident.actor.account_id.clone(),
+            actor: ActorShape::of(&incident.actor),
+            severity: incident.severity.name(),
+            severity_reason: incident.severity_reason,
+            open: incident.is_open,
+            began: text(Some(incident.began)),
+            last: text(Some(incident.last)),
+            until: text(Some(incident.until)),
+            events: incident.events,
+            tactics: incident::tactics(incident)
+                .into_iter()
+                .map(Tactic::name)
+                .collect(),
+            members: incident.members.iter().map(MemberShape::of).collect(),
+            members_total: incident.members_count,
+            sources: SourcesShape::of(&incident.sources),
+            steps: incident.steps.iter().map(StepShape::of).collect(),
+            steps_total: incident.steps_count,
+            evidence: incident
+                .windows
+                .iter()
+                .map(EvidenceWindowShape::of)
+                .collect(),
+            ledger: LedgerShape::of(&incident.ledger),
+            advice: incident_advice::advice(incident)
+                .iter()
+                .map(AdviceShape::of)
+                .collect(),
+            clusters: ids(clusters),
+            sensitive_calls: ids(calls),
+        }
+    }
+}
+
+impl ActorShape {
+    fn of(actor: &Actor) -> Self {
+        Self {
+            kind: actor.kind.name(),
+            name: shown(&actor.name),
+        }
+    }
+}
+
+impl MemberShape {
+    fn of(member: &Member) -> Self {
+        Self {
+            kind: member.identity.kind.name(),
+            name: shown(&member.identity.name),
+            link: member.link.map(|link| LinkShape {
+                kind: link.kind.into(),
+                strength: link.strength.into(),
+                proof: link.proof,
+                at: text(Some(link.at)),
+            }),
+            count: member.events,
+            first_seen: text(Some(member.first)),
+            last_seen: text(Some(member.last)),
+        }
+    }
+}
+
+impl SourcesShape {
+    fn of(sources: &Sources) -> Self {
+        Self {
+            addresses: all_shown(&sources.addresses),
+            user_agents: all_shown(&sources.user_agents),
+            regions: all_shown(&sources.regions),
+        }
+    }
+}
+
+impl StepShape {
+    fn of(step: &Step) -> Self {
+        Self {
+            tactic: step.key.tactic.map(Tactic::name),
+            technique: step.key.technique.as_deref().map(shown),
+            event_source: shown(&event_source(&step.key.service)),
+            event_name: shown(&step.key.action),
+            outcome: step.key.outcome.into(),
+            strong: step.is_strong,
+            count: step.count,
+            first_seen: text(Some(step.first)),
+            last_seen: text(Some(step.last)),
+            targets: all_shown(&step.targets),
+            identities: all_shown(&step.identities),
+        }
+    }
+}
+
+impl EvidenceWindowShape {
+    fn of(window: &EvidenceWindow) -> Self {
+        let shape = |evidence: &Evidence| EvidenceShape {
+            kind: evidence.kind.into(),
+            count: evidence.items,
+            weight: evidence.weight,
+            opens: evidence.opens,
+            reason: evidence.reason,
+        };
+        Self {
+            from: text(Some(window.from)),
+            score: window.score,
+            opens: window.is_hot,
+            kinds: window.evidence.iter().map(shape).collect(),
+        }
+    }
+}
+
+impl LedgerShape {
+    fn of(ledger: &Ledger) -> Self {
+        let made = |made: &Made| MadeShape {
+            kind: made.kind,
+            what: made.what,
+            name: shown(&made.name),
+            region: made.region.as_deref().map(shown),
+            standing: made.standing.into(),
+            made_by: shown(&made.by),
+            made_at: text(Some(made.at)),
+        };
+        let was_open = |of: &WasOpen| WasOpenShape {
+            kind: of.kind,
+            what: of.what,
+            name: shown(&of.name),
+            from: text(Some(of.from)),
+            until: text(Some(of.until)),
+            removed_by: shown(&of.by),
+        };
+        let way_in = |way: &WayIn| WayInShape {
+            access_key: masked(&way.key),
+            long_term: way.is_long_term,
+            principal: shown(&way.of),
+            last_seen: text(Some(way.last)),
+        };
+        Self {
+            removals_seen: ledger.removals_seen,
+            stands: ledger.stands.iter().map(made).collect(),
+            stands_total: ledger.stands_count,
+            was_open: ledger.was_open.iter().map(was_open).collect(),
+            was_open_total: ledger.was_open_count,
+            ways_in: ledger.ways_in.iter().map(way_in).collect(),
+        }
+    }
+}
+
+impl AdviceShape {
+    fn of(step: &AdviceStep) -> Self {
+        let object = |item: &AdviceItem| AdviceObjectShape {
+            what: item.what.english,
+            name: shown(&item.name),
+            commands: item.commands.clone(),
+        };
+        Self {
+            text: step.english(),
+            objects: step.items.iter().map(object).collect(),
+            more: step.more,
+        }
+    }
+}
+
+fn all_shown(texts: &BTreeSet<String>) -> Vec<String> {
+    texts.iter().map(|text| shown(text)).collect()
 }
 
 fn facets(cluster: &Cluster) -> BTreeMap<&'static str, FacetShape> {

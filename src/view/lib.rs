@@ -8,6 +8,7 @@
 //! - `report` is the page of a scan: one HTML file that needs no other file.
 //! - `card`, `call`, `chart` and `keys` are parts of the report: a cluster, a sensitive call, the failures over time and
 //!   the access keys. `call` also has the words for sensitive calls on a terminal.
+//! - `incident` has the words for an incident, and `story` the parts of pages about it.
 //! - `listing` has a short row for each cluster and each sensitive call, and searches and sorts them.
 //! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the lists of sensitive calls and of clusters, and one
 //!   of each in full.
@@ -17,10 +18,12 @@ pub mod call;
 mod card;
 mod chart;
 pub mod dashboard;
+pub mod incident;
 pub mod json;
 mod keys;
 pub mod listing;
 pub mod report;
+mod story;
 
 use clusters::Span;
 use maud::{Markup, html};

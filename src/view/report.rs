@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerts::severity::Severity;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use clusters::fingerprint::ClusterId;
+use clusters::incident::Incident;
 use clusters::report::RecordCounts;
 use clusters::timeline::Timeline;
 use clusters::{ClusterSnapshot, ClusterTotals, Span};
@@ -12,11 +14,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::call::{self, DescribedCall};
-use super::card::{DescribedCluster, card};
+use super::card::{DescribedCluster, badge, card};
 use super::chart::{SEVERITIES, chart};
+use super::incident;
 use super::keys::keys;
 use super::listing::Listing;
-use super::{counted, minute, more, number, shown};
+use super::{counted, minute, more, number, shown, story};
 
 /// All data that the report page of a scan shows.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +34,8 @@ pub struct Report<'a> {
     pub snapshot: &'a ClusterSnapshot,
     /// The listing from which severity and status of the clusters come. A cluster that is not in it is not on the page.
     pub listing: &'a Listing,
+    /// The incidents, the most severe first.
+    pub incidents: &'a [Incident],
     /// The number of events of each cluster in each hour, for the chart.
     pub timeline: &'a Timeline,
     /// The files that could not be read to their end.
@@ -55,6 +60,12 @@ pub struct Unread {
 /// calls.
 pub const CARDS_MAX: usize = 500;
 
+/// The maximum number of incidents in the report.
+const INCIDENTS_MAX: usize = 50;
+
+/// The maximum number of clusters and sensitive calls that an incident is linked to.
+const LINKS_MAX: usize = 20;
+
 /// The maximum number of unreadable records in the table.
 const UNREAD_MAX: usize = 200;
 
@@ -78,6 +89,7 @@ impl Report<'_> {
         page(&html! {
             (self.header(&described, &calls))
             main {
+                (self.incidents(&described, &calls))
                 (tiles(&described, calls.len()))
                 (self.over_time(&described))
                 (clusters(&described))
@@ -139,6 +151,31 @@ impl Report<'_> {
                     @if span.last_seen.is_some() {
                         " Every status is as of " (minute(Some(self.listing.until.start()))) ", the end of the last hour."
                     }
+                }
+            }
+        }
+    }
+
+    /// Returns the section of incidents; empty if there is none.
+    fn incidents(&self, failing: &[DescribedCluster], calls: &[ClusterTotals<'_>]) -> Markup {
+        // What has a card on this page.
+        let failing = failing.iter().take(CARDS_MAX);
+        let mut cards: BTreeMap<ClusterId, (String, Markup)> = failing
+            .map(|one| (one.cluster.id, (one.anchor(), one.what())))
+            .collect();
+        for call in calls.iter().take(CARDS_MAX) {
+            let described = DescribedCall::of(call.cluster());
+            cards.insert(call.id, (described.anchor(), described.what()));
+        }
+        html! {
+            @if !self.incidents.is_empty() {
+                section aria-labelledby="incidents" {
+                    h2 id="incidents" { "Incidents" }
+                    p.note { "What one actor did, with evidence of an attack; the most severe first." }
+                    @for incident in self.incidents.iter().take(INCIDENTS_MAX) {
+                        (incident_card(incident, &cards))
+                    }
+                    (more(self.incidents.len(), INCIDENTS_MAX))
                 }
             }
         }
@@ -281,6 +318,48 @@ fn line(class: &str, name: &str, count: u64) -> Markup {
 
 fn reasons(counts: &BTreeMap<&'static str, u64>) -> Markup {
     html! { @for (reason, count) in counts { (line("reason", reason, *count)) } }
+}
+
+/// Returns the card of an incident. `cards` has the anchor and the name of each card on the page.
+fn incident_card(incident: &Incident, cards: &BTreeMap<ClusterId, (String, Markup)>) -> Markup {
+    let severity = incident::severity(incident.severity);
+    let linked: Vec<&(String, Markup)> = incident
+        .clusters
+        .iter()
+        .filter_map(|id| cards.get(id))
+        .collect();
+    html! {
+        article.card id={ "i-" (incident.id.text()) } {
+            h3 { (badge(severity)) " " bdi { (incident::who(&incident.actor)) } }
+            p.meta {
+                strong { (counted(incident.steps_count as u64, "step")) }
+                " · " (incident::state(incident))
+                " · account " bdi.nowrap { (shown(&incident.actor.account_id)) }
+                " · " (super::span(incident::span(incident)))
+            }
+            p { (incident.severity_reason) }
+            dl.facts {
+                dt { "steps" } dd { (incident::steps(incident)) }
+                @for (title, line) in incident::stays(&incident.ledger) { dt { (title) } dd { bdi { (line) } } }
+                (story::sources(incident))
+            }
+            details { summary { "What to do now, in this order" } (story::what_to_do(incident)) }
+            details { summary { "Steps, in their order" } (story::steps(incident)) }
+            details { summary { "What stays behind" } (story::left_behind(&incident.ledger)) }
+            details { summary { "Who acted, and by which proof" } (story::members(incident)) }
+            details { summary { "Evidence" } (story::evidence(incident)) }
+            @if !linked.is_empty() {
+                details {
+                    summary { "Clusters and sensitive calls" }
+                    ul.objects {
+                        @for (anchor, name) in linked.iter().take(LINKS_MAX) { li { a href={ "#" (anchor) } { (name) } } }
+                    }
+                    (more(incident.clusters.len(), linked.len().min(LINKS_MAX)))
+                }
+            }
+            p.id { "incident " code.copy { (incident.id.text()) } }
+        }
+    }
 }
 
 /// Returns the section of clusters: a table with links to the cards, and the cards.

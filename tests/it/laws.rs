@@ -1,12 +1,15 @@
 //! Laws that hold for any input: the same records give the same clusters in any order and cut, the totals balance, and
 //! no input makes the engine fail.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use alerts::{hint, severity};
 use clusters::fingerprint::ClusterId;
 use clusters::report::RecordCounts;
 use clusters::selection::{Selection, select};
 use clusters::series::SeriesRef;
-use clusters::{ClusterSnapshot, Span, conclude};
+use clusters::{ClusterFacts, ClusterSnapshot, EventId, Sighting, Span, conclude};
 use input::{Layout, Limits};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -20,7 +23,7 @@ use service::rules::Rules;
 use sqlite::SqliteStore;
 
 use crate::effort;
-use crate::records::{id, ingest, lines, record};
+use crate::records::{id, ingest, ingest_with_ledger, lines, record};
 
 const CODES: [&str; 6] = [
     "AccessDenied",
@@ -102,6 +105,16 @@ fn arrivals() -> impl Strategy<Value = (Vec<u64>, Arrival)> {
 
 /// Commits the records as they arrive. A crash loses a batch before its commit, and the batch is sent again.
 fn arrive(store: &mut impl Store, records: &[Value], arrival: &Arrival) -> ClusterSnapshot {
+    arrive_by(ingest, store, records, arrival);
+    pollster::block_on(store.snapshot(None)).unwrap()
+}
+
+fn arrive_by<S: Store>(
+    ingest: fn(&mut S, &str) -> RecordCounts,
+    store: &mut S,
+    records: &[Value],
+    arrival: &Arrival,
+) {
     let arriving: Vec<Value> = arrival
         .order
         .iter()
@@ -120,7 +133,54 @@ fn arrive(store: &mut impl Store, records: &[Value], arrival: &Arrival) -> Clust
             }
         }
     }
-    pollster::block_on(store.snapshot(None)).unwrap()
+}
+
+/// Calls that make or remove something, by users, programs and AWS services. A few of them have one id with two contents.
+fn trace(number: u64, twist: u64) -> Value {
+    let user = format!("u{}", (number + twist) % 3);
+    let (service, name, request) = match number % 4 {
+        0 => ("iam", "DeleteUser", json!({"userName": user})),
+        1 => (
+            "iam",
+            "DeleteAccessKey",
+            json!({"userName": user, "accessKeyId": "AKIAIOSFODNN7EXAMPLE"}),
+        ),
+        2 => ("ec2", "CreateVpc", json!({})),
+        _ => (
+            "sts",
+            "AssumeRole",
+            json!({"roleArn": format!("arn:aws:iam::111122223333:role/{user}")}),
+        ),
+    };
+    let mut record = record(json!({
+        "eventID": id(number),
+        "eventTime": format!("2026-11-0{}T08:00:00Z", 1 + (number + twist) % 5),
+        "eventSource": format!("{service}.amazonaws.com"),
+        "eventName": name,
+        "requestParameters": request,
+        "responseElements": {
+            "vpc": {"vpcId": format!("vpc-{}", number % 5)},
+            "credentials": {"accessKeyId": format!("ASIAIOSFODNN7EXAMP{}E", number % 7)},
+        },
+    }));
+    if number % 5 == 4 {
+        record["userIdentity"] = json!({"type": "AWSService", "invokedBy": "ec2.amazonaws.com"});
+    }
+    record
+}
+
+/// The calls of a store's ledger with what they did, by id.
+fn ledger(store: &impl Store) -> BTreeMap<EventId, (Sighting, Arc<ClusterFacts>)> {
+    let ledger = pollster::block_on(store.ledger()).unwrap().unwrap();
+    assert_eq!(ledger.missing_until, None);
+    let with_facts = |(id, seen): (EventId, Sighting)| {
+        let facts = Arc::clone(&ledger.facts[&seen.series.cluster]);
+        (id, (seen, facts))
+    };
+    let count = ledger.events.len();
+    let events: BTreeMap<_, _> = ledger.events.iter().cloned().map(with_facts).collect();
+    assert_eq!(events.len(), count, "an event is there twice");
+    events
 }
 
 /// Rules, one of which depends on the time.
@@ -338,6 +398,34 @@ proptest! {
         prop_assert_eq!(&arrive(&mut memory, &records, &arrival), &expected);
         let mut sqlite = SqliteStore::in_memory().unwrap();
         prop_assert_eq!(&arrive(&mut sqlite, &records, &arrival), &expected);
+    }
+
+    #[test]
+    fn a_ledger_is_the_same_in_any_order_with_duplicates_cuts_and_crashes((numbers, arrival) in arrivals()) {
+        let records: Vec<Value> =
+            numbers.iter().enumerate().map(|(at, &number)| trace(number, at as u64 % 2)).collect();
+        let mut at_once = MemoryStore::default();
+        ingest_with_ledger(&mut at_once, &lines(&records));
+        let expected = ledger(&at_once);
+        let ids: BTreeSet<&str> =
+            records.iter().filter_map(|record| record["eventID"].as_str()).collect();
+        let made_by_nobody = |id: &str| {
+            let mut all = records.iter().filter(|record| record["eventID"] == id);
+            all.all(|record| record["userIdentity"]["type"] == "AWSService")
+        };
+        // What a service makes belongs to no actor.
+        prop_assert!(expected.len() <= ids.len());
+        prop_assert!(ids.iter().filter(|id| !made_by_nobody(id)).count() <= expected.len());
+        let mut memory = MemoryStore::default();
+        arrive_by(ingest_with_ledger, &mut memory, &records, &arrival);
+        prop_assert_eq!(&ledger(&memory), &expected);
+        let mut sqlite = SqliteStore::in_memory().unwrap();
+        arrive_by(ingest_with_ledger, &mut sqlite, &records, &arrival);
+        prop_assert_eq!(&ledger(&sqlite), &expected);
+        // They are no events of clusters.
+        for snapshot in [pollster::block_on(memory.snapshot(None)), pollster::block_on(sqlite.snapshot(None))] {
+            prop_assert_eq!(snapshot.unwrap().rows().count(), 0);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clusters::report::RecordCounts;
 use input::{Layout, Limits};
 use records::time::Timestamp;
 use serde_json::{Value, json};
-use service::ingest;
+use service::ingest::{self, Folding};
 use service::inspect::Recorded;
 use service::memory::MemoryStore;
 use service::ports::{Store, TriageStore};
@@ -87,6 +87,16 @@ pub fn ingest(store: &mut impl Store, lines: &str) -> RecordCounts {
 pub fn ingest_by(rules: &Rules, store: &mut impl Store, lines: &str) -> RecordCounts {
     let limits = Limits::default();
     let folded = ingest::fold(lines.as_bytes(), Layout::Lines, &limits, None, rules).unwrap();
+    pollster::block_on(ingest::commit(store, "test", folded))
+        .unwrap()
+        .record_counts
+}
+
+/// Reads and commits an input of JSON lines, with the calls that ledgers of incidents need.
+pub fn ingest_with_ledger(store: &mut impl Store, lines: &str) -> RecordCounts {
+    let rules = Rules::default();
+    let mut folding = Folding::new(Limits::default(), &rules).keeping_ledger();
+    let folded = folding.fold(lines.as_bytes(), Layout::Lines, None).unwrap();
     pollster::block_on(ingest::commit(store, "test", folded))
         .unwrap()
         .record_counts

@@ -272,19 +272,24 @@ fn schema(path: &Path) -> Vec<(String, Option<String>)> {
 
 #[test]
 fn a_store_of_an_earlier_version_gets_what_is_missing_and_keeps_what_it_has() {
-    // Version 2 had four tables that nothing was written to; version 3 added two, version 5 a column, and version 6 views.
+    // Version 2 had four tables that nothing was written to; version 3 added two, version 5 a column, version 6 views, and
+    // version 7 the calls of the ledger.
     const UNUSED: [&str; 4] = ["outbox", "breaker", "silence", "ledger"];
-    for version in [1, 2, 3, 4, 5] {
+    for version in [1, 2, 3, 4, 5, 6] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old.db");
         let event = lines(&[record(json!({"errorCode": "AccessDenied"}))]);
         ingest(&mut SqliteStore::open(&path).unwrap(), &event);
         let newest = schema(&path);
         let connection = Connection::open(&path).unwrap();
+        let without_ledger = "DROP TABLE ledger_event; DROP TABLE ledger_missing;";
+        connection.execute_batch(without_ledger).unwrap();
         let without_views = "DROP VIEW sensitive_calls; DROP VIEW sensitive_call_events;
             DROP VIEW events; CREATE VIEW events AS SELECT event_id FROM event;
             DROP VIEW clusters; CREATE VIEW clusters AS SELECT cluster_id FROM cluster;";
-        connection.execute_batch(without_views).unwrap();
+        if version < 6 {
+            connection.execute_batch(without_views).unwrap();
+        }
         if version < 5 {
             let without_policy = "ALTER TABLE scene DROP COLUMN policy";
             connection.execute(without_policy, []).unwrap();
@@ -307,6 +312,11 @@ fn a_store_of_an_earlier_version_gets_what_is_missing_and_keeps_what_it_has() {
         drop(connection);
         let mut store = SqliteStore::open(&path).unwrap();
         assert_eq!(ingest(&mut store, &event).duplicate, 1, "it was known");
+        let ledger = block_on(store.ledger()).unwrap().unwrap();
+        assert_eq!(
+            ledger.missing_until,
+            Timestamp::parse("2026-11-02T08:00:00Z")
+        );
         let facts = block_on(store.sums(None)).unwrap().facts;
         let cluster = *facts.keys().next().unwrap();
         let entry = JournalEntry::of(JournalEvent::Acknowledged, second(1), 1).by("ann", "on it");

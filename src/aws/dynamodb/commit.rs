@@ -220,7 +220,8 @@ impl<T: Table> DynamoStore<T> {
             overflowed,
             places,
         };
-        let Ok(admitted) = guard::admit(tally, &mut admission);
+        // A table has no ledger.
+        let Ok(admitted) = guard::admit(tally, &mut admission, &mut Tally::default());
         for (cluster, hour) in &admitted {
             let limited = Limited::of(&tally.facts[cluster].identity, *hour);
             self.use_places(&limited.account_id, *hour, Purpose::from(&limited), 1);

@@ -149,7 +149,8 @@ impl LocalWidget {
     }
 }
 
-/// Computes the list of clusters as an inspection would, from the events before `until`; `None` uses all events.
+/// Computes the list of clusters as an inspection would, from the events before `until`; `None` uses all events. Finds the
+/// incidents in all events.
 ///
 /// Events since `until` are added when a request is answered. For a file, the journal entries that an inspection would
 /// have written are added too.
@@ -163,8 +164,12 @@ async fn list(
         facts: &snapshot.facts,
         resolutions: &store.resolutions().await?,
     };
+    // A file is looked at as of its last event, a table as of now.
+    let as_of = until.map(|_| now());
+    let found = recorded.incidents(store.ledger().await?.as_ref(), as_of, false);
     let replayed = recorded.replay(until);
     let mut state = StoreState::from(replayed.listing(now()));
+    state.incidents = found.incidents;
     // The inspection of a stack has already written to the journal of a table.
     if until.is_none() {
         state.note(&replayed.story);

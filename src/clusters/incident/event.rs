@@ -100,7 +100,8 @@ impl<'o> Events<'o> {
             let of = *known
                 .entry(Arc::as_ptr(&occurrence.series))
                 .or_insert_with(|| {
-                    events.traits.push(trait_of(occurrence, &mut actors));
+                    let (subject, series) = (&occurrence.subject, &occurrence.series);
+                    events.traits.push(trait_of(subject, series, &mut actors));
                     events.traits.len() - 1
                 });
             events.all.push(Event {
@@ -121,8 +122,12 @@ impl<'o> Events<'o> {
     }
 }
 
-fn trait_of<'o>(occurrence: &'o Occurrence, actors: &mut BTreeMap<Actor, ActorIndex>) -> Trait<'o> {
-    let (subject, series) = (&*occurrence.subject, &*occurrence.series);
+/// Works out what all events of a series have in common. An actor that is not among `actors` is added.
+pub(super) fn trait_of<'o>(
+    subject: &'o ClusterSubject,
+    series: &'o Series,
+    actors: &mut BTreeMap<Actor, ActorIndex>,
+) -> Trait<'o> {
     let facet = |kind| series.facets.get(kind);
     let circumstance = Circumstance::of_facets(subject, &series.facets);
     let nature = step::nature(subject);

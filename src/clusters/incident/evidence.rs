@@ -330,6 +330,11 @@ pub(super) struct HalfHour<'o> {
 }
 
 impl<'o> HalfHour<'o> {
+    /// Adds further sign-ins with wrong credentials to those that were added.
+    pub fn add_wrong_sign_ins(&mut self, count: usize) {
+        self.wrong_sign_ins += count;
+    }
+
     /// Adds an event. `is_tool` says whether an attack tool made it.
     pub fn add(&mut self, sign: &Sign<'o>, is_tool: bool) {
         let call = (sign.service, sign.action);
@@ -508,6 +513,17 @@ fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp
     one.into_iter().chain(other).min()
 }
 
+/// Checks whether what half an hour has would open an incident, whether it is that of a network or not.
+pub(super) fn is_hot(half_hour: &HalfHour<'_>) -> bool {
+    is_enough(&half_hour.evidence(None, true))
+}
+
+/// Checks whether evidence opens an incident.
+fn is_enough(evidence: &[Evidence]) -> bool {
+    evidence.iter().map(|of| of.weight).sum::<u32>() >= OPENS_AT
+        || evidence.iter().any(|of| of.opens)
+}
+
 /// Returns the windows that have evidence, in the order of time. `half_hours` are those of one actor by their number since
 /// 1970.
 pub(super) fn windows(
@@ -527,7 +543,7 @@ pub(super) fn windows(
         windows.push(EvidenceWindow {
             from,
             score,
-            is_hot: score >= OPENS_AT || evidence.iter().any(|of| of.opens),
+            is_hot: is_enough(&evidence),
             evidence,
         });
     }

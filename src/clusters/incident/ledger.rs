@@ -21,6 +21,7 @@ use crate::class::Class;
 use crate::facet::FacetKind;
 
 use super::event::{Event, Events, Trait};
+use super::step::insert_capped;
 
 /// Whether an object that was made is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -45,7 +46,7 @@ pub struct Made {
     pub what: &'static str,
     /// The name of the object; several parts are separated by spaces.
     pub name: String,
-    /// The region, for objects whose name is unique in a region alone.
+    /// The region in which it was made; `None` for objects of IAM, which belong to no region.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// The call of the newest making, such as `iam:CreateAccessKey`.
@@ -101,6 +102,25 @@ pub struct Ledger {
     pub was_open_count: usize,
     /// The ways in that the actor had, those that last first; at most [`WAYS_IN_MAX`].
     pub ways_in: Vec<WayIn>,
+    /// The names of users and roles that the actor made and that are gone; the first in byte order, at most [`OBJECTS_MAX`].
+    #[serde(skip)]
+    pub gone: BTreeSet<String>,
+}
+
+/// When what was made has to be undone, the most urgent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// Somebody can come in with it.
+    Credential,
+    /// What happens is not recorded.
+    Record,
+    /// Others reach it, or data and code are at stake.
+    Open,
+    /// Somebody can do more than before.
+    Power,
+    /// The rest.
+    Thing,
 }
 
 /// How many objects a list has.
@@ -112,12 +132,12 @@ pub const WAYS_IN_MAX: usize = 20;
 /// A row of the table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Object {
-    kind: String,
-    made: Vec<String>,
+pub(super) struct Object {
+    pub kind: String,
+    pub made: Vec<String>,
     only: Option<Only>,
     removed: Vec<String>,
-    key: Vec<String>,
+    pub key: Vec<String>,
     #[serde(default)]
     each: BTreeSet<String>,
     #[serde(default)]
@@ -127,7 +147,12 @@ struct Object {
     lost: Option<String>,
     #[serde(default)]
     regional: bool,
-    what: String,
+    pub what: String,
+    pub what_zh: String,
+    pub urgency: Urgency,
+    pub undo: Vec<String>,
+    #[serde(default)]
+    pub undo_of: BTreeMap<String, Vec<String>>,
 }
 
 /// Which calls make an object.
@@ -146,7 +171,7 @@ struct TableText {
     object: Vec<Object>,
 }
 
-static OBJECTS: LazyLock<Vec<Object>> =
+pub(super) static OBJECTS: LazyLock<Vec<Object>> =
     LazyLock::new(|| table_text().map_or_else(|_| Vec::new(), |table| table.object));
 
 fn table_text() -> Result<TableText, toml::de::Error> {
@@ -174,8 +199,8 @@ static BY_CALL: LazyLock<BTreeMap<&str, Rows>> = LazyLock::new(|| {
 });
 
 /// One object: account, kind, region and the parts of its name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct ObjectKey {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ObjectKey {
     account_id: String,
     kind: usize,
     region: Option<String>,
@@ -245,7 +270,15 @@ pub(super) fn removes(of: &Trait<'_>) -> bool {
     rows_of(of).is_some_and(|rows| !rows.removed.is_empty())
 }
 
-fn removed_by(of: &Trait<'_>) -> Vec<ObjectKey> {
+/// Returns the objects that an event makes, with their parents: a ledger asks for the removals of these alone.
+pub(super) fn made_by(of: &Trait<'_>) -> Vec<ObjectKey> {
+    let rows = rows_of(of).unwrap_or_default();
+    let both = |index| keys(of, index).into_iter().chain(parents(of, index));
+    rows.made.into_iter().flat_map(both).collect()
+}
+
+/// Returns the objects that an event removes.
+pub(super) fn removed_by(of: &Trait<'_>) -> Vec<ObjectKey> {
     let rows = rows_of(of).unwrap_or_default();
     let keys = rows.removed.into_iter().flat_map(|index| keys(of, index));
     keys.collect()
@@ -337,6 +370,8 @@ fn short(value: &str) -> String {
 struct Making {
     times: BTreeSet<(Timestamp, String)>,
     parents: BTreeSet<ObjectKey>,
+    /// The region of the newest making.
+    region: Option<(Timestamp, String)>,
 }
 
 /// Writes the ledger of some events of one actor.
@@ -383,10 +418,18 @@ fn makings(events: &Events<'_>, of_actor: &[Event<'_>]) -> BTreeMap<ObjectKey, M
                 let making = makings.entry(key).or_default();
                 making.times.insert((event.at, call_of(of)));
                 making.parents.extend(parents(of, index));
+                let region = of.facet(FacetKind::Region).filter(|_| !is_global(of));
+                let region = region.map(|region| (event.at, region.to_owned()));
+                making.region = region.max(making.region.take());
             }
         }
     }
     makings
+}
+
+/// Checks whether a call is about something that belongs to no region.
+fn is_global(of: &Trait<'_>) -> bool {
+    of.subject.service == "iam"
 }
 
 /// Returns the parents of the object of a row that a call makes.
@@ -437,6 +480,9 @@ impl Ledger {
             None if since.is_empty() => Standing::Stands,
             None => Standing::Unsure,
             Some((until, removed_by)) => {
+                if matches!(object.kind.as_str(), "user" | "role") {
+                    insert_capped(&mut self.gone, &key.name.join(" "), OBJECTS_MAX);
+                }
                 if object.opening {
                     self.was_open.push(WasOpen {
                         kind: &object.kind,
@@ -454,7 +500,7 @@ impl Ledger {
             kind: &object.kind,
             what: &object.what,
             name: key.name.join(" "),
-            region: key.region.clone(),
+            region: making.region.as_ref().map(|(_, region)| region.clone()),
             by: by.clone(),
             at: *last,
             standing,

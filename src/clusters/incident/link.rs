@@ -94,8 +94,8 @@ const REFUSED_SECONDS: i64 = 3600;
 const CHAIN_MAX: usize = 8;
 
 /// What a link is about: which events it makes those of another actor.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Child<'o> {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Child<'o> {
     /// The events that one access key signed.
     Key(&'o str),
     /// The events of a user, by account and name.
@@ -227,7 +227,7 @@ impl<'o> Links<'o> {
 }
 
 /// Returns what a record links to its actor, and by which proof.
-fn child_of<'o>(of: &Trait<'o>) -> Option<(Child<'o>, LinkKind)> {
+pub(super) fn child_of<'o>(of: &Trait<'o>) -> Option<(Child<'o>, LinkKind)> {
     let account = of.subject.account_id.as_str();
     if let (Nature::Refusal { .. }, "sts", "AssumeRole") = (
         of.nature,
@@ -272,7 +272,7 @@ fn is_itself(actor: &Actor, child: &Child<'_>) -> bool {
 }
 
 /// Returns all children that an event can be an event of.
-fn children_of<'o>(of: &Trait<'o>) -> [Option<Child<'o>>; 5] {
+pub(super) fn children_of<'o>(of: &Trait<'o>) -> [Option<Child<'o>>; 5] {
     let account = of.subject.account_id.as_str();
     let principal = of.facet(FacetKind::Principal).unwrap_or_default();
     // A federated session has the ARN of the user, and then the name of the session.

@@ -80,7 +80,10 @@ pub(super) fn stories<'o>(
             continue;
         };
         let is_used = earlier.is_used(of, event);
-        let sign = sign(events, of, event.at, link).filter(|_| of.is_tool || !is_used);
+        let name = of.actor.map(|actor| events.actors[actor].short_name());
+        let is_of_made_user = link.is_some_and(|link| link.kind == LinkKind::Credentials);
+        let sign = sign(of, event.at, name, is_of_made_user);
+        let sign = sign.filter(|_| of.is_tool || !is_used);
         if let Some(sign) = sign {
             let half_hours = half_hours.entry(owner).or_default();
             let number = event.at.seconds().div_euclid(HALF_SECONDS);
@@ -104,18 +107,18 @@ pub(super) fn stories<'o>(
     by_owner.into_iter().filter_map(story).collect()
 }
 
-/// Returns what counts of an event; `None` if it is no sign of an attack.
-fn sign<'o>(
-    events: &Events<'o>,
+/// Returns what counts of an event; `None` if it is no sign of an attack. `name` is the short name of its actor.
+pub(super) fn sign<'o>(
     of: &Trait<'o>,
     at: Timestamp,
-    link: Option<Link>,
+    name: Option<&str>,
+    is_of_made_user: bool,
 ) -> Option<Sign<'o>> {
     let target = of.facet(FacetKind::Resource);
     let call = |is_strong, is_harmless| What::Call {
         is_strong,
         is_harmless,
-        is_for_itself: is_power_for_itself(events, of),
+        is_for_itself: is_power_for_itself(of, name),
         is_sign_in: of.subject.action == "ConsoleLogin",
     };
     let what = match of.nature {
@@ -145,7 +148,7 @@ fn sign<'o>(
         what,
         is_system: of.is_system,
         is_root: of.facet(FacetKind::PrincipalKind) == Some("root"),
-        is_of_made_user: link.is_some_and(|link| link.kind == LinkKind::Credentials),
+        is_of_made_user,
     })
 }
 
@@ -163,12 +166,11 @@ const POWER: [&str; 6] = [
     "PutUserPolicy",
 ];
 
-/// Checks whether the caller of a sensitive call gave permissions or a password to itself.
-fn is_power_for_itself(events: &Events<'_>, of: &Trait<'_>) -> bool {
+/// Checks whether the caller of a sensitive call, whose short name is given, gave permissions or a password to itself.
+fn is_power_for_itself(of: &Trait<'_>, name: Option<&str>) -> bool {
     let Some(call) = &of.subject.call else {
         return false;
     };
-    let name = of.actor.map(|actor| events.actors[actor].short_name());
     of.subject.service == "iam"
         && POWER.contains(&of.subject.action.as_str())
         && call

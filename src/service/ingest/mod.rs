@@ -19,12 +19,13 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clusters::class::Class;
+use clusters::incident::sieve::{may_be_needed, needed};
 use clusters::own_roles::{OWN, is_refusal};
 use clusters::report::RecordCounts;
 use clusters::sample::SampleCutoffs;
 use clusters::selection::{NO_ERROR, NO_EVENT};
-use clusters::watch::Watch;
-use clusters::{Conclusion, EventId, Finding, Tally, event_time};
+use clusters::watch::{Watch, Watches};
+use clusters::{Conclusion, EventId, Finding, Tally, conclude_call, event_time};
 use input::file::{Reader, read_reference};
 use input::likeness;
 use input::{InputItem, Layout, Limits, ReadError};
@@ -46,6 +47,8 @@ pub const QUARANTINED_MAX: usize = 1000;
 #[derive(Debug, Default)]
 pub struct Folded {
     tally: Tally,
+    /// The calls of the ledger; empty unless they are kept.
+    ledger: Tally,
     quarantined: Vec<Quarantined>,
     record_counts: RecordCounts,
     hits: Vec<Hits>,
@@ -151,6 +154,8 @@ struct Analyzer<'r> {
     rules: &'r Rules,
     /// The last analyzed records. `None` with the reference reader, which parses each record.
     repeats: Option<RecentRecords>,
+    /// The calls that are kept for the ledgers of incidents; `None` if none are.
+    ledger: Option<Watches>,
 }
 
 /// The last clustered records with their analysis, newest first; at most [`RECENT_MAX`].
@@ -213,6 +218,7 @@ impl<'r> Folding<'r> {
             analyzer: Analyzer {
                 rules,
                 repeats: Some(RecentRecords::default()),
+                ledger: None,
             },
             cutoffs: None,
             counts_unparsable: false,
@@ -229,6 +235,7 @@ impl<'r> Folding<'r> {
             analyzer: Analyzer {
                 rules,
                 repeats: caches.repeats.or(new.analyzer.repeats),
+                ledger: None,
             },
             cutoffs: caches.cutoffs,
             ..new
@@ -270,8 +277,25 @@ impl<'r> Folding<'r> {
         Self {
             reader: None,
             analyzer: Analyzer {
-                rules: self.analyzer.rules,
                 repeats: None,
+                ..self.analyzer
+            },
+            ..self
+        }
+    }
+
+    /// Makes [`Self::fold`] also keep the calls that make or remove something without being sensitive, for the ledgers of
+    /// incidents.
+    ///
+    /// Their records are parsed, so this is for those who find incidents.
+    #[must_use]
+    pub fn keeping_ledger(self) -> Self {
+        let prefilter = || self.analyzer.rules.prefilter_with_ledger();
+        Self {
+            reader: self.reader.as_ref().map(|_| Reader::new(prefilter())),
+            analyzer: Analyzer {
+                ledger: Some(Watches::of_ledger()),
+                ..self.analyzer
             },
             ..self
         }
@@ -281,9 +305,14 @@ impl<'r> Folding<'r> {
     /// commit to the same store.
     #[must_use]
     pub fn beside(&self) -> Self {
+        let new = Self::new(self.limits, self.analyzer.rules);
+        let new = match self.analyzer.ledger {
+            Some(_) => new.keeping_ledger(),
+            None => new,
+        };
         Self {
             cutoffs: self.cutoffs.clone(),
-            ..Self::new(self.limits, self.analyzer.rules)
+            ..new
         }
     }
 
@@ -389,6 +418,13 @@ impl Analyzer<'_> {
         analysis
     }
 
+    /// Returns the finding of a call that is kept for ledgers; `None` for any other call.
+    fn trace(&self, record: &Record<'_>, text: &str, wrapper: &Wrapper) -> Option<Finding> {
+        let ledger = self.ledger.as_ref().filter(|_| may_be_needed(record))?;
+        let details = ledger.find(record, text)?;
+        needed(Finding::of(conclude_call(record, wrapper, &details)))
+    }
+
     /// Checks whether the same request at another time might not be this sensitive call.
     fn depends_on_time(&self, analysis: &Analysis) -> bool {
         let details = analysis.finding.facts.call_details();
@@ -474,10 +510,10 @@ impl Ingested {
 }
 
 impl Folded {
-    /// Returns the number of distinct events that go into clusters: errors and sensitive calls, not other successful
-    /// calls.
+    /// Returns the number of distinct events that a store keeps: errors, sensitive calls and calls of the ledger, not other
+    /// successful calls.
     pub fn events(&self) -> usize {
-        self.tally.sightings.len()
+        self.tally.sightings.len() + self.ledger.sightings.len()
     }
 
     /// Returns the grouped records: sightings by event id, facts and samples by cluster.
@@ -520,6 +556,7 @@ impl Folded {
         let batch = Batch {
             source,
             tally: self.tally,
+            ledger: self.ledger,
             quarantined: self.quarantined,
         };
         (ingested, batch)
@@ -559,6 +596,11 @@ impl Folded {
             Fate::NotSelected(reason) => {
                 if reason == NO_EVENT {
                     self.describe(text);
+                } else if reason == NO_ERROR
+                    && let Some(finding) = analyzer.trace(&record, text, wrapper)
+                {
+                    let at = event_time(record.event_time.as_deref(), wrapper);
+                    self.ledger.observe(EventId::of(&record), at, &finding);
                 }
                 *self.record_counts.not_selected.entry(reason).or_default() += 1;
             }

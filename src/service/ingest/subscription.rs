@@ -183,7 +183,7 @@ impl Subscription {
         batches.extend(counted.map(|tally| Batch {
             source,
             tally,
-            quarantined: Vec::new(),
+            ..Batch::default()
         }));
         let committed = committed(store, batches, &mut invocation).await?;
         let own = committed.into_iter().next().filter(|_| !is_empty);
@@ -223,7 +223,7 @@ impl Subscription {
         let batch = Batch {
             source: key.clone(),
             tally: count(&quarantined.digest, vec![payload], None),
-            quarantined: Vec::new(),
+            ..Batch::default()
         };
         let mut invocation = IngestReport {
             payload_fault: Some(fault.name()),

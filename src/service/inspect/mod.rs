@@ -2,6 +2,7 @@
 //! finds campaigns, and sums up each account's hours, days and weeks.
 
 pub mod flow;
+pub mod incidents;
 pub mod run;
 mod summing;
 mod sweeping;

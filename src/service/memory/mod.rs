@@ -16,7 +16,8 @@ use records::time::{Timestamp, Window};
 use sha2::{Digest as _, Sha256};
 
 use crate::ports::{
-    Batch, Bucket, BucketError, Committed, Fetched, ListedObject, Quarantined, Store, StoreError,
+    Batch, Bucket, BucketError, Committed, Fetched, LedgerCalls, ListedObject, Quarantined, Store,
+    StoreError,
 };
 
 /// A store of events and clusters in memory only.
@@ -29,6 +30,9 @@ pub struct MemoryStore {
     admitted: HashMap<ClusterId, Option<Window>>,
     /// The number of clusters and sensitive calls that were admitted, by the limit that they count against.
     admitted_counts: HashMap<Limited, u32>,
+    /// The calls of the ledger, with their facts.
+    ledger: Sightings,
+    ledger_facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
     /// Whether there is an overflow cluster. If not, no event has to be looked up.
     any_overflow: bool,
     /// The unreadable records of all inputs, by the name of the input.
@@ -58,6 +62,14 @@ impl Store for MemoryStore {
     async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError> {
         Ok(self.sightings.events())
     }
+
+    async fn ledger(&self) -> Result<Option<LedgerCalls>, StoreError> {
+        Ok(Some(LedgerCalls {
+            events: self.ledger.events(),
+            facts: self.ledger_facts.clone(),
+            missing_until: None,
+        }))
+    }
 }
 
 impl MemoryStore {
@@ -65,9 +77,13 @@ impl MemoryStore {
         let Batch {
             source,
             mut tally,
+            mut ledger,
             quarantined,
         } = batch;
-        let Ok(admitted) = guard::admit(&mut tally, self);
+        let Ok(admitted) = guard::admit(&mut tally, self, &mut ledger);
+        self.ledger
+            .add(ledger.sightings.iter().map(|(id, seen)| (*id, seen)));
+        self.ledger_facts.extend(ledger.facts);
         for (cluster, facts) in &tally.facts {
             self.learn(*cluster, facts);
         }

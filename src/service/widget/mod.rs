@@ -7,6 +7,7 @@
 mod call;
 mod deciding;
 mod file;
+mod incident;
 pub mod request;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use alerts::links::Links;
 use clusters::campaign::{Occurrence, occurrences};
 use clusters::fingerprint::ClusterId;
+use clusters::incident::Incident;
 use clusters::journal::JournalEntry;
 use clusters::keys::KeySettings;
 use clusters::transition::Transition;
@@ -82,6 +84,8 @@ pub enum WidgetError {
 pub struct StoreState {
     /// The list of all clusters, as stored by the last inspection.
     pub listing: Listing,
+    /// The incidents, the most severe first; empty for a stack, which does not find them yet.
+    pub incidents: Vec<Incident>,
     /// Journal entries by cluster, for a store that does not store them itself.
     journals: BTreeMap<ClusterId, Vec<JournalEntry>>,
 }
@@ -90,6 +94,7 @@ impl From<Listing> for StoreState {
     fn from(listing: Listing) -> Self {
         Self {
             listing,
+            incidents: Vec::new(),
             journals: BTreeMap::new(),
         }
     }
@@ -112,6 +117,7 @@ impl StoreState {
 /// The state of all clusters now: the last inspection with the events since.
 struct Now {
     listing: Listing,
+    incidents: Vec<Incident>,
     journals: BTreeMap<ClusterId, Vec<JournalEntry>>,
     /// The events since the last inspection.
     live: Vec<Occurrence>,
@@ -180,6 +186,12 @@ where
     }
     let now = handler.now(state().await?).await?;
     if let WidgetAction::List(query) | WidgetAction::Calls(query) = &action
+        && let [word] = &query.words[..]
+        && let Some(html) = handler.incident(word, &now, true)
+    {
+        return Ok(WidgetResponse::Html(html));
+    }
+    if let WidgetAction::List(query) | WidgetAction::Calls(query) = &action
         && let Some(id) = handler.searched(query, &now).await?
     {
         let html = handler.open(id, now, View::InWidget).await?;
@@ -191,6 +203,8 @@ where
         WidgetAction::Calls(query) => handler.calls(now, &query),
         WidgetAction::Open(cluster) => handler.open(cluster, now, View::InWindow).await?,
         WidgetAction::Export(cluster) => handler.export(cluster, now).await?,
+        WidgetAction::OpenIncident(id) => handler.open_incident(&id, &now),
+        WidgetAction::ExportIncident(id) => handler.export_incident(&id, &now),
         WidgetAction::Decide(request) => handler.decide(&request, now).await?,
     };
     Ok(WidgetResponse::Html(html))
@@ -228,6 +242,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
     async fn now(&self, state: StoreState) -> Result<Now, StoreError> {
         let StoreState {
             mut listing,
+            incidents,
             journals,
         } = state;
         let last = self.setting.as_of.window();
@@ -257,6 +272,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         listing.add_undated(undated.events.iter().map(|(_, seen)| seen), subject);
         Ok(Now {
             listing,
+            incidents,
             journals,
             live,
             missing,
@@ -281,6 +297,11 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             accounts: now.listing.accounts(),
             as_of: self.setting.as_of,
             missing: now.missing,
+            incidents: if page.number == 1 {
+                &now.incidents
+            } else {
+                &[]
+            },
             calls: (page.number == 1).then(|| now.listing.ask_calls(query, SECTION_ROWS_MAX)),
             page,
         };

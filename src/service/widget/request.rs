@@ -18,6 +18,9 @@ const SEARCH_CHARS_MAX: usize = 200;
 /// The highest number of characters in the name of a dashboard. The rest is cut off.
 const NAME_CHARS_MAX: usize = 128;
 
+/// The highest number of characters in the id of an incident; those that this program makes have 26.
+const INCIDENT_CHARS_MAX: usize = 64;
+
 /// The times for which a cluster can be muted: the name of each time in the form and in requests, and its length in
 /// seconds.
 pub const MUTES: [(&str, i64); 4] = [
@@ -55,6 +58,10 @@ pub enum WidgetAction {
     Open(ClusterId),
     /// One cluster or sensitive call as JSON.
     Export(ClusterId),
+    /// The page of one incident, by its id.
+    OpenIncident(String),
+    /// One incident as JSON, by its id.
+    ExportIncident(String),
     /// A decision about one cluster, answered with the page of the cluster.
     Decide(DecisionRequest),
 }
@@ -213,6 +220,18 @@ impl EventFields<'_> {
         }
         if self.0["describe"] == Value::Bool(true) {
             return Ok(WidgetAction::Describe);
+        }
+        if let Some(id) = self.text("incident") {
+            let is_id = id
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+            if !is_id || id.len() > INCIDENT_CHARS_MAX {
+                return Err(wrong("incident", &id, "the ID of an incident"));
+            }
+            return Ok(match self.text("export") {
+                Some(_) => WidgetAction::ExportIncident(id),
+                None => WidgetAction::OpenIncident(id),
+            });
         }
         let Some(id) = self.text("cluster") else {
             let query = self.query(context)?;

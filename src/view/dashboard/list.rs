@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clusters::fingerprint::ClusterId;
+use clusters::incident::Incident;
 use clusters::triage::TriageStatus;
 use clusters::{ClusterFacts, short_name};
 use maud::{Markup, html};
@@ -11,6 +12,7 @@ use records::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::calls::section;
+use super::incident;
 use super::parts::search_fields;
 use super::{ClickTarget, Frame, failed};
 use crate::listing::{CallsPage, ListPage, ListQuery, ListedCluster, Show, Sort};
@@ -28,6 +30,8 @@ pub struct List<'a> {
     pub question: &'a ListQuery,
     /// The clusters that the query found: one page of them, with the number of all.
     pub page: ListPage<'a>,
+    /// The incidents, the most severe first, for the section on top; empty on a page without it.
+    pub incidents: &'a [Incident],
     /// The sensitive calls that the query found, for the section above the clusters; `None` on a page without it.
     pub calls: Option<CallsPage<'a>>,
     /// The ids of the accounts that the search form offers as a filter.
@@ -60,6 +64,7 @@ impl List<'_> {
     pub fn html(&self) -> String {
         let content = html! {
             (self.form())
+            (incident::section(&self.frame, self.incidents, self.question))
             @if let Some(calls) = &self.calls { (section(&self.frame, calls)) }
             (self.result_line())
             @if !self.page.rows.is_empty() {

@@ -8,6 +8,7 @@
 pub mod call;
 pub mod calls;
 pub mod cluster;
+pub mod incident;
 pub mod list;
 mod parts;
 #[cfg(test)]

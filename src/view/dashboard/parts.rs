@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use alerts::outbox::MessageLogEntry;
 use clusters::class::Class;
 use clusters::fingerprint::ClusterId;
+use clusters::incident::life::IncidentId;
 use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport};
 use clusters::related::Related;
 use maud::{Markup, html};
@@ -16,7 +17,7 @@ use records::key_id::KeyKind;
 use records::principal::is_account_id;
 use records::redact::sanitize;
 use records::time::Window;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ClickTarget, Frame, failed};
 use crate::listing::ListQuery;
@@ -267,6 +268,11 @@ fn others(frame: &Frame<'_>, others: &[&Related], what: impl Fn(&Related) -> Mar
         } }
         (more(others.len(), RELATED_MAX))
     }
+}
+
+/// Returns the parameters of a call that shows the page of an incident.
+pub(super) fn incident_link(id: &IncidentId) -> Value {
+    json!({"incident": id.text()})
 }
 
 /// Returns the name of a call, such as `iam:CreateUser`.

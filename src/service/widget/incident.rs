@@ -1,0 +1,50 @@
+//! The page of one incident. All its data are in the state, so the store is not asked.
+
+use std::sync::Arc;
+
+use clusters::class::Class;
+use view::dashboard::cluster::ClusterPage;
+use view::dashboard::incident::IncidentPage;
+use view::json::{IncidentShape, export_incident};
+
+use crate::widget::{Now, WidgetHandler};
+
+impl<S> WidgetHandler<'_, S> {
+    /// Returns the page of an incident in HTML; `None` if there is no incident with this id.
+    pub(super) fn incident(&self, id: &str, now: &Now, is_in_widget: bool) -> Option<String> {
+        let incident = now.incidents.iter().find(|of| of.id.text() == id)?;
+        let ids = incident.clusters.iter();
+        let subject = |id| now.listing.subject(id).map(Arc::clone);
+        let page = IncidentPage {
+            frame: self.frame(),
+            incident,
+            subjects: &ids.filter_map(|id| Some((*id, subject(*id)?))).collect(),
+            is_in_widget,
+        };
+        Some(page.html())
+    }
+
+    /// Returns the page of an incident in HTML, or a sentence that there is none.
+    pub(super) fn open_incident(&self, id: &str, now: &Now) -> String {
+        let page = self.incident(id, now, false);
+        page.unwrap_or_else(|| self.no_incident(id))
+    }
+
+    /// Returns an HTML page that shows an incident as JSON, to be copied.
+    pub(super) fn export_incident(&self, id: &str, now: &Now) -> String {
+        let Some(incident) = now.incidents.iter().find(|of| of.id.text() == id) else {
+            return self.no_incident(id);
+        };
+        let is_call = |id| {
+            let subject = now.listing.subject(id);
+            subject.is_some_and(|of| of.class == Class::Watch)
+        };
+        let json = export_incident(&IncidentShape::of(incident, is_call));
+        ClusterPage::export(self.frame(), &json)
+    }
+
+    fn no_incident(&self, id: &str) -> String {
+        let sentence = format!("There is no incident {id} here.");
+        self.frame().sentence(&sentence)
+    }
+}
