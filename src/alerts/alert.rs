@@ -3,6 +3,7 @@
 //! The id of an alert is a hash of its subject, its kind and its distinguishing text. So two functions
 //! that find the same change, and a message that is sent again, use the same id.
 
+mod incident;
 pub mod inspected;
 mod observed;
 
@@ -13,6 +14,7 @@ use data_encoding::HEXLOWER;
 use records::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use crate::facts::incident::IncidentStage;
 use crate::facts::{Facts, Stage};
 use crate::kind::AlertKind;
 
@@ -156,8 +158,17 @@ impl Alert {
     /// Returns the `state` that sinks show.
     ///
     /// It is `calmed` after an escalation, `campaign_grew` or `campaign_ended` for a later stage of a
-    /// campaign, and `data_again` if events arrive again. For all other alerts it is the name of the kind.
+    /// campaign, `incident_grew`, `incident_ended` or `incident_merged` for one of an incident, and `data_again` if events
+    /// arrive again. For all other alerts it is the name of the kind.
     pub fn state(&self) -> &'static str {
+        if let Facts::Incident(of) = &self.facts {
+            return match of.stage {
+                IncidentStage::Opened => "incident",
+                IncidentStage::Grew => "incident_grew",
+                IncidentStage::Closed => "incident_ended",
+                IncidentStage::Merged => "incident_merged",
+            };
+        }
         match (self.kind(), self.facts.stage()) {
             (AlertKind::Escalating, Some(Stage::Ended)) => "calmed",
             (AlertKind::Campaign, Some(Stage::Grew(_))) => "campaign_grew",
@@ -168,7 +179,7 @@ impl Alert {
     }
 
     /// Returns `true` if the alert reports the end of a problem that an earlier alert reported: a recovery,
-    /// the end of an escalation or a campaign, or events that arrive again.
+    /// the end of an escalation, a campaign or an incident, or events that arrive again.
     pub fn is_end(&self) -> bool {
         self.kind() == AlertKind::Recovered || self.facts.stage() == Some(Stage::Ended)
     }
@@ -181,7 +192,7 @@ impl Alert {
     /// Returns the id of the alert that began the problem this alert belongs to. Sinks use it to group the
     /// alerts of one problem.
     ///
-    /// For a cluster this is the alert that opened the episode. An escalation, a campaign and a period
+    /// For a cluster this is the alert that opened the episode. An escalation, a campaign, an incident and a period
     /// without events (`no_data`) are separate problems, because a cluster may continue to fail after its
     /// escalation ended. Any other alert without a cluster is a problem of its own.
     pub fn fault_id(&self) -> AlertId {

@@ -39,6 +39,8 @@ const HINT_CHARS_MAX: usize = 1_536;
 /// The largest depth of facts, and the largest number of entries in one list or object of them.
 const DEPTH_MAX: usize = 5;
 const WIDTH_MAX: usize = 20;
+/// The largest depth of the facts of an incident.
+const INCIDENT_DEPTH_MAX: usize = 8;
 
 /// Returns the `detail` of the EventBridge event for a message, as a JSON object. `links` has the consoles that its links
 /// lead to.
@@ -87,6 +89,8 @@ pub fn detail(message: &Message, links: &Links) -> Value {
         "untrusted_about": about,
         "untrusted_detail": match &alert.facts {
             Facts::SensitiveCall(of) => call(of, message),
+            // Its lists are bounded, and some are lists of lists.
+            Facts::Incident(of) => bounded(&json!(of), INCIDENT_DEPTH_MAX),
             facts => bounded(&facts.json(), DEPTH_MAX),
         },
     })
@@ -94,6 +98,10 @@ pub fn detail(message: &Message, links: &Links) -> Value {
 
 /// Returns the links to the sample events in CloudTrail.
 fn event_links(message: &Message, links: &Links) -> Vec<String> {
+    if let Facts::Incident(incident) = &message.alert.facts {
+        let events = incident.telling_events().into_iter();
+        return events.filter_map(|step| step.event_link(links)).collect();
+    }
     let examples = message.examples.iter();
     let link = |of: &Example| links.event(of.region.as_deref()?, of.id);
     examples.filter_map(link).take(VALUES_MAX).collect()

@@ -3,6 +3,8 @@
 //! Facts have a bounded size from the start. They also identify the alert that began the problem,
 //! because the end of a campaign, an escalation or a period without events refers to its beginning.
 
+pub mod incident;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use clusters::campaign::Shape;
@@ -16,18 +18,20 @@ use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::facts::incident::IncidentFacts;
 use crate::kind::AlertKind;
 
-/// The stage of a campaign, of an escalation or of a period without events (`no_data`). Each stage has its
-/// own alert.
+/// The stage of a campaign, of an incident, of an escalation or of a period without events (`no_data`). Each stage has
+/// its own alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", content = "times", rename_all = "snake_case")]
 pub enum Stage {
-    /// The campaign, the escalation or the period without events began.
+    /// The campaign, the incident, the escalation or the period without events began.
     Began,
-    /// The campaign reached this multiple of its threshold, see [`clusters::campaign::MILESTONES`].
+    /// The campaign reached this multiple of its threshold, see [`clusters::campaign::MILESTONES`]. Of an incident it is
+    /// how many alerts there were before.
     Grew(usize),
-    /// The campaign, the escalation or the period without events is over.
+    /// The campaign, the incident, the escalation or the period without events is over.
     Ended,
 }
 
@@ -53,6 +57,8 @@ pub enum Facts {
     Escalation(EscalationFacts),
     /// A campaign began, grew or ended.
     Campaign(CampaignFacts),
+    /// An incident was opened, grew, was closed, or is a part of another one.
+    Incident(Box<IncidentFacts>),
     /// An access key was used that should not be used.
     AccessKey(KeyFacts),
     /// The summary of an account's hour, day or week. Access keys in it are masked.
@@ -271,6 +277,7 @@ impl Facts {
             Self::Recovered(_) => AlertKind::Recovered,
             Self::Escalation(_) => AlertKind::Escalating,
             Self::Campaign(_) => AlertKind::Campaign,
+            Self::Incident(_) => AlertKind::Incident,
             Self::AccessKey(_) => AlertKind::AccessKey,
             Self::Summary(_) | Self::Learned(_) | Self::Digest(_) => AlertKind::AccountSummary,
             Self::Silence(_) => AlertKind::NoData,
@@ -288,6 +295,7 @@ impl Facts {
             Self::Recovered(of) => json!(of),
             Self::Escalation(of) => json!(of),
             Self::Campaign(of) => json!(of),
+            Self::Incident(of) => json!(of),
             Self::AccessKey(of) => json!(of),
             Self::Summary(of) => json!(of),
             Self::Learned(of) => json!(of),
@@ -296,11 +304,12 @@ impl Facts {
         }
     }
 
-    /// Returns the stage of a campaign, an escalation or a period without events (`no_data`); `None` for
+    /// Returns the stage of a campaign, an incident, an escalation or a period without events (`no_data`); `None` for
     /// other facts.
     pub fn stage(&self) -> Option<Stage> {
         match self {
             Self::Campaign(of) => Some(of.stage),
+            Self::Incident(of) => Some(of.stage()),
             Self::Escalation(of) => Some(of.stage),
             Self::Silence(of) => Some(of.stage),
             _ => None,
@@ -312,6 +321,7 @@ impl Facts {
     pub fn range(&self) -> Option<(Timestamp, Timestamp)> {
         match self {
             Self::Campaign(of) => Some((of.began, of.last.after(1)?)),
+            Self::Incident(of) => Some((of.began, of.last.after(1)?)),
             Self::Escalation(of) => Some((of.from, of.until)),
             Self::Recovered(of) => Some((of.fault_start, of.last()?.after(1)?)),
             Self::Silence(of) => Some((of.since, of.until)),
@@ -329,11 +339,12 @@ impl Facts {
         }
     }
 
-    /// Returns the number of events of the campaign, of the episode that is over, or of the period of the
+    /// Returns the number of events of the campaign or the incident, of the episode that is over, or of the period of the
     /// summary; for an escalation, of its largest hour so far. `None` for other facts.
     pub fn events(&self) -> Option<u64> {
         match self {
             Self::Campaign(of) => Some(of.events),
+            Self::Incident(of) => Some(of.events),
             Self::Escalation(of) => Some(of.peak),
             Self::Recovered(of) => Some(of.count),
             Self::Summary(of) => Some(of.errors),
@@ -353,6 +364,7 @@ impl Facts {
                 format!("{} x{times} at {at}", of.actor)
             }
             (Self::Campaign(of), Some(Stage::Ended)) => format!("{} until {at}", of.actor),
+            (Self::Incident(of), _) => of.about(),
             (Self::Escalation(of), Some(Stage::Ended)) => format!("until {}", of.until),
             (Self::Silence(of), Some(Stage::Ended)) => of.about("until", of.until),
             (Self::Summary(of), _) => format!("{} {}", of.period.name(), of.from),
@@ -362,13 +374,14 @@ impl Facts {
         }
     }
 
-    /// Returns the [`Self::about`] text of the alert that began this campaign, this escalation or this
+    /// Returns the [`Self::about`] text of the alert that began this campaign, this incident, this escalation or this
     /// period without events.
     ///
     /// The alerts of later stages use it to compute the id of that first alert. Empty for other facts.
     pub(super) fn begins_about(&self) -> String {
         match self {
             Self::Campaign(of) => format!("{} from {}", of.actor, of.began),
+            Self::Incident(of) => of.incident.text().to_owned(),
             // The first alert has the end of the hour in which the escalation began.
             Self::Escalation(of) => format!("from {}", of.from.after(3600).unwrap_or(of.from)),
             Self::Silence(of) => of.about("since", of.since),
@@ -376,14 +389,15 @@ impl Facts {
         }
     }
 
-    /// Returns a text that identifies a campaign, an escalation or a period without events within its
+    /// Returns a text that identifies a campaign, an incident, an escalation or a period without events within its
     /// account and alert kind. It is equal for all stages.
     ///
-    /// It is the actor of a campaign, or the name of the log group without events. It is empty for an
+    /// It is the actor of a campaign, the id of an incident, or the name of the log group without events. It is empty for an
     /// escalation and for a whole account. `None` for other facts.
     pub fn object(&self) -> Option<&str> {
         match self {
             Self::Campaign(of) => Some(&of.actor),
+            Self::Incident(of) => Some(of.incident.text()),
             Self::Silence(of) => Some(of.log_group.as_deref().unwrap_or_default()),
             // The account or the cluster of the alert identifies it.
             Self::Escalation(_) => Some(""),

@@ -63,8 +63,9 @@ pub fn hint(identity: &Identity, template: &str, facets: &Facets) -> String {
 
 /// Returns English words with an upper-case first letter, for the start of a sentence.
 pub(crate) fn capitalized(words: &str) -> String {
-    let (first, rest) = words.split_at(words.len().min(1));
-    first.to_ascii_uppercase() + rest
+    let mut chars = words.chars();
+    let first = chars.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
 }
 
 /// Returns each placeholder of advice with its value; `None` if the facets have no value for it.

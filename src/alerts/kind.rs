@@ -27,6 +27,9 @@ pub enum AlertKind {
     /// Many failures belong together, for example all from one caller. Also the growth and the end of such
     /// a campaign.
     Campaign,
+    /// What one actor does is an incident: a story with evidence of an attack. Also the growth and the end of such a
+    /// story.
+    Incident,
     /// An access key was used that should not be used: a canary, or a key without use for a long time.
     AccessKey,
     /// A summary of an account's hour, day or week, a digest of waiting alerts, or the end of the learning
@@ -62,6 +65,7 @@ impl AlertKind {
             Self::Recovered => "Cluster Recovered",
             Self::Escalating => "Cluster Escalating",
             Self::Campaign => "Campaign",
+            Self::Incident => "Incident",
             Self::AccessKey => "Access Key Alert",
             Self::AccountSummary => "Account Summary",
             Self::NoData => "No Data",

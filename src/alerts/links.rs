@@ -4,10 +4,13 @@
 //! times, regions and names whose form is checked here. Names are percent-encoded if they may contain
 //! more than letters and digits.
 
+mod callers;
+
 use std::fmt::Write as _;
 
 use clusters::EventId;
 use clusters::fingerprint::ClusterId;
+use clusters::incident::actor::Actor;
 use records::time::Timestamp;
 
 /// The targets of the links in messages: the Guance console and the CloudWatch console of the stack, if
@@ -172,6 +175,27 @@ impl Links {
              | filter eventSource = \"{event_source}\" and eventName like /^{event_name}[0-9_v]*$/ \
              and not ispresent(errorCode)\n\
              | sort @timestamp desc"
+        );
+        self.query(&query, from, until)
+    }
+
+    /// Returns the link to a CloudWatch Logs Insights query for all calls of some identities in the stack's log groups, from
+    /// `from` until `until`, the first ones first. At most ten identities are in the query.
+    ///
+    /// `None` if no log group is configured, if its region is in an isolated partition, or if none of the names has the form
+    /// of a name of AWS.
+    pub fn insights_of_callers(
+        &self,
+        actors: &[Actor],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Option<String> {
+        let condition = callers::condition(actors)?;
+        let query = format!(
+            "fields @timestamp, eventSource, eventName, errorCode, userIdentity.arn, sourceIPAddress, eventID\n\
+             | filter {condition}\n\
+             | sort @timestamp asc\n\
+             | limit 10000"
         );
         self.query(&query, from, until)
     }

@@ -240,9 +240,18 @@ impl Message {
         lasted.map_or(0, |(at, start)| at.seconds_since(start).max(0))
     }
 
-    /// Returns the link to a query of Logs Insights for the calls that the alert is about, in its time range. `None` if
-    /// the message has no cluster or no range, or if `links` has no log groups.
+    /// Returns the link to a query of Logs Insights for the calls that the alert is about, in its time range; for an
+    /// incident, for all calls of its actor. `None` if the message has no range and neither cluster nor incident, or if
+    /// `links` has no log groups.
     pub fn logs_link(&self, links: &Links) -> Option<String> {
+        if let Facts::Incident(incident) = &self.alert.facts {
+            let (from, until) = self.from.zip(self.until)?;
+            return links.insights_of_callers(
+                &incident.callers(self.alert.account_id()),
+                from,
+                until,
+            );
+        }
         let identity = &self.cluster.as_ref()?.facts.identity;
         let (from, until) = self.from.zip(self.until)?;
         match self.alert.facts {

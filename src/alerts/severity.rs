@@ -22,12 +22,14 @@ use clusters::class::Class;
 use clusters::delivery::is_delivery;
 use clusters::facet::Facets;
 use clusters::fingerprint::{ClusterSubject, Identity, NO_CODE};
+use clusters::incident::severity::IncidentSeverity;
 use clusters::watch::Tier;
 use clusters::{Cluster, Span};
 use records::time::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::alert::Alert;
+use crate::facts::incident::IncidentFacts;
 use crate::facts::{CampaignFacts, Facts};
 use crate::hint::sensitive::{self, Effect};
 
@@ -114,14 +116,26 @@ impl Severity {
 
     fn of_points(points: i32) -> Self {
         match points {
-            ..8 => Self::Info,
-            8..ERROR_POINTS => Self::Warning,
+            ..WARNING_POINTS => Self::Info,
+            WARNING_POINTS..ERROR_POINTS => Self::Warning,
             ERROR_POINTS..CRITICAL_POINTS => Self::Error,
             CRITICAL_POINTS.. => Self::Critical,
         }
     }
 }
 
+impl From<IncidentSeverity> for Severity {
+    fn from(of: IncidentSeverity) -> Self {
+        match of {
+            IncidentSeverity::Warning => Self::Warning,
+            IncidentSeverity::Error => Self::Error,
+            IncidentSeverity::Critical => Self::Critical,
+        }
+    }
+}
+
+/// The fewest points of a warning.
+const WARNING_POINTS: i32 = 8;
 /// The fewest points of an error.
 const ERROR_POINTS: i32 = 18;
 /// The fewest points of a critical cluster or alert.
@@ -205,6 +219,7 @@ pub fn of_alert(alert: &Alert) -> Assessment {
     let mut terms = Terms::default();
     match &alert.facts {
         Facts::Campaign(campaign) => terms.campaign(campaign),
+        Facts::Incident(incident) => return of_incident(incident),
         Facts::Silence(_) => terms.add(20, "errors are not seen while no data arrives"),
         Facts::Escalation(_) if alert.cluster().is_none() => {
             terms.add(
@@ -221,6 +236,23 @@ pub fn of_alert(alert: &Alert) -> Assessment {
         _ => terms.add(10, "the alert has no cluster data"),
     }
     terms.assessment()
+}
+
+/// Returns the severity of an incident, which follows from its steps and evidence. The points are the fewest of that
+/// severity.
+fn of_incident(incident: &IncidentFacts) -> Assessment {
+    Assessment {
+        severity: incident.severity.into(),
+        points: match incident.severity {
+            IncidentSeverity::Warning => WARNING_POINTS,
+            IncidentSeverity::Error => ERROR_POINTS,
+            IncidentSeverity::Critical => CRITICAL_POINTS,
+        },
+        reasons: vec![Reason {
+            points: None,
+            text: incident.reason.clone(),
+        }],
+    }
 }
 
 fn highest<'a>(all: impl Iterator<Item = Terms<'a>>) -> Option<Terms<'a>> {

@@ -8,12 +8,13 @@ use clusters::fingerprint::{STRONG, WEAK};
 use records::principal::is_account_id;
 
 use crate::alert::Alert;
+use crate::facts::incident::{IncidentFacts, IncidentStage};
 use crate::facts::{Facts, Stage};
 use crate::kind::AlertKind;
 use crate::message::Message;
 use crate::safe::cut;
 use crate::severity::Severity;
-use crate::text::Texts;
+use crate::text::{Language, Texts, incident_words};
 
 /// The longest body of an SNS message, in bytes. The limit of SNS is 256 KiB together with the attributes.
 pub const BODY_BYTES_MAX: usize = 200 << 10;
@@ -33,7 +34,10 @@ pub fn subject(message: &Message) -> String {
         Severity::Error => "Error",
         Severity::Critical => "Critical",
     };
-    let mut subject = format!("{severity}: {}", change(&message.alert));
+    let mut subject = match &message.alert.facts {
+        Facts::Incident(incident) => format!("{severity}: {}", incident_change(incident)),
+        _ => format!("{severity}: {}", change(&message.alert)),
+    };
     let class_matters = message.alert.kind() != AlertKind::SensitiveCall;
     if let Some(cluster) = message.cluster.as_ref().filter(|_| class_matters) {
         subject.push_str(&format!(" ({})", class_name(cluster.facts.identity.class)));
@@ -77,10 +81,28 @@ fn change(alert: &Alert) -> &'static str {
         }
         AlertKind::Escalating => "CloudTrail error is escalating",
         AlertKind::Campaign => "campaign of CloudTrail errors",
+        AlertKind::Incident => "incident",
         AlertKind::AccessKey => "access key alert",
         AlertKind::AccountSummary => "summary of CloudTrail errors",
         AlertKind::NoData => "no CloudTrail data",
     }
+}
+
+/// Returns what became of an incident, what its actor did in fixed words, and the number of steps.
+fn incident_change(incident: &IncidentFacts) -> String {
+    let stage = match incident.stage {
+        IncidentStage::Opened => "incident",
+        IncidentStage::Grew => "incident grows",
+        IncidentStage::Closed => "incident is over",
+        IncidentStage::Merged => return "incident is part of another one".to_owned(),
+    };
+    let did = incident_words::did(&incident.reason, Language::En);
+    let did = did.map(|did| format!(", actor {did}"));
+    let steps = match incident.steps.total {
+        0 | 1 => String::new(),
+        count => format!(", {count} steps"),
+    };
+    [stage, &did.unwrap_or_default(), &steps].concat()
 }
 
 fn class_name(class: Class) -> &'static str {
@@ -122,6 +144,9 @@ pub fn attributes(message: &Message) -> Vec<(&'static str, String)> {
         attributes.push(("account_id", alert.account_id().to_owned()));
     }
     match (&alert.facts, &message.cluster) {
+        (Facts::Incident(incident), _) => {
+            attributes.push(("incident_id", incident.incident.text().to_owned()));
+        }
         (Facts::SensitiveCall(call), _) => {
             let strength = if call.is_strong() { STRONG } else { WEAK };
             attributes.push(("strength", strength.to_owned()));

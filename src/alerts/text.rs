@@ -1,7 +1,7 @@
-//! Renders a message as text, in English or Chinese: a title and four sections.
+//! Renders a message as text, in English or Chinese: a title and sections.
 //!
-//! The sections contain: which caller failed at which call and why; since when and how often; when each
-//! access key was last active; what to do.
+//! The four sections contain: which caller failed at which call and why; since when and how often; when each
+//! access key was last active; what to do. A message about an incident has sections of its own.
 //!
 //! Untrusted text, which callers can influence, is always a separate piece of a line. Each output form
 //! protects these pieces in its own way. The sentences around them are fixed.
@@ -10,6 +10,8 @@ mod call;
 mod document;
 mod en;
 mod facts_text;
+mod incident;
+pub(crate) mod incident_words;
 mod keys;
 pub mod parameters;
 mod summary;
@@ -117,6 +119,9 @@ impl Texts {
             words,
             texts: self,
         };
+        if let Facts::Incident(incident) = writer.facts {
+            return writer.incident_sections(incident);
+        }
         let section = |title, lines| Section { title, lines };
         vec![
             section(words.overview, writer.overview()),
@@ -218,6 +223,7 @@ impl Writer<'_> {
             AlertKind::Recovered => words.recovered,
             AlertKind::Escalating => words.escalating,
             AlertKind::Campaign => words.campaign,
+            AlertKind::Incident => words.goes_on,
             AlertKind::AccessKey => words.access_key,
             AlertKind::AccountSummary => match self.facts {
                 Facts::Learned(_) => words.learned,

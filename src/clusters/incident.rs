@@ -48,7 +48,7 @@ use self::ledger::{Ledger, Removals};
 use self::life::{Candidate, Claim, IncidentId, Now, QUIET_SECONDS, SentAlert};
 use self::link::{LinkKind, Links, Strength};
 use self::severity::IncidentSeverity;
-use self::step::{Step, Steps, insert_capped};
+use self::step::{Step, StepEvent, Steps, insert_capped};
 use self::story::{FirstSeen, Owned, Run, Story};
 use self::technique::Tactic;
 
@@ -158,6 +158,9 @@ pub struct Sources {
     pub user_agents: BTreeSet<String>,
     /// Regions of the calls.
     pub regions: BTreeSet<String>,
+    /// Names and versions of the programs of calls that have the name of an attack tool in user agent or session.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub attack_tools: BTreeSet<String>,
 }
 
 /// How many identities of an incident are listed.
@@ -306,10 +309,15 @@ impl<'o> Case<'_, 'o> {
         for owned in self.owned() {
             let of = self.events.of_event(&owned.event);
             let Some(key) = &of.key else { continue };
-            let is_strong = of.nature == step::Nature::Strong;
-            let target = of.facet(FacetKind::Resource);
-            let identity = of.facet(FacetKind::Principal).unwrap_or_default();
-            steps.add(key, is_strong, owned.event.at, target, identity);
+            let event = StepEvent {
+                id: owned.event.occurrence.id,
+                at: owned.event.at,
+                is_strong: of.nature == step::Nature::Strong,
+                region: of.facet(FacetKind::Region),
+                target: of.facet(FacetKind::Resource),
+                identity: of.facet(FacetKind::Principal).unwrap_or_default(),
+            };
+            steps.add(key, &event);
         }
         steps.in_order()
     }
@@ -367,6 +375,9 @@ impl<'o> Case<'_, 'o> {
                 if let Some(value) = of.facet(kind) {
                     insert_capped(set, value, step::VALUES_MAX);
                 }
+            }
+            if let Some(value) = of.facet(FacetKind::UserAgent).filter(|_| of.is_tool) {
+                insert_capped(&mut sources.attack_tools, value, step::VALUES_MAX);
             }
         }
         sources

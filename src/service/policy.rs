@@ -3,6 +3,8 @@
 //! Policies are tried in their order on each alert for each sink, and the first policy that matches is applied. If no
 //! policy matches, the sink gets the alert.
 
+use alerts::facts::Facts;
+use alerts::kind::AlertKind;
 use alerts::message::Message;
 use alerts::severity::Severity;
 use clusters::class::Class;
@@ -44,9 +46,11 @@ pub struct Matching {
     pub classes: Vec<Class>,
     /// AWS services such as `s3`. The alert's cluster must have one of these services.
     pub services: Vec<String>,
-    /// Patterns of callers, one of which must match a caller of the alert's cluster. `*` matches any text, also the
-    /// empty text.
+    /// Patterns of callers, one of which must match a caller of the alert's cluster or the actor of its incident. `*`
+    /// matches any text, also the empty text.
     pub principals: Vec<String>,
+    /// Kinds of alerts. The alert must be of one of these kinds.
+    pub kinds: Vec<AlertKind>,
 }
 
 /// The decision of the policies about one alert and one sink.
@@ -83,6 +87,7 @@ struct MatchText {
     class: Vec<Spanned<String>>,
     service: Vec<Spanned<String>>,
     principal: Vec<Spanned<String>>,
+    kind: Vec<Spanned<String>>,
 }
 
 impl Policies {
@@ -151,6 +156,16 @@ fn policy(reading: &mut FileReader<'_>, text: &PolicyText) -> Policy {
             None => reading.report(class, format!("{:?} is not a class", class.get_ref())),
         }
     }
+    let mut kinds = Vec::new();
+    for kind in &of.kind {
+        match AlertKind::from_name(kind.get_ref()) {
+            Some(kind) => kinds.push(kind),
+            None => {
+                let message = format!("{:?} is not a kind of alert", kind.get_ref());
+                reading.report(kind, message);
+            }
+        }
+    }
     Policy {
         sink: (sink != "all").then(|| sink.to_owned()),
         is_enabled,
@@ -165,6 +180,7 @@ fn policy(reading: &mut FileReader<'_>, text: &PolicyText) -> Policy {
             classes,
             services: unspanned(&of.service),
             principals: unspanned(&of.principal),
+            kinds,
         },
     }
 }
@@ -189,7 +205,9 @@ impl Matching {
         let class = identity.map(|of| of.class);
         let is_class =
             self.classes.is_empty() || class.is_some_and(|class| self.classes.contains(&class));
-        has(&self.accounts, Some(message.alert.account_id()))
+        let is_kind = self.kinds.is_empty() || self.kinds.contains(&message.alert.kind());
+        is_kind
+            && has(&self.accounts, Some(message.alert.account_id()))
             && has(&self.services, identity.map(|of| of.service.as_str()))
             && is_class
             && self.has_principal(message)
@@ -199,10 +217,14 @@ impl Matching {
         if self.principals.is_empty() {
             return true;
         }
+        let is_meant = |name: &str| self.principals.iter().any(|it| matches(it, name));
+        if let Facts::Incident(of) = &message.alert.facts {
+            return is_meant(&of.actor.principal) || is_meant(&of.actor.name);
+        }
         let facets = message.cluster.as_ref().map(|of| &of.facets);
         let callers = facets.and_then(|facets| facets.get(&FacetKind::Principal));
         let mut callers = callers.into_iter().flat_map(|callers| &callers.values);
-        callers.any(|caller| self.principals.iter().any(|it| matches(it, &caller.value)))
+        callers.any(|caller| is_meant(&caller.value))
     }
 }
 

@@ -21,6 +21,7 @@ use records::key_id::KeyKind;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::incident_alerts::alerts_of_story;
 use crate::records::{ACCOUNT, id, record, snapshot};
 
 /// Kinds of alerts that are about one cluster, or about equal sensitive calls.
@@ -248,6 +249,7 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
         }
         AlertKind::Escalating => Alert::of_escalation(ACCOUNT, Some(history), hour, (200, 60), now),
         AlertKind::Campaign => Alert::of_campaign(&campaign(), Stage::Began, now),
+        AlertKind::Incident => alerts_of_story(true).remove(0),
         AlertKind::AccessKey => Alert::of_reused_key(
             "AKIAQNZGKIQY56JQ7WML",
             ACCOUNT,

@@ -580,6 +580,28 @@ fn a_flood_is_one_message_for_a_sink_that_people_read() {
 }
 
 #[test]
+fn a_flood_hides_no_incident() {
+    let world = World::new();
+    let mut alerts = new(0..20);
+    alerts.extend(crate::incident_alerts::alerts_of_story(true));
+    world.put(&alerts);
+    let mut sink = Scripted::new(|_| ok());
+    sink.capacity.digest_beyond = Some(5);
+    let requests = Rc::clone(&sink.requests);
+    let drained = world.drain(&mut one(sink));
+    assert_eq!((drained.digested, drained.sent), (20, 3));
+    let requests = requests.borrow();
+    let told = requests
+        .iter()
+        .flatten()
+        .map(|message| message.alert.state());
+    let told: Vec<&str> = told.collect();
+    let of_incident = ["incident", "incident_grew", "incident_ended"];
+    assert_eq!(told[0], "account_summary");
+    assert_eq!(told[1..], of_incident);
+}
+
+#[test]
 fn one_dead_sink_holds_up_no_other() {
     let three = TableSettings {
         sinks: ["guance", "sns", "events"].map(str::to_owned).to_vec(),

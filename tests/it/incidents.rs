@@ -29,7 +29,7 @@ use crate::records::{ACCOUNT, id, record};
 
 /// The events of some records: the failures, the sensitive calls, and those of the ledger.
 #[derive(Default)]
-struct Events {
+pub struct Events {
     sightings: BTreeMap<EventId, Sighting>,
     subjects: BTreeMap<ClusterId, Arc<ClusterSubject>>,
 }
@@ -62,7 +62,7 @@ impl Events {
         self.sightings.insert(id, sighting);
     }
 
-    fn of(texts: &[String], has_ledger: bool) -> Self {
+    pub fn of(texts: &[String], has_ledger: bool) -> Self {
         let (watches, ledger) = (Watches::default(), Watches::of_ledger());
         let mut events = Self::default();
         for text in texts {
@@ -71,7 +71,7 @@ impl Events {
         events
     }
 
-    fn occurrences(&self) -> Vec<Occurrence> {
+    pub fn occurrences(&self) -> Vec<Occurrence> {
         let events: Vec<(EventId, Sighting)> = self
             .sightings
             .iter()
@@ -139,7 +139,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The records of the recorded attack day of 2023-07-10, with the file that has them.
-fn attack_day() -> Option<Vec<(String, Vec<String>)>> {
+pub fn attack_day() -> Option<Vec<(String, Vec<String>)>> {
     let folder = corpus("trail-files/invictus")?;
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
     let files = files(&folder);
@@ -151,7 +151,7 @@ fn attack_day() -> Option<Vec<(String, Vec<String>)>> {
     )
 }
 
-fn all(files: &[(String, Vec<String>)]) -> Vec<String> {
+pub fn all(files: &[(String, Vec<String>)]) -> Vec<String> {
     files
         .iter()
         .flat_map(|(_, records)| records.clone())

@@ -39,6 +39,7 @@ mod house;
 mod html;
 mod http;
 mod identity;
+mod incident_alerts;
 mod incidents;
 mod inspection;
 mod interleavings;

@@ -380,7 +380,7 @@ fn what_is_wrong_in_a_policy_is_told_with_its_place() {
 sink = " "
 min_severity = "loud"
 silence = "4 hours"
-match = { account = ["shop"], class = ["denied", "odd"] }
+match = { account = ["shop"], class = ["denied", "odd"], kind = ["incident", "rumour"] }
 
 [[policy]]
 sink = "sns"
@@ -393,6 +393,7 @@ sink = "sns"
         5:11: "4 hours" is not a duration from 1m to 90d, such as 30m, 4h or 2d
         6:22: "shop" is not an account ID of twelve digits
         6:50: "odd" is not a class
+        6:78: "rumour" is not a kind of alert
         9:8: a policy needs an effect: min_severity, silence or enabled = false"#]]
     .assert_eq(&told.join("\n"));
     let unknown = Rules::parse("[[policy]]\nsink = \"sns\"\nmatch = { region = [] }\n");

@@ -4,7 +4,7 @@
 //! event byte for byte, because Guance finds history and related events by them. All events of one episode
 //! of a cluster have the same fault id: the id of the first event. The last event has the status `ok`.
 //!
-//! An escalation of a cluster, a campaign and a period without events are separate objects with separate
+//! An escalation of a cluster, a campaign, an incident and a period without events are separate objects with separate
 //! faults. So the end of one does not end another. A sensitive call is a fault that nothing ends: equal calls are one
 //! object, and each alert about them is a fault of its own.
 //! Source: Guance documentation, "Events" (fields of events) and "Unrecovered events".
@@ -21,6 +21,7 @@ use md5::{Digest as _, Md5};
 use records::time::Timestamp;
 
 use crate::alert::AlertId;
+use crate::facts::incident::IncidentFacts;
 use crate::facts::{CallFacts, Facts};
 use crate::guance::line_protocol::{Field, Point, TAG_BYTES_MAX};
 use crate::kind::AlertKind;
@@ -234,8 +235,11 @@ fn add_fault(point: &mut Point, message: &Message) {
 
 fn add_numbers(point: &mut Point, message: &Message) {
     point.field("ct_count", message.events());
-    let is_call = message.alert.kind() == AlertKind::SensitiveCall;
-    if !is_call {
+    let has_errors = !matches!(
+        message.alert.kind(),
+        AlertKind::SensitiveCall | AlertKind::Incident
+    );
+    if has_errors {
         point.field("ct_account_errors", message.account_errors);
     }
     point.field("ct_suppressed", message.suppressed);
@@ -266,6 +270,7 @@ pub fn of_kind(message: &Message) -> Vec<(&'static str, Field)> {
                 ("ct_campaign_shapes", shapes.join(",").into()),
             ]
         }
+        Facts::Incident(of) => incident_fields(of),
         Facts::Escalation(of) => {
             vec![("ct_limit", of.limit.into()), ("ct_peak", of.peak.into())]
         }
@@ -290,6 +295,38 @@ pub fn of_kind(message: &Message) -> Vec<(&'static str, Field)> {
         Facts::SensitiveCall(of) => call_fields(of),
         _ => Vec::new(),
     }
+}
+
+/// Returns the fields about an incident. Callers can influence those whose names contain `untrusted`.
+fn incident_fields(of: &IncidentFacts) -> Vec<(&'static str, Field)> {
+    let text = |text: &str| Field::from(readable(text, CHARS_MAX).as_str());
+    let tactics: Vec<&str> = of.tactics.iter().map(|tactic| tactic.name()).collect();
+    let ledger = &of.stays_behind;
+    let mut fields: Vec<(&'static str, Field)> = vec![
+        ("ct_incident_id", of.incident.text().into()),
+        ("ct_alert_number", (of.number as u64).into()),
+        ("ct_actor_kind", of.actor.kind.name().into()),
+        ("ct_untrusted_actor", text(&of.actor.name)),
+        ("ct_untrusted_principal", text(&of.actor.principal)),
+        ("ct_identities", of.members.total.into()),
+        ("ct_reason", text(&of.reason)),
+        ("ct_tactics", tactics.join(",").into()),
+        ("ct_steps", of.steps.total.into()),
+        ("ct_steps_succeeded", of.steps.succeeded.into()),
+        ("ct_steps_refused", of.steps.refused.into()),
+        ("ct_removals_seen", ledger.removals_seen.into()),
+        ("ct_stands", ledger.stands.total.into()),
+        ("ct_was_open", ledger.was_open.total.into()),
+        ("ct_ways_in", ledger.ways_in.total.into()),
+    ];
+    if of.merged.total > 0 {
+        let merged: Vec<&str> = of.merged.shown.iter().map(|id| id.text()).collect();
+        fields.push(("ct_merged", merged.join(",").into()));
+    }
+    if let Some(into) = &of.merged_into {
+        fields.push(("ct_merged_into", into.text().into()));
+    }
+    fields
 }
 
 /// Returns the fields about a sensitive call. Callers can influence those whose names contain `untrusted`.

@@ -18,9 +18,12 @@ const TITLE_CHARS_MAX: usize = 256;
 const TITLED_CHARS_MAX: usize = 64;
 
 impl Texts {
-    /// Returns the title of a message: one line of at most 256 characters.
+    /// Returns the title of a message: one line of at most 256 characters, for an incident of at most 100.
     pub fn title(&self, message: &Message) -> String {
         let words = self.language.words();
+        if let Facts::Incident(incident) = &message.alert.facts {
+            return self.titled_incident(incident, message);
+        }
         let account = message.alert.account_id();
         let mut title = format!("[{}] AWS", title_word(words, message));
         if !account.is_empty() {
@@ -138,6 +141,7 @@ fn title_word(words: &Words, message: &Message) -> &'static str {
         AlertKind::Recovered => words.title_recovered,
         AlertKind::Escalating => words.title_escalating,
         AlertKind::Campaign => words.title_campaign,
+        AlertKind::Incident => words.title_incident,
         AlertKind::AccessKey => words.title_access_key,
         AlertKind::AccountSummary => words.title_account_summary,
         AlertKind::NoData => words.title_no_data,

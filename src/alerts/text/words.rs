@@ -45,6 +45,22 @@ words! {
     looks, breadth, depth, spread, widespread, brute_force, spraying, campaign_times, campaign_size,
     escalation_began, escalation_ended, recovery, regression, silence_began, silence_ended,
     blind, diagnosis,
+    // Incidents: titles of sections, titles, the first sentence.
+    incident_what, incident_steps, incident_behind, incident_to_do, incident_evidence,
+    title_incident, title_grew, title_over, title_merged, title_did, title_steps, title_account, title_part,
+    goes_on, went_quiet, is_over, is_part,
+    // What happened, from where, and who made whom.
+    incident_times, incident_ended, step_counts, tactics, growth, growth_steps, growth_tactics, growth_severity, acts_as, merged,
+    // Steps.
+    steps_of_day, step, step_new, step_times, step_targets, step_more_targets, step_many_targets, step_technique, other_steps, no_tactic,
+    succeeded, refused, not_found,
+    // What stays behind.
+    nothing_stands, stands, made_unseen, nothing_unseen, made, made_in, made_unsure, was_open, was_open_of, ways_in, way_in_lasts,
+    way_in_ends,
+    // What to do.
+    to_do_number, to_do_item,
+    // Evidence.
+    evidence, evidence_items, event_of_call, look_actor, incident_id,
     // The facts of a new circumstance.
     network, region, access_key_id, layer, policy, usual, no_usual, ask_caller,
     // CloudTrail.

@@ -149,6 +149,7 @@ fn facts(item: &Item) -> Result<Facts, String> {
         AlertKind::Recovered => Facts::Recovered(read(json)?),
         AlertKind::Escalating => Facts::Escalation(read(json)?),
         AlertKind::Campaign => Facts::Campaign(read(json)?),
+        AlertKind::Incident => Facts::Incident(read(json)?),
         AlertKind::AccessKey => Facts::AccessKey(read(json)?),
         AlertKind::AccountSummary if about == LEARNED => Facts::Learned(read(json)?),
         AlertKind::AccountSummary => match about.strip_prefix(DIGEST) {

@@ -201,13 +201,14 @@ impl<T: Table> DynamoStore<T> {
         &self.table
     }
 
-    /// Returns the writes that add an alert to the outbox, one row per sink.
+    /// Returns the writes that add an alert to the outbox, one row per sink that the alert is for.
     fn outbox_writes(&self, alert: &Alert, now: Timestamp) -> impl Iterator<Item = Write> {
         let row = move |sink: &String| {
             let row = OutboxRow::new(sink, alert.clone(), now);
             Write::Create(message::encode_row(&row))
         };
-        self.settings.sinks.iter().map(row)
+        let sinks = self.settings.sinks.iter();
+        sinks.filter(|sink| alert.is_for(sink)).map(row)
     }
 
     /// Does all writes or none. A single write is done without a transaction, which would cost twice as much. A conflict

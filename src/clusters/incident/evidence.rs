@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use records::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use crate::circumstance::SENSITIVE_SERVICES;
@@ -23,7 +23,7 @@ use crate::selection::SIGNINS;
 use super::technique::Tactic;
 
 /// The kind of a piece of evidence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]

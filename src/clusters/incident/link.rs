@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 
 use records::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use crate::facet::FacetKind;
@@ -43,7 +43,7 @@ pub enum Strength {
 }
 
 /// The kind of proof that links a child to its actor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]

@@ -29,6 +29,37 @@ impl IncidentSeverity {
     }
 }
 
+/// Why an incident is as serious as it is, each a sentence; the first that holds counts.
+pub const REASONS: [&str; 13] = [
+    POWER,
+    GUESSED,
+    BLINDED,
+    SHARED,
+    DESTROYED,
+    SEVERAL,
+    TOOL_SUCCEEDED,
+    STRONG,
+    TOOL,
+    BREADTH,
+    PASSWORDS,
+    LASTING_KEY,
+    TRIES,
+];
+
+const POWER: &str = "The actor gave itself power.";
+const GUESSED: &str = "After wrong credentials the right ones were used.";
+const BLINDED: &str = "Records or guards were switched off.";
+const SHARED: &str = "Data was shared with strangers.";
+const DESTROYED: &str = "Something was destroyed.";
+const SEVERAL: &str = "Strong calls of several tactics succeeded.";
+const TOOL_SUCCEEDED: &str = "A strong call of an attack tool succeeded.";
+const STRONG: &str = "A strong sensitive call succeeded.";
+const TOOL: &str = "An attack tool made calls.";
+const BREADTH: &str = "Calls of several services were tried.";
+const PASSWORDS: &str = "Passwords were tried.";
+const LASTING_KEY: &str = "The key that was used lasts until it is removed.";
+const TRIES: &str = "All that is known was tried, and nothing of it succeeded.";
+
 /// Returns how serious an incident is, and why. `is_long_term_key`: the actor called with a key that lasts.
 pub(super) fn severity(
     windows: &[EvidenceWindow],
@@ -48,32 +79,20 @@ pub(super) fn severity(
     let tactics: BTreeSet<Tactic> = strong().filter_map(|step| step.key.tactic).collect();
     let is_of = |tactic| tactics.contains(&tactic);
     match () {
-        () if has(EvidenceKind::PowerForItself) && !tactics.is_empty() => {
-            (Critical, "The actor gave itself power.")
-        }
-        () if has(EvidenceKind::GuessedPassword) => (
-            Critical,
-            "After wrong credentials the right ones were used.",
-        ),
-        () if is_of(Tactic::DefenseImpairment) => {
-            (Critical, "Records or guards were switched off.")
-        }
-        () if is_of(Tactic::Exfiltration) => (Critical, "Data was shared with strangers."),
-        () if is_of(Tactic::Impact) => (Critical, "Something was destroyed."),
-        () if tactics.len() >= 2 => (Critical, "Strong calls of several tactics succeeded."),
-        () if has(EvidenceKind::Tool) && !tactics.is_empty() => {
-            (Critical, "A strong call of an attack tool succeeded.")
-        }
-        () if !tactics.is_empty() => (Error, "A strong sensitive call succeeded."),
-        () if has(EvidenceKind::Tool) => (Error, "An attack tool made calls."),
-        () if has(EvidenceKind::Breadth) => (Error, "Calls of several services were tried."),
+        () if has(EvidenceKind::PowerForItself) && !tactics.is_empty() => (Critical, POWER),
+        () if has(EvidenceKind::GuessedPassword) => (Critical, GUESSED),
+        () if is_of(Tactic::DefenseImpairment) => (Critical, BLINDED),
+        () if is_of(Tactic::Exfiltration) => (Critical, SHARED),
+        () if is_of(Tactic::Impact) => (Critical, DESTROYED),
+        () if tactics.len() >= 2 => (Critical, SEVERAL),
+        () if has(EvidenceKind::Tool) && !tactics.is_empty() => (Critical, TOOL_SUCCEEDED),
+        () if !tactics.is_empty() => (Error, STRONG),
+        () if has(EvidenceKind::Tool) => (Error, TOOL),
+        () if has(EvidenceKind::Breadth) => (Error, BREADTH),
         () if has(EvidenceKind::WrongPasswords) || has(EvidenceKind::Spraying) => {
-            (Error, "Passwords were tried.")
+            (Error, PASSWORDS)
         }
-        () if is_long_term_key => (Error, "The key that was used lasts until it is removed."),
-        () => (
-            Warning,
-            "All that is known was tried, and nothing of it succeeded.",
-        ),
+        () if is_long_term_key => (Error, LASTING_KEY),
+        () => (Warning, TRIES),
     }
 }

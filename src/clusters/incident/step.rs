@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use records::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
+use crate::EventId;
 use crate::circumstance::{Access, Circumstance};
 use crate::class::Class;
 use crate::facet::{FacetKind, Facets};
@@ -19,7 +20,7 @@ use crate::watch::{CallDetails, Tier};
 use super::technique::{self, Tactic};
 
 /// How the calls of a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -57,6 +58,9 @@ pub struct Step {
     pub is_strong: bool,
     /// The time of the first call.
     pub first: Timestamp,
+    /// The event of the first call, and the region that it was made in, if that is known.
+    #[serde(skip)]
+    pub first_event: (EventId, Option<String>),
     /// The time of the last call.
     pub last: Timestamp,
     /// The number of calls.
@@ -181,6 +185,17 @@ pub(super) fn can_be_evidence(
     }
 }
 
+/// What a step keeps of one event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StepEvent<'e> {
+    pub id: EventId,
+    pub at: Timestamp,
+    pub is_strong: bool,
+    pub region: Option<&'e str>,
+    pub target: Option<&'e str>,
+    pub identity: &'e str,
+}
+
 /// The steps of one incident, by what they are.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
@@ -188,20 +203,15 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// Adds an event to its step.
-    pub fn add(
-        &mut self,
-        key: &StepKey,
-        is_strong: bool,
-        at: Timestamp,
-        target: Option<&str>,
-        identity: &str,
-    ) {
+    /// Adds an event to its step. Events come in the order of time.
+    pub fn add(&mut self, key: &StepKey, event: &StepEvent<'_>) {
+        let at = event.at;
         if !self.steps.contains_key(key) {
             let step = Step {
                 key: key.clone(),
-                is_strong,
+                is_strong: event.is_strong,
                 first: at,
+                first_event: (event.id, event.region.map(str::to_owned)),
                 last: at,
                 count: 0,
                 targets: BTreeSet::new(),
@@ -212,12 +222,12 @@ impl Steps {
         let Some(step) = self.steps.get_mut(key) else {
             return;
         };
-        step.is_strong |= is_strong;
+        step.is_strong |= event.is_strong;
         step.first = step.first.min(at);
         step.last = step.last.max(at);
         step.count += 1;
-        insert_capped(&mut step.identities, identity, VALUES_MAX);
-        if let Some(target) = target {
+        insert_capped(&mut step.identities, event.identity, VALUES_MAX);
+        if let Some(target) = event.target {
             insert_capped(&mut step.targets, target, VALUES_MAX);
         }
     }

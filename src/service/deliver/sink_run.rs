@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use alerts::kind::AlertKind;
 use alerts::message::Message;
 use alerts::outbox::{
     Breaker, Lease, OutboxRow, SendingLimits, Settlement, SilenceChange, SinkAnswer,
@@ -502,8 +503,8 @@ where
         })
     }
 
-    /// Sends a digest in place of single messages: of all rows if more wait than the sink's limit, else of
-    /// rows that are older than [`OLD_SECONDS`]. Returns `false` if no digest was due.
+    /// Sends a digest in place of single messages: of all rows but those about incidents if more wait than the sink's
+    /// limit, else of rows that are older than [`OLD_SECONDS`]. Returns `false` if no digest was due.
     async fn send_digest(&mut self, queue: &mut Queue) -> Result<bool, StoreError> {
         let now = self.now();
         if phase(&self.breaker, now) != Phase::Closed {
@@ -514,7 +515,9 @@ where
         let is_old = |row: &OutboxRow| now.seconds_since(row.created) >= OLD_SECONDS;
         let lease = self.lease(LEASE_SECONDS);
         let mut rows = Vec::new();
-        let wanted = queue.for_digest(now, |row| is_flood || is_old(row));
+        // An incident says what a flood hides.
+        let is_single = |row: &OutboxRow| row.alert.kind() == AlertKind::Incident;
+        let wanted = queue.for_digest(now, |row| is_old(row) || (is_flood && !is_single(row)));
         for (row, is_leased) in self.lease_rows(wanted, &lease).await? {
             if is_leased {
                 rows.push(row);
