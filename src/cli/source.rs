@@ -438,7 +438,7 @@ pub fn read_into_memory(
     paths: &[PathBuf],
 ) -> anyhow::Result<(Scanned, RecordedEvents)> {
     let mut store = MemoryStore::default();
-    let limits = SourceArguments::in_memory(None).batch_limits(1, false);
+    let limits = SourceArguments::in_memory(None).batch_limits(1, false, false);
     let inputs = Inputs::find(paths)?;
     let scanned = read_into(&mut store, Scanned::with(rules), inputs, limits)?;
     Ok((scanned, pollster::block_on(store.whole(false))?))

@@ -4,7 +4,7 @@
 //! means. Where no other error is named, a method fails only if the service behind the port is out of reach, refuses
 //! the call, or holds data that cannot be read. The variants of the error types say what the caller can do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use alerts::outbox::{
 use clusters::campaign::Campaign;
 use clusters::circumstance::Circumstances;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::incident::life::SentAlert;
 use clusters::journal::JournalEntry;
 use clusters::keys::{IamAnswer, KeyUsage};
 use clusters::lifecycle::Resolutions;
@@ -679,6 +680,52 @@ pub trait Campaigns {
         campaign: &Campaign,
         alert: &Alert,
     ) -> Result<bool, StoreError>;
+}
+
+/// What the one-minute round needs to find incidents, and to alert about them.
+///
+/// Several functions may look at the same account at once. An alert about an incident is written under the id of the incident
+/// and the number of the alert, together with its outbox rows, so that one function sends it. A function that crashed may
+/// repeat its calls.
+pub trait IncidentStore {
+    /// Returns the hours of accounts that have new evidence since they were last looked at.
+    async fn evidence(&self) -> Result<Vec<EvidenceNote>, StoreError>;
+
+    /// Removes a note after its account was looked at. The note stays if more evidence came since it was read.
+    async fn forget_evidence(&self, note: &EvidenceNote) -> Result<(), StoreError>;
+
+    /// Returns the alerts about incidents of all accounts that were decided within the retention time.
+    async fn incident_alerts(&self) -> Result<BTreeSet<SentAlert>, StoreError>;
+
+    /// Writes that an alert about an incident was decided, and enqueues `alerts` for all sinks. `false` if this alert was
+    /// decided before.
+    async fn send_incident_alert(
+        &self,
+        decided: &SentAlert,
+        alerts: &[Alert],
+    ) -> Result<bool, StoreError>;
+
+    /// Returns when callers made calls for the first time, by cluster or group of equal sensitive calls and by caller. Pairs
+    /// that the store does not know are missing in the map.
+    async fn first_calls(
+        &self,
+        pairs: &BTreeSet<(ClusterId, String)>,
+    ) -> Result<BTreeMap<(ClusterId, String), Timestamp>, StoreError>;
+
+    /// Reserves the round until `lease.until`, so that two functions do not open two incidents for the same events. `false`
+    /// if another function has the reservation.
+    async fn claim_round(&self, lease: &Lease) -> Result<bool, StoreError>;
+}
+
+/// An hour of an account with new evidence.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EvidenceNote {
+    /// The account.
+    pub account_id: String,
+    /// The hour of event time.
+    pub window: Window,
+    /// A text that changes with each new evidence in this hour.
+    pub token: String,
 }
 
 /// The log of alerts that were sent about clusters. Calls only read.

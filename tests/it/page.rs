@@ -308,6 +308,7 @@ fn beyond_a_limit_the_page_says_how_many_clusters_it_does_not_show() {
         snapshot: &snapshot,
         listing: &listing,
         timeline: &Timeline::default(),
+        incidents: &[],
         failed: &[],
         quarantined: &[],
     }

@@ -40,9 +40,9 @@ impl Alert {
         };
         let is_told = |id: &&IncidentId| own.iter().any(|of| of.merged.contains(*id));
         let is_closed = |id: &&IncidentId| {
-            let of_younger = before.iter().filter(|of| of.incident == **id);
+            let mut of_younger = before.iter().filter(|of| of.incident == **id);
             of_younger
-                .last()
+                .next_back()
                 .is_some_and(|of| of.alert == IncidentAlert::Closed)
         };
         let merged = due.merged.iter();

@@ -320,7 +320,12 @@ fn incident_fields(of: &IncidentFacts) -> Vec<(&'static str, Field)> {
         ("ct_ways_in", ledger.ways_in.total.into()),
     ];
     if of.merged.total > 0 {
-        let merged: Vec<&str> = of.merged.shown.iter().map(|id| id.text()).collect();
+        let merged: Vec<&str> = of
+            .merged
+            .shown
+            .iter()
+            .map(clusters::incident::life::IncidentId::text)
+            .collect();
         fields.push(("ct_merged", merged.join(",").into()));
     }
     if let Some(into) = &of.merged_into {
