@@ -494,13 +494,13 @@ fn a_title_names_the_actor_whoever_it_is_and_fits_the_screen_of_a_phone() {
         (
             ActorKind::ProviderUser,
             "https://id.example.com as eve".to_owned(),
-            "user https:_/id",
-            "身份提供商的用户 https:_/id",
+            "eve switched",
+            "eve 关闭",
         ),
         (
             ActorKind::OtherAccount,
             "AIDAEXAMPLE".to_owned(),
-            "identity AIDAEXAMPLE",
+            "AIDAEXAMPLE switched",
             "AIDAEXAMPLE",
         ),
         (
