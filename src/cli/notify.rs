@@ -3,7 +3,7 @@
 //! Only the deployed function sends alerts, because only it knows which alerts were already sent.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,10 +32,10 @@ use service::inspect::transition_alerts::alert;
 use crate::output;
 use crate::source::{SourceArguments, StoreAnswer, StoreQuery};
 
-/// Preview the alerts for the clusters and sensitive calls in CloudTrail files
+/// Preview the alerts for the clusters, sensitive calls and incidents in CloudTrail files
 ///
-/// Reads the files like scan, creates one alert per cluster and the alerts about sensitive calls, the most severe first,
-/// and prints them as they would be sent to Guance, SNS and EventBridge. Sends nothing, and does not ask IAM when access
+/// Reads the files like scan, creates one alert per cluster and the alerts about sensitive calls and incidents, the most severe
+/// first, and prints them as they would be sent to Guance, SNS and EventBridge. Sends nothing, and does not ask IAM when access
 /// keys were last used.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -57,7 +57,7 @@ pub struct Arguments {
     /// Language of the alerts
     #[arg(long, value_enum, default_value = "en")]
     language: Language,
-    /// Kind of alert to create. Default: new for each cluster, and the alerts about sensitive calls
+    /// Kind of alert to create. Default: new for each cluster, and the alerts about sensitive calls and incidents
     #[arg(long, value_enum)]
     kind: Option<Kind>,
     /// Guance or TrueWatch site for the links in the alerts
@@ -86,7 +86,7 @@ enum Language {
     Zh,
 }
 
-/// Kinds of alerts that are about one cluster or one sensitive call. The other kinds need data that trail files do not
+/// Kinds of alerts that are about one cluster, one sensitive call or one incident. The other kinds need data that trail files do not
 /// have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
@@ -100,6 +100,7 @@ enum Kind {
     Escalating,
     #[value(name = "sensitive_call", alias = "sensitive-call")]
     SensitiveCall,
+    Incident,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -156,6 +157,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let query = StoreQuery {
         samples: true,
         replay: true,
+        incidents: true,
+        incident_alerts: true,
         ..StoreQuery::default()
     };
     let (scanned, answer) = arguments.source.scan(&arguments.paths, query)?;
@@ -182,15 +185,18 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// Creates the messages, the most severe first, of the same severity the newest first; 0 is no limit.
 ///
-/// Each cluster has one alert of the kind. Sensitive calls have the alerts that are due. Without a kind, these are the
-/// alerts about new clusters and those about sensitive calls.
+/// Each cluster has one alert of the kind. Sensitive calls and incidents have the alerts that would have been sent. Without a kind,
+/// these are the alerts about new clusters and those about sensitive calls and incidents.
 fn alerts(answer: &StoreAnswer, kind: Option<Kind>, limit: usize) -> Vec<Message> {
     let mut messages = Vec::new();
-    if kind != Some(Kind::SensitiveCall) {
+    if !matches!(kind, Some(Kind::SensitiveCall | Kind::Incident)) {
         messages.extend(of_clusters(answer, kind.unwrap_or(Kind::New), limit));
     }
     if kind.is_none_or(|kind| kind == Kind::SensitiveCall) {
         messages.extend(of_calls(answer));
+    }
+    if kind.is_none_or(|kind| kind == Kind::Incident) {
+        messages.extend(of_incidents(answer));
     }
     // The sort is stable: what is equal in both stays in its order, clusters first.
     let rank = |message: &Message| Reverse((message.level(), message.from));
@@ -235,6 +241,19 @@ fn of_calls(answer: &StoreAnswer) -> Vec<Message> {
         Some(message(alert, call.cluster(), 0))
     });
     due.collect()
+}
+
+/// Creates the messages of all alerts that would have been sent about incidents.
+fn of_incidents(answer: &StoreAnswer) -> Vec<Message> {
+    let mut before = BTreeSet::new();
+    let mut messages = Vec::new();
+    for incident in &answer.incidents.alerts {
+        let Some(due) = &incident.due else { continue };
+        let alerts = Alert::of_incident(incident, &before, due.at).into_iter();
+        messages.extend(alerts.map(|alert| Message::of_account(alert, Vec::new(), None)));
+        before.insert(due.clone());
+    }
+    messages
 }
 
 /// Creates the message of an alert about a cluster or a sensitive call.
@@ -292,8 +311,8 @@ fn example(cluster: &Cluster, kind: Kind) -> Option<Alert> {
             let counts = (span.count, 1);
             Alert::of_escalation(account_id, Some(first_episode), full, counts, full)
         }
-        // Alerts about sensitive calls are not examples: they are in the timeline.
-        Kind::SensitiveCall => return None,
+        // Alerts about sensitive calls and incidents are not examples: they are in the timeline.
+        Kind::SensitiveCall | Kind::Incident => return None,
     })
 }
 
@@ -322,6 +341,7 @@ fn printed(alerts: &[Message], kind: Option<Kind>, sinks: &[Sink], texts: &Texts
     if alerts.is_empty() {
         return match kind {
             Some(Kind::SensitiveCall) => "No sensitive calls, so no alerts.\n".to_owned(),
+            Some(Kind::Incident) => "No incidents, so no alerts.\n".to_owned(),
             Some(Kind::NewCircumstance) => "No new circumstances, so no alerts.\n".to_owned(),
             _ => "No clusters, so no alerts.\n".to_owned(),
         };

@@ -29,7 +29,7 @@ use crate::incidents::{Events, all, attack_day};
 use crate::records::{ACCOUNT, id, record};
 
 /// Returns a call at a time of the day of the story, with the given fields.
-fn call(number: u64, time: &str, api: &str, fields: Value) -> Value {
+pub fn call(number: u64, time: &str, api: &str, fields: Value) -> Value {
     let (service, action) = api.split_once(':').unwrap();
     let mut whole = json!({
         "eventID": id(number),
@@ -65,7 +65,7 @@ fn deployer() -> Value {
 
 /// Returns the records of a made-up attack: a user looks around, assumes a role, stops the trail, makes a user with power,
 /// shares an image for six minutes, and the made user calls.
-fn story() -> Vec<Value> {
+pub fn story() -> Vec<Value> {
     let refused = |number, time: &str, api: &str, who: Value| {
         let fields = json!({
             "readOnly": true, "errorCode": "AccessDenied", "errorMessage": "Access Denied",

@@ -24,6 +24,7 @@ use view::listing::Listing;
 use crate::bad_input::{HOSTILE, hostile, hostile_calls};
 use crate::effort;
 use crate::html::Page;
+use crate::incident_alerts::story;
 use crate::records::{ACCOUNT, id, ingest, lines, record, recorded};
 use crate::table::{MemoryTable, now, store, telling};
 
@@ -37,6 +38,7 @@ contract!(
     a_sensitive_call_is_listed_apart_and_has_a_page_without_decisions,
     an_id_that_is_searched_for_opens_its_page,
     hostile_text_stays_text,
+    an_incident_is_listed_first_and_has_a_page,
     what_is_not_understood_is_answered_with_a_sentence,
 );
 
@@ -433,7 +435,7 @@ fn whoever_decides_is_in_the_journal_and_whoever_is_slower_changes_nothing(store
 /// Asserts that a page has only allowed elements and attributes.
 fn assert_plain(page: &Page) {
     const ELEMENTS: &str = " a bdi code cwdb-action data dd details div dl dt figure form g h2 h3 h4 input li \
-        option p pre rect select span strong style summary svg table tbody td th thead time title tr ul ";
+        ol option p pre rect select span strong style summary svg table tbody td th thead time title tr ul ";
     for element in &page.0 {
         let name = &element.name;
         assert!(ELEMENTS.contains(&format!(" {name} ")), "<{name}>");
@@ -579,6 +581,54 @@ fn a_sensitive_call_is_listed_apart_and_has_a_page_without_decisions(store: &mut
     let id = ClusterId::parse(open["cluster"].as_str().unwrap()).unwrap();
     assert_eq!(block_on(store.triage(id)).unwrap().triage, None);
     assert_eq!(block_on(store.journal(id)).unwrap(), []);
+}
+
+fn an_incident_is_listed_first_and_has_a_page(store: &mut impl Whole) {
+    ingest(store, &lines(&story()));
+    let incidents = recorded(store, |all| {
+        all.incidents(None, Some(at(12)), false).incidents
+    });
+    let id = incidents[0].id.text().to_owned();
+    let ask = |event: &Value| {
+        let known = async || {
+            let mut state = StoreState::from(listing(store, at(12)));
+            state.incidents.clone_from(&incidents);
+            Ok(state)
+        };
+        match block_on(answer(&event.to_string(), store, known, &setting())).unwrap() {
+            WidgetResponse::Html(html) => Page::read(&html),
+            WidgetResponse::Markdown(markdown) => panic!("{markdown}"),
+        }
+    };
+    let list = ask(&json!({}));
+    assert_plain(&list);
+    let row = found(&list).into_iter().next().unwrap();
+    // A table has no calls that prove who uses the role.
+    assert!(row.contains("mia") || row.contains("deployer"), "{row}");
+    let page = ask(&click(&list, row.trim()));
+    assert_plain(&page);
+    let all = &page
+        .all("body")
+        .next()
+        .map_or_else(|| texts(&page, "ci"), |(_, of)| of.text.clone());
+    for said in [
+        "StopLogging",
+        "T1685.002",
+        "helper",
+        "AKIA****7WML",
+        "removal",
+    ] {
+        assert!(all.contains(said), "{said}: {all}");
+    }
+    assert!(!all.contains("AKIAQNZGKIQY56JQ7WML"), "{all}");
+    // The id leads to the page as well, as it stands in an alert.
+    let searched = ask(&json!({"widgetContext": {"forms": {"all": {"search": id}}}}));
+    assert!(texts(&searched, "ci").contains("StopLogging"));
+    let json = ask(&click(&page, "JSON"));
+    let json: Value = serde_json::from_str(&json.all("pre").next().unwrap().1.text).unwrap();
+    assert_eq!(json["incident"]["incident_id"], id.as_str());
+    let missing = ask(&json!({"incident": "zzzz"}));
+    assert!(texts(&missing, "ci").contains("There is no incident zzzz here."));
 }
 
 fn an_id_that_is_searched_for_opens_its_page(store: &mut impl Whole) {
