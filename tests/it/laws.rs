@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use alerts::{hint, severity};
 use clusters::fingerprint::ClusterId;
+use clusters::incident::Incident;
+use clusters::lifecycle::Resolutions;
 use clusters::report::RecordCounts;
 use clusters::selection::{Selection, select};
 use clusters::series::SeriesRef;
 use clusters::{ClusterFacts, ClusterSnapshot, EventId, Sighting, Span, conclude};
+use demo::techniques::{self, Place};
 use input::{Layout, Limits};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -17,6 +20,7 @@ use records::time::Timestamp;
 use records::{Record, Wrapper, redact};
 use serde_json::{Value, json};
 use service::ingest::{Folding, commit};
+use service::inspect::Recorded;
 use service::memory::MemoryStore;
 use service::ports::Store;
 use service::rules::Rules;
@@ -181,6 +185,37 @@ fn ledger(store: &impl Store) -> BTreeMap<EventId, (Sighting, Arc<ClusterFacts>)
     let events: BTreeMap<_, _> = ledger.events.iter().cloned().map(with_facts).collect();
     assert_eq!(events.len(), count, "an event is there twice");
     events
+}
+
+/// The records of some rehearsed attack techniques, one beginning every ten minutes.
+fn attacks(picks: &[usize]) -> Vec<Value> {
+    let place = Place {
+        account_id: "111122223333".to_owned(),
+        partition: "aws".to_owned(),
+        region: "eu-central-1".to_owned(),
+    };
+    let start = Timestamp::parse("2026-11-02T08:00:00Z").unwrap();
+    let catalogue = techniques::all();
+    let records = picks.iter().zip(0..).flat_map(|(pick, number)| {
+        let technique = &catalogue[pick % catalogue.len()];
+        technique.records(&place, start.plus(600 * number), 7)
+    });
+    records
+        .map(|text| serde_json::from_str(&text).unwrap())
+        .collect()
+}
+
+/// The incidents of a store, and the alerts that would have been sent about them.
+fn incidents_of(store: &impl Store) -> (Vec<Incident>, Vec<Incident>) {
+    let (snapshot, events) = pollster::block_on(store.whole(false)).unwrap();
+    let ledger = pollster::block_on(store.ledger()).unwrap();
+    let recorded = Recorded {
+        events: &events,
+        facts: &snapshot.facts,
+        resolutions: &Resolutions::new(),
+    };
+    let found = recorded.incidents(ledger.as_ref(), None, true);
+    (found.incidents, found.alerts)
 }
 
 /// Rules, one of which depends on the time.
@@ -426,6 +461,25 @@ proptest! {
         for snapshot in [pollster::block_on(memory.snapshot(None)), pollster::block_on(sqlite.snapshot(None))] {
             prop_assert_eq!(snapshot.unwrap().rows().count(), 0);
         }
+    }
+
+    #[test]
+    fn incidents_are_the_same_in_any_order_with_duplicates_cuts_and_crashes(
+        (picks, arrival) in vec(0..1000usize, 1..5).prop_flat_map(|picks| {
+            let count = attacks(&picks).len();
+            (Just(picks), arrival(count))
+        }),
+    ) {
+        let records = attacks(&picks);
+        let mut at_once = MemoryStore::default();
+        ingest_with_ledger(&mut at_once, &lines(&records));
+        let expected = incidents_of(&at_once);
+        let mut memory = MemoryStore::default();
+        arrive_by(ingest_with_ledger, &mut memory, &records, &arrival);
+        prop_assert_eq!(&incidents_of(&memory), &expected);
+        let mut sqlite = SqliteStore::in_memory().unwrap();
+        arrive_by(ingest_with_ledger, &mut sqlite, &records, &arrival);
+        prop_assert_eq!(&incidents_of(&sqlite), &expected);
     }
 
     #[test]

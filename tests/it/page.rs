@@ -50,7 +50,7 @@ fn is_inner(link: &Element) -> bool {
 /// Asserts that a page has only allowed elements and attributes.
 fn assert_plain(page: &Page) {
     const ELEMENTS: &str = " a article bdi body code data dd details div dl dt figcaption figure \
-        footer g h1 h2 h3 h4 head header html li main meta nav p pre rect section span strong \
+        footer g h1 h2 h3 h4 head header html li main meta nav ol p pre rect section span strong \
         style summary svg table tbody td th thead time title tr ul ";
     let plain = |value: &str, also: &str| {
         value
@@ -124,7 +124,7 @@ fn whatever_records_hold_stays_text_in_the_page() {
         assert!(body.contains(&sanitize(text, 128)), "{text:?}");
     }
     let count = |list: &str| scan[list].as_array().unwrap().len();
-    let cards = count("clusters") + count("sensitive_calls");
+    let cards = count("incidents") + count("clusters") + count("sensitive_calls");
     assert_eq!(page.all("article").count(), cards);
 }
 

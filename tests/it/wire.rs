@@ -781,7 +781,7 @@ fn assert_unseen_is_gone(text: &str) {
 
 /// Parses a message as Markdown, and checks that it has only our sections, lists and links, and that text from outside
 /// is code.
-fn assert_markdown(markdown: &str, texts: &Texts, is_call: bool) {
+fn assert_markdown(markdown: &str, texts: &Texts, kind: AlertKind) {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -808,26 +808,46 @@ fn assert_markdown(markdown: &str, texts: &Texts, is_call: bool) {
             other => panic!("{other:?} in {markdown}"),
         }
     }
-    let (wanted, last) = match texts.language {
-        Language::En => (
-            ["Event Overview", "CloudTrail", "AK Last Active Time"],
-            ["New Errors", "Sensitive Call"],
-        ),
-        Language::Zh => (
-            ["事件概览", "CloudTrail", "AK 最后活跃时间"],
-            ["新增错误", "敏感操作"],
-        ),
-    };
-    assert_eq!(headings[..3], wanted);
-    assert_eq!(
-        headings[3..],
-        last[usize::from(is_call)..=usize::from(is_call)]
-    );
+    assert_eq!(headings, headings_of(kind, texts.language));
     for trace in [
         "evil", "script", "channel", "DROP", "@", "<", ">", "://", "|", "FORMULA",
     ] {
         assert!(!said.contains(trace), "{trace} is said in {markdown}");
     }
+}
+
+/// Returns the headings of a message.
+fn headings_of(kind: AlertKind, language: Language) -> Vec<&'static str> {
+    let (first, errors, call) = match language {
+        Language::En => (
+            ["Event Overview", "CloudTrail", "AK Last Active Time"],
+            "New Errors",
+            "Sensitive Call",
+        ),
+        Language::Zh => (
+            ["事件概览", "CloudTrail", "AK 最后活跃时间"],
+            "新增错误",
+            "敏感操作",
+        ),
+    };
+    let last = match kind {
+        AlertKind::Incident => {
+            let own = match language {
+                Language::En => [
+                    "What Happens",
+                    "Steps",
+                    "What Stays Behind",
+                    "What to Do Now",
+                    "Evidence and Links",
+                ],
+                Language::Zh => ["发生了什么", "步骤", "遗留影响", "现在要做的", "依据与链接"],
+            };
+            return own.to_vec();
+        }
+        AlertKind::SensitiveCall => call,
+        _ => errors,
+    };
+    [&first[..], &[last]].concat()
 }
 
 fn assert_plain(message: &Message, texts: &Texts) {
@@ -889,8 +909,7 @@ fn hostile_text_is_nothing_but_text_in_every_sink() {
             let texts = texts(language);
             let markdown = texts.markdown(message);
             assert_unseen_is_gone(&markdown);
-            let is_call = message.alert.kind() == AlertKind::SensitiveCall;
-            assert_markdown(&markdown, &texts, is_call);
+            assert_markdown(&markdown, &texts, message.alert.kind());
             assert_plain(message, &texts);
             assert_guance(message, &texts);
         }

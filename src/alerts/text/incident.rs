@@ -75,23 +75,28 @@ impl Texts {
         title(&self.titled_actor(incident, account_id, left.max(NAME_CHARS_MIN)))
     }
 
-    /// Returns the actor in at most `chars_max` characters: of a person with a role the person.
+    /// Returns the actor in at most `chars_max` characters: of a person with a role, or of an identity provider, the person.
     fn titled_actor(&self, incident: &IncidentFacts, account_id: &str, chars_max: usize) -> String {
         let (name, person) = parts(incident.actor.kind, &incident.actor.name, account_id);
         let (form, shown) = match person {
             Some(person) => ("{name}", person),
             None => (words_of::actor(incident.actor.kind, self.language), name),
         };
-        let of_form = form.replace("{name}", "").trim().chars().count();
-        let left = chars_max.saturating_sub(of_form + 1).max(NAME_CHARS_MIN);
+        let of_form = |form: &str| form.replace("{name}", "").trim().chars().count() + 1;
+        let is_short = of_form(form) + NAME_CHARS_MIN <= chars_max;
+        // The name says more than the words around it.
+        let form = if is_short { form } else { "{name}" };
+        let left = chars_max.saturating_sub(of_form(form)).max(NAME_CHARS_MIN);
         form.replace("{name}", &titled(&readable(shown, left), left))
     }
 }
 
-/// Returns the name of an actor in short, and the person who uses a role.
+/// Returns the name of an actor in short, and the person who uses a role or whom an identity provider names.
 fn parts<'n>(kind: ActorKind, name: &'n str, account_id: &str) -> (&'n str, Option<&'n str>) {
     let (of, person) = match name.split_once(" as ") {
         Some((role, person)) if kind == ActorKind::Person => (role, Some(person)),
+        // The name of a user alone does not say of which provider.
+        Some((_, person)) if kind == ActorKind::ProviderUser => (name, Some(person)),
         _ => (name, None),
     };
     let short = match kind {

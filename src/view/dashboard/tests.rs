@@ -165,6 +165,7 @@ fn lists(listing: &Listing) -> (String, String) {
         frame: frame(&names),
         question: &query,
         page: listing.ask(&query),
+        incidents: &[],
         calls: Some(listing.ask_calls(&query, SECTION_ROWS_MAX)),
         accounts: listing.accounts(),
         facts: BTreeMap::new(),
