@@ -150,7 +150,7 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Reads the cluster items that are not in the cache.
-    async fn read_cluster_items(
+    pub(super) async fn read_cluster_items(
         &self,
         read_cache: &Mutex<ReadCache>,
         clusters: BTreeSet<ClusterId>,
@@ -219,6 +219,11 @@ impl<T: Table> DynamoStore<T> {
 }
 
 impl ReadCache {
+    /// Returns a cluster item in the cache; `None` if it was not read, or the cluster has none.
+    pub fn cluster_item(&self, cluster: ClusterId) -> Option<&ClusterItem> {
+        self.cluster_items.get(&cluster)?.as_ref()
+    }
+
     /// Returns the cached campaigns that were found in the events of an account in a range of hours; `None` if this
     /// account and range are not in the cache.
     pub fn campaigns(

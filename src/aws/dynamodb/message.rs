@@ -1,7 +1,7 @@
 //! Encodes and decodes the items that belong to alerts.
 //!
 //! These items are outbox rows, the log of sent alerts, sending pauses of sinks (item kind `silence`), circuit breakers
-//! of sinks, campaigns, and answers of IAM about access keys. `item.rs` lists the keys.
+//! of sinks, campaigns, alerts about incidents that were decided, and answers of IAM about access keys. `item.rs` lists the keys.
 
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{DIGEST, DigestFacts, Facts, LEARNED};
@@ -9,6 +9,7 @@ use alerts::kind::AlertKind;
 use alerts::outbox::{Breaker, MessageLogEntry, OrderingKey, OutboxRow, SendingPause};
 use clusters::campaign::CampaignSpan;
 use clusters::fingerprint::ClusterId;
+use clusters::incident::life::SentAlert;
 use clusters::keys::{IamAnswer, KeyUsage};
 use data_encoding::HEXLOWER;
 use records::time::Timestamp;
@@ -258,6 +259,35 @@ pub fn read_campaign(item: &Item) -> Option<(CampaignSpan, i64)> {
         last: item.time_of("la")?,
     };
     Some((span, item.number_of("vr")?))
+}
+
+/// Returns the partition key of all alerts about incidents that were decided.
+pub fn incident_alert_partition() -> &'static str {
+    "I#"
+}
+
+/// Encodes an alert about an incident that was decided. Creating it again fails, so that one function sends the alert. It
+/// expires `retention_days` days after the decision.
+///
+/// The JSON has some 400 bytes, so deflating it would save no write unit.
+pub fn incident_alert_item(decided: &SentAlert, retention_days: i64) -> Item {
+    let (account_id, incident) = (&decided.actor.account_id, decided.incident.text());
+    let sk = format!("{account_id}#{incident}#{:06}", decided.number);
+    // A decided alert consists of names, texts and numbers, so encoding never fails.
+    let json = serde_json::to_string(decided).unwrap_or_default();
+    Item::new(Key::new(incident_alert_partition(), sk))
+        .text("de", &json)
+        .time("ttl", decided.at.plus(retention_days * 86_400))
+}
+
+/// Decodes an alert about an incident that was decided; `None` for other items, for one that has expired at `now`, and for
+/// one with names that this version does not know, written by a newer version.
+pub fn read_incident_alert(item: &Item, now: Timestamp) -> Option<SentAlert> {
+    // DynamoDB may need days to delete expired items.
+    if item.time_of("ttl").is_some_and(|at| at <= now) {
+        return None;
+    }
+    serde_json::from_str(item.text_of("de")?).ok()
 }
 
 /// Returns the key of the sending pause of a sink for a cluster. During the pause, the sink gets no further alerts
