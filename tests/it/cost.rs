@@ -94,6 +94,8 @@ fn deliver(store: &DynamoStore<MemoryTable>, clock: &ManualClock) -> u64 {
         keys: &keys(),
         account_names: &BTreeMap::new(),
         holder: "count",
+        rounds_until: Timestamp::LAST,
+        found: &BTreeMap::new(),
     };
     let mut sinks = BTreeMap::from([("guance".to_owned(), Open)]);
     let deadline = clock.millis() + 80_000;

@@ -180,6 +180,8 @@ impl World {
             keys: &self.keys,
             account_names: &names,
             holder,
+            rounds_until: Timestamp::LAST,
+            found: &BTreeMap::new(),
         };
         drain(&delivery, sinks, self.clock.millis() + 55_000).await
     }

@@ -317,7 +317,7 @@ fn the_recorded_attack_is_found_without_the_names_of_tools() {
 }
 
 /// The time at which a trail file was delivered, from its name.
-fn delivered(name: &str) -> Timestamp {
+pub fn delivered(name: &str) -> Timestamp {
     let time = name.split('_').nth(3).unwrap();
     let (date, time) = time.split_once('T').unwrap();
     let text = format!(

@@ -132,7 +132,7 @@ impl<'s, S: HourReader + IncidentStore> IncidentFinder<'s, S> {
         let earliest = now.plus(-HOURS_MAX);
         let from = search.from.window().plus(-HOURS_BEFORE).max(earliest);
         let hours = from.hours()..=now.hours();
-        let hours = hours.map(|hour| Window::from_hours(hour)).collect();
+        let hours = hours.map(Window::from_hours).collect();
         self.hours.read(&hours).await?;
         let is_of_account = |of: &&SentAlert| of.actor.account_id == search.account_id;
         let sent: BTreeSet<SentAlert> = search.sent.iter().filter(is_of_account).cloned().collect();

@@ -80,7 +80,12 @@ impl ReadBack {
                             token = page.next;
                         }
                         Err(error) => {
+                            // Another log group may be there; a service that does not answer is not asked again.
+                            let is_missing = matches!(error, LogGroupError::NoGroup { .. });
                             self.error.get_or_insert(error);
+                            if !is_missing {
+                                return false;
+                            }
                             is_all = false;
                             break;
                         }
