@@ -18,7 +18,6 @@
 //! | key usage | `K#<key id>` | `L` | the last answers of IAM about an access key |
 //! | marker | `K#<key id>` | `SEEN#<day>` | the alert about a canary key for that day exists |
 //! | announced | `A#<account>` | `J#<time>#<id>` | an alert about an account exists |
-//! | campaign | `A#<account>` | `G#<hash>` | first and last event of a caller's campaign |
 //! | late hour | `D#` | `<window>` | events came for an hour that may have been inspected before |
 //! | budget | `Q#<account>` | `<window>` | places that were reserved for new clusters and new callers |
 //! | beginning | `Q#beginning` | `-` | when the first event was committed |

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt as _};
 use records::time::Timestamp;
 
-use crate::campaign::Occurrence;
 use crate::circumstance::Circumstance;
 use crate::class::Class;
 use crate::facet::FacetKind;
+use crate::occurrence::Occurrence;
 use crate::{Series, fingerprint::ClusterSubject};
 
 use super::actor::{Actor, actor};

@@ -22,9 +22,7 @@ use records::time::Timestamp;
 use crate::deliver::message_builder::MessageBuilder;
 use crate::deliver::sink_run::SinkRun;
 use crate::policy::Policies;
-use crate::ports::{
-    Campaigns, Clock, ClusterReader, KeyDirectory, KeyUsageStore, Outbox, Sink, StoreError,
-};
+use crate::ports::{Clock, ClusterReader, KeyDirectory, KeyUsageStore, Outbox, Sink, StoreError};
 
 /// The ports and settings that a delivery run uses.
 #[derive(Debug)]
@@ -52,8 +50,8 @@ pub struct Drained {
     pub requests: u64,
     /// The number of alerts that the sink accepted. Digests, and the alerts in them, are not counted.
     pub sent: u64,
-    /// The number of outbox rows whose alerts were not sent because of a policy, a triage decision, a sending pause of
-    /// the cluster, or a campaign that covers them.
+    /// The number of outbox rows whose alerts were not sent because of a policy, a triage decision, or a sending pause of
+    /// the cluster.
     pub suppressed: u64,
     /// The number of outbox rows whose alerts were replaced by a digest.
     pub digested: u64,
@@ -92,7 +90,7 @@ pub async fn drain<O, K, C, S>(
     deadline: i64,
 ) -> BTreeMap<String, Drained>
 where
-    O: Campaigns + Outbox + ClusterReader + KeyUsageStore,
+    O: Outbox + ClusterReader + KeyUsageStore,
     K: KeyDirectory,
     C: Clock,
     S: Sink,

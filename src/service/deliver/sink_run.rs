@@ -20,9 +20,7 @@ use crate::deliver::sink_health::{
 };
 use crate::deliver::{Delivery, Drained};
 use crate::policy::PolicyOutcome;
-use crate::ports::{
-    Campaigns, Clock, ClusterReader, KeyDirectory, KeyUsageStore, Outbox, Sink, StoreError,
-};
+use crate::ports::{Clock, ClusterReader, KeyDirectory, KeyUsageStore, Outbox, Sink, StoreError};
 
 /// The time of a lease, in seconds. Building and sending a message takes less.
 const LEASE_SECONDS: i64 = 120;
@@ -72,7 +70,7 @@ pub struct SinkRun<'a, O, K, C, S> {
 
 impl<'a, O, K, C, S> SinkRun<'a, O, K, C, S>
 where
-    O: Campaigns + Outbox + ClusterReader + KeyUsageStore,
+    O: Outbox + ClusterReader + KeyUsageStore,
     K: KeyDirectory,
     C: Clock,
     S: Sink,
@@ -220,14 +218,6 @@ where
     ) -> Result<Option<PreparedRow>, StoreError> {
         let sending_limits = self.sending_limits(row).await?;
         if sending_limits.holds_back(&row.alert, lease.now) {
-            self.suppress(row, lease).await?;
-            return Ok(None);
-        }
-        if self
-            .message_builder
-            .is_covered_by_campaign(&row.alert)
-            .await?
-        {
             self.suppress(row, lease).await?;
             return Ok(None);
         }
