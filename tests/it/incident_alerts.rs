@@ -65,7 +65,7 @@ fn deployer() -> Value {
 
 /// Returns the records of a made-up attack: a user looks around, assumes a role, stops the trail, makes a user with power,
 /// shares an image for six minutes, and the made user calls.
-fn story() -> Vec<Value> {
+pub fn story() -> Vec<Value> {
     let refused = |number, time: &str, api: &str, who: Value| {
         let fields = json!({
             "readOnly": true, "errorCode": "AccessDenied", "errorMessage": "Access Denied",
@@ -228,7 +228,7 @@ fn facts_of(alert: &Alert) -> &IncidentFacts {
 }
 
 /// Returns the id of an incident that does not exist.
-fn incident_id(number: u32) -> IncidentId {
+pub fn incident_id(number: u32) -> IncidentId {
     let letter = |digit: char| char::from(b'b' + digit as u8 - b'0');
     let letters: String = number.to_string().chars().map(letter).collect();
     serde_json::from_value(format!("{letters:a>26}").into()).unwrap()

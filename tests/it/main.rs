@@ -40,6 +40,7 @@ mod html;
 mod http;
 mod identity;
 mod incident_alerts;
+mod incident_store;
 mod incidents;
 mod inspection;
 mod interleavings;

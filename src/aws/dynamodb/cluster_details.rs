@@ -144,7 +144,7 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Reads the cluster items that are not in the cache.
-    async fn read_cluster_items(
+    pub(super) async fn read_cluster_items(
         &self,
         read_cache: &Mutex<ReadCache>,
         clusters: BTreeSet<ClusterId>,
@@ -209,6 +209,13 @@ impl<T: Table> DynamoStore<T> {
         let mut read_cache = lock(read_cache);
         read_cache.segments.insert(window, Arc::clone(&segments));
         Ok(segments)
+    }
+}
+
+impl ReadCache {
+    /// Returns a cluster item in the cache; `None` if it was not read, or the cluster has none.
+    pub fn cluster_item(&self, cluster: ClusterId) -> Option<&ClusterItem> {
+        self.cluster_items.get(&cluster)?.as_ref()
     }
 }
 

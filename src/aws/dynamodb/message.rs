@@ -1,13 +1,14 @@
 //! Encodes and decodes the items that belong to alerts.
 //!
 //! These items are outbox rows, the log of sent alerts, sending pauses of sinks (item kind `silence`), circuit breakers
-//! of sinks, and answers of IAM about access keys. `item.rs` lists the keys.
+//! of sinks, alerts about incidents that were decided, and answers of IAM about access keys. `item.rs` lists the keys.
 
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{DIGEST, DigestFacts, Facts, LEARNED};
 use alerts::kind::AlertKind;
 use alerts::outbox::{Breaker, MessageLogEntry, OrderingKey, OutboxRow, SendingPause};
 use clusters::fingerprint::ClusterId;
+use clusters::incident::life::SentAlert;
 use clusters::keys::{IamAnswer, KeyUsage};
 use data_encoding::HEXLOWER;
 use records::time::Timestamp;
@@ -227,6 +228,35 @@ pub fn announced_item(alert: &Alert, now: Timestamp) -> Item {
     let sk = format!("J#{at:010}#{}", alert.id());
     let item = Item::new(Key::new(format!("A#{}", alert.account_id()), sk));
     with_alert(item, alert).time("ttl", now.plus(MARKER_SECONDS))
+}
+
+/// Returns the partition key of all alerts about incidents that were decided.
+pub fn incident_alert_partition() -> &'static str {
+    "I#"
+}
+
+/// Encodes an alert about an incident that was decided. Creating it again fails, so that one function sends the alert. It
+/// expires `retention_days` days after the decision.
+///
+/// The JSON has some 400 bytes, so deflating it would save no write unit.
+pub fn incident_alert_item(decided: &SentAlert, retention_days: i64) -> Item {
+    let (account_id, incident) = (&decided.actor.account_id, decided.incident.text());
+    let sk = format!("{account_id}#{incident}#{:06}", decided.number);
+    // A decided alert consists of names, texts and numbers, so encoding never fails.
+    let json = serde_json::to_string(decided).unwrap_or_default();
+    Item::new(Key::new(incident_alert_partition(), sk))
+        .text("de", &json)
+        .time("ttl", decided.at.plus(retention_days * 86_400))
+}
+
+/// Decodes an alert about an incident that was decided; `None` for other items, for one that has expired at `now`, and for
+/// one with names that this version does not know, written by a newer version.
+pub fn read_incident_alert(item: &Item, now: Timestamp) -> Option<SentAlert> {
+    // DynamoDB may need days to delete expired items.
+    if item.time_of("ttl").is_some_and(|at| at <= now) {
+        return None;
+    }
+    serde_json::from_str(item.text_of("de")?).ok()
 }
 
 /// Returns the key of the sending pause of a sink for a cluster. During the pause, the sink gets no further alerts
