@@ -117,7 +117,9 @@ impl Shape {
 }
 
 /// The facts of an alert about a campaign: many failures that belong together, for example all from one
-/// caller. No alert is written about a campaign any more; those that wait in a table are sent as they are.
+/// caller.
+///
+/// No alert is written about a campaign any more; those that wait in a table are sent as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CampaignFacts {
     /// Whether the campaign began, grew or ended.

@@ -1,7 +1,7 @@
 //! Golden cases that are sequences of events, not single clusters. Each is modelled after a real incident and replayed
 //! through all three functions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alerts::alert::Alert;
 use alerts::kind::AlertKind;
@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use service::config::inspect::Summaries;
 use service::ports::Store as _;
 
-use crate::corpus::corpus;
 use crate::pipeline::lived;
 use crate::pipeline::scenarios::{Happening, STEADY, steady};
 use crate::pipeline::world::World;

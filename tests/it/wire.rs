@@ -1,7 +1,7 @@
 //! Messages to sinks, read back by independent parsers: line protocol by its escaping rules, Markdown as its readers
 //! render it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alerts::alert::inspected::Silent;
 use alerts::alert::{Alert, AlertSubject};

@@ -10,7 +10,6 @@ use alerts::outbox::{Breaker, MessageLogEntry, OrderingKey, OutboxRow, SendingPa
 use clusters::fingerprint::ClusterId;
 use clusters::incident::life::SentAlert;
 use clusters::keys::{IamAnswer, KeyUsage};
-use data_encoding::HEXLOWER;
 use records::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

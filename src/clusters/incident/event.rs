@@ -138,7 +138,7 @@ pub(super) fn trait_of<'o>(
     let call = subject.call.as_ref();
     // What a rule of the user expects is no sign, nor is what is kept for the ledger alone.
     let is_expected = nature == Nature::Trace
-        || !circumstance.joins_campaigns()
+        || !circumstance.can_be_evidence()
         || call.is_some_and(|call| call.expected_by.is_some());
     Trait {
         subject,

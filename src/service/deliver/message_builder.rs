@@ -1,12 +1,10 @@
 //! Builds the message of an outbox row: the alert, the present state of its cluster, and IAM's answers
 //! about its access keys.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use alerts::alert::{Alert, AlertSubject};
-use alerts::facts::{Facts, KeyFacts, Stage};
+use alerts::facts::{Facts, KeyFacts};
 use alerts::kind::AlertKind;
 use alerts::message::{ClusterContext, Enrichment, Message};
 use alerts::outbox::OutboxRow;

@@ -6,6 +6,7 @@ use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, WEAK};
 use clusters::incident::life::SentAlert;
 use clusters::inspection_state::{ClusterHistory, InspectionState};
+use clusters::occurrence::Occurrence;
 use clusters::summary::{
     CALL_LINES_MAX, CallLine, ClusterLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period, Summary,
     TOP_MAX,
