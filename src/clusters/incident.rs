@@ -39,9 +39,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use records::time::Timestamp;
 use serde::Serialize;
 
-use crate::campaign::Occurrence;
 use crate::facet::FacetKind;
 use crate::fingerprint::ClusterId;
+use crate::occurrence::Occurrence;
 
 use self::actor::Actor;
 use self::event::{ActorIndex, Event, Events};

@@ -16,7 +16,7 @@
 //! - `policy` decides which sink gets which alert.
 //! - `ingest` opens an input, groups its events into clusters, and commits them. Inputs are files, the events of a
 //!   subscription, and events that are read again (`redrive`, `backfill`, `gap_repair`).
-//! - `inspect` processes hours that are over: which clusters recovered, came back, escalated or are part of a campaign.
+//! - `inspect` processes hours that are over: which clusters recovered, came back or escalated.
 //! - `deliver` sends the alerts that wait: queues, circuit breakers, and digests of very many alerts.
 //! - `incidents` finds the incidents of an account while they go on, for `deliver`.
 //! - `widget` answers a dashboard, and stores the decisions that people make there.

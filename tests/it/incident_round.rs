@@ -272,7 +272,11 @@ fn the_recorded_attack_is_one_incident_that_takes_in_the_single_alerts() {
         .iter()
         .map(|of| (of.stage, &of.actor.name))
         .collect();
-    let user: Vec<&IncidentFacts> = incidents.iter().collect();
+    // That a younger incident was merged closes its fault in Guance, and is an alert in no other sink.
+    let user = incidents
+        .iter()
+        .filter(|of| of.stage != IncidentStage::Merged);
+    let user: Vec<&IncidentFacts> = user.collect();
     assert!(user.len() <= 5, "{shown:?}");
     let last = user.last().unwrap();
     assert_eq!(
@@ -292,7 +296,7 @@ fn the_recorded_attack_is_one_incident_that_takes_in_the_single_alerts() {
         .collect();
     let of_user = others.iter().filter(|of| of.contains("bert-jan")).count();
     assert!(user.len() + of_user <= 5, "{shown:?} {others:#?}");
-    assert!(incidents.len() + others.len() <= 9, "{shown:?} {others:#?}");
+    assert!(user.len() + others.len() <= 9, "{shown:?} {others:#?}");
     // The records of the ledger are not in the table: they were read back.
     let ledger = &last.stays_behind;
     assert!(ledger.removals_seen);
@@ -425,7 +429,9 @@ fn a_single_alert_waits_for_one_round_unless_it_is_critical() {
     let calls = |stack: &Stack| stack.table.items().len();
     let before = calls(&stack);
     stack.deliver(stack.clock.now().plus(-120));
-    assert_eq!(sorted(&stack).1.len(), 0);
+    let (_, others) = sorted(&stack);
+    let shown: Vec<_> = others.iter().map(|of| &of.severity).collect();
+    assert_eq!(others.len(), 0, "{shown:?}");
     assert_eq!(calls(&stack), before, "no lease is written");
     stack.clock.pass(20);
     stack.round();

@@ -9,13 +9,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clusters::campaign::{Occurrence, occurrences};
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::life::{IncidentAlert, SentAlert};
 use clusters::incident::link::Strength;
 use clusters::incident::severity::IncidentSeverity;
 use clusters::incident::step::Outcome;
 use clusters::incident::{Given, Incident, incidents};
+use clusters::occurrence::{Occurrence, occurrences};
 use clusters::selection::{NO_ERROR, Selection, select};
 use clusters::watch::Watches;
 use clusters::{EventId, Finding, Sighting, conclude, conclude_call};

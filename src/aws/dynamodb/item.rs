@@ -18,7 +18,6 @@
 //! | key usage | `K#<key id>` | `L` | the last answers of IAM about an access key |
 //! | marker | `K#<key id>` | `SEEN#<day>` | the alert about a canary key for that day exists |
 //! | announced | `A#<account>` | `J#<time>#<id>` | an alert about an account exists |
-//! | campaign | `A#<account>` | `G#<hash>` | first and last event of a caller's campaign |
 //! | late hour | `D#` | `<window>` | events came for an hour that may have been inspected before |
 //! | evidence | `E#` | `<window>#<account>` | new evidence of an attack came for an hour of an account |
 //! | round | `E#lock` | `-` | a function looks for incidents |

@@ -1,17 +1,15 @@
 //! Encodes and decodes the items that belong to alerts.
 //!
 //! These items are outbox rows, the log of sent alerts, sending pauses of sinks (item kind `silence`), circuit breakers
-//! of sinks, campaigns, alerts about incidents that were decided, and answers of IAM about access keys. `item.rs` lists the keys.
+//! of sinks, alerts about incidents that were decided, and answers of IAM about access keys. `item.rs` lists the keys.
 
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{DIGEST, DigestFacts, Facts, LEARNED};
 use alerts::kind::AlertKind;
 use alerts::outbox::{Breaker, MessageLogEntry, OrderingKey, OutboxRow, SendingPause};
-use clusters::campaign::CampaignSpan;
 use clusters::fingerprint::ClusterId;
 use clusters::incident::life::SentAlert;
 use clusters::keys::{IamAnswer, KeyUsage};
-use data_encoding::HEXLOWER;
 use records::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -20,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::dynamodb::item::SHARDS;
 use crate::dynamodb::table::{Item, Key, Write};
 
-/// The lifetime of the sent log, dead rows, sending pauses (after their end) and campaigns, in seconds.
+/// The lifetime of the sent log, dead rows, and sending pauses (after their end), in seconds.
 const LOG_SECONDS: i64 = 90 * 86_400;
 
 /// The lifetime of an access key's usage since the last question to IAM, in seconds.
@@ -229,36 +227,6 @@ pub fn announced_item(alert: &Alert, now: Timestamp) -> Item {
     let sk = format!("J#{at:010}#{}", alert.id());
     let item = Item::new(Key::new(format!("A#{}", alert.account_id()), sk));
     with_alert(item, alert).time("ttl", now.plus(MARKER_SECONDS))
-}
-
-/// Returns the key of the item with the last campaign of an actor in an account. `actor` is the name of a caller, the
-/// id of a cluster, or a network.
-///
-/// The key has a hash of `actor`, because callers choose their names.
-pub fn campaign_key(account_id: &str, actor: &str) -> Key {
-    let hash = HEXLOWER.encode(&Sha256::digest(actor)[..16]);
-    Key::new(format!("A#{account_id}"), format!("G#{hash}"))
-}
-
-/// Encodes the first and the last event time of a campaign whose alert was written. The item expires 90 days after
-/// `now`.
-///
-/// `key` comes from [`campaign_key`]; `version` is the version that the item gets.
-pub fn campaign_item(key: Key, span: CampaignSpan, version: i64, now: Timestamp) -> Item {
-    Item::new(key)
-        .time("be", span.began)
-        .time("la", span.last)
-        .number("vr", version)
-        .time("ttl", now.plus(LOG_SECONDS))
-}
-
-/// Decodes the first and the last event time of a campaign, and the version of its item; `None` for other items.
-pub fn read_campaign(item: &Item) -> Option<(CampaignSpan, i64)> {
-    let span = CampaignSpan {
-        began: item.time_of("be")?,
-        last: item.time_of("la")?,
-    };
-    Some((span, item.number_of("vr")?))
 }
 
 /// Returns the partition key of all alerts about incidents that were decided.

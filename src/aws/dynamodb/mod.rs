@@ -15,7 +15,6 @@
 
 mod call_alerts;
 mod calls;
-mod campaigns;
 mod cluster_details;
 mod commit;
 mod incidents;

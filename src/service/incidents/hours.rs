@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clusters::campaign::Subjects;
+use clusters::occurrence::Subjects;
 use clusters::{EventId, Sighting};
 use records::time::Window;
 

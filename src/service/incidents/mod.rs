@@ -14,13 +14,13 @@ pub mod read_back;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clusters::campaign::{Occurrence, Subjects, occurrences};
 use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::actor::{Actor, actor};
 use clusters::incident::life::{OpenIncident, SentAlert, open_incidents};
 use clusters::incident::sieve;
 use clusters::incident::{Given, Incident, incidents};
+use clusters::occurrence::{Occurrence, Subjects, occurrences};
 use clusters::{EventId, Sighting};
 use records::time::{Timestamp, Window};
 
