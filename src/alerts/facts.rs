@@ -7,7 +7,6 @@ pub mod incident;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clusters::campaign::Shape;
 use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, Identity, STRONG, WEAK};
 use clusters::keys::KeyAnomaly;
@@ -17,6 +16,7 @@ use clusters::watch::CallDetails;
 use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use strum::IntoStaticStr;
 
 use crate::facts::incident::IncidentFacts;
 use crate::kind::AlertKind;
@@ -28,7 +28,7 @@ use crate::kind::AlertKind;
 pub enum Stage {
     /// The campaign, the incident, the escalation or the period without events began.
     Began,
-    /// The campaign reached this multiple of its threshold, see [`clusters::campaign::MILESTONES`]. Of an incident it is
+    /// The campaign reached this multiple of its threshold, see 2, 4 or 8. Of an incident it is
     /// how many alerts there were before.
     Grew(usize),
     /// The campaign, the incident, the escalation or the period without events is over.
@@ -87,8 +87,39 @@ pub struct CallFacts {
     pub calls: u64,
 }
 
+/// A pattern of failures that made a campaign: which failures formed a group, and which distinct items were counted in
+/// it. Only alerts that an earlier version wrote have one.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Shape {
+    /// One caller is refused many different calls; the items are calls.
+    Breadth,
+    /// One caller is refused the same call on many resources; the items are resources.
+    Depth,
+    /// One caller is refused in many regions; the items are regions.
+    Spread,
+    /// One cluster of refusals has many callers that it did not have before; the items are callers.
+    Widespread,
+    /// Many sign-ins of one user fail, or of one network if the users have no names; the items are events.
+    BruteForce,
+    /// Sign-ins of many users from one network fail; the items are users.
+    Spraying,
+}
+
+impl Shape {
+    /// Returns the name as it is stored and shown, such as `brute_force`.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// The facts of an alert about a campaign: many failures that belong together, for example all from one
 /// caller.
+///
+/// No alert is written about a campaign any more; those that wait in a table are sent as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CampaignFacts {
     /// Whether the campaign began, grew or ended.
@@ -107,7 +138,7 @@ pub struct CampaignFacts {
     /// The number of events of the campaign so far.
     pub events: u64,
     /// The largest multiple of its threshold that the campaign has reached: 1 at the beginning, later one
-    /// of [`clusters::campaign::MILESTONES`].
+    /// 2, 4 or 8.
     pub reached: usize,
     /// The largest number of distinct calls, resources, regions, callers, events or users within the time
     /// span of a shape. [`Shape`] documents which of them a shape counts.

@@ -67,8 +67,8 @@ pub enum Settlement {
         /// The change to the sending pause of the alert's cluster for this sink.
         silence: SilenceChange,
     },
-    /// The alert is not sent, because of a policy, a sending pause, a triage decision or a campaign that
-    /// covers the alert. The next message about the cluster contains the number of suppressed alerts.
+    /// The alert is not sent, because of a policy, a sending pause, a triage decision or an incident that
+    /// takes it in. The next message about the cluster contains the number of suppressed alerts.
     Suppressed,
     /// The alert was counted in a digest that was sent.
     Digested,

@@ -14,7 +14,6 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use clusters::campaign::Shape;
 use clusters::circumstance::{
     Access, Caller, Circumstance, Circumstances, ProgramKind, SENSITIVE_SERVICES,
 };
@@ -30,7 +29,7 @@ use serde::{Serialize, Serializer};
 
 use crate::alert::Alert;
 use crate::facts::incident::IncidentFacts;
-use crate::facts::{CampaignFacts, Facts};
+use crate::facts::{CampaignFacts, Facts, Shape};
 use crate::hint::sensitive::{self, Effect};
 
 /// The severity of a cluster or an alert, by how soon people should react.

@@ -38,8 +38,8 @@ pub struct Arguments {
     /// the identity version. The file stays unchanged
     #[arg(long, value_name = "FILE", requires = "db")]
     marks_from: Option<PathBuf>,
-    /// Also print a timeline in event time: new, recovered, regressed and escalating clusters, campaigns, sensitive
-    /// calls, alerts about incidents
+    /// Also print a timeline in event time: new, recovered, regressed and escalating clusters, sensitive calls,
+    /// alerts about incidents
     #[arg(long)]
     inspect: bool,
     /// Maximum number of incidents, of clusters, and of sensitive calls, in the tables; 0 shows all [default: 10, 30

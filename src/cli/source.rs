@@ -581,6 +581,7 @@ fn replay(
     let replayed = recorded.replay(decided.until);
     answer.listing = recorded.listing(&replayed, now);
     answer.story = replayed.story;
+    recorded.absorb(&mut answer.story, &answer.incidents);
     let triages = decided.triages.into_iter();
     answer.triages = triages
         .filter_map(|(id, of)| Some((id, of.triage?)))

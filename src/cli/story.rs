@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use clusters::campaign::Campaign;
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::incident::life::SentAlert;
@@ -24,7 +23,7 @@ const NAME_CHARS_MAX: usize = 128;
 /// Returns transitions of clusters (new, recovered and so on), sensitive calls and alerts about incidents as text: one a line,
 /// then their number.
 ///
-/// Transitions that a campaign covers are only counted, and so are sensitive calls without an alert. `incidents` are the
+/// Transitions that an incident absorbs are only counted, and so are sensitive calls without an alert. `incidents` are the
 /// incidents as they were with each alert. `snapshot` has the identities of the clusters, which are shown, and the number of
 /// sensitive calls.
 pub fn text(
@@ -36,7 +35,7 @@ pub fn text(
     let mut line = |at: Timestamp, account_id: &str, name: &str, details: String| {
         lines.push((at, format!("{at}  {account_id}  {name:<14}  {details}\n")));
     };
-    for transition in transitions.iter().filter(|of| !of.is_covered) {
+    for transition in transitions.iter().filter(|of| !of.is_absorbed) {
         let details = details(transition, &snapshot.facts);
         let (at, name) = (transition.at, transition.change.name());
         line(at, &transition.account_id, name, details);
@@ -56,12 +55,12 @@ pub fn text(
         .iter()
         .filter_map(|of| alert(of, None, of.at))
         .count();
-    let shown = transitions.iter().filter(|of| !of.is_covered).count();
+    let shown = transitions.iter().filter(|of| !of.is_absorbed).count();
     let swallowed = transitions.iter();
-    let swallowed = swallowed.filter(|of| of.is_covered && called(of).is_none());
+    let swallowed = swallowed.filter(|of| of.is_absorbed && called(of).is_none());
     let _ = writeln!(
         text,
-        "{shown} transitions, {alerts} of them alerts, {} more covered by campaigns",
+        "{shown} transitions, {alerts} of them alerts, {} more absorbed by incidents",
         swallowed.count(),
     );
     if let told @ 1.. = alerts_about(incidents).count() {
@@ -106,7 +105,7 @@ fn calls_in_all(transitions: &[Transition], snapshot: &ClusterSnapshot) -> Strin
     if calls == 0 {
         return String::new();
     }
-    let alerts = transitions.iter().filter(|of| !of.is_covered);
+    let alerts = transitions.iter().filter(|of| !of.is_absorbed);
     let alerts: Vec<u64> = alerts.filter_map(called).map(|call| call.count).collect();
     let only_counted = calls.saturating_sub(alerts.iter().sum());
     format!(
@@ -168,18 +167,6 @@ fn details(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<ClusterFacts
             escalation.peak,
             escalation.since.start(),
         ),
-        Change::Campaign(campaign) => format!("{}: begins", actor(campaign, facts)),
-        Change::CampaignGrew { times, campaign } => {
-            format!("{}: {times} times the threshold", actor(campaign, facts))
-        }
-        Change::CampaignEnded(campaign) => format!(
-            "{}: {} in {}, {}, {}",
-            actor(campaign, facts),
-            counted(campaign.events.len() as u64, "event"),
-            duration(campaign.last.seconds_since(campaign.began)),
-            counted(campaign.clusters.len() as u64, "cluster"),
-            counted(campaign.calls.len() as u64, "call"),
-        ),
         Change::NoData { since } => {
             format!("no events since {since}; no cluster recovers until events arrive")
         }
@@ -198,15 +185,6 @@ fn named(cluster: ClusterId, facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> 
     let (service, action, code) = (&identity.service, &identity.action, &identity.code);
     let text = format!("{service}:{action} {code}");
     format!("{} ({cluster})", sanitize(&text, NAME_CHARS_MAX))
-}
-
-fn actor(campaign: &Campaign, facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
-    let shapes: Vec<&str> = campaign.shapes.iter().map(|shape| shape.name()).collect();
-    let who = match ClusterId::parse(&campaign.actor) {
-        Some(cluster) => named(cluster, facts),
-        None => name(&campaign.actor),
-    };
-    format!("{} by {who}", shapes.join(" and "))
 }
 
 /// Returns the usual values as text, such as `us-east-1 and 2 more`.

@@ -184,7 +184,7 @@ fn transition(id: ClusterId, group: &Group<'_>, at: Timestamp, is_silent: bool) 
         cluster: Some(id),
         episode: 1,
         change: Change::SensitiveCall(Box::new(call)),
-        is_covered: false,
+        is_absorbed: false,
         is_quiet: is_silent,
     }
 }

@@ -152,8 +152,8 @@ impl Circumstance {
         if subject.class == Class::Watch {
             return false;
         }
-        if let Some((severity, _)) = &self.ruled {
-            return severity == RULED_QUIET;
+        if self.ruled.is_some() {
+            return self.is_ruled_quiet();
         }
         // A failure without a code is one that a service reports about the account's own work, such as a rotation.
         let is_of_own_work = subject.code == NO_CODE;
@@ -186,13 +186,19 @@ impl Circumstance {
         self.means == ProgramKind::Scanner && signs.into_iter().filter(|sign| *sign).count() <= 1
     }
 
-    /// Checks whether an event can be part of a campaign in which a caller is refused.
+    /// Checks whether a rule of the user made the event `info`.
+    pub fn is_ruled_quiet(&self) -> bool {
+        let ruled = self.ruled.as_ref();
+        ruled.is_some_and(|(severity, _)| severity == RULED_QUIET)
+    }
+
+    /// Checks whether a refusal can be evidence of an incident.
     ///
-    /// AWS services and the reads of known scanners open no campaign, because they ask for everything by design. The
-    /// events that a rule of the user made `info` open none either.
-    pub fn joins_campaigns(&self) -> bool {
+    /// Those of AWS services and the reads of known scanners are none, because they ask for everything by design. Those
+    /// that a rule of the user made `info` are none either.
+    pub fn can_be_evidence(&self) -> bool {
         match (&self.ruled, self.means) {
-            (Some((severity, _)), _) => severity != RULED_QUIET,
+            (Some(_), _) => !self.is_ruled_quiet(),
             (None, ProgramKind::AwsService) => false,
             (None, ProgramKind::Scanner) => {
                 self.access != Access::Read || self.caller != Caller::Other
@@ -324,7 +330,7 @@ mod tests {
                 ..scanner()
             };
             assert!(!circumstance.is_quiet(&list_users), "{caller:?}");
-            assert!(circumstance.joins_campaigns(), "{caller:?}");
+            assert!(circumstance.can_be_evidence(), "{caller:?}");
         }
     }
 
@@ -336,10 +342,10 @@ mod tests {
             ..circumstance
         };
         let info = ruled("info", Circumstance::default());
-        assert!(info.is_quiet(&put) && !info.joins_campaigns());
+        assert!(info.is_quiet(&put) && !info.can_be_evidence());
         let get = subject(Class::Denied, "macie2", "GetMacieSession");
         let warning = ruled("warning", scanner());
-        assert!(!warning.is_quiet(&get) && warning.joins_campaigns());
+        assert!(!warning.is_quiet(&get) && warning.can_be_evidence());
     }
 
     #[test]

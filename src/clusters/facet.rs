@@ -144,7 +144,7 @@ impl Facets {
             record.user_agent.as_deref().map(program),
         );
         facets.set(FacetKind::VpcEndpoint, record.vpc_endpoint_id.as_deref());
-        let access = if reads(record) { "read" } else { "write" };
+        let access = if only_reads(record) { "read" } else { "write" };
         facets.put(FacetKind::Access, &[access]);
         facets.put(FacetKind::Mfa, &[mfa_used(record).unwrap_or_default()]);
         facets
@@ -327,7 +327,8 @@ const READING: [&str; 13] = [
     "View", "Check", "Test",
 ];
 
-fn reads(record: &Record<'_>) -> bool {
+/// Checks whether the call of a record only reads. Without `readOnly` the name of the API decides.
+pub fn only_reads(record: &Record<'_>) -> bool {
     record.read_only.unwrap_or_else(|| {
         let name = record.event_name.as_deref().unwrap_or_default();
         READING.iter().any(|head| name.starts_with(head))

@@ -15,6 +15,7 @@
 //! - `severity` says how serious an incident is.
 //! - `ledger` says what stays behind, and `remedy` how it is undone.
 //! - `sieve` leaves out the events that cannot be a part of an incident.
+//! - `noted` says which events can change what is counted as evidence.
 //! - `life` says which alerts are due, and `replay` which would have been in the past.
 
 pub mod actor;
@@ -23,6 +24,7 @@ pub mod evidence;
 pub mod ledger;
 pub mod life;
 pub mod link;
+pub mod noted;
 pub mod remedy;
 pub mod replay;
 pub mod severity;
@@ -37,9 +39,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use records::time::Timestamp;
 use serde::Serialize;
 
-use crate::campaign::Occurrence;
 use crate::facet::FacetKind;
 use crate::fingerprint::ClusterId;
+use crate::occurrence::Occurrence;
 
 use self::actor::Actor;
 use self::event::{ActorIndex, Event, Events};

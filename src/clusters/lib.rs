@@ -42,11 +42,11 @@
 //!   `delivery` lists the calls with which AWS services deliver something.
 //! - `timeline` counts events by cluster and hour.
 //! - `inspection_state` is what the inspection remembers from hour to hour: the history and the baseline of each cluster,
-//!   the activity of each account, and the active campaigns.
+//!   the activity of each account.
 //! - `transition` lists the changes of clusters, callers and accounts that alerts are made from.
 //! - `escalation` compares the number of events in an hour of a cluster or an account with the week before.
 //! - `call_alerts` decides which sensitive calls an alert is due for.
-//! - `campaign` finds many failures of one actor within a short time, such as many refused calls of one caller.
+//! - `occurrence` is one event as the inspection and the search for incidents read it.
 //! - `incident` tells what one actor did as one story, with the evidence, the steps and what stays behind.
 //! - `summary` has the numbers of one hour, day or week of an account that a summary alert shows.
 //!
@@ -59,7 +59,6 @@
 //! - `ranking` lists the values of one property of events, such as the caller or the error code, by number of events.
 
 pub mod call_alerts;
-pub mod campaign;
 pub mod carry;
 pub mod circumstance;
 pub mod class;
@@ -81,6 +80,7 @@ pub mod inspection_state;
 pub mod journal;
 pub mod keys;
 pub mod lifecycle;
+pub mod occurrence;
 pub mod own_roles;
 pub mod packed;
 pub mod ranking;

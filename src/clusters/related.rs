@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::campaign::Occurrence;
 use crate::circumstance::shown_code;
 use crate::facet::FacetKind;
 use crate::fingerprint::{ClusterId, ClusterSubject};
+use crate::occurrence::Occurrence;
 
 /// Two failures of one caller in different clusters count as related if at most this number of seconds lies between
 /// them.

@@ -1,19 +1,20 @@
-//! The summary of an account over an hour, a day or a week: its errors, the clusters that changed, its campaigns, its
+//! The summary of an account over an hour, a day or a week: its errors, the clusters that changed, its incidents, its
 //! sensitive calls and the last use of its access keys.
 //!
 //! The inspection fills a [`Summary`] in, and an alert shows its numbers unchanged. Its lists are [`Excerpt`]s, so
 //! that a summary stays small.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::campaign::{Campaign, Shape};
 use crate::class::Class;
 use crate::fingerprint::{ClusterId, ClusterSubject};
+use crate::incident::life::{IncidentAlert, IncidentId, QUIET_SECONDS, SentAlert};
+use crate::incident::severity::IncidentSeverity;
 
 /// The maximum number of clusters in each list of changed clusters in a [`Summary`], such as [`Summary::new`].
 pub const LINES_MAX: usize = 20;
@@ -22,14 +23,14 @@ const CHANGES_LEAST: u64 = 2;
 
 /// The maximum number of clusters in [`Summary::top`].
 pub const TOP_MAX: usize = 10;
-/// The maximum number of campaigns in [`Summary::campaigns`].
-pub const CAMPAIGN_LINES_MAX: usize = 10;
+/// The maximum number of incidents in [`Summary::incidents`].
+pub const INCIDENT_LINES_MAX: usize = 10;
 /// The maximum number of access keys in [`Summary::keys`].
 pub const KEYS_MAX: usize = 20;
 /// The maximum number of sensitive calls in [`Summary::calls`].
 pub const CALL_LINES_MAX: usize = 20;
 
-/// The events of one account in an hour, a day or a week, and the clusters and campaigns that changed in this period.
+/// The events of one account in an hour, a day or a week, and the clusters that changed and the incidents in this period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// The id of the account, twelve digits.
@@ -60,8 +61,16 @@ pub struct Summary {
     /// because it only decides whether the summary is sent.
     #[serde(skip)]
     pub quiet_changes: u64,
-    /// The campaigns that opened, grew or ended in the period, by actor. Listed only in the summary of an hour.
-    pub campaigns: Excerpt<CampaignLine>,
+    /// The incidents that were open in the period: the most severe first, then the newest. An earlier version stored
+    /// campaigns instead; they are not read.
+    #[serde(default)]
+    pub incidents: Excerpt<IncidentLine>,
+    /// The number of these incidents that began in the period.
+    #[serde(default)]
+    pub begun_incidents: u64,
+    /// The number of these incidents that were open at the end of the period.
+    #[serde(default)]
+    pub open_incidents: u64,
     /// The clusters with the most events in the period, the largest number first; at most [`TOP_MAX`] clusters.
     pub top: Vec<ClusterLine>,
     /// The access keys of the events in the period, the key with the latest event first. Listed only in the summary of
@@ -116,15 +125,19 @@ pub struct ClusterLine {
     pub count: u64,
 }
 
-/// One campaign in [`Summary::campaigns`]: its actor, its shapes and its number of events.
+/// One incident in [`Summary::incidents`], as it was with its last alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CampaignLine {
-    /// What the failures of the campaign have in common, such as a caller's name; see [`Campaign::actor`].
+pub struct IncidentLine {
+    /// The id of the incident.
+    pub incident: IncidentId,
+    /// The name of the actor, such as the ARN of a user.
     pub actor: String,
-    /// The patterns by which the campaign was recognized.
-    pub shapes: BTreeSet<Shape>,
-    /// The number of all events of the campaign so far, including those before the period of the summary.
-    pub events: u64,
+    /// The severity of the incident.
+    pub severity: IncidentSeverity,
+    /// The time of the first event.
+    pub began: Timestamp,
+    /// Whether the incident was open at the end of the period.
+    pub is_open: bool,
 }
 
 /// One access key in [`Summary::keys`]: the caller that used it, the time of its last event, and its last use of any
@@ -231,17 +244,6 @@ impl CallLine {
     }
 }
 
-impl CampaignLine {
-    /// Creates the line of a campaign for [`Summary::campaigns`], with the number of all its events so far.
-    pub fn of(campaign: &Campaign) -> Self {
-        Self {
-            actor: campaign.actor.clone(),
-            shapes: campaign.shapes.clone(),
-            events: campaign.events.len() as u64,
-        }
-    }
-}
-
 impl Summary {
     /// Returns the summary of a period without events and changes. `until` is the first second after the period.
     pub fn empty(account_id: &str, period: Period, from: Timestamp, until: Timestamp) -> Self {
@@ -258,7 +260,9 @@ impl Summary {
             recovered: Excerpt::default(),
             escalating: Excerpt::default(),
             quiet_changes: 0,
-            campaigns: Excerpt::default(),
+            incidents: Excerpt::default(),
+            begun_incidents: 0,
+            open_incidents: 0,
             top: Vec::new(),
             keys: Excerpt::default(),
             sensitive_calls: 0,
@@ -266,8 +270,43 @@ impl Summary {
         }
     }
 
+    /// Adds the incidents of the account that were open in the period. `sent` are the alerts that were decided about incidents,
+    /// of any account and in any order. An incident that is a part of another one is not listed.
+    #[must_use]
+    pub fn with_incidents(self, sent: &BTreeSet<SentAlert>) -> Self {
+        let parts: BTreeSet<&IncidentId> = sent.iter().flat_map(|of| &of.merged).collect();
+        let own = sent
+            .iter()
+            .filter(|of| of.actor.account_id == self.account_id && !parts.contains(&of.incident));
+        // The set is sorted by incident and number, so that the last alert of an incident stays.
+        let latest: BTreeMap<&IncidentId, &SentAlert> = own.map(|of| (&of.incident, of)).collect();
+        let is_over = |of: &SentAlert, at: Timestamp| {
+            of.alert == IncidentAlert::Closed && of.last.plus(QUIET_SECONDS) < at
+        };
+        let within = latest.into_values();
+        let within = within.filter(|of| of.began < self.until && !is_over(of, self.from));
+        let line = |of: &SentAlert| IncidentLine {
+            incident: of.incident.clone(),
+            actor: of.actor.name.clone(),
+            severity: of.severity,
+            began: of.began,
+            is_open: !is_over(of, self.until),
+        };
+        let mut lines: Vec<IncidentLine> = within.map(line).collect();
+        lines.sort_by(|one, other| {
+            let order = |of: &IncidentLine| (Reverse(of.severity), Reverse(of.began));
+            (order(one), &one.incident).cmp(&(order(other), &other.incident))
+        });
+        Self {
+            begun_incidents: lines.iter().filter(|of| of.began >= self.from).count() as u64,
+            open_incidents: lines.iter().filter(|of| of.is_open).count() as u64,
+            incidents: Excerpt::of(lines, INCIDENT_LINES_MAX),
+            ..self
+        }
+    }
+
     /// Checks whether the summary is worth an alert: at least two clusters are new, regressed or began to escalate, or
-    /// there is a campaign, or it is the summary of a day with sensitive calls that are neither expected nor of AWS.
+    /// there is an incident, or it is the summary of a day with sensitive calls that are neither expected nor of AWS.
     ///
     /// A single change already has its own alert. A period in which errors only continued or ended needs no alert, and
     /// the changes of quiet clusters need none. Of many sensitive calls only the first has an alert, so the day sums them
@@ -278,7 +317,7 @@ impl Summary {
         // The calls that are not silent come first, so they are never beyond the end of the list.
         let has_calls = self.calls.shown.iter().any(|line| !line.silent);
         came.saturating_sub(self.quiet_changes) >= CHANGES_LEAST
-            || self.campaigns.total > 0
+            || self.incidents.total > 0
             || (self.period == Period::Day && has_calls)
     }
 }
@@ -305,8 +344,58 @@ mod tests {
         Summary::empty("111122223333", Period::Hour, from, until)
     }
 
+    /// An alert about an incident that began `hours` after the start of the hour, or before it, and lasted a minute.
+    fn sent(hours: i64, number: usize, actor: &str) -> SentAlert {
+        let began = hour().from.plus(hours * 3600);
+        let actor =
+            serde_json::json!({"account_id": "111122223333", "kind": "user", "name": actor});
+        let incident = serde_json::json!(format!("{}-{hours}", actor["name"].as_str().unwrap()));
+        SentAlert {
+            incident: serde_json::from_value(incident).unwrap(),
+            number,
+            at: began,
+            alert: [IncidentAlert::Opened, IncidentAlert::Closed][number.min(1)],
+            actor: serde_json::from_value(actor).unwrap(),
+            began,
+            last: began.plus(60),
+            severity: IncidentSeverity::Error,
+            tactics: BTreeSet::new(),
+            steps: 1,
+            merged: BTreeSet::new(),
+        }
+    }
+
     #[test]
-    fn several_changes_or_a_campaign_are_worth_an_alert_and_a_single_change_is_not() {
+    fn a_summary_has_the_incidents_that_were_open_in_its_period() {
+        let critical = SentAlert {
+            severity: IncidentSeverity::Critical,
+            ..sent(-5, 0, "ann")
+        };
+        let merged = SentAlert {
+            merged: BTreeSet::from([sent(0, 0, "dan").incident]),
+            ..sent(0, 0, "cid")
+        };
+        let elsewhere = SentAlert {
+            actor: crate::incident::actor::Actor {
+                account_id: "999999999999".to_owned(),
+                ..sent(0, 0, "eve").actor
+            },
+            ..sent(0, 0, "eve")
+        };
+        let over = [sent(-5, 0, "bob"), sent(-5, 1, "bob")];
+        let ended = [sent(-1, 0, "fay"), sent(-1, 1, "fay")];
+        let later = sent(1, 0, "gil");
+        let all = [critical, merged, sent(0, 0, "dan"), elsewhere, later];
+        let all = all.into_iter().chain(over).chain(ended).collect();
+        let summary = hour().with_incidents(&all);
+        let shown = summary.incidents.shown.iter();
+        let shown: Vec<_> = shown.map(|of| (&*of.actor, of.is_open)).collect();
+        assert_eq!(shown, [("ann", true), ("cid", true), ("fay", false)]);
+        assert_eq!((summary.begun_incidents, summary.open_incidents), (1, 2));
+    }
+
+    #[test]
+    fn several_changes_or_an_incident_are_worth_an_alert_and_a_single_change_is_not() {
         let unchanged = Summary {
             errors: 500,
             error_clusters: 1,
@@ -329,16 +418,8 @@ mod tests {
             assert!(!one.is_worth_alert(), "a single change has its own alert");
             assert!(several.is_worth_alert());
         }
-        let line = CampaignLine {
-            actor: "mallory".to_owned(),
-            shapes: BTreeSet::from([Shape::Breadth]),
-            events: 10,
-        };
-        let with_campaign = Summary {
-            campaigns: Excerpt::of(vec![line], CAMPAIGN_LINES_MAX),
-            ..hour()
-        };
-        assert!(with_campaign.is_worth_alert());
+        let with_incident = hour().with_incidents(&BTreeSet::from([sent(0, 0, "ann")]));
+        assert!(with_incident.is_worth_alert());
     }
 
     fn call(action: &str, count: u64, strong: bool, silent: bool) -> CallLine {
@@ -388,10 +469,21 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_that_an_earlier_version_stored_has_no_sensitive_calls() {
+    fn a_summary_that_an_earlier_version_stored_has_no_sensitive_calls_and_no_incidents() {
         let mut stored = serde_json::to_value(hour()).unwrap();
         let fields = stored.as_object_mut().unwrap();
-        assert!(fields.remove("sensitive_calls").is_some() && fields.remove("calls").is_some());
+        for new in [
+            "sensitive_calls",
+            "calls",
+            "incidents",
+            "begun_incidents",
+            "open_incidents",
+        ] {
+            assert!(fields.remove(new).is_some(), "{new}");
+        }
+        let campaign = serde_json::json!({"actor": "mallory", "shapes": ["breadth"], "events": 10});
+        let campaigns = serde_json::json!({"total": 1, "shown": [campaign]});
+        fields.insert("campaigns".to_owned(), campaigns);
         assert_eq!(serde_json::from_value::<Summary>(stored).unwrap(), hour());
     }
 
@@ -410,9 +502,6 @@ mod tests {
     fn names_in_json_are_the_stable_names() {
         for class in Class::ALL {
             assert_eq!(serde_json::json!(class), class.name());
-        }
-        for shape in Shape::ALL {
-            assert_eq!(serde_json::json!(shape), shape.name());
         }
         for period in [Period::Hour, Period::Day, Period::Week] {
             assert_eq!(serde_json::json!(period), period.name());

@@ -6,28 +6,28 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::ClusterFacts;
-use crate::campaign::Campaign;
 use crate::escalation::Escalation;
 use crate::facet::FacetKind;
 use crate::fingerprint::ClusterId;
 use crate::summary::Excerpt;
 use crate::watch::CallDetails;
 
-/// A change of a cluster, an account or a campaign at a moment of event time.
+/// A change of a cluster or an account at a moment of event time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
     /// The event time of the change: the time of the event that caused it, or else the end of the inspected hour.
     pub at: Timestamp,
-    /// The id of the account that changed, or that the cluster or campaign belongs to.
+    /// The id of the account that changed, or that the cluster belongs to.
     pub account_id: String,
-    /// The cluster that changed; `None` for changes of an account and for campaigns.
+    /// The cluster that changed; `None` for changes of an account.
     pub cluster: Option<ClusterId>,
     /// The number of the cluster's episode after the change, from 1; 0 if `cluster` is `None`.
     pub episode: i64,
     /// The kind of change, with its details.
     pub change: Change,
-    /// Whether no alert is sent for this transition, because the alert of a campaign covers it.
-    pub is_covered: bool,
+    /// Whether no alert is sent for this transition, because an incident absorbs it. The inspection does not know incidents
+    /// and leaves this `false`; whoever looks at incidents and transitions together sets it.
+    pub is_absorbed: bool,
     /// Whether no alert is sent for this transition, because its cluster is quiet, see
     /// [`is_quiet`](crate::circumstance::is_quiet).
     pub is_quiet: bool,
@@ -62,7 +62,7 @@ impl SensitiveCall {
     }
 }
 
-/// A kind of change of a cluster, an account or a campaign, with its details.
+/// A kind of change of a cluster or an account, with its details.
 #[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Change {
@@ -109,17 +109,6 @@ pub enum Change {
     },
     /// An escalation ended; the value is its last state.
     Calmed(Escalation),
-    /// A campaign reached its threshold, see [`campaign`](crate::campaign).
-    Campaign(Box<Campaign>),
-    /// A campaign reached a multiple of its threshold, see [`MILESTONES`](crate::campaign::MILESTONES).
-    CampaignGrew {
-        /// The multiple of the threshold.
-        times: usize,
-        /// The campaign, with its events so far.
-        campaign: Box<Campaign>,
-    },
-    /// A campaign had no event for [`QUIET_SECONDS`](crate::campaign::QUIET_SECONDS), or lasted for a day.
-    CampaignEnded(Box<Campaign>),
     /// An account that has events almost every hour had none for three hours: its records may no longer arrive.
     ///
     /// Until events arrive again, its clusters do not recover.
@@ -214,8 +203,7 @@ impl Change {
         self.into()
     }
 
-    /// Returns a text by which two changes of the same kind and of the same cluster, account or campaign differ, such
-    /// as the new caller's name.
+    /// Returns a text by which two changes of the same kind and of the same cluster or account differ, such as the new caller's name.
     ///
     /// Empty for kinds that need no such text. `at` is the time of the transition.
     pub fn about(&self, at: Timestamp) -> String {
@@ -225,11 +213,6 @@ impl Change {
             Self::NewCircumstance(new) => new.about(),
             Self::Escalating { .. } => format!("from {at}"),
             Self::Calmed(_) => format!("until {at}"),
-            Self::Campaign(campaign) => format!("{} from {}", campaign.actor, campaign.began),
-            Self::CampaignGrew { times, campaign } => {
-                format!("{} x{times} at {at}", campaign.actor)
-            }
-            Self::CampaignEnded(campaign) => format!("{} until {at}", campaign.actor),
             Self::NoData { since } => format!("since {since}"),
             _ => String::new(),
         }
@@ -237,21 +220,18 @@ impl Change {
 }
 
 impl Transition {
-    /// Sorts transitions by time. At the same time, recoveries and the ends of escalations and campaigns come first,
-    /// then [`Change::DataAgain`], then [`Change::Campaign`], then quiet transitions, then all others.
-    ///
-    /// So an alert about a campaign precedes the transitions that it covers.
+    /// Sorts transitions by time. At the same time, recoveries and the ends of escalations come first, then
+    /// [`Change::DataAgain`], then quiet transitions, then all others.
     pub fn sort(transitions: &mut [Self]) {
         transitions.sort_by(|one, other| one.order().cmp(&other.order()));
     }
 
     fn order(&self) -> (Timestamp, u8, &str, Option<ClusterId>, &'static str, String) {
         let rank = match self.change {
-            Change::Recovered { .. } | Change::Calmed(_) | Change::CampaignEnded(_) => 0,
+            Change::Recovered { .. } | Change::Calmed(_) => 0,
             Change::DataAgain { .. } => 1,
-            Change::Campaign(_) => 2,
-            _ if self.is_quiet => 3,
-            _ => 4,
+            _ if self.is_quiet => 2,
+            _ => 3,
         };
         let about = self.change.about(self.at);
         (

@@ -1,9 +1,11 @@
 //! The role that sends alerts to the sinks.
 //!
 //! It is invoked by the stream of the table and by a schedule. Each invocation looks for all outbox rows that are due,
-//! so rows that one invocation misses are sent by the next.
+//! so rows that one invocation misses are sent by the next. An invocation by the schedule looks for incidents first. An alert
+//! that an incident could take in waits for that, unless it is critical.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use alerts::message::Message;
 use alerts::outbox::{Capacity, SinkAnswer};
@@ -12,18 +14,24 @@ use aws::bus::Bus;
 use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::{DynamoStore, TableSettings};
 use aws::iam::Iam;
+use aws::logs::CloudWatchLogs;
 use aws::secret::ManagedSecret;
 use aws::topic::Topic;
 use aws::workspace::{GuanceSink, PATIENCE, Workspace, WorkspaceConfig};
 use aws_config::SdkConfig;
 use clusters::report::{SinkReport, misconfigured_line};
 use lambda_runtime::Context;
+use records::time::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
 use service::config::{self, SinkName};
-use service::deliver::{Delivery, Drained, drain};
+use service::deliver::incident_round::{Round, RoundInput, RoundMemory, incident_round};
+use service::deliver::{Delivery, Drained, WAIT_SECONDS, drain};
+use service::incidents::read_back::LogSource;
 use service::ingest::rules_loader::RulesLoader;
-use service::policy::Policies;
 use service::ports::{Sink, StoreError};
+use service::rules::Rules;
 use service::settings_loader::SettingsLoader;
 
 use crate::Environment;
@@ -47,8 +55,21 @@ struct Deliver {
     sinks: BTreeMap<String, AnySink>,
     rules_loader: RulesLoader,
     bucket: S3Bucket,
-    policies: Policies,
+    rules: Rules,
+    logs: CloudWatchLogs,
+    /// When open incidents were looked at last.
+    round_memory: RoundMemory,
 }
+
+/// The part of the event that says who invoked the function: only a stream has records.
+#[derive(Debug, Deserialize)]
+struct Trigger {
+    #[serde(rename = "Records")]
+    records: Option<IgnoredAny>,
+}
+
+/// How long the log groups are waited for in one invocation.
+const LOGS_TIME: Duration = Duration::from_secs(30);
 
 /// A sink of any kind.
 enum AnySink {
@@ -153,7 +174,9 @@ impl Deliver {
             sinks,
             rules_loader: RulesLoader::new(settings.rules_object.clone()),
             bucket: S3Bucket::new(config, &settings.bucket_name),
-            policies: Policies::default(),
+            rules: Rules::default(),
+            logs: CloudWatchLogs::new(config),
+            round_memory: RoundMemory::default(),
             given: settings.clone(),
             settings: settings.clone(),
             settings_loader: SettingsLoader::default(),
@@ -170,9 +193,56 @@ impl Deliver {
         }
         let rules = invocation::read_rules(&mut self.rules_loader, &self.bucket).await?;
         if let Some(rules) = rules {
-            self.policies = rules.policies().clone();
+            self.rules = rules;
         }
         Ok(())
+    }
+
+    /// Looks for incidents, and writes a log line about it. `deadline` is in milliseconds since 1970.
+    async fn incidents(&mut self, request_id: &str, deadline: i64) -> Round {
+        self.logs.set_deadline(Instant::now() + LOGS_TIME);
+        let source = LogSource {
+            logs: &self.logs,
+            groups: &self.settings.log_groups,
+            rules: &self.rules,
+        };
+        let input = RoundInput {
+            source,
+            clock: &MachineClock,
+            holder: request_id,
+            deadline,
+        };
+        let round = incident_round(&mut self.store, &input, &mut self.round_memory).await;
+        for problem in &round.problems {
+            let detail = log::short(problem);
+            tracing::warn!(request_id, detail, "an incident may be incomplete");
+        }
+        if let Some(error) = &round.error {
+            let detail = invocation::error_text(error);
+            tracing::error!(request_id, detail, "not all accounts were looked at");
+        }
+        let Round {
+            accounts,
+            open,
+            alerts,
+            hours,
+            pages,
+            is_refused,
+            ..
+        } = &round;
+        if *accounts > 0 || *is_refused {
+            tracing::info!(
+                request_id,
+                accounts,
+                open,
+                alerts,
+                hours,
+                pages,
+                refused = is_refused,
+                "looked for incidents"
+            );
+        }
+        round
     }
 
     /// Writes log lines and metrics about the alerts of one sink.
@@ -235,8 +305,9 @@ fn report(drained: &Drained) -> SinkReport {
 impl Function for Deliver {
     type Answer = ();
 
-    /// Sends all alerts that are due. The content of the event is not used.
-    async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), InvocationError> {
+    /// Sends all alerts that are due. If the schedule invokes the function, incidents are looked for first. The other content
+    /// of the event is not used.
+    async fn invoke(&mut self, event: &str, context: &Context) -> Result<(), InvocationError> {
         let request_id = log::short(&context.request_id);
         if let Err(failed) = self.read().await {
             let (error, detail) = (failed.name, &failed.message);
@@ -245,23 +316,48 @@ impl Function for Deliver {
         }
         self.store.set_now(now());
         let deadline = deadline_of(context);
+        let begun = now();
+        let (round, rounds_until) = match is_of_stream(event) {
+            true => (Round::default(), begun.plus(-WAIT_SECONDS)),
+            false => {
+                let round = self.incidents(&request_id, deadline).await;
+                let until = rounds_until(&round, begun);
+                (round, until)
+            }
+        };
         let delivery = Delivery {
             store: &self.store,
             directory: &self.directory,
             clock: &MachineClock,
-            policies: &self.policies,
+            policies: self.rules.policies(),
             keys: &self.settings.keys,
             account_names: &self.settings.account_names,
             holder: &request_id,
+            rounds_until,
+            found: &round.found,
         };
         let drained = drain(&delivery, &mut self.sinks, deadline).await;
-        let mut failed = None;
+        let mut failed = round.error;
         for (sink, drained) in drained {
             self.log(&request_id, &sink, &drained);
             failed = failed.or(drained.error);
         }
         failed.map_or(Ok(()), |error| Err(unavailable(&error)))
     }
+}
+
+/// Checks whether the stream of the table invoked the function.
+fn is_of_stream(event: &str) -> bool {
+    let trigger = serde_json::from_str::<Trigger>(event);
+    trigger.is_ok_and(|trigger| trigger.records.is_some())
+}
+
+/// Returns until when rows were written for which a round looked for incidents. `begun` is when this round began.
+fn rounds_until(round: &Round, begun: Timestamp) -> Timestamp {
+    if round.is_refused {
+        return begun.plus(-WAIT_SECONDS);
+    }
+    begun
 }
 
 fn unavailable(error: &StoreError) -> InvocationError {
@@ -273,6 +369,6 @@ fn unavailable(error: &StoreError) -> InvocationError {
 
 /// Returns the deadline of an invocation, in milliseconds since 1970.
 fn deadline_of(context: &Context) -> i64 {
-    let left = invocation::left(context, std::time::Duration::ZERO).unwrap_or_default();
+    let left = invocation::left(context, Duration::ZERO).unwrap_or_default();
     milliseconds() + i64::try_from(left.as_millis()).unwrap_or(i64::MAX / 2)
 }

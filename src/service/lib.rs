@@ -16,8 +16,9 @@
 //! - `policy` decides which sink gets which alert.
 //! - `ingest` opens an input, groups its events into clusters, and commits them. Inputs are files, the events of a
 //!   subscription, and events that are read again (`redrive`, `backfill`, `gap_repair`).
-//! - `inspect` processes hours that are over: which clusters recovered, came back, escalated or are part of a campaign.
+//! - `inspect` processes hours that are over: which clusters recovered, came back or escalated.
 //! - `deliver` sends the alerts that wait: queues, circuit breakers, and digests of very many alerts.
+//! - `incidents` finds the incidents of an account while they go on, for `deliver`.
 //! - `widget` answers a dashboard, and stores the decisions that people make there.
 //! - `carry` gives clusters what they inherit after a change of the identity version: decisions and journals.
 //! - `rehearse` says which alerts would follow from an attack behind a history, and what would hide it.
@@ -64,6 +65,9 @@ pub mod rehearse;
 
 // The verb that groups the events of an input into clusters.
 pub mod ingest;
+
+// The incidents of an account, found while they go on.
+pub mod incidents;
 
 // The verb that sends alerts.
 pub mod deliver;

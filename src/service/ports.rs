@@ -14,7 +14,6 @@ use alerts::message::Message;
 use alerts::outbox::{
     Breaker, Capacity, Lease, MessageLogEntry, OutboxRow, SendingLimits, Settlement, SinkAnswer,
 };
-use clusters::campaign::Campaign;
 use clusters::circumstance::Circumstances;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::life::SentAlert;
@@ -657,29 +656,6 @@ pub trait TransitionWriter {
 
     /// Enqueues an alert for all sinks, unless an alert with the same id was enqueued before. `true` if it was new.
     async fn enqueue_once(&self, alert: &Alert) -> Result<bool, StoreError>;
-}
-
-/// The campaigns of accounts: found in the events of some hours, and announced once.
-///
-/// Several runs may find the same campaign. An implementor stores a campaign and enqueues its alert in one step, so
-/// that one run announces it. A run that crashed may repeat its calls.
-pub trait Campaigns {
-    /// Returns the campaigns that the account of a cluster has in a range of hours, both ends included.
-    ///
-    /// Empty for a cluster of a class that is never part of a campaign, and for an unknown cluster.
-    async fn campaigns(
-        &self,
-        cluster: ClusterId,
-        hours: RangeInclusive<Window>,
-    ) -> Result<Arc<Vec<Campaign>>, StoreError>;
-
-    /// Stores how long a campaign has lasted so far, and enqueues `alert` for all sinks if the campaign is new. `true`
-    /// if the alert was enqueued by this call.
-    async fn announce_campaign(
-        &self,
-        campaign: &Campaign,
-        alert: &Alert,
-    ) -> Result<bool, StoreError>;
 }
 
 /// What the one-minute round needs to find incidents, and to alert about them.

@@ -10,10 +10,10 @@ mod judge;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clusters::campaign::{Occurrence, Subjects, occurrences};
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::inspection_state::InspectionState;
 use clusters::lifecycle::Resolutions;
+use clusters::occurrence::{Occurrence, Subjects, occurrences};
 use clusters::transition::Transition;
 use clusters::triage::Triage;
 use clusters::{ClusterFacts, EventId, Finding, Sighting};

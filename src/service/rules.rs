@@ -15,7 +15,7 @@ use std::sync::Arc;
 use alerts::severity::Severity;
 use clusters::class::Class;
 use clusters::exclusions::Exclusions;
-use clusters::facet::FacetKind;
+use clusters::facet::{FacetKind, only_reads};
 use clusters::fingerprint::ClusterId;
 use clusters::selection::{
     NO_ERROR, PREFILTER, PREFILTER_WITH_LEDGER, Selection, prefilter, prefilter_with_ledger, select,
@@ -69,8 +69,8 @@ pub struct Rule {
 pub struct Action {
     /// Whether matching events are left out of all clusters. They are still counted, as ignored.
     pub ignore: bool,
-    /// Whether matching sensitive calls are expected: they are counted, and no alert is sent. Failures that match are not
-    /// affected.
+    /// Whether matching sensitive calls and refused reads are expected, such as those of a scanner: they are counted, are no
+    /// evidence of an incident, and no alert is sent. Other failures that match are not affected.
     pub expected: bool,
     /// The severity of the cluster of a matching event, in place of the computed severity.
     pub severity: Option<Severity>,
@@ -329,9 +329,14 @@ impl Rules {
         if self.rules.is_empty() {
             return (Fate::Clustered(selected), RuleOutcome::default());
         }
-        let is_call = matches!(selected, Selected::Call(_));
+        let can_be_expected = match &selected {
+            Selected::Call(_) => true,
+            Selected::Failure(class) => {
+                matches!(class, Class::Denied | Class::Vpce) && only_reads(record)
+            }
+        };
         let at = event_time(record.event_time.as_deref(), wrapper);
-        let outcome = self.outcome(text, at, is_call);
+        let outcome = self.outcome(text, at, can_be_expected);
         let rule = outcome.applies.map(|place| &self.rules[place]);
         if rule.is_some_and(|rule| rule.action.ignore) {
             return (Fate::Ignored(selected.class(), "rule"), outcome);
@@ -344,18 +349,18 @@ impl Rules {
         (Fate::Clustered(selected), outcome)
     }
 
-    /// Tries the rules on the JSON text of a record; `at` is the time of its event. Rules that expect sensitive calls are
-    /// tried on these only.
+    /// Tries the rules on the JSON text of a record; `at` is the time of its event. Rules that expect events are
+    /// tried only if the event can be expected.
     ///
     /// Records with small faults in their JSON are read, but match no rule.
-    fn outcome(&self, record: &str, at: Option<Timestamp>, is_call: bool) -> RuleOutcome {
+    fn outcome(&self, record: &str, at: Option<Timestamp>, can_be_expected: bool) -> RuleOutcome {
         let mut outcome = RuleOutcome::default();
         let mut matching = self
             .matcher
             .matches_for_event(record.as_bytes())
             .unwrap_or_default();
         matching.sort_unstable();
-        matching.retain(|place| is_call || !self.rules[*place].action.expected);
+        matching.retain(|place| can_be_expected || !self.rules[*place].action.expected);
         for place in matching {
             if self.rules[place].applies(at) {
                 outcome.applies = Some(place);
@@ -390,6 +395,10 @@ impl Rule {
     /// Changes the conclusion of a record of a failure by the effect of the rule.
     fn amend(&self, record: &str, conclusion: &mut Conclusion<'_>) {
         self.mark(conclusion);
+        if self.action.expected {
+            let severity = Some(Severity::Info.name());
+            conclusion.facets.set(FacetKind::RuledSeverity, severity);
+        }
         conclusion.merged_into = self.action.merge_into;
         if !self.action.fingerprint.is_empty() {
             conclusion.understanding.identity.addition = Some(self.addition(record));

@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use alerts::severity::{self, Assessment, Severity};
-use clusters::campaign::Occurrence;
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, ClusterSubject, STRONG};
 use clusters::inspection_state::{CallHistory, Calls, ClusterHistory, InspectionState};
 use clusters::lifecycle::{LifecycleEvent, Move, Resolutions, State, Status, step};
+use clusters::occurrence::Occurrence;
 use clusters::packed::{pack, unpack};
 use clusters::triage::Observation;
 use clusters::{Sighting, Span};

@@ -106,6 +106,9 @@ class Roles(Onlooker):
         waiting = [one for one in found if one["eventName"] == "INSERT" and one["dynamodb"]["Keys"]["pk"]["S"].startswith("O#")]
         return {"Records": [one | {"eventSourceARN": arn} for one in waiting]}
 
+    def deliver_by_schedule(self):
+        self.invoke(DELIVER, {})
+
     def inspect_without_metrics(self):
         self.subscribe()
         for _ in range(2):

@@ -230,6 +230,9 @@ class Story(Onlooker):
         assert self.await_lines("/v1/write/logging", "StopInstances"), "no sample is sent"
         print(f"    all three sinks received the alert after {time.monotonic() - started:.1f} s")
 
+    def deliver_by_schedule(self):
+        self.client("lambda").invoke(FunctionName=DELIVER, Payload=b"{}")
+
     def send_an_alert_again_after_a_failure(self):
         self.guance.failing = 1
         self.put(GROUPS[0], [records.failure("RebootInstances")])

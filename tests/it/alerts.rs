@@ -2,21 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use alerts::alert::Alert;
 use alerts::alert::inspected::Silent;
-use alerts::facts::{Facts, Stage};
+use alerts::alert::{Alert, AlertSubject};
+use alerts::facts::{CampaignFacts, Facts, Shape, Stage};
 use alerts::kind::AlertKind;
 use alerts::message::{ClusterContext, Message};
-use clusters::campaign::{Campaign, Shape};
+use clusters::Cluster;
 use clusters::circumstance::Circumstances;
 use clusters::class::Class;
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
+use clusters::incident::life::SentAlert;
 use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, account_of};
-use clusters::summary::{CallLine, CampaignLine, ClusterLine, Excerpt, KeyLine, Period, Summary};
+use clusters::summary::{CallLine, ClusterLine, Excerpt, KeyLine, Period, Summary};
 use clusters::transition::SensitiveCall;
 use clusters::transition::{CircumstanceKind, NewCircumstance};
-use clusters::{Cluster, EventId};
 use records::key_id::KeyKind;
 use records::time::Timestamp;
 use serde_json::{Value, json};
@@ -108,29 +108,84 @@ pub fn sensitive_calls() -> Cluster {
         .cluster()
 }
 
-/// Returns a campaign of a caller who tried twelve calls in many regions, each call a cluster.
-pub fn campaign() -> Campaign {
+/// Returns an alert, as an earlier version wrote it, about a campaign of a caller who tried twelve calls in many regions.
+pub fn campaign(stage: Stage, now: Timestamp) -> Alert {
     let numbers = 0..12_u8;
-    let cluster = |number| ClusterId::from_bytes([number; 16]);
-    let event = |number: u8| EventId::from_bytes([number; 16]);
-    Campaign {
+    let (moment, reached) = match stage {
+        Stage::Began => ("2026-11-02T08:06:00Z", 1),
+        Stage::Grew(times) => ("2026-11-02T09:00:00Z", times),
+        Stage::Ended => ("2026-11-02T09:40:00Z", 4),
+    };
+    let calls = numbers
+        .clone()
+        .map(|number| format!("ec2:Describe{number}"));
+    let clusters = numbers.map(|number| ClusterId::from_bytes([number; 16]));
+    let mut calls: Vec<String> = calls.collect();
+    calls.sort();
+    let facts = Facts::Campaign(CampaignFacts {
+        stage,
         shapes: BTreeSet::from([Shape::Breadth, Shape::Spread]),
         actor: "arn:aws:iam::111122223333:user/mia".to_owned(),
-        account_id: ACCOUNT.to_owned(),
         began: at("2026-11-02T08:01:00Z"),
         opened: at("2026-11-02T08:06:00Z"),
         last: at("2026-11-02T09:10:00Z"),
-        events: (0..60).map(event).collect(),
+        events: 60,
+        reached,
         items: 40,
-        milestones: vec![
-            (2, at("2026-11-02T08:20:00Z")),
-            (4, at("2026-11-02T09:00:00Z")),
-        ],
-        clusters: numbers.clone().map(cluster).collect(),
-        calls: numbers
-            .map(|number| format!("ec2:Describe{number}"))
-            .collect(),
-    }
+        calls: Excerpt::of(calls, 20),
+        clusters: Excerpt::of(clusters.collect(), 20),
+    });
+    let subject = AlertSubject::of_account(ACCOUNT);
+    Alert::new(subject, facts, Some(at(moment)), now)
+}
+
+/// Returns the alerts that were decided about two incidents: one that began before 08:00 and is over, one that began then.
+fn incident_alerts() -> BTreeSet<SentAlert> {
+    let alert =
+        |id: &str, number: usize, alert: &str, user: &str, hours: [&str; 2], severity: &str| {
+            let [began, last] = hours.map(|time| format!("2026-11-02T{time}Z"));
+            let sent = json!({
+                "incident": id,
+                "number": number,
+                "at": last,
+                "alert": alert,
+                "actor": {"account_id": ACCOUNT, "kind": "user", "name": user},
+                "began": began,
+                "last": last,
+                "severity": severity,
+                "tactics": [],
+                "steps": 4,
+            });
+            serde_json::from_value(sent).unwrap()
+        };
+    let (over, open) = ("2vgx4dqkr6oyhwnzpjtm5cbaie", "c7ktqzj5wv3mbn2xgrdy4hpoea");
+    let early = ["06:10:00", "07:20:00"];
+    BTreeSet::from([
+        alert(
+            over,
+            0,
+            "opened",
+            "arn:aws:iam::111122223333:user/ben",
+            early,
+            "error",
+        ),
+        alert(
+            over,
+            1,
+            "closed",
+            "arn:aws:iam::111122223333:user/ben",
+            early,
+            "error",
+        ),
+        alert(
+            open,
+            0,
+            "opened",
+            "arn:aws:iam::111122223333:user/mia",
+            ["08:01:00", "08:20:00"],
+            "critical",
+        ),
+    ])
 }
 
 /// Returns the summary of an hour in which an account had events of every kind.
@@ -186,7 +241,6 @@ pub fn summary() -> Summary {
         regressed: Excerpt::of(vec![line(3, "iam", "CreateAccessKey", 1)], 20),
         recovered: Excerpt::of(vec![line(4, "ec2", "RunInstances", 80)], 20),
         escalating: Excerpt::of(vec![line(5, "kms", "Decrypt", 200)], 20),
-        campaigns: Excerpt::of(vec![CampaignLine::of(&campaign())], 10),
         top: vec![often, new[0].clone()],
         keys: Excerpt {
             total: 3,
@@ -196,6 +250,7 @@ pub fn summary() -> Summary {
         calls: Excerpt::of(calls, 20),
         ..Summary::empty(ACCOUNT, Period::Hour, from, until)
     }
+    .with_incidents(&incident_alerts())
 }
 
 /// Returns an escalation that began at 08:00, with 200 events in an hour where at most 60 are expected.
@@ -248,7 +303,7 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
             Alert::of_recovery(ACCOUNT, history, recovered, first, (120, 3), recovered)
         }
         AlertKind::Escalating => Alert::of_escalation(ACCOUNT, Some(history), hour, (200, 60), now),
-        AlertKind::Campaign => Alert::of_campaign(&campaign(), Stage::Began, now),
+        AlertKind::Campaign => campaign(Stage::Began, now),
         AlertKind::Incident => alerts_of_story(true).remove(0),
         AlertKind::AccessKey => Alert::of_reused_key(
             "AKIAQNZGKIQY56JQ7WML",
@@ -286,8 +341,8 @@ pub fn later(cluster: ClusterId) -> [Alert; 4] {
     let silent = Silent::LogGroup("trail-logs");
     [
         Alert::of_escalation_end(ACCOUNT, Some((cluster, 1)), hour, &escalation(), now),
-        Alert::of_campaign(&campaign(), Stage::Grew(4), now),
-        Alert::of_campaign(&campaign(), Stage::Ended, now),
+        campaign(Stage::Grew(4), now),
+        campaign(Stage::Ended, now),
         Alert::of_silence_end(ACCOUNT, silent, (since, again), now),
     ]
 }

@@ -229,7 +229,7 @@ fn the_timeline_has_a_line_for_each_alert_and_counts_the_other_calls() {
         2026-11-02T10:00:00Z  111122223333  sensitive_call  lambda:UpdateFunctionCode on orders by user/mia (xxxxxxxxxxxxxxxxxxxxxxxxxx)
         2026-11-02T12:30:00Z  111122223333  sensitive_call  iam:CreateUser on sam by role/aws-service-role/sso.amazonaws.com/AWSServiceRoleForSSO (xxxxxxxxxxxxxxxxxxxxxxxxxx)
         2026-11-02T13:00:00Z  111122223333  sensitive_call  iam:CreateUser on bob[31m<script>alert(1)</script> by user/mia (xxxxxxxxxxxxxxxxxxxxxxxxxx)
-        7 transitions, 6 of them alerts, 0 more covered by campaigns
+        7 transitions, 6 of them alerts, 0 more absorbed by incidents
         6 alerts about sensitive calls, 1 further call only counted
     "#]].assert_eq(&without_ids(story, &scan));
     let transitions = scan["transitions"].as_array().unwrap();

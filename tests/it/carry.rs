@@ -628,7 +628,7 @@ mod stack {
                 cluster: Some(cluster),
                 episode: of.episode,
                 change,
-                is_covered: false,
+                is_absorbed: false,
                 is_quiet: false,
             };
             let alert = Alert::of_recovery("111122223333", (cluster, 1), at, began, (60, 2), at);

@@ -126,24 +126,25 @@ fn the_broken_log_delivery_is_two_clusters_with_exact_counts() {
 }
 
 #[test]
-fn an_attack_that_asks_for_many_of_one_thing_is_one_campaign_and_nothing_is_told_twice() {
+fn an_attack_is_one_incident_and_no_alert_is_sent_twice() {
     let Some(files) = corpus("trail-files") else {
         return;
     };
     let told = scan_with(&["--inspect"], &[&files]);
     let transitions = told["transitions"].as_array().unwrap();
-    // Stratus Red Team asks thirty instances for their passwords, and fifteen for their user data.
-    let campaigns = transitions
-        .iter()
-        .filter(|of| of["transition"] == "campaign");
-    let abouts: Vec<&str> = campaigns
-        .map(|of| of["alert"]["about"].as_str().unwrap())
-        .collect();
-    assert_eq!(abouts.len(), 2, "{abouts:?}");
-    assert!(abouts[0].contains("stratus-red-team-ec2-get-password-data-role"));
-    assert!(abouts[1].contains("stratus-red-team-get-usr-data-role"));
+    let incidents = told["incidents"].as_array().unwrap();
+    assert_eq!(incidents.len(), 1, "{incidents:?}");
     let new = transitions.iter().filter(|of| of["transition"] == "new");
     assert_eq!(new.count(), told["clusters"].as_array().unwrap().len());
+    // An incident absorbs most alerts about new clusters.
+    let new = transitions.iter().filter(|of| of["transition"] == "new");
+    let (absorbed, sent): (Vec<&Value>, Vec<&Value>) = new.partition(|of| of["alert"].is_null());
+    assert!(
+        absorbed.len() > 2 * sent.len(),
+        "{} {}",
+        absorbed.len(),
+        sent.len()
+    );
     let alerts = transitions.iter().filter(|of| !of["alert"].is_null());
     let ids: Vec<&Value> = alerts.map(|of| &of["alert"]["alert_id"]).collect();
     let distinct: BTreeSet<String> = ids.iter().map(ToString::to_string).collect();

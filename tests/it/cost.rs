@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use alerts::message::Message;
 use alerts::outbox::{Capacity, SinkAnswer};
-use aws::dynamodb::{DynamoStore, TableSettings};
+use aws::dynamodb::DynamoStore;
 use clusters::keys::KeySettings;
 use input::{Layout, Limits};
 use pollster::block_on;
@@ -27,7 +27,7 @@ use crate::directory::Directory;
 use crate::manual_clock::ManualClock;
 use crate::records::{ACCOUNT, id, ingest, lines, record};
 use crate::story::{HOUR, START};
-use crate::table::{MemoryTable, store, telling};
+use crate::table::{MemoryTable, learning, store, telling};
 
 /// Number of records in a batch of the demo: the mean of what CloudWatch Logs delivers for real errors.
 const BATCH_RECORDS: usize = 13;
@@ -94,6 +94,8 @@ fn deliver(store: &DynamoStore<MemoryTable>, clock: &ManualClock) -> u64 {
         keys: &keys(),
         account_names: &BTreeMap::new(),
         holder: "count",
+        rounds_until: Timestamp::LAST,
+        found: &BTreeMap::new(),
     };
     let mut sinks = BTreeMap::from([("guance".to_owned(), Open)]);
     let deadline = clock.millis() + 80_000;
@@ -117,13 +119,7 @@ fn a_call_that_finds_nothing_to_send_takes_four_reads_for_a_sink() {
 fn a_batch_takes_no_more_than_this_where_nothing_is_remembered() {
     let demo = demo::trail(&demo::Plan::default());
     let table = MemoryTable::default();
-    let mut store = store(
-        &table,
-        TableSettings {
-            learn_hours: 0,
-            ..TableSettings::default()
-        },
-    );
+    let mut store = store(&table, learning());
     let rules = Rules::default();
     let mut folding = Folding::new(Limits::default(), &rules).with_samples();
     let (mut batches, mut events, mut now) = (0_u64, 0, crate::table::now().seconds());

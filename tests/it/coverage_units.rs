@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws::dynamodb::TableSettings;
 use input::{Layout, Limits};
 use pollster::block_on;
 use records::time::Timestamp;
@@ -12,7 +11,7 @@ use service::ingest::{Folding, commit};
 use service::rules::Rules;
 
 use crate::filter_pattern::Pattern;
-use crate::table::{MemoryTable, now, store};
+use crate::table::{MemoryTable, learning, now, store};
 
 /// Number of records of which a subscription delivers those that its pattern admits as one batch. In the demo 13 of these
 /// are errors, which is the mean of what CloudWatch Logs delivers for real errors.
@@ -49,11 +48,7 @@ pub fn pattern(coverage: Coverage) -> &'static str {
 fn write_units(batches: &[Vec<String>]) -> u64 {
     let rules = Rules::default();
     let table = MemoryTable::default();
-    let settings = TableSettings {
-        learn_hours: 0,
-        ..TableSettings::default()
-    };
-    let mut store = store(&table, settings);
+    let mut store = store(&table, learning());
     let mut folding = Folding::new(Limits::default(), &rules).with_samples();
     let mut time = now().seconds();
     for batch in batches {

@@ -180,6 +180,8 @@ impl World {
             keys: &self.keys,
             account_names: &names,
             holder,
+            rounds_until: Timestamp::LAST,
+            found: &BTreeMap::new(),
         };
         drain(&delivery, sinks, self.clock.millis() + 55_000).await
     }
@@ -815,12 +817,13 @@ fn a_mark_costs_a_row_no_further_call() {
         )
     };
     // One call for the breaker, four for the partitions. Then one each for the lease of the row, the suppression
-    // checks, the cluster item, and settling the row. The four partitions are read again at the end.
+    // checks, the alerts about incidents, the cluster item, and settling the row. The four partitions are read again at the
+    // end.
     let sent = calls(None);
-    assert_eq!(sent, (1 + 4 + 1 + 1 + 1 + 1 + 4, 1 + 2 * 2));
+    assert_eq!(sent, (1 + 4 + 1 + 1 + 1 + 1 + 1 + 4, 1 + 2 * 2));
     assert_eq!(calls(Some(Decision::Acknowledged)), sent);
-    // The cluster item is not read, because no message is built. The row is deleted and counted.
-    assert_eq!(calls(Some(Decision::Expected)), (sent.0 - 1, 1 + 2 * 2));
+    // Incidents and the cluster item are not read, because no message is built. The row is deleted and counted.
+    assert_eq!(calls(Some(Decision::Expected)), (sent.0 - 2, 1 + 2 * 2));
 }
 
 #[test]
@@ -953,45 +956,6 @@ fn alerts(world: &World) -> Vec<Message> {
     let requests = Rc::clone(&sink.requests);
     world.drain(&mut one(sink));
     requests.take().into_iter().flatten().collect()
-}
-
-/// Returns denied calls of one caller, half a minute apart.
-fn refused(calls: u64) -> Vec<Value> {
-    let refusal = |n: u64| {
-        let letter = char::from(b'A' + n as u8);
-        record(json!({
-            "eventID": id(n + 1),
-            "eventTime": format!("2026-11-02T10:{:02}:{:02}Z", n / 2, n % 2 * 30),
-            "eventName": format!("Describe{letter}"),
-            "errorCode": "AccessDenied",
-        }))
-    };
-    (0..calls).map(refusal).collect()
-}
-
-#[test]
-fn a_campaign_is_told_once_and_swallows_what_it_is_made_of_from_then_on() {
-    let world = world_of(&refused(15));
-    let told = [alerts(&world), alerts(&world)].concat();
-    let kinds: Vec<AlertKind> = told.iter().map(|of| of.alert.kind()).collect();
-    // The tenth call starts a campaign: nine alerts are sent for single calls, none for the other six.
-    assert_eq!(
-        kinds.iter().filter(|kind| **kind == AlertKind::New).count(),
-        9
-    );
-    assert_eq!(
-        kinds
-            .iter()
-            .filter(|kind| **kind == AlertKind::Campaign)
-            .count(),
-        1
-    );
-    assert_eq!(kinds.len(), 10);
-    assert_eq!(alerts(&world), []);
-    // One call less is none.
-    let told = alerts(&world_of(&refused(9)));
-    assert!(told.iter().all(|of| of.alert.kind() == AlertKind::New));
-    assert_eq!(told.len(), 9);
 }
 
 fn used(days: i64) -> IamAnswer {

@@ -225,7 +225,7 @@ fn facts_of(alert: &Alert) -> &IncidentFacts {
 }
 
 /// Returns the id of an incident that does not exist.
-fn incident_id(number: u32) -> IncidentId {
+pub fn incident_id(number: u32) -> IncidentId {
     let letter = |digit: char| char::from(b'b' + digit as u8 - b'0');
     let letters: String = number.to_string().chars().map(letter).collect();
     serde_json::from_value(format!("{letters:a>26}").into()).unwrap()

@@ -9,13 +9,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clusters::campaign::{Occurrence, occurrences};
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::life::{IncidentAlert, SentAlert};
 use clusters::incident::link::Strength;
 use clusters::incident::severity::IncidentSeverity;
 use clusters::incident::step::Outcome;
 use clusters::incident::{Given, Incident, incidents};
+use clusters::occurrence::{Occurrence, occurrences};
 use clusters::selection::{NO_ERROR, Selection, select};
 use clusters::watch::Watches;
 use clusters::{EventId, Finding, Sighting, conclude, conclude_call};
@@ -317,7 +317,7 @@ fn the_recorded_attack_is_found_without_the_names_of_tools() {
 }
 
 /// The time at which a trail file was delivered, from its name.
-fn delivered(name: &str) -> Timestamp {
+pub fn delivered(name: &str) -> Timestamp {
     let time = name.split('_').nth(3).unwrap();
     let (date, time) = time.split_once('T').unwrap();
     let text = format!(

@@ -41,6 +41,8 @@ mod http;
 mod identity;
 mod incident_alerts;
 mod incident_views;
+mod incident_round;
+mod incident_store;
 mod incidents;
 mod inspection;
 mod interleavings;

@@ -399,3 +399,102 @@ sink = "sns"
     let unknown = Rules::parse("[[policy]]\nsink = \"sns\"\nmatch = { region = [] }\n");
     assert!(unknown.unwrap_err()[0].message.contains("region"));
 }
+
+/// Returns refused calls of a user from one network, half a minute apart; those that are not reads change something.
+fn tried(user: &str, reads: bool) -> Vec<Value> {
+    let call = |number: u64| {
+        let letter = char::from(b'A' + number as u8);
+        let verb = if reads { "Describe" } else { "Delete" };
+        denied(
+            number + 1,
+            json!({
+                "eventTime": format!("2026-11-02T10:{:02}:{:02}Z", number / 2, number % 2 * 30),
+                "eventSource": "ec2.amazonaws.com",
+                "eventName": format!("{verb}{letter}"),
+                "readOnly": reads,
+                "sourceIPAddress": "198.51.100.7",
+                "userIdentity": {
+                    "type": "IAMUser",
+                    "arn": format!("arn:aws:iam::111122223333:user/{user}"),
+                    "accountId": "111122223333",
+                    "userName": user,
+                },
+            }),
+        )
+    };
+    (0..14).map(call).collect()
+}
+
+const SCANNER: &str = r#"
+    [[rule]]
+    name = "our scanner"
+    when = { userIdentity = { arn = [{ wildcard = "*:user/scan-*" }] }, sourceIPAddress = [{ prefix = "198.51.100." }] }
+    expected = true
+    reason = "it asks for everything"
+    owner = "security"
+    until = "2027-06-30"
+"#;
+
+/// Returns the numbers of incidents and of alerts that a scan of records with rules finds.
+fn incidents_and_alerts(rules: &str, records: &[Value]) -> (usize, usize) {
+    let folder = Folder::new();
+    folder.write("trail.jsonl", lines(records));
+    folder.write("rules.toml", rules);
+    let scan = folder.scan(&["--inspect", "--rules", "rules.toml", "trail.jsonl"], 0);
+    let transitions = scan["transitions"].as_array().unwrap();
+    let alerts = transitions.iter().filter(|of| !of["alert"].is_null());
+    (scan["incidents"].as_array().unwrap().len(), alerts.count())
+}
+
+#[test]
+fn refused_reads_of_an_expected_scanner_are_no_incident_and_send_no_alert() {
+    let (incidents, alerts) = incidents_and_alerts("", &tried("scan-1", true));
+    assert!(incidents == 1 && alerts > 0, "{incidents} {alerts}");
+    assert_eq!(
+        incidents_and_alerts(SCANNER, &tried("scan-1", true)),
+        (0, 0)
+    );
+    // What the scanner is refused to change, and what others are refused to read, is not expected.
+    assert_eq!(incidents_and_alerts(SCANNER, &tried("scan-1", false)).0, 1);
+    assert_eq!(incidents_and_alerts(SCANNER, &tried("mallory", true)).0, 1);
+    let elsewhere = SCANNER.replace("198.51.100.", "203.0.113.");
+    assert_eq!(
+        incidents_and_alerts(&elsewhere, &tried("scan-1", true)).0,
+        1
+    );
+    let over = SCANNER.replace("2027-06-30", "2026-11-01");
+    assert_eq!(incidents_and_alerts(&over, &tried("scan-1", true)).0, 1);
+}
+
+#[test]
+fn what_a_rule_made_info_is_no_evidence_and_any_other_severity_changes_no_incident() {
+    let rule = |severity: &str| {
+        format!(
+            "[[rule]]\nname = \"graded\"\nwhen = {{ eventSource = [\"ec2.amazonaws.com\"] }}\nseverity = \"{severity}\"\n"
+        )
+    };
+    let incidents = |severity| incidents_and_alerts(&rule(severity), &tried("mallory", true)).0;
+    assert_eq!(
+        ["info", "warning", "error", "critical"].map(incidents),
+        [0, 1, 1, 1]
+    );
+}
+
+#[test]
+fn a_mark_on_each_cluster_of_an_incident_does_not_hide_the_incident() {
+    let folder = Folder::new();
+    folder.write("trail.jsonl", lines(&tried("mallory", true)));
+    let scan = folder.scan(&["--db", "trail.db", "trail.jsonl"], 0);
+    for cluster in scan["clusters"].as_array().unwrap() {
+        let cluster = cluster["cluster_id"].as_str().unwrap();
+        let mute = [
+            "clusters", "mute", cluster, "--db", "trail.db", "--for", "7d",
+        ];
+        folder
+            .run(&[&mute[..], &["--reason", "known", "--actor", "mia"]].concat())
+            .printed();
+    }
+    let list = ["incidents", "list", "--db", "trail.db", "--format", "json"];
+    let listed = folder.run(&list).json();
+    assert_eq!(listed["incidents"].as_array().unwrap().len(), 1);
+}

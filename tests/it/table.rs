@@ -87,6 +87,14 @@ pub fn telling() -> TableSettings {
     }
 }
 
+/// Settings of a store with one sink, whose learning period is not over, so that it writes notes and no alerts.
+pub fn learning() -> TableSettings {
+    TableSettings {
+        learn_hours: 1_000_000,
+        ..telling()
+    }
+}
+
 /// Returns a store in a table, like that of a further function.
 pub fn store(table: &MemoryTable, settings: TableSettings) -> DynamoStore<MemoryTable> {
     DynamoStore::new(table.other(), settings, now())

@@ -773,7 +773,7 @@ proptest! {
         let mut early = listing(&store, at(cut));
         let windows: Vec<Window> = (at(cut).window().hours()..=at(40).window().hours()).map(Window::from_hours).collect();
         let hour = block_on(store.hours(&windows, &|_| None)).unwrap();
-        early.meet(&clusters::campaign::occurrences(&hour.events, &hour.subjects), &Resolutions::new());
+        early.meet(&clusters::occurrence::occurrences(&hour.events, &hour.subjects), &Resolutions::new());
         let whole = listing(&store, at(41));
         prop_assert_eq!(early.clusters.len(), whole.clusters.len());
         for (id, listed) in &whole.clusters {

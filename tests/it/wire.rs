@@ -1,7 +1,7 @@
 //! Messages to sinks, read back by independent parsers: line protocol by its escaping rules, Markdown as its readers
 //! render it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alerts::alert::inspected::Silent;
 use alerts::alert::{Alert, AlertSubject};
@@ -462,7 +462,9 @@ fn the_numbers_of_a_summary_are_shown_as_they_are() {
         ("ct_regressed", 1),
         ("ct_recovered", 1),
         ("ct_escalating", 1),
-        ("ct_campaigns", 1),
+        ("ct_incidents", 2),
+        ("ct_begun_incidents", 1),
+        ("ct_open_incidents", 1),
         ("ct_sensitive_calls", 53),
     ] {
         assert_eq!(point.fields[name], Field::from(number), "{name}");
@@ -486,13 +488,8 @@ fn many_calls(call: &summary::CallLine) -> Excerpt<summary::CallLine> {
 
 #[test]
 fn a_thousand_clusters_are_counted_and_the_first_are_named() {
-    let mut campaign = campaign();
     let id =
         |number: u16| ClusterId::from_bytes([number.to_be_bytes(); 8].concat().try_into().unwrap());
-    campaign.clusters = (0..1000).map(id).collect();
-    campaign.calls = (0..1000)
-        .map(|number| format!("ec2:{}{number}", "é\"".repeat(200)))
-        .collect();
     let mut summary = summary();
     let line = summary.new.shown[0].clone();
     let long = Summary::empty("111122223333", Period::Week, summary.from, summary.until);
@@ -517,12 +514,12 @@ fn a_thousand_clusters_are_counted_and_the_first_are_named() {
             total: 1000,
             shown: vec![summary.keys.shown[0].clone(); 1000],
         },
-        campaigns: Excerpt {
+        incidents: Excerpt {
             total: 1000,
             shown: vec![
-                summary::CampaignLine {
+                summary::IncidentLine {
                     actor: "\"漢".repeat(400),
-                    ..summary.campaigns.shown[0].clone()
+                    ..summary.incidents.shown[0].clone()
                 };
                 1000
             ],
@@ -531,10 +528,7 @@ fn a_thousand_clusters_are_counted_and_the_first_are_named() {
         calls: many_calls(&summary.calls.shown[0]),
         ..long
     };
-    for (alert, more) in [
-        (Alert::of_campaign(&campaign, Stage::Began, second(0)), 1),
-        (Alert::of_summary(&summary, second(0)), 6),
-    ] {
+    for (alert, more) in [(Alert::of_summary(&summary, second(0)), 6)] {
         assert!(alert.facts.json().to_string().len() < 64 << 10);
         let message = Message::of_account(alert, Vec::new(), None);
         for language in LANGUAGES {
@@ -611,10 +605,15 @@ fn hostile_alerts() -> Vec<Message> {
 /// Returns alerts about campaigns, silences and hours whose names are hostile.
 fn hostile_facts(text: &str) -> [Alert; 6] {
     let (since, until) = (at("2026-11-02T05:25:00Z"), at("2026-11-02T09:00:00Z"));
-    let mut campaign = campaign();
-    campaign.actor = text.to_owned();
-    campaign.calls = BTreeSet::from([text.to_owned()]);
-    campaign.account_id = text.to_owned();
+    let hostile = |stage| {
+        let mut alert = campaign(stage, second(0));
+        if let Facts::Campaign(of) = &mut alert.facts {
+            of.actor = text.to_owned();
+            of.calls.shown[0] = text.to_owned();
+        }
+        alert.subject = AlertSubject::of_account(text);
+        alert
+    };
     let mut summary = summary();
     summary.account_id = text.to_owned();
     for list in [&mut summary.new, &mut summary.regressed] {
@@ -624,7 +623,7 @@ fn hostile_facts(text: &str) -> [Alert; 6] {
             }
         }
     }
-    summary.campaigns.shown[0].actor = text.to_owned();
+    summary.incidents.shown[0].actor = text.to_owned();
     for line in &mut summary.calls.shown {
         for name in [&mut line.service, &mut line.action, &mut line.caller] {
             *name = text.to_owned();
@@ -637,8 +636,8 @@ fn hostile_facts(text: &str) -> [Alert; 6] {
     key.region = Some(text.to_owned());
     let silent = Silent::LogGroup(text);
     [
-        Alert::of_campaign(&campaign, Stage::Began, second(0)),
-        Alert::of_campaign(&campaign, Stage::Ended, second(0)),
+        hostile(Stage::Began),
+        hostile(Stage::Ended),
         Alert::of_silence(text, silent, (since, until), Some((text, text)), second(0)),
         Alert::of_silence_end(text, silent, (since, until), second(0)),
         Alert::of_summary(&summary, second(0)),

@@ -211,9 +211,9 @@ def expected_permissions(stack):
         roles["DeliverRole"] = common_permissions(stack, "deliver") | key_lookup_permissions(stack) | {
             "Messages": (
                 table("BatchGetItem", "PutItem", "Query", "UpdateItem"), "<Table.Arn>",
-                leading_keys("A#*", "C#*", "K#*", "O#*", "SINK#*", "Z#*"),
+                leading_keys("A#*", "C#*", "E#*", "I#*", "K#*", "O#*", "Q#*", "SINK#*", "Z#*"),
             ),
-            "SentMessages": (table("DeleteItem"), "<Table.Arn>", leading_keys("O#*")),
+            "SentMessages": (table("DeleteItem"), "<Table.Arn>", leading_keys("E#*", "O#*")),
             "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", leading_keys("C#*", "M#*", "Q#*")),
             "Stream": (table("DescribeStream", "GetRecords", "GetShardIterator"), "<Table.Arn>/stream/*"),
             "Streams": (table("ListStreams"), "*"),
@@ -267,7 +267,7 @@ def outputs_name_the_lookup_roles(stack):
             yield f"the output {output} is {stack.outputs.get(output)}"
 
 
-def inspect_may_read_all_log_groups(stack):
+def functions_may_read_all_log_groups(stack):
     policies = stack.of_type("AWS::IAM::Policy").values()
     actions = ["logs:DescribeSubscriptionFilters", "logs:FilterLogEvents"]
     expected = sorted((actions, group_arns(stack, group)) for group in groups(stack))
@@ -279,7 +279,8 @@ def inspect_may_read_all_log_groups(stack):
     for name in names:
         if names.count(name) > 1 or not re.fullmatch(r"[\w+=,.@-]{1,128}", name):
             yield f"{name} is not a valid unique policy name"
-    if any(policy["Properties"]["Roles"] != ["<InspectRole>"] for policy in policies):
+    roles = ["<InspectRole>"] + (["<DeliverRole>"] if active_sinks(stack) else [])
+    if any(policy["Properties"]["Roles"] != roles for policy in policies):
         yield "another role may read log groups"
 
 

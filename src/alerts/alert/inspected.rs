@@ -1,24 +1,20 @@
-//! Creates the alerts that the inspection finds: changes of clusters, campaigns and accounts over time.
+//! Creates the alerts that the inspection finds: changes of clusters and accounts over time.
 //!
 //! The parts of an alert id depend only on the change, so that a repeated inspection makes the same
 //! id. All further data is in the facts. Their lists and names are cut to limits here.
 
-use clusters::campaign::Campaign;
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::masked;
-use clusters::summary::{ClusterLine, Excerpt, KeyLine, Summary};
+use clusters::summary::{ClusterLine, KeyLine, Summary};
 use records::time::Timestamp;
 
 use crate::alert::{Alert, AlertSubject};
 use crate::facts::{
-    CampaignFacts, DiagnosisFacts, EscalationFacts, Facts, RecoveryFacts, RegressionFacts,
-    SilenceFacts, Stage,
+    DiagnosisFacts, EscalationFacts, Facts, RecoveryFacts, RegressionFacts, SilenceFacts, Stage,
 };
 use crate::safe::{readable, token};
 
-/// The largest number of calls, and of clusters, in the facts of a campaign.
-const NAMED_MAX: usize = 20;
 /// The longest name and the longest sentence in facts, in characters.
 const NAME_CHARS_MAX: usize = 128;
 const SENTENCE_CHARS_MAX: usize = 512;
@@ -33,46 +29,6 @@ pub enum Silent<'a> {
 }
 
 impl Alert {
-    /// Creates the alert for a stage of a campaign: its beginning, a milestone of growth, or its end.
-    ///
-    /// The alert gets the event time of its stage. A beginning has the time of the event with which the
-    /// failures became a campaign, and growth the time of the event that reached the milestone. An end is
-    /// [`clusters::campaign::QUIET_SECONDS`] after the last event.
-    pub fn of_campaign(campaign: &Campaign, stage: Stage, now: Timestamp) -> Self {
-        let (actor, opened) = (&campaign.actor, campaign.opened);
-        let mut milestones = campaign.milestones.iter();
-        let (at, reached) = match stage {
-            Stage::Began => (opened, 1),
-            Stage::Grew(times) => {
-                let reached = milestones.find(|(multiple, _)| *multiple == times);
-                (reached.map_or(opened, |(_, at)| *at), times)
-            }
-            Stage::Ended => {
-                let at = campaign.closed(Timestamp::LAST).unwrap_or(campaign.last);
-                let largest = milestones.map(|(multiple, _)| *multiple).max();
-                (at, largest.unwrap_or(1))
-            }
-        };
-        let calls = campaign.calls.iter();
-        let facts = Facts::Campaign(CampaignFacts {
-            stage,
-            shapes: campaign.shapes.clone(),
-            actor: actor.clone(),
-            began: campaign.began,
-            opened,
-            last: campaign.last,
-            events: campaign.events.len() as u64,
-            reached,
-            items: campaign.items as u64,
-            calls: Excerpt::of(
-                calls.map(|call| token(call, NAME_CHARS_MAX)).collect(),
-                NAMED_MAX,
-            ),
-            clusters: Excerpt::of(campaign.clusters.iter().copied().collect(), NAMED_MAX),
-        });
-        Self::of_account(facts, &campaign.account_id, at, now)
-    }
-
     /// Creates the alert for the beginning of an escalation: many more events per hour than usual.
     ///
     /// `cluster` is the id of a cluster and the number of its episode; `None` means all errors of the
@@ -237,7 +193,7 @@ impl Silent<'_> {
 /// Returns a summary that may be stored and shown: lists and names are cut to limits, and access keys are
 /// masked.
 fn bounded(summary: &Summary) -> Summary {
-    use clusters::summary::{CALL_LINES_MAX, CAMPAIGN_LINES_MAX, KEYS_MAX, LINES_MAX, TOP_MAX};
+    use clusters::summary::{CALL_LINES_MAX, INCIDENT_LINES_MAX, KEYS_MAX, LINES_MAX, TOP_MAX};
     let mut summary = summary.clone();
     for list in [
         &mut summary.new,
@@ -250,9 +206,9 @@ fn bounded(summary: &Summary) -> Summary {
     }
     summary.top.truncate(TOP_MAX);
     summary.top.iter_mut().for_each(bound_line);
-    summary.campaigns.shown.truncate(CAMPAIGN_LINES_MAX);
-    for campaign in &mut summary.campaigns.shown {
-        campaign.actor = readable(&campaign.actor, NAME_CHARS_MAX);
+    summary.incidents.shown.truncate(INCIDENT_LINES_MAX);
+    for incident in &mut summary.incidents.shown {
+        incident.actor = readable(&incident.actor, NAME_CHARS_MAX);
     }
     summary.keys.shown.truncate(KEYS_MAX);
     summary.keys.shown.iter_mut().for_each(bound_key);
@@ -292,10 +248,8 @@ fn bound_key(key: &mut KeyLine) {
 mod tests {
     use std::collections::BTreeSet;
 
-    use clusters::EventId;
-    use clusters::campaign::Shape;
     use clusters::class::Class;
-    use clusters::summary::Period;
+    use clusters::summary::{Excerpt, Period};
 
     use super::*;
 
@@ -306,49 +260,6 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
-    }
-
-    fn campaign(events: u8) -> Campaign {
-        Campaign {
-            shapes: BTreeSet::from([Shape::Breadth]),
-            actor: "mallory".to_owned(),
-            account_id: ACCOUNT.to_owned(),
-            began: at("2026-11-02T08:00:00Z"),
-            opened: at("2026-11-02T08:09:00Z"),
-            last: at("2026-11-02T10:00:00Z"),
-            events: (0..events)
-                .map(|of| EventId::from_bytes([of; 16]))
-                .collect(),
-            items: usize::from(events),
-            milestones: vec![(2, at("2026-11-02T08:20:00Z"))],
-            clusters: (0..events)
-                .map(|of| ClusterId::from_bytes([of; 16]))
-                .collect(),
-            calls: (0..events).map(|of| format!("ec2:Describe{of}")).collect(),
-        }
-    }
-
-    #[test]
-    fn a_change_found_again_with_more_facts_has_the_same_id() {
-        let day = 86_400 * 3;
-        for stage in [Stage::Began, Stage::Grew(2), Stage::Ended] {
-            let first = Alert::of_campaign(&campaign(20), stage, EARLY);
-            let again =
-                Alert::of_campaign(&campaign(90), stage, first.at.unwrap().after(day).unwrap());
-            assert_eq!(first.id(), again.id(), "{stage:?}");
-            assert!(again.is_late && !first.is_late);
-            assert_ne!(first.facts, again.facts);
-        }
-        let abouts = [Stage::Began, Stage::Grew(2), Stage::Ended]
-            .map(|stage| Alert::of_campaign(&campaign(20), stage, EARLY).about());
-        assert_eq!(
-            abouts,
-            [
-                "mallory from 2026-11-02T08:00:00Z",
-                "mallory x2 at 2026-11-02T08:20:00Z",
-                "mallory until 2026-11-02T10:30:00Z",
-            ]
-        );
     }
 
     #[test]
@@ -377,14 +288,6 @@ mod tests {
                 Alert::of_escalation(ACCOUNT, None, until, (70, 60), EARLY),
                 Alert::of_escalation_end(ACCOUNT, None, calm, &escalation, EARLY),
             ],
-            [
-                Alert::of_campaign(&campaign(20), Stage::Began, EARLY),
-                Alert::of_campaign(&campaign(30), Stage::Ended, EARLY),
-            ],
-            [
-                Alert::of_campaign(&campaign(20), Stage::Began, EARLY),
-                Alert::of_campaign(&campaign(30), Stage::Grew(2), EARLY),
-            ],
             silence_pair(Silent::Account),
             silence_pair(Silent::LogGroup("trail-logs")),
             silence_pair(Silent::LogGroup("other-logs")),
@@ -395,11 +298,10 @@ mod tests {
             assert_eq!(later.fault_id(), begins.id(), "{later:?}");
             assert_ne!(later.id(), begins.id());
             assert!(!begins.is_end());
-            assert_eq!(later.is_end(), later.state() != "campaign_grew");
+            assert!(later.is_end());
             faults.insert(begins.id());
         }
-        // Two pairs are about the same campaign.
-        assert_eq!(faults.len(), pairs.len() - 1);
+        assert_eq!(faults.len(), pairs.len());
         // The episode of the cluster is another problem, which continues.
         let regressed = Alert::of_regression(ACCOUNT, cluster, since, 90_000, EARLY);
         let recovered = Alert::of_recovery(ACCOUNT, cluster, until, since, (60, 5), EARLY);
@@ -409,14 +311,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn facts_are_bounded_and_an_end_matches_its_beginning_for_any_name(
+        fn the_facts_of_a_summary_are_bounded_for_any_name(
             name in ".{0,300}",
             count in 0..60_usize,
         ) {
-            let campaign = Campaign { actor: name.clone(), ..campaign(20) };
-            let began = Alert::of_campaign(&campaign, Stage::Began, EARLY);
-            let ended = Alert::of_campaign(&campaign, Stage::Ended, EARLY);
-            proptest::prop_assert_eq!(ended.fault_id(), began.id());
             let line = ClusterLine {
                 cluster: ClusterId::from_bytes([1; 16]),
                 service: name.clone(),

@@ -1,12 +1,13 @@
 //! Renders the facts of campaigns, escalations, recoveries, regressions and periods without events as text.
 
-use clusters::campaign::Shape;
 use clusters::fingerprint::ClusterId;
 use clusters::short_policy;
 use clusters::transition::{CircumstanceKind, NewCircumstance};
 use records::time::{Timestamp, duration};
 
-use crate::facts::{CampaignFacts, EscalationFacts, Facts, RecoveryFacts, SilenceFacts, Stage};
+use crate::facts::{
+    CampaignFacts, EscalationFacts, Facts, RecoveryFacts, Shape, SilenceFacts, Stage,
+};
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
 use crate::text::words::Words;
 use crate::text::{Writer, api, code, events, item, own};
@@ -237,7 +238,7 @@ const SHOWN_MAX: usize = 20;
 
 /// Returns the descriptions of the shapes of a campaign, joined with semicolons. A shape is the pattern
 /// that makes failures a campaign.
-pub(super) fn shapes<'s>(words: &Words, shapes: impl IntoIterator<Item = &'s Shape>) -> Pieces {
+fn shapes<'s>(words: &Words, shapes: impl IntoIterator<Item = &'s Shape>) -> Pieces {
     let shape = |shape: &Shape| match shape {
         Shape::Breadth => own(words.breadth),
         Shape::Depth => own(words.depth),

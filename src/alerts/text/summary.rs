@@ -3,14 +3,13 @@
 
 use clusters::short_name;
 use clusters::summary::{
-    self, CALL_LINES_MAX, CallLine, CampaignLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period,
+    self, CALL_LINES_MAX, CallLine, Excerpt, IncidentLine, KEYS_MAX, KeyLine, LINES_MAX, Period,
     Summary,
 };
 
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
-use crate::text::facts_text::shapes;
 use crate::text::words::Words;
-use crate::text::{Writer, calls, events, item, own};
+use crate::text::{Writer, calls, events, item, level, own};
 
 /// Returns the word for the length of a summary's period (hour, day or week), in the language of `words`.
 pub(super) fn period(words: &Words, period: Period) -> &'static str {
@@ -44,7 +43,7 @@ impl Writer<'_> {
     }
 
     /// Returns the lines of a summary other than new errors and access keys: the numbers of errors, the
-    /// clusters that changed, the campaigns, the clusters with most events, and the sensitive calls.
+    /// clusters that changed, the incidents, the clusters with most events, and the sensitive calls.
     pub(super) fn summary_changes(&self, summary: &Summary) -> Vec<Line> {
         let words = self.words;
         let of = |count, clusters| {
@@ -74,7 +73,7 @@ impl Writer<'_> {
                 lines.extend(self.summary_lines(list, summary));
             }
         }
-        lines.extend(self.campaigns(&summary.campaigns));
+        lines.extend(self.incidents(summary));
         if !summary.top.is_empty() {
             lines.push(Line::Paragraph(own(words.list_top)));
             let top = summary.top.iter().take(summary::TOP_MAX);
@@ -120,28 +119,41 @@ impl Writer<'_> {
         Line::Item(pieces)
     }
 
-    fn campaigns(&self, campaigns: &Excerpt<CampaignLine>) -> Vec<Line> {
+    fn incidents(&self, summary: &Summary) -> Vec<Line> {
         let words = self.words;
-        if campaigns.total == 0 {
+        let incidents = &summary.incidents;
+        if incidents.total == 0 {
             return Vec::new();
         }
-        let count = [("count", vec![Piece::strong(campaigns.total)])];
-        let mut lines = vec![Line::Paragraph(fill(words.list_campaigns, &count))];
-        let shown = campaigns.shown.iter().take(summary::CAMPAIGN_LINES_MAX);
-        lines.extend(shown.map(|campaign_line| {
-            let values = [
-                ("actor", vec![Piece::other(&campaign_line.actor)]),
-                ("shapes", shapes(words, &campaign_line.shapes)),
-                (
-                    "events",
-                    vec![Piece::strong(events(words, campaign_line.events))],
-                ),
-            ];
-            item(words.campaign_line, &values)
-        }));
+        let strong = |count: u64| vec![Piece::strong(count)];
+        let counts = [
+            ("count", strong(incidents.total)),
+            ("begun", strong(summary.begun_incidents)),
+            ("open", strong(summary.open_incidents)),
+        ];
+        let mut lines = vec![Line::Paragraph(fill(words.list_incidents, &counts))];
+        let shown = incidents.shown.iter().take(summary::INCIDENT_LINES_MAX);
+        lines.extend(shown.map(|line| self.incident_line(line, &summary.account_id)));
         let shown = lines.len() - 1;
-        lines.extend(self.more(campaigns.total, shown).map(Line::Item));
+        lines.extend(self.more(incidents.total, shown).map(Line::Item));
         lines
+    }
+
+    fn incident_line(&self, line: &IncidentLine, account_id: &str) -> Line {
+        let words = self.words;
+        let state = match line.is_open {
+            true => words.incident_open,
+            false => words.incident_over,
+        };
+        let actor = short_name(&line.actor, account_id);
+        let values = [
+            ("severity", own(level(words, line.severity.into()))),
+            ("actor", vec![Piece::other(actor)]),
+            ("state", own(state)),
+            ("began", own(line.began)),
+            ("id", vec![Piece::other(line.incident.text())]),
+        ];
+        item(words.incident_line, &values)
     }
 
     /// Returns one line for each cluster of a summary that was first seen in its period, with a link to the

@@ -68,7 +68,7 @@ words! {
     principals, sessions, regions, origins, networks, agents, resources, layers, policies,
     look_event, look_dashboard, look_logs, look_samples, look_fault, look_cluster,
     calls, probing, changed, guessing, in_summary, new_in_summary,
-    list_regressed, list_recovered, list_escalating, list_campaigns, list_top, campaign_line, calls_in_summary, list_calls, call_line, without_alerts,
+    list_regressed, list_recovered, list_escalating, list_incidents, list_top, incident_line, incident_open, incident_over, calls_in_summary, list_calls, call_line, without_alerts,
     // Access keys.
     keys_of_clusters, no_key, of_account, used, used_with, used_in, used_by, never, never_by, unknown, temporary,
     temporary_session, not_asked, no_answer, key_of, key_unknown, key_failed, seen_here, used_here, canary, awakened, foreign, deleted, key_hint,

@@ -8,7 +8,6 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clusters::ClusterSnapshot;
-use clusters::campaign::Campaign;
 use clusters::fingerprint::ClusterId;
 use clusters::guard::is_overflow;
 use clusters::sample::Samples;
@@ -23,7 +22,7 @@ use crate::dynamodb::read;
 use crate::dynamodb::table::{Key, Table};
 
 /// A cache of the table data that the texts of alerts need: cluster items, segments of whole hours, and the snapshots
-/// and campaigns computed from the segments.
+/// computed from the segments.
 #[derive(Debug, Default)]
 pub struct ReadCache {
     /// Cluster items; `None` for a cluster without one.
@@ -32,12 +31,7 @@ pub struct ReadCache {
     segments: BTreeMap<Window, Arc<Vec<Segment>>>,
     /// Snapshots, by first and last hour.
     snapshots: BTreeMap<(Window, Window), Arc<ClusterSnapshot>>,
-    /// Campaigns, by first and last hour and then by account.
-    campaigns: BTreeMap<(Window, Window), BTreeMap<String, FoundCampaigns>>,
 }
-
-/// The campaigns of one account.
-type FoundCampaigns = Arc<Vec<Campaign>>;
 
 /// A [`ReadCache`] behind a lock, shared by calls that run at the same time.
 pub type SharedReadCache = Arc<Mutex<ReadCache>>;
@@ -150,7 +144,7 @@ impl<T: Table> DynamoStore<T> {
     }
 
     /// Reads the cluster items that are not in the cache.
-    async fn read_cluster_items(
+    pub(super) async fn read_cluster_items(
         &self,
         read_cache: &Mutex<ReadCache>,
         clusters: BTreeSet<ClusterId>,
@@ -219,28 +213,9 @@ impl<T: Table> DynamoStore<T> {
 }
 
 impl ReadCache {
-    /// Returns the cached campaigns that were found in the events of an account in a range of hours; `None` if this
-    /// account and range are not in the cache.
-    pub fn campaigns(
-        &self,
-        account_id: &str,
-        hours: &RangeInclusive<Window>,
-    ) -> Option<FoundCampaigns> {
-        let found = self.campaigns.get(&(*hours.start(), *hours.end()))?;
-        found.get(account_id).cloned()
-    }
-
-    /// Adds to the cache the campaigns `found` in the events of an account in a range of hours; the list may be
-    /// empty.
-    pub fn store_campaigns(
-        &mut self,
-        account_id: &str,
-        hours: &RangeInclusive<Window>,
-        found: &FoundCampaigns,
-    ) {
-        let of_hours = self.campaigns.entry((*hours.start(), *hours.end()));
-        let of_hours = of_hours.or_default();
-        of_hours.insert(account_id.to_owned(), Arc::clone(found));
+    /// Returns a cluster item in the cache; `None` if it was not read, or the cluster has none.
+    pub fn cluster_item(&self, cluster: ClusterId) -> Option<&ClusterItem> {
+        self.cluster_items.get(&cluster)?.as_ref()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Commits one batch: reads cluster items, asks the guard, and writes segments, cluster items and callers.
+//! Commits one batch: reads cluster items, asks the guard, and writes segments, cluster items, callers and notes.
 //!
 //! `mod.rs` explains the order of the steps.
 
@@ -98,6 +98,7 @@ impl<T: Table> DynamoStore<T> {
             .await?;
         let announced = self.update_cluster_items(&tally, &changes).await?;
         self.add_callers(&changes, &announced).await?;
+        self.note_evidence(&tally).await?;
         self.alert_on_calls(&tally).await?;
         self.alert_on_canaries(&tally).await?;
         let before = std::mem::replace(&mut self.spent, self.table.spent());

@@ -18,8 +18,10 @@
 //! | key usage | `K#<key id>` | `L` | the last answers of IAM about an access key |
 //! | marker | `K#<key id>` | `SEEN#<day>` | the alert about a canary key for that day exists |
 //! | announced | `A#<account>` | `J#<time>#<id>` | an alert about an account exists |
-//! | campaign | `A#<account>` | `G#<hash>` | first and last event of a caller's campaign |
 //! | late hour | `D#` | `<window>` | events came for an hour that may have been inspected before |
+//! | evidence | `E#` | `<window>#<account>` | new evidence of an attack came for an hour of an account |
+//! | round | `E#lock` | `-` | a function looks for incidents |
+//! | incident alert | `I#` | `<account>#<incident>#<number>` | an alert about an incident was decided |
 //! | budget | `Q#<account>` | `<window>` | places that were reserved for new clusters and new callers |
 //! | beginning | `Q#beginning` | `-` | when the first event was committed |
 //! | renewal | `Q#beginning` | `identity#<version>` | when a later version of the identity was first used |
@@ -43,7 +45,7 @@ use clusters::segment::EncodedSegment;
 use clusters::{ClusterFacts, EventId};
 use data_encoding::HEXLOWER;
 use records::time::{Timestamp, Window};
-use service::ports::LateHour;
+use service::ports::{EvidenceNote, LateHour};
 use sha2::{Digest as _, Sha256};
 
 use crate::dynamodb::table::{Item, Key};
@@ -95,6 +97,9 @@ const VERSION_FIRST: &str = "fp1";
 
 /// The lifetime of a caller's item, in seconds. A caller that comes back later counts as new.
 const CALLER_SECONDS: i64 = 400 * 86_400;
+
+/// The lifetime of a note about evidence, in seconds.
+const EVIDENCE_SECONDS: i64 = 7 * 86_400;
 
 /// The largest sample, in bytes before compression.
 const SAMPLE_BYTES_MAX: u64 = 64 << 10;
@@ -361,6 +366,35 @@ pub fn read_late(item: &Item) -> Option<LateHour> {
         window: Window::from_hours(item.key.sk.parse().ok()?),
         token: item.text_of("lo")?.to_owned(),
     })
+}
+
+/// Returns the partition key of all notes about evidence.
+pub fn evidence_partition() -> &'static str {
+    "E#"
+}
+
+/// Encodes the note that an hour of an account has new evidence. It expires seven days after `now`.
+pub fn evidence_item(note: &EvidenceNote, now: Timestamp) -> Item {
+    let hours = note.window.hours();
+    let key = Key::new(evidence_partition(), format!("{hours}#{}", note.account_id));
+    Item::new(key)
+        .text("lo", &note.token)
+        .time("ttl", now.plus(EVIDENCE_SECONDS))
+}
+
+/// Decodes a note about evidence, as encoded by [`evidence_item`]; `None` for other items.
+pub fn read_evidence(item: &Item) -> Option<EvidenceNote> {
+    let (hours, account_id) = item.key.sk.split_once('#')?;
+    Some(EvidenceNote {
+        account_id: account_id.to_owned(),
+        window: Window::from_hours(hours.parse().ok()?),
+        token: item.text_of("lo")?.to_owned(),
+    })
+}
+
+/// Returns the key of the item that reserves the round in which incidents are looked for. It is in a partition of its own.
+pub fn round_key() -> Key {
+    Key::new("E#lock", "-")
 }
 
 fn with_sample(item: Item, sample: &Sample) -> Item {

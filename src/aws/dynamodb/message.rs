@@ -1,16 +1,15 @@
 //! Encodes and decodes the items that belong to alerts.
 //!
 //! These items are outbox rows, the log of sent alerts, sending pauses of sinks (item kind `silence`), circuit breakers
-//! of sinks, campaigns, and answers of IAM about access keys. `item.rs` lists the keys.
+//! of sinks, alerts about incidents that were decided, and answers of IAM about access keys. `item.rs` lists the keys.
 
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{DIGEST, DigestFacts, Facts, LEARNED};
 use alerts::kind::AlertKind;
 use alerts::outbox::{Breaker, MessageLogEntry, OrderingKey, OutboxRow, SendingPause};
-use clusters::campaign::CampaignSpan;
 use clusters::fingerprint::ClusterId;
+use clusters::incident::life::SentAlert;
 use clusters::keys::{IamAnswer, KeyUsage};
-use data_encoding::HEXLOWER;
 use records::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::dynamodb::item::SHARDS;
 use crate::dynamodb::table::{Item, Key, Write};
 
-/// The lifetime of the sent log, dead rows, sending pauses (after their end) and campaigns, in seconds.
+/// The lifetime of the sent log, dead rows, and sending pauses (after their end), in seconds.
 const LOG_SECONDS: i64 = 90 * 86_400;
 
 /// The lifetime of an access key's usage since the last question to IAM, in seconds.
@@ -230,34 +229,33 @@ pub fn announced_item(alert: &Alert, now: Timestamp) -> Item {
     with_alert(item, alert).time("ttl", now.plus(MARKER_SECONDS))
 }
 
-/// Returns the key of the item with the last campaign of an actor in an account. `actor` is the name of a caller, the
-/// id of a cluster, or a network.
-///
-/// The key has a hash of `actor`, because callers choose their names.
-pub fn campaign_key(account_id: &str, actor: &str) -> Key {
-    let hash = HEXLOWER.encode(&Sha256::digest(actor)[..16]);
-    Key::new(format!("A#{account_id}"), format!("G#{hash}"))
+/// Returns the partition key of all alerts about incidents that were decided.
+pub fn incident_alert_partition() -> &'static str {
+    "I#"
 }
 
-/// Encodes the first and the last event time of a campaign whose alert was written. The item expires 90 days after
-/// `now`.
+/// Encodes an alert about an incident that was decided. Creating it again fails, so that one function sends the alert. It
+/// expires `retention_days` days after the decision.
 ///
-/// `key` comes from [`campaign_key`]; `version` is the version that the item gets.
-pub fn campaign_item(key: Key, span: CampaignSpan, version: i64, now: Timestamp) -> Item {
-    Item::new(key)
-        .time("be", span.began)
-        .time("la", span.last)
-        .number("vr", version)
-        .time("ttl", now.plus(LOG_SECONDS))
+/// The JSON has some 400 bytes, so deflating it would save no write unit.
+pub fn incident_alert_item(decided: &SentAlert, retention_days: i64) -> Item {
+    let (account_id, incident) = (&decided.actor.account_id, decided.incident.text());
+    let sk = format!("{account_id}#{incident}#{:06}", decided.number);
+    // A decided alert consists of names, texts and numbers, so encoding never fails.
+    let json = serde_json::to_string(decided).unwrap_or_default();
+    Item::new(Key::new(incident_alert_partition(), sk))
+        .text("de", &json)
+        .time("ttl", decided.at.plus(retention_days * 86_400))
 }
 
-/// Decodes the first and the last event time of a campaign, and the version of its item; `None` for other items.
-pub fn read_campaign(item: &Item) -> Option<(CampaignSpan, i64)> {
-    let span = CampaignSpan {
-        began: item.time_of("be")?,
-        last: item.time_of("la")?,
-    };
-    Some((span, item.number_of("vr")?))
+/// Decodes an alert about an incident that was decided; `None` for other items, for one that has expired at `now`, and for
+/// one with names that this version does not know, written by a newer version.
+pub fn read_incident_alert(item: &Item, now: Timestamp) -> Option<SentAlert> {
+    // DynamoDB may need days to delete expired items.
+    if item.time_of("ttl").is_some_and(|at| at <= now) {
+        return None;
+    }
+    serde_json::from_str(item.text_of("de")?).ok()
 }
 
 /// Returns the key of the sending pause of a sink for a cluster. During the pause, the sink gets no further alerts

@@ -2,7 +2,7 @@
 //!
 //! The segments are the source of truth. A cluster item holds the identity and the state of a cluster.
 //!
-//! A commit writes segments first, then cluster items, then callers. Each step can be repeated, and a crash between
+//! A commit writes segments first, then cluster items, then callers, then notes about evidence. Each step can be repeated, and a crash between
 //! two steps leaves nothing wrong. The number of events is the size of a union of event ids, so writing an event again
 //! does not count the event again. An alert is written in the same transaction as the change that it reports.
 //!
@@ -15,9 +15,9 @@
 
 mod call_alerts;
 mod calls;
-mod campaigns;
 mod cluster_details;
 mod commit;
+mod incidents;
 pub mod item;
 mod lease;
 pub mod message;
@@ -36,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use alerts::alert::Alert;
 use alerts::outbox::OutboxRow;
 use clusters::fingerprint::{ClusterId, VERSION};
+use clusters::incident::noted::NotedSigns;
 use clusters::sample::Samples;
 use clusters::segment;
 use clusters::sightings::Sightings;
@@ -118,6 +119,8 @@ pub struct DynamoStore<T> {
     known_callers: HashSet<Key>,
     /// Canary keys with an alert, each with the day of the alert; `None` for events without a time.
     canary_alerts: BTreeSet<(String, Option<i64>)>,
+    /// The evidence of which this store wrote notes.
+    noted: NotedSigns,
     /// Segments and cluster items that were read for alerts.
     read_cache: RefCell<SharedReadCache>,
     /// The events of all hours that were written to, if new events are counted exactly.
@@ -166,6 +169,7 @@ impl<T: Table> DynamoStore<T> {
             learned: false,
             known_callers: HashSet::new(),
             canary_alerts: BTreeSet::new(),
+            noted: NotedSigns::default(),
             read_cache: RefCell::default(),
             counting: None,
             spent: StoreUsage::default(),

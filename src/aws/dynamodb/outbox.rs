@@ -149,7 +149,7 @@ impl<T: Table> KeyUsageStore for DynamoStore<T> {
 
 impl<T: Table> DynamoStore<T> {
     /// Does all writes or none; `false` if the first write was refused.
-    async fn try_apply(&self, writes: &[Write]) -> Result<bool, StoreError> {
+    pub(super) async fn try_apply(&self, writes: &[Write]) -> Result<bool, StoreError> {
         match self.apply(writes).await {
             Ok(()) => Ok(true),
             Err(TableError::Refused { place: 0, .. }) => Ok(false),

@@ -468,7 +468,7 @@ fn expression(write: &Write) -> Option<Expression> {
     })
 }
 
-/// Returns the expressions of updates to outbox rows, silences, breakers and usages of access keys.
+/// Returns the expressions of updates to outbox rows, silences, breakers, usages of access keys and rounds.
 fn delivery(write: &Write) -> Option<Expression> {
     Some(match write {
         Write::Take {

@@ -135,11 +135,11 @@ pub enum Write {
         /// When the lease ends.
         until: Timestamp,
     },
-    /// Deletes an item if its attribute `lo` is the given holder: an outbox row, or the note of a late hour.
+    /// Deletes an item if its attribute `lo` is the given holder: an outbox row, or the note of a late hour or of evidence.
     End {
         /// The key of the row or the note.
         key: Key,
-        /// The required value of `lo`: the holder of the row's lease, or the token of the late hour.
+        /// The required value of `lo`: the holder of the row's lease, or the token of the note.
         holder: String,
     },
     /// Postpones an outbox row and ends its lease, if the given holder has the lease.
@@ -174,9 +174,10 @@ pub enum Write {
         /// When the probe after this one is due.
         until: Timestamp,
     },
-    /// Reserves the next question to IAM about an access key, if no earlier reservation is valid.
+    /// Reserves the next question to IAM about an access key, or the round that looks for incidents, if no earlier
+    /// reservation is valid.
     Claim {
-        /// The key of the item with the access key's usage.
+        /// The key of the item with the access key's usage, or of the round.
         key: Key,
         /// The current time.
         now: Timestamp,

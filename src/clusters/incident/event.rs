@@ -9,10 +9,10 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt as _};
 use records::time::Timestamp;
 
-use crate::campaign::Occurrence;
 use crate::circumstance::Circumstance;
 use crate::class::Class;
 use crate::facet::FacetKind;
+use crate::occurrence::Occurrence;
 use crate::{Series, fingerprint::ClusterSubject};
 
 use super::actor::{Actor, actor};
@@ -138,7 +138,7 @@ pub(super) fn trait_of<'o>(
     let call = subject.call.as_ref();
     // What a rule of the user expects is no sign, nor is what is kept for the ledger alone.
     let is_expected = nature == Nature::Trace
-        || !circumstance.joins_campaigns()
+        || !circumstance.can_be_evidence()
         || call.is_some_and(|call| call.expected_by.is_some());
     Trait {
         subject,

@@ -136,6 +136,52 @@ pub(super) struct Claim<'s> {
     sent: Vec<&'s SentAlert>,
 }
 
+/// An incident about which alerts were sent, and that is neither closed nor a part of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenIncident<'s> {
+    /// The newest alert about the incident.
+    pub latest: &'s SentAlert,
+    /// The earliest time that an alert has as that of the first event.
+    pub began: Timestamp,
+    /// When a wait for growth is over.
+    growth: Timestamp,
+}
+
+/// Returns the incidents that are open, in the order of their ids.
+pub fn open_incidents(sent: &BTreeSet<SentAlert>) -> Vec<OpenIncident<'_>> {
+    let merged: BTreeSet<&IncidentId> = sent.iter().flat_map(|of| &of.merged).collect();
+    // The set is sorted by incident first, then by number.
+    let all: Vec<&SentAlert> = sent.iter().collect();
+    let of_one = all.chunk_by(|one, other| one.incident == other.incident);
+    let open = of_one.filter_map(|of_one| {
+        let (first, latest) = (of_one.first()?, of_one.last()?);
+        let is_over = latest.alert == IncidentAlert::Closed || merged.contains(&latest.incident);
+        let began = of_one.iter().map(|of| of.began).fold(first.began, Ord::min);
+        let wait = wait_seconds(of_one.iter().copied());
+        (!is_over).then(|| OpenIncident {
+            latest,
+            began,
+            growth: latest.at.plus(wait),
+        })
+    });
+    open.collect()
+}
+
+impl OpenIncident<'_> {
+    /// Returns when an alert can be due next without a further event. `looked` is when the events of the incident were looked at
+    /// last, and the time of the last of them; `None` if only the alerts are known.
+    pub fn next_alert(&self, looked: Option<(Timestamp, Timestamp)>) -> Timestamp {
+        let (at, last) = looked.unwrap_or((self.latest.at, self.latest.last));
+        let end = last.max(self.latest.last);
+        let end = end.plus(QUIET_SECONDS + LATE_SECONDS + 1);
+        // What the alert before did not have is known before the wait is over.
+        if self.growth > at {
+            return end.min(self.growth);
+        }
+        end
+    }
+}
+
 /// Returns the alerts that were sent about each candidate. Those about one incident are those of one candidate: of one
 /// whose identities and time they meet, the one whose actor they named last, and of several the first.
 pub(super) fn claims<'s>(

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use foldhash::{HashMap, HashMapExt as _};
 use records::time::Timestamp;
 
-use crate::campaign::Occurrence;
+use crate::occurrence::Occurrence;
 
 use super::actor::{Actor, actor};
 use super::event::Events;

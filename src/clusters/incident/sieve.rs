@@ -14,9 +14,9 @@ use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use records::Record;
 use records::time::Timestamp;
 
-use crate::campaign::Occurrence;
 use crate::facet::{FacetKind, Facets};
 use crate::fingerprint::{ClusterId, ClusterSubject};
+use crate::occurrence::Occurrence;
 use crate::{EventId, Finding, Series, Sighting};
 
 use super::actor::{Actor, actor};

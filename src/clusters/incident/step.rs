@@ -166,8 +166,9 @@ pub(super) fn key(subject: &ClusterSubject, nature: Nature, access: Access) -> O
     })
 }
 
-/// Checks whether an event is a sign of an attack at all, whoever's it is: a quiet event is none, nor is a refusal that a
-/// service met on behalf of the caller, nor a weak call of a tool that builds infrastructure.
+/// Checks whether an event is a sign of an attack at all, whoever's it is: a quiet event and one that a rule of the
+/// user made `info` are none, nor is a refusal that a service met on behalf of the caller, nor a weak call of a tool that builds
+/// infrastructure.
 pub(super) fn can_be_evidence(
     nature: Nature,
     circumstance: &Circumstance,
@@ -176,11 +177,12 @@ pub(super) fn can_be_evidence(
     let origin = facets.get(FacetKind::Origin).unwrap_or_default();
     match nature {
         Nature::Trace | Nature::Other => false,
+        Nature::Strong | Nature::Weak { .. } if circumstance.is_ruled_quiet() => false,
         Nature::Strong => true,
         Nature::Weak { .. } => origin != "iac",
-        Nature::FailedSignIn => circumstance.joins_campaigns(),
+        Nature::FailedSignIn => circumstance.can_be_evidence(),
         Nature::Refusal { .. } | Nature::NotFound => {
-            circumstance.joins_campaigns() && !origin.starts_with("via ")
+            circumstance.can_be_evidence() && !origin.starts_with("via ")
         }
     }
 }

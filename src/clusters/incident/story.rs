@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use foldhash::{HashMap, HashMapExt as _};
 use records::time::Timestamp;
 
-use crate::campaign::Occurrence;
 use crate::facet::FacetKind;
+use crate::occurrence::Occurrence;
 
 use super::actor::{Actor, ActorKind, NO_NETWORK};
 use super::event::{ActorIndex, Event, Events, Trait};

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::evidence::EvidenceKind;
+use super::event::trait_of;
+use super::evidence::{EvidenceKind, HALF_SECONDS, HalfHour, windows};
 use super::life::IncidentAlert;
+use super::noted::{NotedSigns, counted_sign};
 use super::step::Outcome;
+use super::story::sign;
 use super::*;
-use crate::campaign::occurrences;
 use crate::fingerprint::ClusterSubject;
+use crate::occurrence::occurrences;
 use crate::selection::{Selection, select};
 use crate::watch::Watches;
 use crate::{EventId, Finding, Sighting, conclude, conclude_call};
@@ -739,6 +742,45 @@ proptest! {
         // Where nothing opens an incident even at once, nothing is kept.
         prop_assert!(expected.is_empty() || !sieved.is_empty());
         prop_assert_eq!(replay::alerts_of_the_past(&given(&sieved)), replay::alerts_of_the_past(&given(&whole)));
+    }
+
+    #[test]
+    fn what_is_no_news_changes_no_evidence(
+        records in prop::collection::vec(drawn_record(), 0..120),
+        shrunk in 1_i64..4,
+    ) {
+        let (events, subjects) = sightings(&records, Some);
+        let mut noted = NotedSigns::default();
+        let mut counted: BTreeMap<(Actor, i64), [HalfHour<'_>; 2]> = BTreeMap::new();
+        let mut left_out = 0;
+        for (_, seen) in &events {
+            // Closer together, more events are equal.
+            let at = at((seen.at().unwrap().seconds() - START) / shrunk);
+            let subject = &subjects[&seen.series.cluster];
+            let mut actors = BTreeMap::new();
+            let of = trait_of(subject, &seen.series, &mut actors);
+            let actor = actors.pop_first().map(|(actor, _)| actor);
+            let sign = actor.as_ref().and_then(|of_it| sign(&of, at, Some(of_it.short_name()), false));
+            let noting = counted_sign(subject, &seen.series);
+            prop_assert_eq!(sign.is_some(), noting.is_some());
+            let (Some(sign), Some(noting), Some(actor)) = (sign, noting, actor) else { continue };
+            let half_hour = at.seconds().div_euclid(HALF_SECONDS);
+            let [all, news] = counted.entry((actor, half_hour)).or_default();
+            all.add(&sign, of.is_tool);
+            if noted.is_news(&noting, at) {
+                news.add(&sign, of.is_tool);
+                noted.add(&noting, at);
+            } else {
+                left_out += 1;
+            }
+            let weights = |of: &HalfHour<'_>| {
+                let windows = windows(&BTreeMap::from([(half_hour, of.clone())]), true);
+                let evidence = windows.into_iter().flat_map(|window| window.evidence);
+                evidence.map(|of| (of.kind, of.weight)).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(weights(all), weights(news));
+        }
+        prop_assert!(records.len() < 100 || left_out > 0);
     }
 
     #[test]

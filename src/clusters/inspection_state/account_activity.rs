@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
-use crate::campaign::Occurrence;
 use crate::escalation::Escalation;
 use crate::fingerprint::ClusterId;
 use crate::inspection_state::baseline::Baseline;
 use crate::inspection_state::hourly_activity::HourlyActivity;
+use crate::occurrence::Occurrence;
 use crate::transition::Change;
 
 /// The minimum number of clusters with events in the last day for which a silent account counts as blind.

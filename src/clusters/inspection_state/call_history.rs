@@ -6,11 +6,11 @@ use std::sync::Arc;
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
-use crate::campaign::Occurrence;
 use crate::circumstance::{Circumstance, Circumstances};
 use crate::class::Class;
 use crate::facet::FacetKind;
 use crate::fingerprint::{ClusterId, ClusterSubject};
+use crate::occurrence::Occurrence;
 
 /// How long a sensitive call stays in the state after its last event: a week and a day, in hours.
 const KEPT_HOURS: i64 = 8 * 24;

@@ -8,7 +8,6 @@ use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::campaign::Occurrence;
 use crate::circumstance::{Circumstance, Circumstances, is_quiet, shown_code};
 use crate::escalation::Escalation;
 use crate::facet::FacetKind;
@@ -17,6 +16,7 @@ use crate::inspection_state::baseline::Baseline;
 use crate::lifecycle::{
     LifecycleEvent, Move, NEW_SECONDS, SETTLING_SECONDS, State, quiet_period_seconds, step,
 };
+use crate::occurrence::Occurrence;
 use crate::transition::Change;
 
 /// The multiple of the longest pause after which a cluster that has pauses counts as recovered, in halves: 1.5 times.
@@ -59,10 +59,6 @@ pub struct ClusterHistory {
     pub recovered: Option<Timestamp>,
     /// The time of the last reopening by a person. The quiet period begins at this time or later.
     reopened: Option<Timestamp>,
-    /// Whether no alert announced the start of the current episode, because the alert of a campaign covers it. Then no
-    /// alert announces its end either.
-    #[serde(rename = "is_untold")]
-    pub is_unannounced: bool,
     /// The escalation that is going on; `None` if the cluster does not escalate.
     pub escalation: Option<Escalation>,
     /// The hours of the last [`HOURS_MAX`] that had events, oldest first, each with its number of events.
@@ -116,7 +112,6 @@ impl ClusterHistory {
             state: None,
             recovered: None,
             reopened: None,
-            is_unannounced: false,
             escalation: None,
             hours: VecDeque::new(),
             quiet_seconds: quiet_period_seconds(occurrence.subject.class),
@@ -223,7 +218,6 @@ impl ClusterHistory {
             }
             if is_announced_now {
                 add(Change::New, false);
-                self.is_unannounced = false;
             }
             let Some(principal) = occurrence.series.facets.get(FacetKind::Principal) else {
                 continue;
@@ -251,7 +245,6 @@ impl ClusterHistory {
         self.began = at;
         self.count = 0;
         self.recovered = None;
-        self.is_unannounced = false;
         Change::Regressed { quiet_seconds }
     }
 

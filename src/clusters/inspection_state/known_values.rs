@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
-use crate::campaign::Occurrence;
 use crate::circumstance::{Caller, Circumstance, ProgramKind};
 use crate::class::Class;
 use crate::facet::{FacetKind, Facets};
@@ -22,6 +21,7 @@ use crate::inspection_state::ClusterHistory;
 use crate::inspection_state::cluster_history::hash;
 use crate::keys::masked;
 use crate::lifecycle::LEARNING_SECONDS;
+use crate::occurrence::Occurrence;
 use crate::summary::Excerpt;
 use crate::transition::{CircumstanceKind, NewCircumstance};
 use crate::{Cluster, FacetValue};

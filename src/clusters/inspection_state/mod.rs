@@ -5,7 +5,6 @@
 //! state; they begin a new episode only of clusters that had recovered before these events.
 
 mod account_activity;
-mod active_campaigns;
 mod baseline;
 mod call_history;
 mod cluster_history;
@@ -17,18 +16,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
-use crate::campaign::Occurrence;
 use crate::class::Class;
-use crate::facet::FacetKind;
 use crate::fingerprint::ClusterId;
 pub use crate::inspection_state::account_activity::AccountActivity;
-use crate::inspection_state::active_campaigns::ActiveCampaigns;
 pub use crate::inspection_state::call_history::{CallHistory, Calls};
 use crate::inspection_state::call_history::{forget_old, take_calls};
 use crate::inspection_state::cluster_history::{ClusterChange, grouped};
 pub use crate::inspection_state::cluster_history::{ClusterHistory, HOURS_MAX};
 use crate::inspection_state::known_values::KnownValues;
 use crate::lifecycle::{LifecycleEvent, Resolutions};
+use crate::occurrence::Occurrence;
 use crate::packed::{pack, unpack};
 use crate::transition::{Change, Transition};
 
@@ -44,8 +41,8 @@ const VERSION: u32 = 4;
 /// The maximum size of an encoded inspection state after decompression, in bytes.
 const BYTES_MAX: u64 = 256 << 20;
 
-/// The data that the inspection passes from one hour to the next: the history of each cluster, the activity of each
-/// account and the open campaigns.
+/// The data that the inspection passes from one hour to the next: the history of each cluster and the activity of each
+/// account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InspectionState {
     version: u32,
@@ -59,8 +56,6 @@ pub struct InspectionState {
     histories: BTreeMap<ClusterId, ClusterHistory>,
     /// The activity of each account.
     accounts: BTreeMap<String, AccountActivity>,
-    #[serde(rename = "storms")]
-    active_campaigns: ActiveCampaigns,
     /// The usual values of callers and clusters. A state that an earlier version saved has none, and learns them.
     #[serde(default)]
     known_values: KnownValues,
@@ -89,7 +84,6 @@ impl InspectionState {
             alerts_from: first,
             histories: BTreeMap::new(),
             accounts: BTreeMap::new(),
-            active_campaigns: ActiveCampaigns::default(),
             known_values: KnownValues::new(first),
             resolutions: Resolutions::new(),
             calls: Calls::new(),
@@ -148,20 +142,6 @@ impl InspectionState {
         &self.accounts
     }
 
-    /// Returns the first hour whose occurrences must be passed to [`Self::recall`] after decoding. The last such hour
-    /// is the hour before [`Self::next`].
-    pub fn recall_from(&self) -> Window {
-        self.active_campaigns.needed_from(self.next)
-    }
-
-    /// Adds occurrences of hours that are already in the state to those that are searched for campaigns. They are not
-    /// counted again.
-    ///
-    /// It is needed once after [`Self::decode`], because an encoded state contains no occurrences.
-    pub fn recall(&mut self, occurrences: &[Occurrence]) {
-        self.active_campaigns.recall(occurrences);
-    }
-
     /// Adds the hours from [`Self::next`] to the hour before `until`, all without events, and returns their
     /// transitions, such as recoveries.
     pub fn pass(&mut self, until: Window) -> Vec<Transition> {
@@ -209,63 +189,26 @@ impl InspectionState {
         self.add_to_accounts(window, occurrences, &mut transitions);
         self.add_to_clusters(window, occurrences, &mut transitions);
         self.add_to_known_values(window, occurrences, &mut transitions);
-        let histories = &self.histories;
-        let is_first = |occurrence: &Occurrence| {
-            let history = histories.get(&occurrence.series.cluster);
-            history.and_then(|history| history.met(occurrence)) == Some(occurrence.at)
-        };
-        transitions.extend(
-            self.active_campaigns
-                .add_hour(window, occurrences, is_first),
-        );
-        self.suppress_covered(&mut transitions[from..]);
         self.compare(window, occurrences, &mut transitions);
         self.end_hour(window.end(), &mut transitions);
         Transition::sort(&mut transitions[from..]);
         transitions
     }
 
-    /// Returns transitions in hours that are not over yet, but only those that later events of these hours cannot undo.
-    /// The state does not change.
+    /// Returns the escalations of open clusters in the hour [`Self::next`], which is not over yet. Later events of the hour
+    /// cannot undo them. The state does not change.
     ///
-    /// These are escalations of open clusters in the first of the hours, and campaigns that open or grow in any of
-    /// them. `hours` are consecutive hours in order, beginning with [`Self::next`], each with its events so far in the
-    /// order of time.
-    pub fn preview(&self, hours: &[(Window, Vec<Occurrence>)]) -> Vec<Transition> {
-        let mut transitions = Vec::new();
-        let mut active_campaigns = self.active_campaigns.clone();
-        let mut first: BTreeMap<(ClusterId, Option<&str>), Timestamp> = BTreeMap::new();
-        for occurrence in hours.iter().flat_map(|(_, occurrences)| occurrences) {
-            let history = self.histories.get(&occurrence.series.cluster);
-            let since = history
-                .and_then(|history| history.met(occurrence))
-                .unwrap_or(occurrence.at);
-            let of = first.entry((occurrence.series.cluster, caller(occurrence)));
-            let at = of.or_insert(since);
-            *at = since.min(*at);
-        }
-        let is_first = |occurrence: &Occurrence| {
-            first.get(&(occurrence.series.cluster, caller(occurrence))) == Some(&occurrence.at)
-        };
-        for (window, occurrences) in hours {
-            for (cluster, occurrences) in
-                grouped(occurrences, |occurrence| occurrence.series.cluster)
-            {
-                let Some(history) = self.histories.get(&cluster) else {
-                    continue;
-                };
-                // The limit of a later hour depends on this hour, which may still get events. For a recovered cluster,
-                // the alert about the new episode has to be first.
-                if *window == self.next && history.is_open() {
-                    let change = history.preview(*window, occurrences.len() as u64);
-                    transitions.extend(
-                        change.map(|change| at_end(cluster, history, window.end(), change)),
-                    );
-                }
+    /// `occurrences` are the events of the hour so far, in the order of time.
+    pub fn preview(&self, occurrences: &[Occurrence]) -> Vec<Transition> {
+        let (window, mut transitions) = (self.next, Vec::new());
+        for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.series.cluster) {
+            // For a recovered cluster, the alert about the new episode has to be first.
+            let history = self.histories.get(&cluster);
+            if let Some(history) = history.filter(|history| history.is_open()) {
+                let change = history.preview(window, occurrences.len() as u64);
+                let change = change.map(|change| at_end(cluster, history, window.end(), change));
+                transitions.extend(change);
             }
-            let campaigns = active_campaigns.add_hour(*window, occurrences, is_first);
-            let is_over = |of: &Transition| matches!(of.change, Change::CampaignEnded(_));
-            transitions.extend(campaigns.into_iter().filter(|of| !is_over(of)));
         }
         Transition::sort(&mut transitions);
         transitions
@@ -370,30 +313,6 @@ impl InspectionState {
         }
     }
 
-    /// Marks the transitions that the alert of a campaign covers: new episodes, new callers and new circumstances of its
-    /// clusters.
-    ///
-    /// The end of such an episode is not alerted either, because its start was not announced.
-    fn suppress_covered(&mut self, transitions: &mut [Transition]) {
-        for transition in transitions {
-            let Some(cluster) = transition.cluster else {
-                continue;
-            };
-            let opens = matches!(transition.change, Change::New | Change::Regressed { .. });
-            let joins = matches!(
-                transition.change,
-                Change::NewPrincipal { .. } | Change::NewCircumstance(_)
-            );
-            if transition.is_quiet || !(opens || joins) {
-                continue;
-            }
-            transition.is_covered = self.active_campaigns.covers(cluster, transition.at);
-            if let Some(history) = self.histories.get_mut(&cluster).filter(|_| opens) {
-                history.is_unannounced = transition.is_covered;
-            }
-        }
-    }
-
     /// Compares an hour of each cluster, and of each account as a whole, with the hours before it.
     ///
     /// If a cluster escalates, its account is not reported as escalating too. The events of quiet clusters do not count
@@ -437,16 +356,12 @@ impl InspectionState {
             let account = self.accounts.get(&history.subject.account_id);
             let blind_hours = account.map_or(0, |activity| activity.blind_hours);
             for change in history.end_hour(at, blind_hours) {
-                let is_covered = history.is_unannounced;
-                transitions.push(Transition {
-                    is_covered,
-                    ..at_end(*cluster, history, at, change)
-                });
+                transitions.push(at_end(*cluster, history, at, change));
             }
         }
     }
 
-    /// Returns the state as compressed JSON, which [`Self::decode`] reads. Resolutions and occurrences are left out.
+    /// Returns the state as compressed JSON, which [`Self::decode`] reads. Resolutions are left out.
     pub fn encode(&self) -> Vec<u8> {
         pack(self)
     }
@@ -484,10 +399,6 @@ fn resolutions_within(
     within.filter(|(_, all)| !all.is_empty()).collect()
 }
 
-fn caller(occurrence: &Occurrence) -> Option<&str> {
-    occurrence.series.facets.get(FacetKind::Principal)
-}
-
 fn of_account(account_id: &str, at: Timestamp, change: Change) -> Transition {
     Transition {
         at,
@@ -495,7 +406,7 @@ fn of_account(account_id: &str, at: Timestamp, change: Change) -> Transition {
         cluster: None,
         episode: 0,
         change,
-        is_covered: false,
+        is_absorbed: false,
         is_quiet: false,
     }
 }

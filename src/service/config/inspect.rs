@@ -40,7 +40,7 @@ pub struct InspectSettings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Summaries {
-    /// Only summaries in which at least two clusters are new, regressed or escalated, or that have a campaign.
+    /// Only summaries in which at least two clusters are new, regressed or escalated, or that have an incident.
     #[default]
     New,
     /// Also summaries with at least one error.

@@ -1,27 +1,22 @@
 //! Builds the message of an outbox row: the alert, the present state of its cluster, and IAM's answers
 //! about its access keys.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use alerts::alert::{Alert, AlertSubject};
-use alerts::facts::{Facts, KeyFacts, Stage};
+use alerts::facts::{Facts, KeyFacts};
 use alerts::kind::AlertKind;
 use alerts::message::{ClusterContext, Enrichment, Message};
 use alerts::outbox::OutboxRow;
-use alerts::severity::{Assessment, Reason, Severity};
+use alerts::severity::{Assessment, Reason, Severity, assess_with_history};
 use clusters::call_alerts::COVER_SECONDS;
-use clusters::campaign::CampaignSpan;
 use clusters::facet::{self, Facets};
 use clusters::keys::{KeyAnomaly, KeyReport};
 use records::time::{Timestamp, Window};
 
 use crate::deliver::Delivery;
 use crate::key_lookup::{KeyLookup, SeenKey};
-use crate::ports::{
-    Campaigns, Clock, ClusterDetails, ClusterReader, KeyDirectory, KeyUsageStore, StoreError,
-};
+use crate::ports::{Clock, ClusterDetails, ClusterReader, KeyDirectory, KeyUsageStore, StoreError};
 
 /// The largest number of a cluster's access keys that are looked up for one message.
 const KEYS_MAX: usize = 3;
@@ -32,20 +27,17 @@ const HOURS_MAX: i64 = 24;
 /// The longest time that all key lookups of a run wait for their turns, in milliseconds.
 const PATIENCE_MILLIS: i64 = 10_000;
 
-/// Builds the messages of one delivery run, for all its sinks. IAM's answers and the announced campaigns are cached for
-/// the run.
+/// Builds the messages of one delivery run, for all its sinks. IAM's answers are cached for the run.
 #[derive(Debug)]
 pub struct MessageBuilder<'a, O, K, C> {
     delivery: &'a Delivery<'a, O, K, C>,
     /// The key lookups of the run. An answer is cached, so that IAM is asked once for all sinks.
     key_lookup: KeyLookup<'a, O, K, C>,
-    /// The campaigns that this run has announced, by account and actor.
-    announced: RefCell<BTreeMap<(String, String), CampaignSpan>>,
 }
 
 impl<'a, O, K, C> MessageBuilder<'a, O, K, C>
 where
-    O: Campaigns + ClusterReader + KeyUsageStore,
+    O: ClusterReader + KeyUsageStore,
     K: KeyDirectory,
     C: Clock,
 {
@@ -61,7 +53,6 @@ where
         Self {
             delivery,
             key_lookup: KeyLookup::new(store, directory, clock, keys, PATIENCE_MILLIS),
-            announced: RefCell::default(),
         }
     }
 
@@ -107,42 +98,20 @@ where
         })
     }
 
-    /// Checks whether this alert need not be sent, because the alert of a campaign covers it.
-    ///
-    /// That holds if the alert is about a new cluster, caller or circumstance or a regression, and a campaign covers its event, see
-    /// [`Campaign::covers`](clusters::campaign::Campaign::covers).
-    ///
-    /// A campaign that is found by this check is stored and its own alert is enqueued, once in a run.
+    /// Checks whether the cluster of an alert is critical, or unknown, so that the alert is sent at once.
     ///
     /// # Errors
-    /// [`StoreError`] when the store failed; the row stays in the outbox.
-    pub async fn is_covered_by_campaign(&self, alert: &Alert) -> Result<bool, StoreError> {
-        let joins = matches!(
-            alert.kind(),
-            AlertKind::New
-                | AlertKind::NewPrincipal
-                | AlertKind::NewCircumstance
-                | AlertKind::Regressed
-        );
-        let (Some(cluster), Some(at)) = (alert.cluster().filter(|_| joins), alert.at) else {
-            return Ok(false);
+    /// [`StoreError`] when the store failed.
+    pub async fn is_urgent(&self, alert: &Alert) -> Result<bool, StoreError> {
+        let Some(cluster) = alert.cluster() else {
+            return Ok(true);
         };
-        let Delivery { store, clock, .. } = self.delivery;
-        let now = clock.now();
-        let hours = at.window().plus(-1)..=at.window().plus(1).min(now.window());
-        let campaigns = store.campaigns(cluster, hours).await?;
-        for campaign in campaigns.iter() {
-            let key = (campaign.account_id.clone(), campaign.actor.clone());
-            let span = CampaignSpan::of(campaign);
-            if self.announced.borrow().get(&key) != Some(&span) {
-                let announcement = Alert::of_campaign(campaign, Stage::Began, now);
-                store.announce_campaign(campaign, &announcement).await?;
-                self.announced.borrow_mut().insert(key, span);
-            }
-        }
-        Ok(campaigns
-            .iter()
-            .any(|campaign| campaign.covers(cluster, at)))
+        let hours = hours(alert, self.delivery.clock.now());
+        let details = self.delivery.store.cluster_details(cluster, hours).await?;
+        Ok(details.is_none_or(|of| {
+            let assessed = assess_with_history(&of.cluster, of.first_seen, of.circumstances);
+            assessed.severity == Severity::Critical
+        }))
     }
 
     /// Builds the message of an alert that needs nothing from the store or from IAM, such as a digest.

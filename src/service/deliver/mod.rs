@@ -6,7 +6,9 @@
 //!
 //! The submodules are the steps of a run. They share the type [`Delivery`] of this module.
 
+mod absorption;
 mod digest;
+pub mod incident_round;
 mod message_builder;
 mod queue;
 mod sink_health;
@@ -15,15 +17,18 @@ mod sink_run;
 use std::collections::BTreeMap;
 
 use alerts::outbox::Breaker;
+use clusters::incident::Incident;
 use clusters::keys::KeySettings;
 use futures_util::future::join_all;
 use records::time::Timestamp;
 
+use crate::deliver::absorption::Absorption;
 use crate::deliver::message_builder::MessageBuilder;
 use crate::deliver::sink_run::SinkRun;
 use crate::policy::Policies;
 use crate::ports::{
-    Campaigns, Clock, ClusterReader, KeyDirectory, KeyUsageStore, Outbox, Sink, StoreError,
+    Clock, ClusterReader, HourReader, IncidentStore, KeyDirectory, KeyUsageStore, Outbox, Sink,
+    StoreError,
 };
 
 /// The ports and settings that a delivery run uses.
@@ -43,7 +48,15 @@ pub struct Delivery<'a, O, K, C> {
     pub account_names: &'a BTreeMap<String, String>,
     /// The name of this run as the holder of leases on outbox rows: a text that no other run has.
     pub holder: &'a str,
+    /// Until when rows must have been written whose alert an incident could take in, so that they are sent: since then a
+    /// round looked for incidents. Later rows wait, unless they are critical.
+    pub rounds_until: Timestamp,
+    /// The incidents that the round of this run has found, by account.
+    pub found: &'a BTreeMap<String, Vec<Incident>>,
 }
+
+/// How long a row waits for a round at most, in seconds. Rounds may fail.
+pub const WAIT_SECONDS: i64 = 120;
 
 /// The result of a delivery run for one sink: what happened to the outbox rows of the sink, and its state.
 #[derive(Debug, Default)]
@@ -53,7 +66,7 @@ pub struct Drained {
     /// The number of alerts that the sink accepted. Digests, and the alerts in them, are not counted.
     pub sent: u64,
     /// The number of outbox rows whose alerts were not sent because of a policy, a triage decision, a sending pause of
-    /// the cluster, or a campaign that covers them.
+    /// the cluster, or an incident that takes them in.
     pub suppressed: u64,
     /// The number of outbox rows whose alerts were replaced by a digest.
     pub digested: u64,
@@ -92,14 +105,21 @@ pub async fn drain<O, K, C, S>(
     deadline: i64,
 ) -> BTreeMap<String, Drained>
 where
-    O: Campaigns + Outbox + ClusterReader + KeyUsageStore,
+    O: Outbox + ClusterReader + HourReader + IncidentStore + KeyUsageStore,
     K: KeyDirectory,
     C: Clock,
     S: Sink,
 {
     let message_builder = &MessageBuilder::new(delivery);
+    let absorption = &Absorption::new(delivery.store, delivery.found, delivery.clock.now());
     let runs = sinks.iter_mut().map(|(name, sink)| async move {
-        let mut sink_run = SinkRun::new(delivery, message_builder, name, sink, deadline);
+        let mut sink_run = SinkRun::new(
+            delivery,
+            (message_builder, absorption),
+            name,
+            sink,
+            deadline,
+        );
         let error = sink_run.run().await.err();
         let drained = Drained {
             error,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use alerts::alert::AlertId;
 use alerts::kind::AlertKind;
 use alerts::message::Message;
 use alerts::outbox::{
@@ -12,16 +13,18 @@ use clusters::fingerprint::ClusterId;
 use futures_util::stream::{self, StreamExt as _};
 use records::time::Timestamp;
 
+use crate::deliver::absorption::{Absorption, can_be_taken_in};
 use crate::deliver::digest::{self, OLD_SECONDS};
 use crate::deliver::message_builder::MessageBuilder;
 use crate::deliver::queue::Queue;
 use crate::deliver::sink_health::{
     PROBE_SECONDS, Phase, REJECTIONS_MAX, SinkProblem, backoff, phase, problem,
 };
-use crate::deliver::{Delivery, Drained};
+use crate::deliver::{Delivery, Drained, WAIT_SECONDS};
 use crate::policy::PolicyOutcome;
 use crate::ports::{
-    Campaigns, Clock, ClusterReader, KeyDirectory, KeyUsageStore, Outbox, Sink, StoreError,
+    Clock, ClusterReader, HourReader, IncidentStore, KeyDirectory, KeyUsageStore, Outbox, Sink,
+    StoreError,
 };
 
 /// The time of a lease, in seconds. Building and sending a message takes less.
@@ -55,8 +58,11 @@ struct PreparedRow {
 pub struct SinkRun<'a, O, K, C, S> {
     delivery: &'a Delivery<'a, O, K, C>,
     message_builder: &'a MessageBuilder<'a, O, K, C>,
+    absorption: &'a Absorption<'a, O>,
     name: &'a str,
     sink: &'a mut S,
+    /// Which rows that this run has seen must be sent at once, by their ids.
+    urgent: BTreeMap<AlertId, bool>,
     /// The end of the run, in milliseconds since 1970.
     deadline: i64,
     /// The circuit breaker of the sink, as far as this run knows. It is the default until the run has found a waiting
@@ -72,7 +78,7 @@ pub struct SinkRun<'a, O, K, C, S> {
 
 impl<'a, O, K, C, S> SinkRun<'a, O, K, C, S>
 where
-    O: Campaigns + Outbox + ClusterReader + KeyUsageStore,
+    O: Outbox + ClusterReader + HourReader + IncidentStore + KeyUsageStore,
     K: KeyDirectory,
     C: Clock,
     S: Sink,
@@ -80,7 +86,7 @@ where
     /// Creates a run that has not begun, for the sink with this name. `deadline` is in milliseconds since 1970.
     pub fn new(
         delivery: &'a Delivery<'a, O, K, C>,
-        message_builder: &'a MessageBuilder<'a, O, K, C>,
+        (message_builder, absorption): (&'a MessageBuilder<'a, O, K, C>, &'a Absorption<'a, O>),
         name: &'a str,
         sink: &'a mut S,
         deadline: i64,
@@ -88,8 +94,10 @@ where
         Self {
             delivery,
             message_builder,
+            absorption,
             name,
             sink,
+            urgent: BTreeMap::new(),
             deadline,
             breaker: Breaker::default(),
             refetched: None,
@@ -131,13 +139,39 @@ where
         Ok(())
     }
 
-    /// Reads the waiting rows.
-    async fn queue(&self) -> Result<Queue, StoreError> {
+    /// Reads the waiting rows. Those that wait for a round are not due in this run, and no lease is written for them.
+    async fn queue(&mut self) -> Result<Queue, StoreError> {
         // One row more than the digest limit, to see whether the limit is passed.
         let beyond = self.sink.capacity().digest_beyond.unwrap_or_default();
         let limit = WAITING_MAX.max(beyond.saturating_add(1));
-        let rows = self.delivery.store.waiting(self.name, limit).await?;
+        let mut rows = self.delivery.store.waiting(self.name, limit).await?;
+        let now = self.now();
+        for row in &mut rows {
+            if row.is_free(now) && self.waits_for_round(row, now).await? {
+                row.due = now.plus(WAIT_SECONDS);
+            }
+        }
         Ok(Queue::new(rows))
+    }
+
+    /// Checks whether a row waits for a round, because an incident may take in its alert.
+    async fn waits_for_round(
+        &mut self,
+        row: &OutboxRow,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let is_over = row.created < self.delivery.rounds_until
+            || now.seconds_since(row.created) >= WAIT_SECONDS;
+        if is_over || !can_be_taken_in(&row.alert) {
+            return Ok(false);
+        }
+        let id = row.id();
+        if let Some(is_urgent) = self.urgent.get(&id) {
+            return Ok(!is_urgent);
+        }
+        let is_urgent = self.message_builder.is_urgent(&row.alert).await?;
+        self.urgent.insert(id, is_urgent);
+        Ok(!is_urgent)
     }
 
     fn now(&self) -> Timestamp {
@@ -223,11 +257,7 @@ where
             self.suppress(row, lease).await?;
             return Ok(None);
         }
-        if self
-            .message_builder
-            .is_covered_by_campaign(&row.alert)
-            .await?
-        {
+        if self.absorption.takes_in(&row.alert).await? {
             self.suppress(row, lease).await?;
             return Ok(None);
         }

@@ -521,6 +521,11 @@ impl Folded {
         &self.tally
     }
 
+    /// Returns the calls that are kept for the ledgers of incidents, as [`Self::tally`] does; empty unless they are kept.
+    pub fn ledger(&self) -> &Tally {
+        &self.ledger
+    }
+
     /// Describes the content of an input that has records, but not a single CloudTrail event. `None` if
     /// the input has an event or a control message, or is empty.
     ///

@@ -6,17 +6,24 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use clusters::campaign::Occurrence;
+use alerts::severity::{self, Severity};
+use clusters::circumstance::Circumstance;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::guard::is_overflow;
+use clusters::incident::actor::actor;
 use clusters::incident::replay::alerts_of_the_past;
 use clusters::incident::sieve::occurrences;
 use clusters::incident::{Given, Incident, incidents};
-use clusters::{EventId, Sighting};
+use clusters::occurrence::{Occurrence, occurrences as timed};
+use clusters::transition::{Change, Transition};
+use clusters::{EventId, Sighting, Span};
 use records::time::Timestamp;
 
 use crate::inspect::Recorded;
 use crate::ports::LedgerCalls;
+
+/// How long a single alert below critical waits for an incident that may absorb it, in seconds.
+pub const ROUND_SECONDS: i64 = 60;
 
 /// The incidents of a store.
 #[derive(Debug, Default)]
@@ -80,6 +87,58 @@ impl Recorded<'_> {
         FoundIncidents { incidents, alerts }
     }
 
+    /// Marks the transitions of a story that the incidents absorb, so that they have no alert of their own.
+    ///
+    /// An incident absorbs the alerts below critical about events of its actor, from a minute before its first alert on: a
+    /// single alert waits for as long. The recovery of an absorbed episode is absorbed too.
+    pub fn absorb(&self, story: &mut [Transition], found: &FoundIncidents) {
+        let opened: Vec<(&Incident, Timestamp)> = found
+            .incidents
+            .iter()
+            .filter_map(|incident| Some((incident, opened(incident, &found.alerts)?)))
+            .collect();
+        if opened.is_empty() {
+            return;
+        }
+        let taken: BTreeSet<ClusterId> = story.iter().filter_map(|of| of.cluster).collect();
+        let by_cluster = self.by_cluster(&taken);
+        let mut episodes = BTreeSet::new();
+        for transition in story.iter_mut().filter(|of| !of.is_quiet) {
+            let Some(cluster) = transition.cluster else {
+                continue;
+            };
+            let episode = (cluster, transition.episode);
+            transition.is_absorbed = match transition.change {
+                Change::Recovered { .. } => episodes.contains(&episode),
+                Change::New
+                | Change::Regressed { .. }
+                | Change::NewPrincipal { .. }
+                | Change::NewCircumstance(_)
+                | Change::SensitiveCall(_) => by_cluster
+                    .get(&cluster)
+                    .is_some_and(|events| is_absorbed(events, transition.at, &opened)),
+                _ => false,
+            };
+            if transition.is_absorbed
+                && matches!(transition.change, Change::New | Change::Regressed { .. })
+            {
+                episodes.insert(episode);
+            }
+        }
+    }
+
+    /// Returns the occurrences of some clusters and sensitive calls.
+    fn by_cluster(&self, clusters: &BTreeSet<ClusterId>) -> HashMap<ClusterId, Vec<Occurrence>> {
+        let events = self.events.iter();
+        let events = events.filter(|(_, seen)| clusters.contains(&seen.series.cluster));
+        let mut by_cluster: HashMap<ClusterId, Vec<Occurrence>> = HashMap::new();
+        for occurrence in timed(events, &self.subjects()) {
+            let cluster = occurrence.series.cluster;
+            by_cluster.entry(cluster).or_default().push(occurrence);
+        }
+        by_cluster
+    }
+
     /// Returns the calls of a ledger that the store counts in overflow clusters, each with the group of equal calls that it
     /// belongs to and the overflow cluster.
     fn overflowed(
@@ -108,6 +167,51 @@ impl Recorded<'_> {
         let facts = self.facts.get(&seen.series.cluster);
         facts.is_some_and(|facts| is_overflow(&facts.identity))
     }
+}
+
+/// Returns when the first alert about an incident would have been sent. `alerts` are incidents as they were with each alert.
+fn opened(incident: &Incident, alerts: &[Incident]) -> Option<Timestamp> {
+    let is_same = |of: &&Incident| {
+        incident.takes_in(&of.actor, of.last) || incident.takes_in(&of.actor, of.began)
+    };
+    let due = alerts.iter().filter(is_same);
+    due.filter_map(|of| Some(of.due.as_ref()?.at)).min()
+}
+
+/// Checks whether one of the incidents absorbs an alert about an event of a cluster at a time. `events` are all events of the
+/// cluster, in the order of time.
+fn is_absorbed(events: &[Occurrence], at: Timestamp, opened: &[(&Incident, Timestamp)]) -> bool {
+    let from = events.partition_point(|of| of.at < at);
+    let mut own = events[from..].iter().take_while(|of| of.at == at);
+    let is_of_incident = own.any(|of| {
+        let actor = actor(&of.subject, &of.series.facets);
+        actor.is_some_and(|actor| {
+            opened.iter().any(|(incident, opened)| {
+                at >= opened.plus(-ROUND_SECONDS) && incident.takes_in(&actor, at)
+            })
+        })
+    });
+    is_of_incident && severity_at(events, at.plus(ROUND_SECONDS)) < Some(Severity::Critical)
+}
+
+/// Returns the severity of a cluster with its events until a time; `None` without events.
+fn severity_at(events: &[Occurrence], until: Timestamp) -> Option<Severity> {
+    let events = &events[..events.partition_point(|of| of.at <= until)];
+    let (first, last) = (events.first()?, events.last()?);
+    let circumstance = |of: &Occurrence| Circumstance::of_facets(&of.subject, &of.series.facets);
+    let span = Span {
+        first_seen: Some(first.at),
+        last_seen: Some(last.at),
+        count: events.len() as u64,
+    };
+    Some(
+        severity::of(
+            &first.subject,
+            &events.iter().map(circumstance).collect(),
+            span,
+        )
+        .severity,
+    )
 }
 
 /// Returns the place of an incident in lists.

@@ -1,5 +1,5 @@
 //! Inspects hours of event time that are over. Finds clusters that recovered, came back or escalate,
-//! finds campaigns, and sums up each account's hours, days and weeks.
+//! finds incidents, and sums up each account's hours, days and weeks.
 
 pub mod flow;
 pub mod incidents;
@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clusters::call_alerts;
-use clusters::campaign::{Occurrence, Subjects, occurrences};
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::inspection_state::InspectionState;
 use clusters::lifecycle::Resolutions;
+use clusters::occurrence::{Occurrence, Subjects, occurrences};
 use clusters::transition::Transition;
 use clusters::{ClusterFacts, EventId, Sighting};
 use records::time::{Timestamp, Window};
@@ -190,10 +190,6 @@ mod tests {
                 None => InspectionState::new(window),
             };
             inspection_state = inspection_state.with_resolutions(resolutions.clone());
-            let recalled = inspection_state.recall_from()..inspection_state.next();
-            let again = |occurrence: &&Occurrence| recalled.contains(&occurrence.at.window());
-            let again: Vec<Occurrence> = occurrences.iter().filter(again).cloned().collect();
-            inspection_state.recall(&again);
             transitions.extend(inspection_state.turn(window, hour));
             written = Some(inspection_state.encode());
         }

@@ -5,19 +5,20 @@
 //! next run inspects the unsaved hours again. Transitions and alerts that were written before stay as they
 //! are, and none is written twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alerts::alert::Alert;
-use clusters::campaign::{Occurrence, occurrences};
 use clusters::class::Class;
 use clusters::fingerprint::ClusterId;
+use clusters::incident::life::SentAlert;
 use clusters::inspection_state::{AccountActivity, HOURS_MAX, InspectionState};
 use clusters::keys::{IamAnswer, KeySettings};
 use clusters::lifecycle::Resolutions;
+use clusters::occurrence::{Occurrence, occurrences};
 use clusters::report::InspectionReport;
 use clusters::summary::Summary;
-use clusters::transition::{Change, Transition};
+use clusters::transition::Transition;
 use futures_util::stream::{self, StreamExt as _};
 use records::time::{Timestamp, Window};
 use view::listing::Listing;
@@ -29,7 +30,7 @@ use crate::inspect::transition_alerts::alert;
 use crate::inspect::triage_check::{TriageCheck, end_triages};
 use crate::key_lookup::KeyLookup;
 use crate::ports::{
-    Bucket, BucketError, Campaigns, Clock, HourReader, KeyDirectory, KeyUsageStore, LateHour,
+    Bucket, BucketError, Clock, HourReader, IncidentStore, KeyDirectory, KeyUsageStore, LateHour,
     StoreError, TransitionWriter, TriageStore,
 };
 
@@ -51,6 +52,10 @@ const INSPECTION_STATE_BYTES_MAX: usize = 64 << 20;
 
 /// The state is saved every this many inspected hours, so that a long catch-up can resume.
 const SAVE_HOURS: i64 = 24;
+
+/// The number of inspected hours that each run reads again: until two hours after its end, an event of an hour is not noted
+/// as late.
+const REREAD_HOURS: i64 = 2;
 
 /// When the state is rebuilt, only changes of this many last hours are announced.
 const NEWS_HOURS: i64 = 24;
@@ -117,6 +122,8 @@ struct Run<'a, S, B, K, C> {
     failing: FailingKeys,
     /// Whether the stack sends alerts: not without sinks, and not in its learning period.
     sends_alerts: bool,
+    /// The alerts that were decided about incidents, once a summary has needed them.
+    incidents: Option<BTreeSet<SentAlert>>,
     inspection_state: InspectionState,
     /// The decisions of people that a cluster is resolved or reopened, by cluster.
     resolutions: Resolutions,
@@ -137,7 +144,7 @@ pub async fn run<S, B, K, C>(
     plan: &RunLimits,
 ) -> Result<Inspected, InspectionError>
 where
-    S: Campaigns + HourReader + KeyUsageStore + TriageStore + TransitionWriter,
+    S: HourReader + IncidentStore + KeyUsageStore + TriageStore + TransitionWriter,
     B: Bucket,
     K: KeyDirectory,
     C: Clock,
@@ -158,6 +165,7 @@ where
         key_lookup: KeyLookup::new(store, directory, clock, &plan.keys, patience),
         failing: FailingKeys::default(),
         sends_alerts,
+        incidents: None,
         saved_next: inspection_state.next(),
         inspection_state,
         resolutions,
@@ -166,7 +174,7 @@ where
             ..Inspected::default()
         },
     };
-    run.recall().await?;
+    run.reread().await?;
     let late = run.amend().await?;
     run.inspect_until(over(now)).await?;
     run.preview(now).await?;
@@ -243,7 +251,7 @@ impl InspectionError {
 
 impl<S, B, K, C> Run<'_, S, B, K, C>
 where
-    S: Campaigns + HourReader + KeyUsageStore + TriageStore + TransitionWriter,
+    S: HourReader + IncidentStore + KeyUsageStore + TriageStore + TransitionWriter,
     B: Bucket,
     K: KeyDirectory,
     C: Clock,
@@ -269,21 +277,16 @@ where
         Ok(occurrences)
     }
 
-    /// Reads the last inspected hours again, as far back as open campaigns need them. Late events of these
-    /// hours are included.
-    async fn recall(&mut self) -> Result<(), StoreError> {
+    /// Reads the last inspected hours again, for events that came since.
+    async fn reread(&mut self) -> Result<(), StoreError> {
         if self.inspected.rebuilt_because.is_some() {
             return Ok(());
         }
-        let (mut window, next) = (
-            self.inspection_state.recall_from(),
-            self.inspection_state.next(),
-        );
-        while window < next {
+        let next = self.inspection_state.next();
+        for hours in 1..=REREAD_HOURS {
+            let window = next.plus(hours - REREAD_HOURS - 1);
             let occurrences = self.occurrences(window).await?;
             self.amend_by(window, &occurrences).await;
-            self.inspection_state.recall(&occurrences);
-            window = window.plus(1);
         }
         Ok(())
     }
@@ -344,7 +347,7 @@ where
             self.end_triages(window, &transitions, &occurrences, sends_alerts)
                 .await;
             if sends_alerts && self.plan.summaries != Summaries::Never {
-                self.sum_up(window, &transitions, &occurrences).await;
+                self.sum_up(window, &occurrences).await?;
             }
             let is_save_due = window.hours() - self.saved_next.hours() >= SAVE_HOURS;
             if is_save_due && self.inspected.failed.is_empty() {
@@ -357,16 +360,17 @@ where
     /// Previews the hours that are not over yet. Only changes are announced that later events of these hours
     /// cannot undo. The state stays unchanged.
     async fn preview(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let mut hours = Vec::new();
+        let mut first = None;
         let mut window = self.inspection_state.next();
         // A run that is far behind previews no hours.
         while window <= now.window() && window.plus(2) >= now.window() {
             let occurrences = self.occurrences(window).await?;
             self.failing.add(&occurrences);
-            hours.push((window, occurrences));
+            first.get_or_insert(occurrences);
             window = window.plus(1);
         }
-        let transitions = self.inspection_state.preview(&hours);
+        // Later hours depend on the first, which may still get events.
+        let transitions = self.inspection_state.preview(&first.unwrap_or_default());
         self.settle(&transitions, self.sends_alerts).await;
         Ok(())
     }
@@ -406,12 +410,8 @@ where
     ) -> Result<bool, StoreError> {
         let (store, now) = (self.store, self.clock.now());
         let alert = alert(transition, self.plan.diagnosis.as_ref(), now);
-        match (&transition.change, alert.filter(|_| sends_alerts)) {
-            (Change::Campaign(campaign), Some(alert)) => {
-                store.announce_campaign(campaign, &alert).await
-            }
-            (_, alert) => store.settle(transition, alert.as_ref()).await,
-        }
+        let alert = alert.filter(|_| sends_alerts);
+        store.settle(transition, alert.as_ref()).await
     }
 
     /// Ends the triages whose end condition the hour has met.
@@ -444,15 +444,18 @@ where
     async fn sum_up(
         &mut self,
         window: Window,
-        transitions: &[Transition],
         occurrences: &[Occurrence],
-    ) {
+    ) -> Result<(), StoreError> {
+        let incidents = match self.incidents.take() {
+            Some(incidents) => incidents,
+            None => self.store.incident_alerts().await?,
+        };
         for period in periods(window) {
             for summary in summaries(
                 &self.inspection_state,
                 window,
                 period,
-                transitions,
+                &incidents,
                 occurrences,
             ) {
                 if !self.plan.summaries.includes(&summary) {
@@ -471,6 +474,8 @@ where
                 }
             }
         }
+        self.incidents = Some(incidents);
+        Ok(())
     }
 
     /// Adds IAM's answers to the access keys of a summary.

@@ -1,16 +1,16 @@
 //! Sums up the hour, day or week of an account, from the inspection state at the end of the period.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use clusters::campaign::{Campaign, Occurrence};
 use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, WEAK};
+use clusters::incident::life::SentAlert;
 use clusters::inspection_state::{ClusterHistory, InspectionState};
+use clusters::occurrence::Occurrence;
 use clusters::summary::{
-    CALL_LINES_MAX, CAMPAIGN_LINES_MAX, CallLine, CampaignLine, ClusterLine, Excerpt, KEYS_MAX,
-    KeyLine, LINES_MAX, Period, Summary, TOP_MAX,
+    CALL_LINES_MAX, CallLine, ClusterLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period, Summary,
+    TOP_MAX,
 };
-use clusters::transition::{Change, Transition};
 use records::time::{Timestamp, Window};
 
 /// Returns the periods that end with this hour: always the hour itself, the UTC day if this is its last hour, and the
@@ -32,13 +32,13 @@ pub fn periods(window: Window) -> impl Iterator<Item = Period> {
 
 /// Returns one summary for each account that has clusters or sensitive calls. `window` is the last hour of the summarized period.
 ///
-/// `transitions` and `occurrences` are those of the last hour only. So campaigns and access keys are listed only in the
-/// summary of an hour.
+/// `sent` are the alerts that were decided about incidents. `occurrences` are those of the last hour only, so access keys are
+/// listed only in the summary of an hour.
 pub fn summaries(
     inspection_state: &InspectionState,
     window: Window,
     period: Period,
-    transitions: &[Transition],
+    sent: &BTreeSet<SentAlert>,
     occurrences: &[Occurrence],
 ) -> Vec<Summary> {
     let until = window.end();
@@ -53,12 +53,11 @@ pub fn summaries(
     }
     let summary = |(account_id, histories): (&str, Vec<(ClusterId, &ClusterHistory)>)| {
         let summary = with_histories(Summary::empty(account_id, period, from, until), &histories);
-        let summary = with_calls(summary, inspection_state);
+        let summary = with_calls(summary, inspection_state).with_incidents(sent);
         if period != Period::Hour {
             return summary;
         }
         Summary {
-            campaigns: campaigns(account_id, transitions),
             keys: keys(account_id, occurrences),
             ..summary
         }
@@ -166,22 +165,6 @@ fn lines(
     lines
 }
 
-fn campaigns(account_id: &str, transitions: &[Transition]) -> Excerpt<CampaignLine> {
-    let mut latest: BTreeMap<&str, &Campaign> = BTreeMap::new();
-    for transition in transitions.iter().filter(|of| of.account_id == account_id) {
-        if let Change::Campaign(campaign)
-        | Change::CampaignGrew { campaign, .. }
-        | Change::CampaignEnded(campaign) = &transition.change
-        {
-            latest.insert(&campaign.actor, campaign);
-        }
-    }
-    Excerpt::of(
-        latest.into_values().map(CampaignLine::of).collect(),
-        CAMPAIGN_LINES_MAX,
-    )
-}
-
 /// Returns the access keys of the account's failed calls, the most recently seen key first.
 fn keys(account_id: &str, occurrences: &[Occurrence]) -> Excerpt<KeyLine> {
     let mut keys: BTreeMap<&str, &Occurrence> = BTreeMap::new();
@@ -276,7 +259,7 @@ mod tests {
             ],
         );
         let of = |period| {
-            let mut all = summaries(&state, at(23).window(), period, &[], &[]);
+            let mut all = summaries(&state, at(23).window(), period, &BTreeSet::new(), &[]);
             assert_eq!(all.len(), 1);
             all.remove(0)
         };

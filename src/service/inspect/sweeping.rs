@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use clusters::campaign::Occurrence;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{KeySettings, account_of};
+use clusters::occurrence::Occurrence;
 use records::time::Timestamp;
 
 use crate::key_lookup::{KeyLookup, SeenKey};

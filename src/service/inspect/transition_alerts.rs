@@ -2,12 +2,12 @@
 
 use alerts::alert::Alert;
 use alerts::alert::inspected::Silent;
-use alerts::facts::{Facts, Stage};
+use alerts::facts::Facts;
 use clusters::fingerprint::ClusterId;
 use clusters::transition::{Change, Transition};
 use records::time::Timestamp;
 
-/// Returns the alert of a transition. `None` if its kind has no alert, if a campaign alert covers it, or if its cluster is
+/// Returns the alert of a transition. `None` if its kind has no alert, if an incident absorbs it, or if its cluster is
 /// quiet.
 ///
 /// `diagnosis` is a known problem with the delivery of events: its stable name and a sentence. An alert that an account
@@ -17,7 +17,7 @@ pub fn alert(
     diagnosis: Option<&(String, String)>,
     now: Timestamp,
 ) -> Option<Alert> {
-    if transition.is_covered || transition.is_quiet {
+    if transition.is_absorbed || transition.is_quiet {
         return None;
     }
     let Transition {
@@ -30,13 +30,6 @@ pub fn alert(
     } = transition;
     match (change, *cluster) {
         (_, Some(cluster)) => of_cluster(transition, (cluster, *episode), now),
-        (Change::Campaign(campaign), None) => Some(Alert::of_campaign(campaign, Stage::Began, now)),
-        (Change::CampaignGrew { times, campaign }, None) => {
-            Some(Alert::of_campaign(campaign, Stage::Grew(*times), now))
-        }
-        (Change::CampaignEnded(campaign), None) => {
-            Some(Alert::of_campaign(campaign, Stage::Ended, now))
-        }
         (Change::NoData { since }, None) => Some(Alert::of_silence(
             account_id,
             Silent::Account,

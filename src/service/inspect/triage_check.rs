@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::alert::Alert;
 use alerts::facts::Facts;
-use clusters::campaign::Occurrence;
 use clusters::facet::FacetKind as Facet;
 use clusters::fingerprint::ClusterId;
 use clusters::inspection_state::{ClusterHistory, InspectionState};
+use clusters::occurrence::Occurrence;
 use clusters::transition::Transition;
 use clusters::triage::{EndReason, Observation, Triage};
 use records::time::Timestamp;

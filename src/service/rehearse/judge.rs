@@ -8,27 +8,25 @@ use std::sync::Arc;
 use alerts::alert::Alert;
 use alerts::message::{ClusterContext, Message};
 use alerts::severity::Severity;
-use clusters::campaign::{Occurrence, occurrences};
 use clusters::circumstance::{Circumstance, Circumstances};
 use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::actor::{Actor, actor};
 use clusters::incident::{Given, Incident, incidents};
 use clusters::inspection_state::InspectionState;
+use clusters::occurrence::{Occurrence, occurrences};
 use clusters::series::SeriesTable;
-use clusters::transition::{Change, Transition};
+use clusters::transition::Transition;
 use clusters::triage::{Observation, Triage};
 use clusters::{ClusterSnapshot, ClusterTotals, Sighting, Span, call_alerts};
 use records::time::Timestamp;
 
+use crate::inspect::incidents::ROUND_SECONDS;
 use crate::inspect::transition_alerts::alert;
 use crate::policy::PolicyOutcome;
 
 use super::held_back::HeldBack;
 use super::{Attack, Rehearsals, Rehearsed, RehearsedAlert};
-
-/// How long a single alert below critical waits for an incident, in seconds.
-const ROUND_SECONDS: i64 = 60;
 
 /// One alert that would be sent.
 struct Sent {
@@ -72,7 +70,7 @@ pub(super) fn judge(rehearsals: &Rehearsals<'_>, mut attack: Attack) -> Rehearse
         held_back,
     };
     let incident = judge.incident();
-    let mut sent = judge.singles(incident.is_some());
+    let mut sent = judge.singles();
     if let Some(incident) = incident {
         let waits = |of: &Sent| {
             of.severity < Severity::Critical && of.at >= incident.at.plus(-ROUND_SECONDS)
@@ -122,11 +120,8 @@ impl Judge<'_, '_> {
         let (at, call) = (opening.at, name(&opening.subject));
         let incident = self.incident_of(self.occurrences.len())?;
         let severity = Severity::from_name(incident.severity.name())?;
-        // Policies see an alert about the account.
-        let account_id = &incident.actor.account_id;
-        let alert = Alert::of_escalation(account_id, None, at, (0, 0), at);
-        let mut message = Message::of_account(alert, Vec::new(), None);
-        message.severity.severity = severity;
+        let alerts = Alert::of_incident(&incident, &BTreeSet::new(), at);
+        let message = Message::of_account(alerts.into_iter().next()?, Vec::new(), None);
         if let Some(held_back) = self.held_by_policy(&message, None) {
             self.held_back.insert(held_back);
             return None;
@@ -165,17 +160,13 @@ impl Judge<'_, '_> {
         found.into_iter().find(is_own)
     }
 
-    /// Returns the single alerts about clusters and sensitive calls that are not held back. Campaigns are left out if
-    /// there is an incident, which takes their place.
-    fn singles(&mut self, is_incident: bool) -> Vec<Sent> {
+    /// Returns the single alerts about clusters and sensitive calls that are not held back.
+    fn singles(&mut self) -> Vec<Sent> {
         let (transitions, state) = self.transitions();
         let mut sent = Vec::new();
         let mut heard = BTreeSet::new();
         for transition in &transitions {
             heard.extend(transition.cluster);
-            if transition.is_covered || transition.cluster.is_none() && is_incident {
-                continue;
-            }
             if transition.is_quiet {
                 let reason = self.why_quiet(transition);
                 self.held_back.insert(reason);
@@ -222,12 +213,7 @@ impl Judge<'_, '_> {
         let (first, last) = (times().min(), times().max());
         let is_own = |cluster: &ClusterId| self.attack.facts.contains_key(cluster);
         found.retain(|of| {
-            let is_meant = match (&of.cluster, &of.change) {
-                (Some(cluster), _) => is_own(cluster),
-                (None, Change::Campaign(campaign)) => campaign.clusters.iter().any(is_own),
-                _ => false,
-            };
-            is_meant && Some(of.at) >= first && Some(of.at) <= last
+            of.cluster.as_ref().is_some_and(is_own) && Some(of.at) >= first && Some(of.at) <= last
         });
         Transition::sort(&mut found);
         (found, state)

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alerts::outbox::MessageLogEntry;
-use clusters::campaign::{Occurrence, occurrences};
 use clusters::class::Class;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::journal::{self, Fault, JournalEntry};
 use clusters::keys::KeyReport;
+use clusters::occurrence::{Occurrence, occurrences};
 use clusters::related::related;
 use clusters::sightings::Sightings;
 use clusters::{Cluster, ClusterSnapshot, ClusterTotals, EventId, Sighting};

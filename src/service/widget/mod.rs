@@ -14,11 +14,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alerts::links::Links;
-use clusters::campaign::{Occurrence, occurrences};
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::journal::JournalEntry;
 use clusters::keys::KeySettings;
+use clusters::occurrence::{Occurrence, occurrences};
 use clusters::transition::Transition;
 use clusters::triage::{Triage, TriageStatus};
 use records::time::{Timestamp, Window};

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alerts::links::Links;
-use clusters::campaign::Occurrence;
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, ClusterSubject, Identity, STRONG, WEAK};
 use clusters::keys::{IamAnswer, KeyReport};
 use clusters::lifecycle::Resolutions;
+use clusters::occurrence::Occurrence;
 use clusters::sightings::Sightings;
 use clusters::watch::{CallDetails, Tier};
 use clusters::{ClusterFacts, ClusterSnapshot, EventId, Series, Sighting};

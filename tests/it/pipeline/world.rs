@@ -413,6 +413,8 @@ impl World {
             keys: &keys(),
             account_names: &BTreeMap::new(),
             holder: &holder,
+            rounds_until: Timestamp::LAST,
+            found: &BTreeMap::new(),
         };
         let post = |name: &'static str| {
             let (choices, sent) = (self.choices.clone(), Rc::clone(&self.sent));

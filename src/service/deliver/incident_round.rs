@@ -1,0 +1,365 @@
+//! The one-minute round: looks at the accounts with new evidence and at those whose open incidents are due, and alerts about
+//! what it finds.
+//!
+//! Mostly there is nothing to look at, and the round costs two queries. Only one function makes a round at a time. A note of
+//! evidence stays until its account was looked at, so a round that fails or ends early loses nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alerts::alert::Alert;
+use alerts::outbox::Lease;
+use clusters::incident::Incident;
+use clusters::incident::life::{IncidentId, OpenIncident, SentAlert, open_incidents};
+use records::time::{Timestamp, Window};
+
+use crate::incidents::log_pattern::{of_actor, of_objects};
+use crate::incidents::read_back::{LogSource, ReadBack};
+use crate::incidents::{HOURS_MAX, IncidentFinder, Search};
+use crate::ports::{
+    Clock, EvidenceNote, HourReader, IncidentStore, LogGroups, StoreError, TransitionWriter,
+};
+
+/// How long a round is reserved, in seconds. Less than the minute until the next one.
+const LEASE_SECONDS: i64 = 50;
+
+/// How long before the end of the reservation no further account is looked at, in milliseconds.
+const SPARE_MILLIS: i64 = 10_000;
+
+/// After how long an incident that was not found is looked for again, in seconds.
+const AGAIN_SECONDS: i64 = 3600;
+
+/// How often an account is looked at again in one round, because what was read back joins or opens incidents.
+const LOOKS_MAX: usize = 4;
+
+/// What a round works with.
+#[derive(Debug)]
+pub struct RoundInput<'r, G, C> {
+    /// From where the records of an incident are read.
+    pub source: LogSource<'r, G>,
+    /// The clock.
+    pub clock: &'r C,
+    /// The name of this run: a text that no other run has.
+    pub holder: &'r str,
+    /// The end of the run, in milliseconds since 1970.
+    pub deadline: i64,
+}
+
+/// When open incidents were looked at last. It only saves reads: a function that knows nothing looks more often.
+#[derive(Debug, Default)]
+pub struct RoundMemory {
+    /// When an incident is to be looked at again, and for which alert that was worked out.
+    next: BTreeMap<IncidentId, (usize, Timestamp)>,
+}
+
+/// What a round did.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// The number of accounts that were looked at.
+    pub accounts: usize,
+    /// The number of incidents in them that are open.
+    pub open: usize,
+    /// The number of alerts that were decided.
+    pub alerts: usize,
+    /// The number of hours of events that were read.
+    pub hours: usize,
+    /// The number of pages that were read from log groups.
+    pub pages: usize,
+    /// Whether another function makes the round.
+    pub is_refused: bool,
+    /// The incidents that were found and alerted about, by account.
+    pub found: BTreeMap<String, Vec<Incident>>,
+    /// The errors of accounts that could not be looked at, and of log groups that could not be read; as text.
+    pub problems: Vec<String>,
+    /// The first error of the store.
+    pub error: Option<StoreError>,
+}
+
+/// What an account is looked at for.
+#[derive(Debug, Default)]
+struct Due<'n> {
+    notes: Vec<&'n EvidenceNote>,
+    /// When the first of its open incidents began; `None` if there is none.
+    began: Option<Timestamp>,
+}
+
+/// Makes a round. An error of one account does not stop the others.
+pub async fn incident_round<S, G, C>(
+    store: &mut S,
+    input: &RoundInput<'_, G, C>,
+    memory: &mut RoundMemory,
+) -> Round
+where
+    S: IncidentStore + HourReader + TransitionWriter,
+    G: LogGroups,
+    C: Clock,
+{
+    let mut round = Round::default();
+    round.error = round.run(store, input, memory).await.err();
+    round
+}
+
+impl Round {
+    async fn run<S, G, C>(
+        &mut self,
+        store: &mut S,
+        input: &RoundInput<'_, G, C>,
+        memory: &mut RoundMemory,
+    ) -> Result<(), StoreError>
+    where
+        S: IncidentStore + HourReader + TransitionWriter,
+        G: LogGroups,
+        C: Clock,
+    {
+        let now = input.clock.now();
+        let notes = store.evidence().await?;
+        let sent = store.incident_alerts().await?;
+        if due(&notes, &sent, memory, now).is_empty() {
+            return Ok(());
+        }
+        let lease = Lease {
+            holder: input.holder.to_owned(),
+            now,
+            until: now.plus(LEASE_SECONDS),
+        };
+        if !store.claim_round(&lease).await? {
+            self.is_refused = true;
+            return Ok(());
+        }
+        // Another function may have decided alerts before the claim.
+        let mut sent = store.incident_alerts().await?;
+        let sends = store.sends_alerts().await?;
+        let store = &*store;
+        if !sends {
+            for note in &notes {
+                store.forget_evidence(note).await?;
+            }
+            return Ok(());
+        }
+        let mut finder = IncidentFinder::new(store);
+        let end = lease.until.seconds() * 1000;
+        let end = end.min(input.deadline) - SPARE_MILLIS;
+        for (account_id, due) in due(&notes, &sent, memory, now) {
+            if input.clock.millis() >= end {
+                break;
+            }
+            let mut look = Look {
+                store,
+                input,
+                finder: &mut finder,
+                sent: &mut sent,
+                account_id: &account_id,
+                now,
+                end,
+            };
+            match look.account(&due, self).await {
+                Ok(found) => {
+                    self.accounts += 1;
+                    memory.note(&account_id, &sent, &found, now);
+                    self.open += found.iter().filter(|of| of.is_open).count();
+                    self.found.insert(account_id, found);
+                }
+                Err(error) => {
+                    self.problems.push(format!("account {account_id}: {error}"));
+                    self.error.get_or_insert(error);
+                }
+            }
+        }
+        self.hours = finder.hours_read();
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns the accounts to look at.
+fn due<'n>(
+    notes: &'n [EvidenceNote],
+    sent: &BTreeSet<SentAlert>,
+    memory: &RoundMemory,
+    now: Timestamp,
+) -> BTreeMap<String, Due<'n>> {
+    let mut all: BTreeMap<String, Due<'n>> = BTreeMap::new();
+    for note in notes {
+        let due = all.entry(note.account_id.clone()).or_default();
+        due.notes.push(note);
+    }
+    let open = open_incidents(sent);
+    for open in open.iter().filter(|open| memory.is_due(open, now)) {
+        all.entry(open.latest.actor.account_id.clone()).or_default();
+    }
+    for open in &open {
+        if let Some(due) = all.get_mut(&open.latest.actor.account_id) {
+            due.began = due.began.into_iter().chain(Some(open.began)).min();
+        }
+    }
+    all
+}
+
+impl RoundMemory {
+    fn is_due(&self, open: &OpenIncident<'_>, now: Timestamp) -> bool {
+        // What ended before the hours that are read cannot be found again.
+        let is_within_reach = now.seconds_since(open.latest.last) < HOURS_MAX * 3600;
+        let known = self.next.get(&open.latest.incident);
+        let known = known.filter(|(number, _)| *number == open.latest.number);
+        let next = known.map_or_else(|| open.next_alert(None), |(_, next)| *next);
+        is_within_reach && next <= now
+    }
+
+    /// Notes when the open incidents of an account that was looked at are to be looked at again.
+    fn note(
+        &mut self,
+        account_id: &str,
+        sent: &BTreeSet<SentAlert>,
+        found: &[Incident],
+        now: Timestamp,
+    ) {
+        let all = open_incidents(sent);
+        let is_open = |id: &IncidentId| all.iter().any(|open| open.latest.incident == *id);
+        self.next.retain(|id, _| is_open(id));
+        for open in all
+            .iter()
+            .filter(|open| open.latest.actor.account_id == account_id)
+        {
+            let id = &open.latest.incident;
+            let incident = found.iter().find(|of| of.id == *id);
+            let next = incident.map_or_else(
+                || now.plus(AGAIN_SECONDS),
+                |incident| open.next_alert(Some((now, incident.last))),
+            );
+            self.next.insert(id.clone(), (open.latest.number, next));
+        }
+    }
+}
+
+/// One account that is looked at.
+struct Look<'l, 's, S, G, C> {
+    store: &'l S,
+    input: &'l RoundInput<'l, G, C>,
+    finder: &'l mut IncidentFinder<'s, S>,
+    sent: &'l mut BTreeSet<SentAlert>,
+    account_id: &'l str,
+    now: Timestamp,
+    /// When to stop, in milliseconds since 1970.
+    end: i64,
+}
+
+impl<S, G, C> Look<'_, '_, S, G, C>
+where
+    S: IncidentStore + HourReader,
+    G: LogGroups,
+    C: Clock,
+{
+    /// Looks at the account, decides the alerts that are due, and removes its notes. Returns its incidents.
+    async fn account(
+        &mut self,
+        due: &Due<'_>,
+        round: &mut Round,
+    ) -> Result<Vec<Incident>, StoreError> {
+        let earliest = self.now.window().plus(-HOURS_MAX);
+        let noted = due.notes.iter().map(|note| note.window);
+        let noted: BTreeSet<Window> = noted
+            .filter(|window| (earliest..=self.now.window()).contains(window))
+            .collect();
+        let is_needed = due.began.is_some()
+            || self
+                .finder
+                .could_be_incident(self.account_id, &noted, self.now)
+                .await?;
+        let mut found = Vec::new();
+        if is_needed {
+            let first = noted.first().map(|window| window.start());
+            let from = first.into_iter().chain(due.began).min();
+            found = self.incidents(from.unwrap_or(self.now), round).await?;
+        }
+        for note in &due.notes {
+            self.store.forget_evidence(note).await?;
+        }
+        Ok(found)
+    }
+
+    async fn incidents(
+        &mut self,
+        from: Timestamp,
+        round: &mut Round,
+    ) -> Result<Vec<Incident>, StoreError> {
+        let mut read_back = ReadBack::default();
+        let mut found = self.find(from, &read_back).await?;
+        let mut read: BTreeSet<IncidentId> = BTreeSet::new();
+        for _ in 0..LOOKS_MAX {
+            let is_unread = |of: &&Incident| of.due.is_some() && !read.contains(&of.id);
+            let unread: Vec<Incident> = found.iter().filter(is_unread).cloned().collect();
+            if unread.is_empty() {
+                break;
+            }
+            for incident in unread {
+                found = self.read_back(&incident, from, &mut read_back).await?;
+                read.insert(incident.id);
+            }
+        }
+        round.pages += read_back.pages;
+        if let Some(error) = &read_back.error {
+            let problem = format!("account {}: {error}", self.account_id);
+            round.problems.push(problem);
+        }
+        for incident in &found {
+            round.alerts += self.send(incident).await?;
+        }
+        Ok(found)
+    }
+
+    async fn find(
+        &mut self,
+        from: Timestamp,
+        read_back: &ReadBack,
+    ) -> Result<Vec<Incident>, StoreError> {
+        let search = Search {
+            account_id: self.account_id,
+            from,
+            sent: self.sent,
+            extra: &read_back.extra,
+            now: self.now,
+        };
+        self.finder.find(&search).await
+    }
+
+    /// Reads the records of an incident, then what was done with the objects that it made, and finds the incidents again.
+    async fn read_back(
+        &mut self,
+        incident: &Incident,
+        from: Timestamp,
+        read_back: &mut ReadBack,
+    ) -> Result<Vec<Incident>, StoreError> {
+        let input = self.input;
+        let end = self.end;
+        let is_over = || input.clock.millis() >= end;
+        let of = (incident, self.now);
+        let patterns = of_actor(incident);
+        let mut is_all = read_back.read(of, &patterns, &input.source, is_over).await;
+        let found = self.find(from, read_back).await?;
+        let Some(with_all) = found
+            .iter()
+            .find(|of| of.takes_in(&incident.actor, incident.last))
+        else {
+            return Ok(found);
+        };
+        let of = (with_all, self.now);
+        let patterns = of_objects(with_all);
+        is_all &= read_back.read(of, &patterns, &input.source, is_over).await;
+        if is_all {
+            read_back.extra.complete.insert(with_all.actor.clone());
+        }
+        self.find(from, read_back).await
+    }
+
+    /// Decides the alert that is due about an incident. Returns how many alerts were decided.
+    async fn send(&mut self, incident: &Incident) -> Result<usize, StoreError> {
+        let Some(due) = &incident.due else {
+            return Ok(0);
+        };
+        let alerts = Alert::of_incident(incident, self.sent, self.now);
+        let is_new = self.store.send_incident_alert(due, &alerts).await?;
+        self.sent.insert(due.clone());
+        Ok(usize::from(is_new))
+    }
+}
