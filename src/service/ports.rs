@@ -16,6 +16,7 @@ use alerts::outbox::{
 };
 use clusters::circumstance::Circumstances;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::incident::actor::Actor;
 use clusters::incident::life::SentAlert;
 use clusters::journal::JournalEntry;
 use clusters::keys::{IamAnswer, KeyUsage};
@@ -64,7 +65,7 @@ pub trait Store {
     /// Returns all events, in no order.
     async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError>;
 
-    /// Returns the calls of the ledger; `None` if the store does not keep them.
+    /// Returns what the store keeps for incidents; `None` if it keeps nothing.
     async fn ledger(&self) -> Result<Option<LedgerCalls>, StoreError> {
         Ok(None)
     }
@@ -98,17 +99,21 @@ pub struct Batch {
     pub quarantined: Vec<Quarantined>,
 }
 
-/// The calls that a store keeps for incidents: what they make or remove without being sensitive, and what the sensitive calls
-/// did whose events are in an overflow cluster.
+/// What a store keeps for incidents beside the events of its clusters.
 #[derive(Debug, Clone, Default)]
 pub struct LedgerCalls {
-    /// The calls, each once, in no order.
+    /// The calls that make or remove something without being sensitive, what the sensitive calls did whose events are in an
+    /// overflow cluster, and what was read from log groups; each once, in no order.
     pub events: Vec<(EventId, Sighting)>,
     /// What the calls did, by the id of the group of equal calls.
-    pub facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
+    pub subjects: BTreeMap<ClusterId, Arc<ClusterSubject>>,
     /// The time of the last event that was stored before the store kept these calls; `None` if it kept them from the start.
     /// Removals until then may be missing.
     pub missing_until: Option<Timestamp>,
+    /// The actors whose removals are there all the same.
+    pub complete: BTreeSet<Actor>,
+    /// The alerts about incidents that were decided.
+    pub sent: BTreeSet<SentAlert>,
 }
 
 /// An unreadable record of an input: its position and the reason.
@@ -691,6 +696,34 @@ pub trait IncidentStore {
     /// Reserves the round until `lease.until`, so that two functions do not open two incidents for the same events. `false`
     /// if another function has the reservation.
     async fn claim_round(&self, lease: &Lease) -> Result<bool, StoreError>;
+}
+
+/// The events that were read from log groups for incidents, which the filter pattern of the stack does not admit. They are
+/// events of no cluster.
+///
+/// An implementor stores a set: to keep an event again changes nothing. A crash may leave a part of the events; to keep all of
+/// them again is safe.
+pub trait ReadBackStore {
+    /// Keeps events of an account for the retention time.
+    async fn keep_read_back(
+        &self,
+        account_id: &str,
+        events: &ReadBackEvents,
+    ) -> Result<(), StoreError>;
+
+    /// Returns the events of an account that were kept.
+    async fn read_back(&self, account_id: &str) -> Result<ReadBackEvents, StoreError>;
+}
+
+/// Events of an account that were read from log groups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadBackEvents {
+    /// The events by their ids. Each has a time.
+    pub events: BTreeMap<EventId, Sighting>,
+    /// The subjects of their clusters and groups of equal calls.
+    pub subjects: BTreeMap<ClusterId, Arc<ClusterSubject>>,
+    /// The actors whose makings and removals were all among the events when they were read.
+    pub complete: BTreeSet<Actor>,
 }
 
 /// An hour of an account with new evidence.

@@ -183,8 +183,9 @@ pub fn ledger(connection: &Connection) -> Result<LedgerCalls, StoreError> {
         });
         let sighting = Sighting::new(true, at, Arc::clone(series));
         calls.events.push((EventId::from_bytes(id), sighting));
-        if let Entry::Vacant(unknown) = calls.facts.entry(call) {
-            unknown.insert(Arc::new(facts(row, 4)?));
+        if let Entry::Vacant(unknown) = calls.subjects.entry(call) {
+            let facts = facts(row, 4)?;
+            unknown.insert(Arc::new(ClusterSubject::from(&facts.identity)));
         }
     }
     calls.missing_until = connection

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alerts::{hint, severity};
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
 use clusters::lifecycle::Resolutions;
 use clusters::report::RecordCounts;
 use clusters::selection::{Selection, select};
 use clusters::series::SeriesRef;
-use clusters::{ClusterFacts, ClusterSnapshot, EventId, Sighting, Span, conclude};
+use clusters::{ClusterSnapshot, EventId, Sighting, Span, conclude};
 use demo::techniques::{self, Place};
 use input::{Layout, Limits};
 use proptest::collection::vec;
@@ -174,12 +174,12 @@ fn trace(number: u64, twist: u64) -> Value {
 }
 
 /// The calls of a store's ledger with what they did, by id.
-fn ledger(store: &impl Store) -> BTreeMap<EventId, (Sighting, Arc<ClusterFacts>)> {
+fn ledger(store: &impl Store) -> BTreeMap<EventId, (Sighting, Arc<ClusterSubject>)> {
     let ledger = pollster::block_on(store.ledger()).unwrap().unwrap();
     assert_eq!(ledger.missing_until, None);
     let with_facts = |(id, seen): (EventId, Sighting)| {
-        let facts = Arc::clone(&ledger.facts[&seen.series.cluster]);
-        (id, (seen, facts))
+        let subject = Arc::clone(&ledger.subjects[&seen.series.cluster]);
+        (id, (seen, subject))
     };
     let count = ledger.events.len();
     let events: BTreeMap<_, _> = ledger.events.iter().cloned().map(with_facts).collect();

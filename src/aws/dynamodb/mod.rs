@@ -24,6 +24,7 @@ pub mod message;
 pub mod old_clusters;
 mod outbox;
 mod read;
+mod read_back;
 pub mod sdk;
 pub mod setup;
 pub mod table;
@@ -44,7 +45,7 @@ use clusters::timeline::Timeline;
 use clusters::{ClusterSnapshot, EventId, Sighting};
 use records::time::{Timestamp, Window};
 use service::config::IngestSettings;
-use service::ports::{Batch, Committed, Store, StoreError, StoreUsage};
+use service::ports::{Batch, Committed, LedgerCalls, Store, StoreError, StoreUsage};
 
 use crate::dynamodb::cluster_details::SharedReadCache;
 use crate::dynamodb::item::{CallerHash, ClusterItem};
@@ -270,6 +271,10 @@ impl<T: Table> Store for DynamoStore<T> {
     async fn events(&self) -> Result<Vec<(EventId, Sighting)>, StoreError> {
         let content = read::content(&self.table, self.now).await?;
         Ok(content.sightings.events())
+    }
+
+    async fn ledger(&self) -> Result<Option<LedgerCalls>, StoreError> {
+        Ok(Some(self.ledger_calls().await?))
     }
 
     async fn whole(

@@ -1,16 +1,17 @@
 //! Finds incidents in all events of a store, with the calls of its ledger.
 //!
-//! A stack keeps no calls of the ledger. What an incident made is then listed with the note that its removal would not be seen.
+//! A stack keeps only those calls of the ledger that its function read from the log groups for an alert. What others made is
+//! listed with the note that its removal would not be seen.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use alerts::severity::{self, Severity};
 use clusters::circumstance::Circumstance;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::guard::is_overflow;
-use clusters::incident::actor::actor;
+use clusters::incident::actor::{Actor, actor};
 use clusters::incident::replay::alerts_of_the_past;
 use clusters::incident::sieve::occurrences;
 use clusters::incident::{Given, Incident, incidents};
@@ -38,7 +39,7 @@ pub struct FoundIncidents {
 impl Recorded<'_> {
     /// Finds the incidents among the events of the store.
     ///
-    /// `ledger` has the calls of the ledger; `None` if the store does not keep them. `now` is the time at which incidents are
+    /// `ledger` has what the store keeps for incidents; `None` if it keeps nothing. `now` is the time at which incidents are
     /// looked at; `None` is the time of the newest event. `with_alerts` asks for the alerts of the past, which cost more.
     pub fn incidents(
         &self,
@@ -46,31 +47,30 @@ impl Recorded<'_> {
         now: Option<Timestamp>,
         with_alerts: bool,
     ) -> FoundIncidents {
-        let own = ledger.map(|ledger| &*ledger.events).unwrap_or_default();
+        let none = LedgerCalls {
+            missing_until: Some(Timestamp::LAST),
+            ..LedgerCalls::default()
+        };
+        let ledger = ledger.unwrap_or(&none);
+        let own = &*ledger.events;
         let overflowed = self.overflowed(own);
         let is_known = |(id, seen): &&(EventId, Sighting)| {
             !(seen.watched && overflowed.contains_key(id) && self.is_overflow(seen))
         };
-        let events = self.events.iter().filter(is_known).chain(own);
+        let known = self.events.iter().filter(is_known);
+        let twice = twice(known.clone(), own);
+        let events = known.chain(own.iter().filter(|(id, _)| !twice.contains(id)));
         let newest = events.clone().filter_map(|(_, seen)| seen.at()).max();
         let Some(now) = now.or(newest) else {
             return FoundIncidents::default();
         };
         let subjects = self.subjects();
         let subject_of = |cluster: ClusterId| {
-            let of_ledger = || {
-                let facts = ledger?.facts.get(&cluster)?;
-                Some(Arc::new(ClusterSubject::from(&facts.identity)))
-            };
-            subjects.get(&cluster).cloned().or_else(of_ledger)
+            let of_ledger = || ledger.subjects.get(&cluster);
+            subjects.get(&cluster).or_else(of_ledger).cloned()
         };
         let all = occurrences(events, &subject_of);
-        let missing_until = match ledger {
-            Some(ledger) => ledger.missing_until,
-            None => Some(Timestamp::LAST),
-        };
-        let find =
-            |find: &dyn Fn(&Given<'_>) -> Vec<Incident>| found(find, &all, now, missing_until);
+        let find = |find: &dyn Fn(&Given<'_>) -> Vec<Incident>| found(find, &all, now, ledger);
         let mut incidents = find(&incidents);
         incidents.sort_by(|one, other| place(one).cmp(&place(other)));
         let mut alerts = match with_alerts {
@@ -224,31 +224,43 @@ fn place(incident: &Incident) -> (Reverse<impl Ord>, bool, Reverse<Timestamp>, &
     )
 }
 
+/// Returns the ids of the calls of a ledger that are events of clusters as well.
+fn twice<'e>(
+    events: impl Iterator<Item = &'e (EventId, Sighting)>,
+    own: &[(EventId, Sighting)],
+) -> HashSet<EventId> {
+    let own: HashSet<EventId> = own.iter().map(|(id, _)| *id).collect();
+    if own.is_empty() {
+        return own;
+    }
+    let ids = events.map(|(id, _)| *id);
+    ids.filter(|id| own.contains(id)).collect()
+}
+
 /// Finds incidents. Those that began when no calls of the ledger were kept have a ledger without removals.
 fn found(
     find: &dyn Fn(&Given<'_>) -> Vec<Incident>,
     occurrences: &[Occurrence],
     now: Timestamp,
-    missing_until: Option<Timestamp>,
+    ledger: &LedgerCalls,
 ) -> Vec<Incident> {
-    let none = BTreeSet::new();
-    let with = |removals_seen: bool| {
+    let with = |removals_seen: &dyn Fn(&Actor) -> bool| {
         find(&Given {
             occurrences,
-            sent: &none,
+            sent: &ledger.sent,
             now,
-            removals_seen: &|_| removals_seen,
+            removals_seen,
             first_seen: None,
         })
     };
-    let Some(missing_until) = missing_until else {
-        return with(true);
+    let Some(missing_until) = ledger.missing_until else {
+        return with(&|_| true);
     };
-    let unseen = with(false);
+    let unseen = with(&|actor| ledger.complete.contains(actor));
     if unseen.iter().all(|of| of.began <= missing_until) {
         return unseen;
     }
-    let seen = with(true);
+    let seen = with(&|_| true);
     let pairs = unseen.into_iter().zip(seen);
     let choose = |(unseen, seen): (Incident, Incident)| {
         if unseen.began <= missing_until {

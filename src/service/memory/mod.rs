@@ -30,9 +30,9 @@ pub struct MemoryStore {
     admitted: HashMap<ClusterId, Option<Window>>,
     /// The number of clusters and sensitive calls that were admitted, by the limit that they count against.
     admitted_counts: HashMap<Limited, u32>,
-    /// The calls of the ledger, with their facts.
+    /// The calls of the ledger, with what they did.
     ledger: Sightings,
-    ledger_facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
+    ledger_subjects: BTreeMap<ClusterId, Arc<ClusterSubject>>,
     /// Whether there is an overflow cluster. If not, no event has to be looked up.
     any_overflow: bool,
     /// The unreadable records of all inputs, by the name of the input.
@@ -66,8 +66,8 @@ impl Store for MemoryStore {
     async fn ledger(&self) -> Result<Option<LedgerCalls>, StoreError> {
         Ok(Some(LedgerCalls {
             events: self.ledger.events(),
-            facts: self.ledger_facts.clone(),
-            missing_until: None,
+            subjects: self.ledger_subjects.clone(),
+            ..LedgerCalls::default()
         }))
     }
 }
@@ -83,7 +83,10 @@ impl MemoryStore {
         let Ok(admitted) = guard::admit(&mut tally, self, &mut ledger);
         self.ledger
             .add(ledger.sightings.iter().map(|(id, seen)| (*id, seen)));
-        self.ledger_facts.extend(ledger.facts);
+        for (id, facts) in &ledger.facts {
+            let subject = || Arc::new(ClusterSubject::from(&facts.identity));
+            self.ledger_subjects.entry(*id).or_insert_with(subject);
+        }
         for (cluster, facts) in &tally.facts {
             self.learn(*cluster, facts);
         }

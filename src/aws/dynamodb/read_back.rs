@@ -1,0 +1,163 @@
+//! Keeps the events that were read from log groups for incidents, in segments of their own.
+//!
+//! An item has the events of one hour as a segment, and the subjects of their clusters. Its key is a hash of both, so the same
+//! events are the same item, and what an account has is the union of its items.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use clusters::Tally;
+use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::incident::actor::Actor;
+use clusters::packed::{pack, unpack};
+use clusters::segment::{EncodedSegment, Segment};
+use data_encoding::HEXLOWER;
+use records::time::Timestamp;
+use service::ports::{LedgerCalls, ReadBackEvents, ReadBackStore, StoreError};
+use sha2::{Digest as _, Sha256};
+
+use crate::dynamodb::DynamoStore;
+use crate::dynamodb::calls::concurrently;
+use crate::dynamodb::message::{incident_alert_partition, read_incident_alert};
+use crate::dynamodb::table::{Item, Key, Table, Write};
+
+/// The largest size of a segment of an item, in bytes. The subjects of its clusters need room beside it: an item has at most
+/// 400 KB. Source: Amazon DynamoDB Developer Guide, "Quotas in Amazon DynamoDB".
+const SEGMENT_BYTES_MAX: usize = 64 << 10;
+
+/// The largest number of bytes of the subjects of an item, unpacked.
+const SUBJECTS_BYTES_MAX: u64 = 16 << 20;
+
+/// The beginning of the partition keys.
+const PARTITION: &str = "B#";
+
+/// The beginning of the sort keys of items that name an actor of whom everything was read.
+const COMPLETE: &str = "complete#";
+
+impl<T: Table> ReadBackStore for DynamoStore<T> {
+    async fn keep_read_back(
+        &self,
+        account_id: &str,
+        events: &ReadBackEvents,
+    ) -> Result<(), StoreError> {
+        let until = self.now.plus(self.settings.retention_days * 86_400);
+        let tally = Tally {
+            sightings: events
+                .events
+                .iter()
+                .map(|(id, seen)| (*id, seen.clone()))
+                .collect(),
+            ..Tally::default()
+        };
+        let segments = Segment::split_at(&tally, SEGMENT_BYTES_MAX);
+        let of_segment = |segment: &EncodedSegment| segment_item(account_id, segment, events);
+        let items = segments.iter().map(of_segment);
+        let complete = events
+            .complete
+            .iter()
+            .map(|actor| complete_item(account_id, actor));
+        let items: Vec<Item> = items.chain(complete).collect();
+        let puts = items.into_iter().map(|item| async move {
+            let put = Write::Put(item.time("ttl", until));
+            self.table.write(&put).await
+        });
+        for put in concurrently(puts).await {
+            put?;
+        }
+        Ok(())
+    }
+
+    /// Items that cannot be read are skipped, so that one of them does not stop all alerts. Nothing is then complete.
+    async fn read_back(&self, account_id: &str) -> Result<ReadBackEvents, StoreError> {
+        let mut read = ReadBackEvents::default();
+        let mut is_whole = true;
+        for item in self.table.query(&partition(account_id), "").await? {
+            is_whole &= is_expired(&item, self.now) || add(&mut read, &item).is_some();
+        }
+        if !is_whole {
+            read.complete.clear();
+        }
+        Ok(read)
+    }
+}
+
+impl<T: Table> DynamoStore<T> {
+    /// Reads what the whole table has for incidents beside its events.
+    pub(super) async fn ledger_calls(&self) -> Result<LedgerCalls, StoreError> {
+        let mut read = ReadBackEvents::default();
+        let mut sent = BTreeSet::new();
+        let mut visit = |item: Item| {
+            if item.key.pk.starts_with(PARTITION) && !is_expired(&item, self.now) {
+                // What cannot be read is missing, so nothing counts as complete that was not read.
+                if add(&mut read, &item).is_none() {
+                    read.complete.clear();
+                }
+            } else if item.key.pk == incident_alert_partition() {
+                sent.extend(read_incident_alert(&item, self.now));
+            }
+        };
+        self.table.scan(&mut visit).await?;
+        Ok(LedgerCalls {
+            events: read.events.into_iter().collect(),
+            subjects: read.subjects,
+            missing_until: Some(Timestamp::LAST),
+            complete: read.complete,
+            sent,
+        })
+    }
+}
+
+/// Checks whether an item has expired. DynamoDB may need days to delete it.
+fn is_expired(item: &Item, now: Timestamp) -> bool {
+    item.time_of("ttl").is_some_and(|at| at <= now)
+}
+
+fn partition(account_id: &str) -> String {
+    format!("{PARTITION}{account_id}")
+}
+
+fn segment_item(account_id: &str, encoded: &EncodedSegment, all: &ReadBackEvents) -> Item {
+    let segment = &encoded.segment;
+    let clusters = segment.sightings().map(|(_, seen)| seen.series.cluster);
+    let subjects: BTreeMap<ClusterId, &ClusterSubject> = clusters
+        .filter_map(|id| Some((id, &**all.subjects.get(&id)?)))
+        .collect();
+    let subjects = pack(&subjects);
+    let mut hash = Sha256::new();
+    hash.update(encoded.digest);
+    hash.update(&subjects);
+    let hash = HEXLOWER.encode(&hash.finalize()[..16]);
+    let hour = segment.window.map(|window| window.hours());
+    let hour = hour.unwrap_or_default();
+    Item::new(Key::new(partition(account_id), format!("{hour}#{hash}")))
+        .number("hr", hour)
+        .bytes("mf", encoded.bytes.clone())
+        .bytes("su", subjects)
+}
+
+fn complete_item(account_id: &str, actor: &Actor) -> Item {
+    // An actor is a kind and two texts, so encoding never fails.
+    let json = serde_json::to_string(actor).unwrap_or_default();
+    let hash = HEXLOWER.encode(&Sha256::digest(&json)[..16]);
+    Item::new(Key::new(partition(account_id), format!("{COMPLETE}{hash}"))).text("ac", &json)
+}
+
+/// Adds the content of an item; `None` if it cannot be read.
+fn add(read: &mut ReadBackEvents, item: &Item) -> Option<()> {
+    if item.key.sk.starts_with(COMPLETE) {
+        let actor = serde_json::from_str(item.text_of("ac")?).ok()?;
+        read.complete.insert(actor);
+        return Some(());
+    }
+    let hour = Timestamp::from_seconds(item.number_of("hr")?.checked_mul(3600)?)?;
+    let segment = Segment::decode(Some(hour.window()), item.bytes_of("mf")?).ok()?;
+    let subjects: BTreeMap<ClusterId, ClusterSubject> =
+        unpack(item.bytes_of("su")?, SUBJECTS_BYTES_MAX).ok()?;
+    for (id, subject) in subjects {
+        read.subjects.entry(id).or_insert_with(|| Arc::new(subject));
+    }
+    for (id, seen) in segment.sightings() {
+        read.events.entry(id).or_insert_with(|| seen.clone());
+    }
+    Some(())
+}
