@@ -1069,7 +1069,7 @@ fn no_item_is_longer_than_it_may_be_whatever_a_record_says() {
         &lines(&[hostile(3, "2026-11-02T10:30:00Z", "c")]),
     )
     .unwrap();
-    let kinds: std::collections::BTreeSet<String> = table
+    let kinds: BTreeSet<String> = table
         .items()
         .iter()
         .map(|item| item.key.pk[..1].to_owned())
