@@ -2,11 +2,12 @@
 //! concurrent functions. Also the cost of each.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use ::demo;
 use alerts::kind::AlertKind;
-use alerts::outbox::OutboxRow;
+use alerts::outbox::{Lease, OutboxRow};
 use aws::dynamodb::item::{ClusterItem, cluster_key};
 use aws::dynamodb::message::decode_row;
 use aws::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
@@ -23,7 +24,8 @@ use serde_json::json;
 use service::ingest::{Ingested, commit, fold};
 use service::memory::MemoryStore;
 use service::ports::{
-    Outbox as _, SentLog as _, SetupStore as _, Store, StoreError, StoreUsage, TriageStore as _,
+    IncidentStore as _, Outbox as _, SentLog as _, SetupStore as _, Store, StoreError, StoreUsage,
+    TriageStore as _,
 };
 use service::rules::Rules;
 
@@ -566,6 +568,13 @@ fn items_of_this_release_stay_readable() {
     assert!(pollster::block_on(set).unwrap());
     let setup = setup(&[("BUCKET_NAME", "bucket"), ("LOG_GROUP_NAMES", "a,b")]);
     assert!(pollster::block_on(triage_status.save_setup(&setup)).unwrap());
+    let (decided, _) = crate::incident_store::decided().remove(0);
+    assert!(pollster::block_on(triage_status.send_incident_alert(&decided, &[])).unwrap());
+    let (holder, now) = ("deliver".to_owned(), now());
+    let until = now.plus(50);
+    let lease = Lease { holder, now, until };
+    assert!(pollster::block_on(triage_status.claim_round(&lease)).unwrap());
+    let evidence = pollster::block_on(triage_status.evidence()).unwrap();
     let items = table.items().into_iter();
     let written: Vec<_> = items.map(|item| as_json(&item).to_string()).collect();
     let written = format!("[\n{}\n]\n", written.join(",\n"));
@@ -584,6 +593,10 @@ fn items_of_this_release_stay_readable() {
     let journal = pollster::block_on(kept.journal(cluster)).unwrap();
     assert_eq!(journal, [made]);
     assert_eq!(pollster::block_on(kept.setup()).unwrap(), Some(setup));
+    assert_eq!(pollster::block_on(kept.evidence()).unwrap(), evidence);
+    let alerts = pollster::block_on(kept.incident_alerts()).unwrap();
+    assert_eq!(alerts, BTreeSet::from([decided]));
+    assert!(!pollster::block_on(kept.claim_round(&lease)).unwrap());
 }
 
 fn as_json(item: &Item) -> serde_json::Value {
@@ -1056,7 +1069,7 @@ fn no_item_is_longer_than_it_may_be_whatever_a_record_says() {
         &lines(&[hostile(3, "2026-11-02T10:30:00Z", "c")]),
     )
     .unwrap();
-    let kinds: std::collections::BTreeSet<String> = table
+    let kinds: BTreeSet<String> = table
         .items()
         .iter()
         .map(|item| item.key.pk[..1].to_owned())

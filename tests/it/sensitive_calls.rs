@@ -362,8 +362,9 @@ fn the_notes_of_all_calls_of_a_batch_are_read_by_one_call_if_alerts_are_sent_at_
         counted
     });
     assert_eq!(alerts, [91, 0, 0]);
-    // What came before is covered by its alert: one call reads the notes of 1 as of 90, and none without alerts.
-    assert_eq!(counted, [[9, 194, 5, 5], [7, 103, 4, 4], [5, 102, 3, 3]]);
+    // What came before is covered by its alert: one call reads the notes of 1 as of 90, and none without alerts. One call
+    // writes that the hour has evidence, if there are sinks.
+    assert_eq!(counted, [[10, 195, 6, 6], [8, 104, 5, 5], [5, 102, 3, 3]]);
 }
 
 proptest! {

@@ -533,7 +533,7 @@ impl<T: Table> DynamoStore<T> {
             for (name, at) in &change.callers {
                 let caller = caller(name);
                 if !cached.cluster_item.callers.contains(&caller)
-                    && !cached.callers.contains(&caller)
+                    && !cached.callers.contains_key(&caller)
                 {
                     unknown.push((*cluster, caller, name, *at));
                 }
@@ -545,13 +545,17 @@ impl<T: Table> DynamoStore<T> {
         let keys: Vec<Key> = keys.collect();
         let found = self.table.get(&keys).await?;
         self.renew(&found).await?;
-        let found: BTreeSet<&Key> = found.iter().map(|item| &item.key).collect();
+        let found = found.iter().map(|item| (&item.key, item.time_of("ft")));
+        let found: BTreeMap<&Key, Option<Timestamp>> = found.collect();
         for ((cluster, caller, name, at), key) in unknown.into_iter().zip(&keys) {
             let is_covered = announced.contains(&cluster);
-            if (found.contains(key) || self.add_caller(cluster, name, at, is_covered).await?)
-                && let Some(cached) = self.cluster_items.get_mut(&cluster)
-            {
-                cached.callers.insert(caller);
+            let first = match found.get(key) {
+                Some(first) => *first,
+                None if self.add_caller(cluster, name, at, is_covered).await? => at,
+                None => continue,
+            };
+            if let Some(cached) = self.cluster_items.get_mut(&cluster) {
+                cached.callers.insert(caller, first);
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use alerts::alert::Alert;
 use alerts::outbox::Lease;
+use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::guard::is_overflow;
 use clusters::incident::life::SentAlert;
@@ -22,7 +23,8 @@ use crate::dynamodb::DynamoStore;
 use crate::dynamodb::calls::concurrently;
 use crate::dynamodb::cluster_details::lock;
 use crate::dynamodb::item::{
-    caller, evidence_item, evidence_partition, principal_key, read_evidence, round_key,
+    CallerHash, ClusterItem, caller, evidence_item, evidence_partition, principal_key,
+    read_evidence, round_key,
 };
 use crate::dynamodb::message::{
     incident_alert_item, incident_alert_partition, read_incident_alert,
@@ -89,12 +91,27 @@ impl<T: Table> DynamoStore<T> {
                     .or_insert_with(|| ClusterSubject::from(&facts.identity));
                 counted_sign(subject, series)
             });
-            if let Some(sign) = sign.filter(|sign| self.noted.is_news(sign, at)) {
+            let Some(sign) = sign.filter(|sign| self.noted.is_news(sign, at)) else {
+                continue;
+            };
+            let first = self.known_first_call(series);
+            if first.is_none_or(|first| !sign.is_usual(first, at)) {
                 let hour = (facts.identity.account_id.as_str(), at.window());
                 news.entry(hour).or_default().insert(*id, (sign, at));
             }
         }
         news
+    }
+
+    /// Returns what [`IncidentStore::first_calls`] would return of a series, as far as it was read for this commit.
+    fn known_first_call(&self, series: &Series) -> Option<Timestamp> {
+        let cached = self.cluster_items.get(&series.cluster)?;
+        let caller = caller(series.facets.get(FacetKind::Principal)?);
+        match first_call(&cached.cluster_item, caller) {
+            FirstCall::OfCluster(first) => first,
+            FirstCall::OfCaller => cached.callers.get(&caller).copied().flatten(),
+            FirstCall::Unknown => None,
+        }
     }
 
     /// Adds the rows of an alert about an incident that do not fit into the transaction of the others. Rows that exist stay.
@@ -182,12 +199,14 @@ impl<T: Table> IncidentStore for DynamoStore<T> {
                 continue;
             };
             let caller = caller(name);
-            if is_overflow(&item.facts.identity) {
-                // Its first event may be of any call.
-            } else if item.facts.is_sensitive_call() || item.callers.contains(&caller) {
-                first_calls.extend(item.first.map(|first| (pair.clone(), first)));
-            } else {
-                later.insert(principal_key(*cluster, caller), pair);
+            match first_call(item, caller) {
+                FirstCall::OfCluster(first) => {
+                    first_calls.extend(first.map(|first| (pair.clone(), first)));
+                }
+                FirstCall::OfCaller => {
+                    later.insert(principal_key(*cluster, caller), pair);
+                }
+                FirstCall::Unknown => {}
             }
         }
         let keys: Vec<Key> = later.keys().cloned().collect();
@@ -206,6 +225,27 @@ impl<T: Table> IncidentStore for DynamoStore<T> {
             expires: lease.until.plus(ROUND_SECONDS),
         };
         self.try_apply(&[write]).await
+    }
+}
+
+/// Where the time of a caller's first call is.
+enum FirstCall {
+    /// It is that of the cluster.
+    OfCluster(Option<Timestamp>),
+    /// It is in the item of the caller, if there is one.
+    OfCaller,
+    /// The cluster counts calls of all kinds.
+    Unknown,
+}
+
+fn first_call(item: &ClusterItem, caller: CallerHash) -> FirstCall {
+    let facts = &item.facts;
+    if is_overflow(&facts.identity) {
+        FirstCall::Unknown
+    } else if facts.is_sensitive_call() || item.callers.contains(&caller) {
+        FirstCall::OfCluster(item.first)
+    } else {
+        FirstCall::OfCaller
     }
 }
 

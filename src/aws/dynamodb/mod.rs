@@ -135,8 +135,8 @@ pub struct DynamoStore<T> {
 struct CachedCluster {
     cluster_item: ClusterItem,
     read: Timestamp,
-    /// Known callers that are not in the cluster item.
-    callers: BTreeSet<CallerHash>,
+    /// Known callers that are not in the cluster item, with the time of their first event; `None` if it has no time.
+    callers: BTreeMap<CallerHash, Option<Timestamp>>,
 }
 
 /// The hours that were read, and their events.

@@ -16,7 +16,7 @@ use crate::fingerprint::ClusterSubject;
 use super::actor::Actor;
 use super::event::trait_of;
 use super::evidence::{HALF_SECONDS, What};
-use super::story::sign;
+use super::story::{day, habit, sign};
 
 /// How many different signs are kept.
 const SIGNS_MAX: usize = 20_000;
@@ -27,6 +27,8 @@ pub struct CountedSign {
     /// The hash of the actor and of all that is counted.
     key: [u8; 16],
     again: Again,
+    /// Whether it is no evidence if the caller made the call on an earlier day.
+    may_be_usual: bool,
 }
 
 /// When an event changes something although an equal one was counted in the same half hour.
@@ -46,8 +48,6 @@ enum Again {
 pub struct NotedSigns(HashMap<([u8; 16], i64), (Timestamp, Timestamp)>);
 
 /// Returns what the events of a series count as; `None` if they are no evidence.
-///
-/// Whether the caller made the call on an earlier day is not known here, so some events of the result count as nothing.
 pub fn counted_sign(subject: &ClusterSubject, series: &Series) -> Option<CountedSign> {
     let mut actors = BTreeMap::new();
     let of = trait_of(subject, series, &mut actors);
@@ -69,7 +69,19 @@ pub fn counted_sign(subject: &ClusterSubject, series: &Series) -> Option<Counted
     let content = format!("{actor:?} {key:?} {sign:?} {:?} {}", of.key, of.is_tool);
     let mut key = [0; 16];
     key.copy_from_slice(&Sha256::digest(content)[..16]);
-    Some(CountedSign { key, again })
+    Some(CountedSign {
+        key,
+        again,
+        may_be_usual: habit(&of).is_some() && !of.is_tool,
+    })
+}
+
+impl CountedSign {
+    /// Checks whether an event is no evidence because its caller, who made the call at `first` for the first time, made it on
+    /// an earlier day.
+    pub fn is_usual(&self, first: Timestamp, at: Timestamp) -> bool {
+        self.may_be_usual && day(first) < day(at)
+    }
 }
 
 impl Default for NotedSigns {

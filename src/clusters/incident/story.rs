@@ -208,12 +208,12 @@ impl<'o, 'f> FirstDays<'o, 'f> {
     }
 }
 
-fn day(at: Timestamp) -> i64 {
+pub(super) fn day(at: Timestamp) -> i64 {
     at.seconds().div_euclid(DAY_SECONDS)
 }
 
 /// Returns what an actor may do each day: an actor, a call, and whether it is refused. `None` for what is never usual.
-fn habit<'o>(of: &Trait<'o>) -> Option<(ActorIndex, &'o str, &'o str, bool)> {
+pub(super) fn habit<'o>(of: &Trait<'o>) -> Option<(ActorIndex, &'o str, &'o str, bool)> {
     let is_refused = match of.nature {
         Nature::Weak {
             is_routine: true, ..
