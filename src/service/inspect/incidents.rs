@@ -53,9 +53,11 @@ impl Recorded<'_> {
         };
         let events = self.events.iter().filter(is_known).chain(own);
         let newest = events.clone().filter_map(|(_, seen)| seen.at()).max();
-        let Some(now) = now.or(newest) else {
+        let Some(as_of) = now.or(newest) else {
             return FoundIncidents::default();
         };
+        // Without a clock, the round after the newest event is over.
+        let round = now.unwrap_or(as_of.plus(ROUND_SECONDS));
         let subjects = self.subjects();
         let subject_of = |cluster: ClusterId| {
             let of_ledger = || {
@@ -69,12 +71,10 @@ impl Recorded<'_> {
             Some(ledger) => ledger.missing_until,
             None => Some(Timestamp::LAST),
         };
-        let find =
-            |find: &dyn Fn(&Given<'_>) -> Vec<Incident>| found(find, &all, now, missing_until);
-        let mut incidents = find(&incidents);
+        let mut incidents = found(&incidents, &all, as_of, missing_until);
         incidents.sort_by(|one, other| place(one).cmp(&place(other)));
         let mut alerts = match with_alerts {
-            true => find(&alerts_of_the_past),
+            true => found(&alerts_of_the_past, &all, round, missing_until),
             false => Vec::new(),
         };
         // The store has no group of equal calls for those beyond the limit.
