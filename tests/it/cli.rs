@@ -172,7 +172,7 @@ fn the_json_of_a_scan_keeps_its_shape() {
     let scan = demo().scan(&["in"], 0);
     assert_eq!(
         keys(&scan),
-        "clusters files quarantined records sensitive_calls"
+        "clusters files incidents quarantined records sensitive_calls"
     );
     assert_eq!(
         keys(&scan["records"]),
@@ -448,7 +448,7 @@ fn a_store_that_is_not_ours_is_refused() {
     for (name, saying) in [
         (
             "newer.db",
-            "newer.db: the store has schema version 7, but this program supports versions up to 6; update",
+            "newer.db: the store has schema version 8, but this program supports versions up to 7; update",
         ),
         (
             "notes.txt",

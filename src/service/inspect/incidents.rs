@@ -90,7 +90,7 @@ impl Recorded<'_> {
     /// Marks the transitions of a story that the incidents absorb, so that they have no alert of their own.
     ///
     /// An incident absorbs the alerts below critical about events of its actor, from a minute before its first alert on: a
-    /// single alert waits for as long. The recovery of an absorbed episode is absorbed too.
+    /// single alert waits for as long. What follows from an absorbed episode, such as its recovery, is absorbed too.
     pub fn absorb(&self, story: &mut [Transition], found: &FoundIncidents) {
         let opened: Vec<(&Incident, Timestamp)> = found
             .incidents
@@ -109,7 +109,7 @@ impl Recorded<'_> {
             };
             let episode = (cluster, transition.episode);
             transition.is_absorbed = match transition.change {
-                Change::Recovered { .. } => episodes.contains(&episode),
+                Change::Ongoing | Change::Recovered { .. } => episodes.contains(&episode),
                 Change::New
                 | Change::Regressed { .. }
                 | Change::NewPrincipal { .. }
