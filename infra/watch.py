@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Compares src/clusters/watch/watch.toml with AWS's service models, and prints what does not agree.
+"""Compares watch.toml and ledger.toml in src/clusters/watch with AWS's service models, and prints what does not agree.
 
 Each call has to be an operation of its service, and the first key of each path below requestParameters has to be a member of its
 input. CloudTrail writes names of members with a lower-case letter, so upper and lower case are not compared. Some calls and parameters
 are in no model; a person decided on them, with the source below.
-It needs botocore: `pip install botocore`. Its version is in the head of the table.
+It needs botocore: `pip install botocore`. Its version is in the head of watch.toml.
 
 Usage: watch.py
 Exit codes: 0 all agree; 1 something does not
@@ -18,7 +18,8 @@ import tomllib
 import botocore.loaders
 import botocore.model
 
-TABLE = pathlib.Path(__file__).resolve().parent.parent / "src" / "clusters" / "watch" / "watch.toml"
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "src" / "clusters" / "watch"
+TABLES = ("watch.toml", "ledger.toml")
 
 # Services whose event source is no endpoint, no signing name and no name of a model. Source: CloudTrail User Guide, "CloudTrail
 # supported services and integrations".
@@ -33,12 +34,14 @@ MODELS = {
 }
 # Calls in no model. Sources: CloudTrail User Guide, "AWS Management Console sign-in events"; IAM Identity Center User Guide,
 # "Logging IAM Identity Center API calls with AWS CloudTrail"; EC2 User Guide, "Monitor shared snapshots"; S3 User Guide, "Amazon S3
-# CloudTrail events"; EC2 User Guide, "EC2 Instance Connect Endpoint"; Bedrock User Guide, "Request access to models".
+# CloudTrail events"; EC2 User Guide, "EC2 Instance Connect Endpoint"; Bedrock User Guide, "Request access to models"; Secrets Manager
+# User Guide, "AWS Secrets Manager information in CloudTrail".
 OTHER_CALLS = {
     "bedrock": {"PutFoundationModelEntitlement"},
     "ec2": {"SharedSnapshotCopyInitiated", "SharedSnapshotVolumeCreated"},
     "ec2-instance-connect": {"OpenTunnel"},
     "s3": {"PutBucketPublicAccessBlock", "DeleteBucketPublicAccessBlock", "PutAccountPublicAccessBlock", "DeleteAccountPublicAccessBlock"},
+    "secretsmanager": {"EndSecretVersionDelete"},
     "signin": {"ConsoleLogin", "EmailUpdated", "PasswordRecoveryCompleted", "PasswordRecoveryRequested", "PasswordUpdated"},
     "sso-directory": {
         "AddMemberToGroup", "CreateExternalIdPConfigurationForDirectory", "CreateUser", "DeleteMfaDeviceForUser",
@@ -96,7 +99,9 @@ def complaints(table, by_source):
 
 
 def main():
-    found = list(complaints(tomllib.loads(TABLE.read_text(encoding="utf-8")), models()))
+    by_source = models()
+    tables = [tomllib.loads((FOLDER / name).read_text(encoding="utf-8")) for name in TABLES]
+    found = [complaint for table in tables for complaint in complaints(table, by_source)]
     print("\n".join(found) or "all calls and parameters agree with the models")
     return 1 if found else 0
 

@@ -36,8 +36,8 @@ OF_RECORD = {
 }
 SEVERITIES = ["info", "warning", "error", "critical"]
 KEYS = {
-    "records", "clusters", "sensitive_calls", "transitions", "alerts", "severity", "undated", "advice_contains",
-    "advice_excludes", "owner",
+    "records", "clusters", "sensitive_calls", "transitions", "incidents", "alerts", "severity", "undated",
+    "advice_contains", "advice_excludes", "owner",
 }
 
 
@@ -90,7 +90,7 @@ class Case:
 
     def of_scan(self):
         printed = self.run("scan", "--inspect", "--format", "json")
-        scan = json.loads(printed) if printed else {"clusters": [], "transitions": []}
+        scan = json.loads(printed) if printed else {"clusters": [], "incidents": [], "transitions": []}
         clusters = scan["clusters"]
         listed = clusters + scan.get("sensitive_calls", [])
         kinds = [one["transition"] for one in scan.get("transitions", [])]
@@ -99,8 +99,10 @@ class Case:
         if "sensitive_calls" in self.expect:
             calls = scan.get("sensitive_calls", [])
             yield from different("sensitive_calls", self.expect["sensitive_calls"], len(calls))
+        if "incidents" in self.expect:
+            yield from different("incidents", self.expect["incidents"], len(scan["incidents"]))
         if "alerts" in self.expect:
-            alerts = [one for one in scan.get("transitions", []) if one["alert"]]
+            alerts = [one for one in scan.get("transitions", []) if one["alert"] or one["transition"] == "incident"]
             yield from different("alerts", self.expect["alerts"], len(alerts))
         for kind, right in self.expect.get("transitions", {}).items():
             yield from different(f"transitions {kind}", right, kinds.count(kind))

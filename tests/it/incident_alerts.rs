@@ -7,7 +7,7 @@ use alerts::detail;
 use alerts::facts::Facts;
 use alerts::facts::incident::{FACTS_BYTES_MAX, IncidentFacts, IncidentStage};
 use alerts::guance::event::{Checker, event};
-use alerts::guance::line_protocol::Field;
+use alerts::guance::line_protocol::{self, Field};
 use alerts::kind::AlertKind;
 use alerts::message::Message;
 use alerts::severity::Severity;
@@ -584,4 +584,31 @@ fn policies_know_incidents_by_kind_account_severity_and_actor() {
         assert_eq!(is_sent(policy), sent, "{policy}");
     }
     assert_eq!(message.alert.kind(), AlertKind::Incident);
+}
+
+#[test]
+fn no_sink_gets_the_whole_id_of_an_access_key() {
+    let alerts = [alerts_of_story(true), alerts_of_story(false)].concat();
+    let ways_in = alerts.iter().map(facts_of);
+    let ways_in = ways_in.flat_map(|facts| &facts.stays_behind.ways_in.shown);
+    assert!(ways_in.count() > 0);
+    for alert in alerts {
+        let message = message(alert);
+        for language in [Language::En, Language::Zh] {
+            let texts = texts(language);
+            let point = event(&message, &texts, &Checker::default());
+            let bodies = [
+                line_protocol::body(&[point]),
+                sns::subject(&message),
+                sns::body(&message, &texts),
+                format!("{:?}", sns::attributes(&message)),
+                detail::entry(&message, None, &links()).to_string(),
+            ];
+            for body in bodies {
+                for id in ["AKIAQNZGKIQY", "ASIAQNZGKIQY"] {
+                    assert!(!body.contains(id), "{body}");
+                }
+            }
+        }
+    }
 }

@@ -97,7 +97,7 @@ fn found_at(
 }
 
 /// Returns the incidents long after the last event.
-fn found(texts: &[String], has_ledger: bool) -> Vec<Incident> {
+pub fn found(texts: &[String], has_ledger: bool) -> Vec<Incident> {
     let occurrences = Events::of(texts, has_ledger).occurrences();
     let Some(last) = occurrences.last() else {
         return Vec::new();

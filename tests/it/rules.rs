@@ -400,17 +400,50 @@ sink = "sns"
     assert!(unknown.unwrap_err()[0].message.contains("region"));
 }
 
-/// Returns refused calls of a user from one network, half a minute apart; those that are not reads change something.
+const READS: [&str; 14] = [
+    "iam:ListUsers",
+    "iam:ListRoles",
+    "iam:ListGroups",
+    "iam:GetAccountSummary",
+    "s3:ListBuckets",
+    "s3:GetBucketPolicy",
+    "ec2:DescribeInstances",
+    "ec2:DescribeVpcs",
+    "ec2:DescribeSnapshots",
+    "rds:DescribeDBInstances",
+    "lambda:ListFunctions",
+    "kms:ListKeys",
+    "sns:ListTopics",
+    "secretsmanager:ListSecrets",
+];
+
+const CHANGES: [&str; 14] = [
+    "iam:CreateUser",
+    "iam:CreateAccessKey",
+    "iam:AttachUserPolicy",
+    "iam:PutUserPolicy",
+    "iam:CreateRole",
+    "iam:UpdateAssumeRolePolicy",
+    "ec2:RunInstances",
+    "ec2:ModifySnapshotAttribute",
+    "lambda:CreateFunction",
+    "kms:ScheduleKeyDeletion",
+    "s3:PutBucketPolicy",
+    "cloudtrail:StopLogging",
+    "secretsmanager:PutSecretValue",
+    "rds:ModifyDBInstance",
+];
+
+/// Returns refused calls of a user from one network, half a minute apart: reads, or calls that change something.
 fn tried(user: &str, reads: bool) -> Vec<Value> {
-    let call = |number: u64| {
-        let letter = char::from(b'A' + number as u8);
-        let verb = if reads { "Describe" } else { "Delete" };
+    let call = |(number, api): (usize, &&str)| {
+        let (service, action) = api.split_once(':').unwrap();
         denied(
-            number + 1,
+            number as u64 + 1,
             json!({
                 "eventTime": format!("2026-11-02T10:{:02}:{:02}Z", number / 2, number % 2 * 30),
-                "eventSource": "ec2.amazonaws.com",
-                "eventName": format!("{verb}{letter}"),
+                "eventSource": format!("{service}.amazonaws.com"),
+                "eventName": action,
                 "readOnly": reads,
                 "sourceIPAddress": "198.51.100.7",
                 "userIdentity": {
@@ -422,7 +455,8 @@ fn tried(user: &str, reads: bool) -> Vec<Value> {
             }),
         )
     };
-    (0..14).map(call).collect()
+    let calls = if reads { READS } else { CHANGES };
+    calls.iter().enumerate().map(call).collect()
 }
 
 const SCANNER: &str = r#"
@@ -470,7 +504,7 @@ fn refused_reads_of_an_expected_scanner_are_no_incident_and_send_no_alert() {
 fn what_a_rule_made_info_is_no_evidence_and_any_other_severity_changes_no_incident() {
     let rule = |severity: &str| {
         format!(
-            "[[rule]]\nname = \"graded\"\nwhen = {{ eventSource = [\"ec2.amazonaws.com\"] }}\nseverity = \"{severity}\"\n"
+            "[[rule]]\nname = \"graded\"\nwhen = {{ errorCode = [\"AccessDenied\"] }}\nseverity = \"{severity}\"\n"
         )
     };
     let incidents = |severity| incidents_and_alerts(&rule(severity), &tried("mallory", true)).0;

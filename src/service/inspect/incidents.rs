@@ -61,20 +61,21 @@ impl Recorded<'_> {
         let twice = twice(known.clone(), own);
         let events = known.chain(own.iter().filter(|(id, _)| !twice.contains(id)));
         let newest = events.clone().filter_map(|(_, seen)| seen.at()).max();
-        let Some(now) = now.or(newest) else {
+        let Some(as_of) = now.or(newest) else {
             return FoundIncidents::default();
         };
+        // Without a clock, the round after the newest event is over.
+        let round = now.unwrap_or(as_of.plus(ROUND_SECONDS));
         let subjects = self.subjects();
         let subject_of = |cluster: ClusterId| {
             let of_ledger = || ledger.subjects.get(&cluster);
             subjects.get(&cluster).or_else(of_ledger).cloned()
         };
         let all = occurrences(events, &subject_of);
-        let find = |find: &dyn Fn(&Given<'_>) -> Vec<Incident>| found(find, &all, now, ledger);
-        let mut incidents = find(&incidents);
+        let mut incidents = found(&incidents, &all, as_of, ledger);
         incidents.sort_by(|one, other| place(one).cmp(&place(other)));
         let mut alerts = match with_alerts {
-            true => find(&alerts_of_the_past),
+            true => found(&alerts_of_the_past, &all, round, ledger),
             false => Vec::new(),
         };
         // The store has no group of equal calls for those beyond the limit.
@@ -90,7 +91,7 @@ impl Recorded<'_> {
     /// Marks the transitions of a story that the incidents absorb, so that they have no alert of their own.
     ///
     /// An incident absorbs the alerts below critical about events of its actor, from a minute before its first alert on: a
-    /// single alert waits for as long. The recovery of an absorbed episode is absorbed too.
+    /// single alert waits for as long. What follows from an absorbed episode, such as its recovery, is absorbed too.
     pub fn absorb(&self, story: &mut [Transition], found: &FoundIncidents) {
         let opened: Vec<(&Incident, Timestamp)> = found
             .incidents
@@ -109,7 +110,7 @@ impl Recorded<'_> {
             };
             let episode = (cluster, transition.episode);
             transition.is_absorbed = match transition.change {
-                Change::Recovered { .. } => episodes.contains(&episode),
+                Change::Ongoing | Change::Recovered { .. } => episodes.contains(&episode),
                 Change::New
                 | Change::Regressed { .. }
                 | Change::NewPrincipal { .. }

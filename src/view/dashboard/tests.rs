@@ -163,6 +163,7 @@ fn lists(listing: &Listing) -> (String, String) {
     let (names, query) = (BTreeMap::new(), ListQuery::default());
     let list = List {
         frame: frame(&names),
+        incidents: &[],
         question: &query,
         page: listing.ask(&query),
         incidents: &[],
