@@ -1,4 +1,4 @@
-//! The one-minute round: incidents are found while they go on, their records are read back from the log groups, and single
+//! The round: incidents are found while they go on, their records are read back from the log groups, and single
 //! alerts that they take in are not sent.
 //!
 //! Emulators of CloudWatch Logs answer every event to any pattern in braces, so a log group of the test's own reads patterns.
@@ -261,6 +261,7 @@ fn the_recorded_attack_is_one_incident_that_takes_in_the_single_alerts() {
         stack.arrive(arrivals.get(&now).into_iter().flatten().copied());
         // The stream calls the function at once, the schedule within the minute.
         stack.clock.pass(2);
+        stack.look();
         stack.deliver(now.plus(-120));
         stack.clock.pass(30);
         let drained = stack.round();
@@ -348,6 +349,7 @@ fn attack(name: &str) -> Vec<String> {
         json!({
             "eventSource": format!("{service}.amazonaws.com"),
             "eventName": action,
+            "readOnly": true,
             "errorCode": "AccessDenied",
             "errorMessage": format!("User is not authorized to perform: {service}:{action}"),
         })
