@@ -1,8 +1,8 @@
 //! The role that sends alerts to the sinks.
 //!
 //! It is invoked by the stream of the table and by a schedule. Each invocation looks for all outbox rows that are due,
-//! so rows that one invocation misses are sent by the next. It looks for incidents first. An alert that an incident could take
-//! in waits for an invocation by the schedule, unless it is critical.
+//! so rows that one invocation misses are sent by the next. It looks for incidents first. An alert that an incident could
+//! absorb waits for an invocation by the schedule, unless it is critical.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

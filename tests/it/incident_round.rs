@@ -247,7 +247,7 @@ fn sorted(stack: &Stack) -> (Vec<IncidentFacts>, Vec<Message>) {
 }
 
 #[test]
-fn the_recorded_attack_is_one_incident_that_takes_in_the_single_alerts() {
+fn the_recorded_attack_is_one_incident_that_absorbs_the_single_alerts() {
     let Some(files) = attack_day() else { return };
     let mut arrivals: BTreeMap<Timestamp, Vec<&String>> = BTreeMap::new();
     for (name, records) in &files {
@@ -444,7 +444,7 @@ fn a_single_alert_waits_for_one_round_unless_it_is_critical() {
     stack.clock.pass(130);
     stack.deliver(Timestamp::FIRST);
     assert_eq!(sorted(&stack).1.len(), 2);
-    // The incident takes in the rest.
+    // The incident absorbs the rest.
     stack.clock.set(start().plus(1300).seconds());
     stack.arrive(&records);
     stack.clock.pass(20);
