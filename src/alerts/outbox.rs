@@ -68,7 +68,7 @@ pub enum Settlement {
         silence: SilenceChange,
     },
     /// The alert is not sent, because of a policy, a sending pause, a triage decision or an incident that
-    /// takes it in. The next message about the cluster contains the number of suppressed alerts.
+    /// absorbs it. The next message about the cluster contains the number of suppressed alerts.
     Suppressed,
     /// The alert was counted in a digest that was sent.
     Digested,

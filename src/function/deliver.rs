@@ -1,8 +1,8 @@
 //! The role that sends alerts to the sinks.
 //!
 //! It is invoked by the stream of the table and by a schedule. Each invocation looks for all outbox rows that are due,
-//! so rows that one invocation misses are sent by the next. An invocation by the schedule looks for incidents first. An alert
-//! that an incident could take in waits for that, unless it is critical.
+//! so rows that one invocation misses are sent by the next. It looks for incidents first. An alert that an incident could
+//! absorb waits for an invocation by the schedule, unless it is critical.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,7 +21,6 @@ use aws::workspace::{GuanceSink, PATIENCE, Workspace, WorkspaceConfig};
 use aws_config::SdkConfig;
 use clusters::report::{SinkReport, misconfigured_line};
 use lambda_runtime::Context;
-use records::time::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
@@ -305,8 +304,7 @@ fn report(drained: &Drained) -> SinkReport {
 impl Function for Deliver {
     type Answer = ();
 
-    /// Sends all alerts that are due. If the schedule invokes the function, incidents are looked for first. The other content
-    /// of the event is not used.
+    /// Looks for incidents, then sends all alerts that are due. The event only says whether the schedule invokes the function.
     async fn invoke(&mut self, event: &str, context: &Context) -> Result<(), InvocationError> {
         let request_id = log::short(&context.request_id);
         if let Err(failed) = self.read().await {
@@ -317,13 +315,10 @@ impl Function for Deliver {
         self.store.set_now(now());
         let deadline = deadline_of(context);
         let begun = now();
-        let (round, rounds_until) = match is_of_stream(event) {
-            true => (Round::default(), begun.plus(-WAIT_SECONDS)),
-            false => {
-                let round = self.incidents(&request_id, deadline).await;
-                let until = rounds_until(&round, begun);
-                (round, until)
-            }
+        let round = self.incidents(&request_id, deadline).await;
+        let rounds_until = match round.is_refused || is_of_stream(event) {
+            true => begun.plus(-WAIT_SECONDS),
+            false => begun,
         };
         let delivery = Delivery {
             store: &self.store,
@@ -350,14 +345,6 @@ impl Function for Deliver {
 fn is_of_stream(event: &str) -> bool {
     let trigger = serde_json::from_str::<Trigger>(event);
     trigger.is_ok_and(|trigger| trigger.records.is_some())
-}
-
-/// Returns until when rows were written for which a round looked for incidents. `begun` is when this round began.
-fn rounds_until(round: &Round, begun: Timestamp) -> Timestamp {
-    if round.is_refused {
-        return begun.plus(-WAIT_SECONDS);
-    }
-    begun
 }
 
 fn unavailable(error: &StoreError) -> InvocationError {

@@ -696,6 +696,17 @@ pub trait IncidentStore {
     /// Reserves the round until `lease.until`, so that two functions do not open two incidents for the same events. `false`
     /// if another function has the reservation.
     async fn claim_round(&self, lease: &Lease) -> Result<bool, StoreError>;
+
+    /// Ends a reservation of [`IncidentStore::claim_round`] at `now`. One that is over, and that of another function, stays.
+    async fn end_round(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
+        // Only a reservation that ends no later than this one is replaced.
+        let ended = Lease {
+            now: lease.until,
+            until: now,
+            ..lease.clone()
+        };
+        self.claim_round(&ended).await.map(|_| ())
+    }
 }
 
 /// The events that were read from log groups for incidents, which the filter pattern of the stack does not admit. They are

@@ -1,4 +1,4 @@
-//! The one-minute round: incidents are found while they go on, their records are read back from the log groups, and single
+//! The round: incidents are found while they go on, their records are read back from the log groups, and single
 //! alerts that they take in are not sent.
 //!
 //! Emulators of CloudWatch Logs answer every event to any pattern in braces, so a log group of the test's own reads patterns.
@@ -247,7 +247,7 @@ fn sorted(stack: &Stack) -> (Vec<IncidentFacts>, Vec<Message>) {
 }
 
 #[test]
-fn the_recorded_attack_is_one_incident_that_takes_in_the_single_alerts() {
+fn the_recorded_attack_is_one_incident_that_absorbs_the_single_alerts() {
     let Some(files) = attack_day() else { return };
     let mut arrivals: BTreeMap<Timestamp, Vec<&String>> = BTreeMap::new();
     for (name, records) in &files {
@@ -261,6 +261,7 @@ fn the_recorded_attack_is_one_incident_that_takes_in_the_single_alerts() {
         stack.arrive(arrivals.get(&now).into_iter().flatten().copied());
         // The stream calls the function at once, the schedule within the minute.
         stack.clock.pass(2);
+        stack.look();
         stack.deliver(now.plus(-120));
         stack.clock.pass(30);
         let drained = stack.round();
@@ -348,6 +349,7 @@ fn attack(name: &str) -> Vec<String> {
         json!({
             "eventSource": format!("{service}.amazonaws.com"),
             "eventName": action,
+            "readOnly": true,
             "errorCode": "AccessDenied",
             "errorMessage": format!("User is not authorized to perform: {service}:{action}"),
         })
@@ -442,7 +444,7 @@ fn a_single_alert_waits_for_one_round_unless_it_is_critical() {
     stack.clock.pass(130);
     stack.deliver(Timestamp::FIRST);
     assert_eq!(sorted(&stack).1.len(), 2);
-    // The incident takes in the rest.
+    // The incident absorbs the rest.
     stack.clock.set(start().plus(1300).seconds());
     stack.arrive(&records);
     stack.clock.pass(20);

@@ -1,6 +1,6 @@
-//! Decides which alerts about clusters and sensitive calls an incident takes in, so that they are not sent.
+//! Decides which alerts about clusters and sensitive calls an incident absorbs, so that they are not sent.
 //!
-//! Such an alert is taken in if alerts were sent about incidents of all who made its calls, at the time of these calls. That
+//! Such an alert is absorbed if alerts were sent about incidents of all who made its calls, at the time of these calls. That
 //! is asked only if the account has an incident at that time. Its events are then read once for all sinks of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use records::time::Timestamp;
 use crate::incidents::{ExtraEvents, IncidentFinder, Search};
 use crate::ports::{HourReader, IncidentStore, StoreError};
 
-/// The incidents of a run that may take in alerts.
+/// The incidents of a run that may absorb alerts.
 #[derive(Debug)]
 pub struct Absorption<'a, S> {
     store: &'a S,
@@ -34,8 +34,8 @@ struct Read<'a, S> {
     incidents: BTreeMap<String, Vec<Incident>>,
 }
 
-/// Checks whether an incident can take in an alert of a kind.
-pub fn can_be_taken_in(alert: &Alert) -> bool {
+/// Checks whether an incident can absorb an alert.
+pub fn can_be_absorbed(alert: &Alert) -> bool {
     let kind = alert.kind();
     alert.cluster().is_some()
         && alert.at.is_some()
@@ -64,15 +64,15 @@ impl<'a, S: HourReader + IncidentStore> Absorption<'a, S> {
         }
     }
 
-    /// Checks whether incidents that were alerted about take in an alert.
+    /// Checks whether incidents that were alerted about absorb an alert.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed; the row stays in the outbox.
-    pub async fn takes_in(&self, alert: &Alert) -> Result<bool, StoreError> {
+    pub async fn absorbs(&self, alert: &Alert) -> Result<bool, StoreError> {
         let (Some(cluster), Some(at)) = (alert.cluster(), alert.at) else {
             return Ok(false);
         };
-        if !can_be_taken_in(alert) {
+        if !can_be_absorbed(alert) {
             return Ok(false);
         }
         let account_id = alert.account_id();
@@ -101,11 +101,11 @@ impl<'a, S: HourReader + IncidentStore> Absorption<'a, S> {
         }
         let incidents = &read.incidents[account_id];
         let callers = read.finder.callers(account_id, cluster, at).await?;
-        let is_taken_in = |caller: &Option<_>| {
+        let is_absorbed = |caller: &Option<_>| {
             let caller = caller.as_ref();
             caller.is_some_and(|of| incidents.iter().any(|incident| incident.takes_in(of, at)))
         };
-        Ok(!callers.is_empty() && callers.iter().all(is_taken_in))
+        Ok(!callers.is_empty() && callers.iter().all(is_absorbed))
     }
 }
 

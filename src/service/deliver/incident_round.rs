@@ -1,4 +1,4 @@
-//! The one-minute round: looks at the accounts with new evidence and at those whose open incidents are due, and alerts about
+//! The round: looks at the accounts with new evidence and at those whose open incidents are due, and alerts about
 //! what it finds.
 //!
 //! Mostly there is nothing to look at, and the round costs two queries. Only one function makes a round at a time. A note of
@@ -19,7 +19,7 @@ use crate::ports::{
     Clock, EvidenceNote, HourReader, IncidentStore, LogGroups, StoreError, TransitionWriter,
 };
 
-/// How long a round is reserved, in seconds. Less than the minute until the next one.
+/// How long a round is reserved at most, in seconds, if its function stops without ending it.
 const LEASE_SECONDS: i64 = 50;
 
 /// How long before the end of the reservation no further account is looked at, in milliseconds.
@@ -125,20 +125,40 @@ impl Round {
             self.is_refused = true;
             return Ok(());
         }
+        let looked = self.look_at(store, input, memory, (&notes, &lease)).await;
+        store.end_round(&lease, input.clock.now()).await?;
+        looked
+    }
+
+    /// Looks at the accounts that are due, as long as the round is reserved.
+    async fn look_at<S, G, C>(
+        &mut self,
+        store: &mut S,
+        input: &RoundInput<'_, G, C>,
+        memory: &mut RoundMemory,
+        (notes, lease): (&[EvidenceNote], &Lease),
+    ) -> Result<(), StoreError>
+    where
+        S: IncidentStore + HourReader + TransitionWriter,
+        G: LogGroups,
+        C: Clock,
+    {
         // Another function may have decided alerts before the claim.
         let mut sent = store.incident_alerts().await?;
         let sends = store.sends_alerts().await?;
         let store = &*store;
         if !sends {
-            for note in &notes {
+            for note in notes {
                 store.forget_evidence(note).await?;
             }
             return Ok(());
         }
+        let now = lease.now;
         let mut finder = IncidentFinder::new(store);
         let end = lease.until.seconds() * 1000;
         let end = end.min(input.deadline) - SPARE_MILLIS;
-        for (account_id, due) in due(&notes, &sent, memory, now) {
+        let mut failed = None;
+        for (account_id, due) in due(notes, &sent, memory, now) {
             if input.clock.millis() >= end {
                 break;
             }
@@ -160,15 +180,12 @@ impl Round {
                 }
                 Err(error) => {
                     self.problems.push(format!("account {account_id}: {error}"));
-                    self.error.get_or_insert(error);
+                    failed = failed.or(Some(error));
                 }
             }
         }
         self.hours = finder.hours_read();
-        match self.error.take() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        failed.map_or(Ok(()), Err)
     }
 }
 

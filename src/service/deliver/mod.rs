@@ -48,7 +48,7 @@ pub struct Delivery<'a, O, K, C> {
     pub account_names: &'a BTreeMap<String, String>,
     /// The name of this run as the holder of leases on outbox rows: a text that no other run has.
     pub holder: &'a str,
-    /// Until when rows must have been written whose alert an incident could take in, so that they are sent: since then a
+    /// Until when rows must have been written whose alert an incident could absorb, so that they are sent: since then a
     /// round looked for incidents. Later rows wait, unless they are critical.
     pub rounds_until: Timestamp,
     /// The incidents that the round of this run has found, by account.
@@ -66,7 +66,7 @@ pub struct Drained {
     /// The number of alerts that the sink accepted. Digests, and the alerts in them, are not counted.
     pub sent: u64,
     /// The number of outbox rows whose alerts were not sent because of a policy, a triage decision, a sending pause of
-    /// the cluster, or an incident that takes them in.
+    /// the cluster, or an incident that absorbs them.
     pub suppressed: u64,
     /// The number of outbox rows whose alerts were replaced by a digest.
     pub digested: u64,

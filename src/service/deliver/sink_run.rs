@@ -13,7 +13,7 @@ use clusters::fingerprint::ClusterId;
 use futures_util::stream::{self, StreamExt as _};
 use records::time::Timestamp;
 
-use crate::deliver::absorption::{Absorption, can_be_taken_in};
+use crate::deliver::absorption::{Absorption, can_be_absorbed};
 use crate::deliver::digest::{self, OLD_SECONDS};
 use crate::deliver::message_builder::MessageBuilder;
 use crate::deliver::queue::Queue;
@@ -154,7 +154,7 @@ where
         Ok(Queue::new(rows))
     }
 
-    /// Checks whether a row waits for a round, because an incident may take in its alert.
+    /// Checks whether a row waits for a round, because an incident may absorb its alert.
     async fn waits_for_round(
         &mut self,
         row: &OutboxRow,
@@ -162,7 +162,7 @@ where
     ) -> Result<bool, StoreError> {
         let is_over = row.created < self.delivery.rounds_until
             || now.seconds_since(row.created) >= WAIT_SECONDS;
-        if is_over || !can_be_taken_in(&row.alert) {
+        if is_over || !can_be_absorbed(&row.alert) {
             return Ok(false);
         }
         let id = row.id();
@@ -257,7 +257,7 @@ where
             self.suppress(row, lease).await?;
             return Ok(None);
         }
-        if self.absorption.takes_in(&row.alert).await? {
+        if self.absorption.absorbs(&row.alert).await? {
             self.suppress(row, lease).await?;
             return Ok(None);
         }
