@@ -25,9 +25,7 @@ use clusters::sample::{self, Samples};
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
 use clusters::triage::Triage;
-use clusters::{
-    Cluster, ClusterFacts, ClusterSnapshot, ClusterTotals, EventId, Sighting, Span, Tally,
-};
+use clusters::{Cluster, ClusterSnapshot, ClusterTotals, EventId, Sighting, Span, Tally};
 use futures_util::stream::{self, StreamExt as _};
 use records::Rejection;
 use records::time::{Timestamp, Window};

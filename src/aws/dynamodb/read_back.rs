@@ -12,7 +12,7 @@ use clusters::incident::actor::Actor;
 use clusters::packed::{pack, unpack};
 use clusters::segment::{EncodedSegment, Segment};
 use data_encoding::HEXLOWER;
-use records::time::Timestamp;
+use records::time::{Timestamp, Window};
 use service::ports::{LedgerCalls, ReadBackEvents, ReadBackStore, StoreError};
 use sha2::{Digest as _, Sha256};
 
@@ -127,7 +127,7 @@ fn segment_item(account_id: &str, encoded: &EncodedSegment, all: &ReadBackEvents
     hash.update(encoded.digest);
     hash.update(&subjects);
     let hash = HEXLOWER.encode(&hash.finalize()[..16]);
-    let hour = segment.window.map(|window| window.hours());
+    let hour = segment.window.map(Window::hours);
     let hour = hour.unwrap_or_default();
     Item::new(Key::new(partition(account_id), format!("{hour}#{hash}")))
         .number("hr", hour)

@@ -12,8 +12,8 @@ use clusters::incident::life::{IncidentAlert, IncidentId, LATE_SECONDS, QUIET_SE
 use futures_util::lock::Mutex;
 use records::time::Timestamp;
 
-use crate::incidents::{ExtraEvents, IncidentFinder, Search};
-use crate::ports::{HourReader, IncidentStore, StoreError};
+use crate::incidents::{IncidentFinder, Search};
+use crate::ports::{HourReader, IncidentStore, ReadBackStore, StoreError};
 
 /// The incidents of a run that may absorb alerts.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub fn can_be_absorbed(alert: &Alert) -> bool {
         )
 }
 
-impl<'a, S: HourReader + IncidentStore> Absorption<'a, S> {
+impl<'a, S: HourReader + IncidentStore + ReadBackStore> Absorption<'a, S> {
     /// Creates the decisions of a run at `now`. `found` are the incidents that its round has found.
     pub fn new(store: &'a S, found: &'a BTreeMap<String, Vec<Incident>>, now: Timestamp) -> Self {
         Self {
@@ -86,11 +86,12 @@ impl<'a, S: HourReader + IncidentStore> Absorption<'a, S> {
             return Ok(false);
         };
         if !read.incidents.contains_key(account_id) {
+            let read_back = self.store.read_back(account_id).await?;
             let search = Search {
                 account_id,
                 from: began,
                 sent,
-                extra: &ExtraEvents::default(),
+                extra: &read_back,
                 now: self.now,
             };
             let mut incidents = read.finder.find(&search).await?;

@@ -16,7 +16,8 @@ use crate::incidents::log_pattern::{of_actor, of_objects};
 use crate::incidents::read_back::{LogSource, ReadBack};
 use crate::incidents::{HOURS_MAX, IncidentFinder, Search};
 use crate::ports::{
-    Clock, EvidenceNote, HourReader, IncidentStore, LogGroups, StoreError, TransitionWriter,
+    Clock, EvidenceNote, HourReader, IncidentStore, LogGroups, ReadBackStore, StoreError,
+    TransitionWriter,
 };
 
 /// How long a round is reserved at most, in seconds, if its function stops without ending it.
@@ -89,7 +90,7 @@ pub async fn incident_round<S, G, C>(
     memory: &mut RoundMemory,
 ) -> Round
 where
-    S: IncidentStore + HourReader + TransitionWriter,
+    S: IncidentStore + HourReader + ReadBackStore + TransitionWriter,
     G: LogGroups,
     C: Clock,
 {
@@ -106,7 +107,7 @@ impl Round {
         memory: &mut RoundMemory,
     ) -> Result<(), StoreError>
     where
-        S: IncidentStore + HourReader + TransitionWriter,
+        S: IncidentStore + HourReader + ReadBackStore + TransitionWriter,
         G: LogGroups,
         C: Clock,
     {
@@ -139,7 +140,7 @@ impl Round {
         (notes, lease): (&[EvidenceNote], &Lease),
     ) -> Result<(), StoreError>
     where
-        S: IncidentStore + HourReader + TransitionWriter,
+        S: IncidentStore + HourReader + ReadBackStore + TransitionWriter,
         G: LogGroups,
         C: Clock,
     {
@@ -263,7 +264,7 @@ struct Look<'l, 's, S, G, C> {
 
 impl<S, G, C> Look<'_, '_, S, G, C>
 where
-    S: IncidentStore + HourReader,
+    S: IncidentStore + HourReader + ReadBackStore,
     G: LogGroups,
     C: Clock,
 {
@@ -300,7 +301,12 @@ where
         from: Timestamp,
         round: &mut Round,
     ) -> Result<Vec<Incident>, StoreError> {
-        let mut read_back = ReadBack::default();
+        let mut read_back = ReadBack {
+            extra: self.store.read_back(self.account_id).await?,
+            ..ReadBack::default()
+        };
+        // Something may have been removed since it was read.
+        read_back.extra.complete.clear();
         let mut found = self.find(from, &read_back).await?;
         let mut read: BTreeSet<IncidentId> = BTreeSet::new();
         for _ in 0..LOOKS_MAX {
@@ -313,6 +319,11 @@ where
                 found = self.read_back(&incident, from, &mut read_back).await?;
                 read.insert(incident.id);
             }
+        }
+        if read_back.pages > 0 {
+            // Kept before an alert is decided, so that all later rounds and pages have the same incident.
+            let missing = self.finder.missing(self.account_id, &read_back.extra);
+            self.store.keep_read_back(self.account_id, &missing).await?;
         }
         round.pages += read_back.pages;
         if let Some(error) = &read_back.error {

@@ -27,8 +27,8 @@ use crate::deliver::message_builder::MessageBuilder;
 use crate::deliver::sink_run::SinkRun;
 use crate::policy::Policies;
 use crate::ports::{
-    Clock, ClusterReader, HourReader, IncidentStore, KeyDirectory, KeyUsageStore, Outbox, Sink,
-    StoreError,
+    Clock, ClusterReader, HourReader, IncidentStore, KeyDirectory, KeyUsageStore, Outbox,
+    ReadBackStore, Sink, StoreError,
 };
 
 /// The ports and settings that a delivery run uses.
@@ -105,7 +105,7 @@ pub async fn drain<O, K, C, S>(
     deadline: i64,
 ) -> BTreeMap<String, Drained>
 where
-    O: Outbox + ClusterReader + HourReader + IncidentStore + KeyUsageStore,
+    O: Outbox + ClusterReader + HourReader + IncidentStore + KeyUsageStore + ReadBackStore,
     K: KeyDirectory,
     C: Clock,
     S: Sink,

@@ -23,8 +23,8 @@ use crate::deliver::sink_health::{
 use crate::deliver::{Delivery, Drained, WAIT_SECONDS};
 use crate::policy::PolicyOutcome;
 use crate::ports::{
-    Clock, ClusterReader, HourReader, IncidentStore, KeyDirectory, KeyUsageStore, Outbox, Sink,
-    StoreError,
+    Clock, ClusterReader, HourReader, IncidentStore, KeyDirectory, KeyUsageStore, Outbox,
+    ReadBackStore, Sink, StoreError,
 };
 
 /// The time of a lease, in seconds. Building and sending a message takes less.
@@ -78,7 +78,7 @@ pub struct SinkRun<'a, O, K, C, S> {
 
 impl<'a, O, K, C, S> SinkRun<'a, O, K, C, S>
 where
-    O: Outbox + ClusterReader + HourReader + IncidentStore + KeyUsageStore,
+    O: Outbox + ClusterReader + HourReader + IncidentStore + KeyUsageStore + ReadBackStore,
     K: KeyDirectory,
     C: Clock,
     S: Sink,

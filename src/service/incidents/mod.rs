@@ -24,7 +24,7 @@ use clusters::occurrence::{Occurrence, Subjects, occurrences};
 use clusters::{EventId, Sighting};
 use records::time::{Timestamp, Window};
 
-use crate::ports::{HourReader, IncidentStore, StoreError};
+use crate::ports::{HourReader, IncidentStore, ReadBackEvents, StoreError};
 
 use self::hours::Hours;
 
@@ -46,17 +46,6 @@ pub struct IncidentFinder<'s, S> {
     first_calls: BTreeMap<Pair, Option<Timestamp>>,
 }
 
-/// Events that were read from log groups, which the store does not have.
-#[derive(Debug, Clone, Default)]
-pub struct ExtraEvents {
-    /// The events by their ids.
-    pub events: BTreeMap<EventId, Sighting>,
-    /// The subjects of their clusters.
-    pub subjects: Subjects,
-    /// The actors whose makings and removals are all among the events.
-    pub complete: BTreeSet<Actor>,
-}
-
 /// What the incidents of an account are found in, beside its events.
 #[derive(Debug, Clone, Copy)]
 pub struct Search<'a> {
@@ -66,8 +55,8 @@ pub struct Search<'a> {
     pub from: Timestamp,
     /// The alerts that were sent, also those of other accounts.
     pub sent: &'a BTreeSet<SentAlert>,
-    /// What the store does not have.
-    pub extra: &'a ExtraEvents,
+    /// What was read from log groups.
+    pub extra: &'a ReadBackEvents,
     /// The time at which the incidents are looked at.
     pub now: Timestamp,
 }
@@ -154,6 +143,18 @@ impl<'s, S: HourReader + IncidentStore> IncidentFinder<'s, S> {
         self.incidents(&all, &sent, search).await
     }
 
+    /// Returns the events that were read from log groups, without those that the hours that were read have.
+    pub fn missing(&self, account_id: &str, read: &ReadBackEvents) -> ReadBackEvents {
+        let stored = self.hours.of_account(account_id).iter();
+        let stored: BTreeSet<EventId> = stored.map(|(id, _)| *id).collect();
+        let mut missing = read.clone();
+        missing.events.retain(|id, _| !stored.contains(id));
+        let clusters = missing.events.values().map(|seen| seen.series.cluster);
+        let clusters: BTreeSet<ClusterId> = clusters.collect();
+        missing.subjects.retain(|id, _| clusters.contains(id));
+        missing
+    }
+
     /// Returns who made the calls of a cluster in one second. Empty if the store has none of them.
     ///
     /// # Errors
@@ -183,7 +184,7 @@ impl<'s, S: HourReader + IncidentStore> IncidentFinder<'s, S> {
         stored.iter().cloned().chain(extra).collect()
     }
 
-    fn subjects(&self, extra: &ExtraEvents) -> Subjects {
+    fn subjects(&self, extra: &ReadBackEvents) -> Subjects {
         let mut subjects = extra.subjects.clone();
         let stored = self.hours.subjects().iter();
         subjects.extend(stored.map(|(id, of)| (*id, Arc::<ClusterSubject>::clone(of))));

@@ -12,10 +12,9 @@ use clusters::incident::Incident;
 use input::{Layout, Limits};
 use records::time::Timestamp;
 
-use crate::incidents::ExtraEvents;
 use crate::incidents::log_pattern::LogPatterns;
 use crate::ingest::Folding;
-use crate::ports::{LogGroupError, LogGroups, LogPage, LogQuery};
+use crate::ports::{LogGroupError, LogGroups, LogPage, LogQuery, ReadBackEvents};
 use crate::rules::Rules;
 
 /// How many pages are read for one account in a round.
@@ -39,7 +38,7 @@ pub struct LogSource<'a, G> {
 #[derive(Debug, Default)]
 pub struct ReadBack {
     /// The events that the records have.
-    pub extra: ExtraEvents,
+    pub extra: ReadBackEvents,
     /// The number of pages that were read.
     pub pages: usize,
     /// The first error of a log group; the rest was not read.
@@ -119,7 +118,7 @@ impl ReadBack {
     }
 
     fn add_tally(&mut self, tally: &Tally, account_id: &str) {
-        let ExtraEvents {
+        let ReadBackEvents {
             events, subjects, ..
         } = &mut self.extra;
         for (id, facts) in &tally.facts {
@@ -130,7 +129,7 @@ impl ReadBack {
         }
         for (id, seen) in &tally.sightings {
             // Pages of two patterns may have one record.
-            if subjects.contains_key(&seen.series.cluster) {
+            if seen.at().is_some() && subjects.contains_key(&seen.series.cluster) {
                 events.entry(*id).or_insert_with(|| seen.clone());
             }
         }

@@ -5,11 +5,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 
 use alerts::severity::{self, Severity};
 use clusters::circumstance::Circumstance;
-use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::fingerprint::ClusterId;
 use clusters::guard::is_overflow;
 use clusters::incident::actor::{Actor, actor};
 use clusters::incident::replay::alerts_of_the_past;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::guard::{self, KnownClusters, Limited};
 use clusters::sample::{SampleCutoffs, Samples};
 use clusters::sightings::Sightings;
