@@ -40,7 +40,6 @@ use service::rules::Rules;
 use crate::bootstrap::Function;
 use crate::directory::Directory;
 use crate::emulator::Emulator;
-use crate::incidents::found;
 use crate::manual_clock::ManualClock;
 use crate::records::{ACCOUNT, denied, ingest, lines, record};
 use crate::story::{HOUR, Month, START};
@@ -971,7 +970,7 @@ fn a_healthy_account_of_fifty_roles_is_told_of_little() {
     let world = World::default();
     let records = healthy_month();
     let texts: Vec<String> = records.iter().map(ToString::to_string).collect();
-    assert_eq!(found(&texts, false), []);
+    assert_eq!(crate::incidents::found(&texts, false), []);
     let hours = by_hour(&records);
     let first = START / HOUR;
     for hour in first..first + 30 * 24 {
