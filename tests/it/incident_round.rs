@@ -1,5 +1,5 @@
 //! The round: incidents are found while they go on, their records are read back from the log groups, and single
-//! alerts that they take in are not sent.
+//! alerts that they absorb are not sent.
 //!
 //! Emulators of CloudWatch Logs answer every event to any pattern in braces, so a log group of the test's own reads patterns.
 
