@@ -166,7 +166,6 @@ fn lists(listing: &Listing) -> (String, String) {
         incidents: &[],
         question: &query,
         page: listing.ask(&query),
-        incidents: &[],
         calls: Some(listing.ask_calls(&query, SECTION_ROWS_MAX)),
         accounts: listing.accounts(),
         facts: BTreeMap::new(),
