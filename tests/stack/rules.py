@@ -178,14 +178,14 @@ def expected_permissions(stack):
     table = lambda *actions: [f"dynamodb:{action}" for action in actions]
     roles = {
         ROLE: common_permissions(stack, "ingest") | {
-            "Clusters": (table("BatchGetItem", "PutItem", "UpdateItem"), "<Table.Arn>", leading_keys("C#*", "D#", "K#*", "M#*", "O#*", "Q#*")),
+            "Clusters": (table("BatchGetItem", "PutItem", "UpdateItem"), "<Table.Arn>", leading_keys("C#*", "D#", "E#", "K#*", "M#*", "O#*", "Q#*")),
             "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),
             "FailedInvocations": (["s3:PutObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
         },
         "InspectRole": common_permissions(stack, "inspect") | key_lookup_permissions(stack) | {
             "Clusters": (
                 table("BatchGetItem", "PutItem", "Query", "UpdateItem"), "<Table.Arn>",
-                leading_keys("A#*", "C#*", "D#", "K#*", "M#*", "O#*", "Q#*", "STACK"),
+                leading_keys("A#*", "C#*", "D#", "E#", "I#", "K#*", "M#*", "O#*", "Q#*", "STACK"),
             ),
             "LateHours": (table("DeleteItem"), "<Table.Arn>", leading_keys("D#")),
             "Chronicle": (["s3:GetObject", "s3:PutObject"], "<Bucket.Arn>/inspection/*"),
@@ -202,7 +202,7 @@ def expected_permissions(stack):
         }
     if has_dashboard(stack):
         roles["WidgetRole"] = common_permissions(stack, "widget") | {
-            "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", leading_keys("C#*", "K#*", "M#*")),
+            "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", leading_keys("B#*", "C#*", "I#", "K#*", "M#*")),
             "Listing": (["s3:GetObject"], "<Bucket.Arn>/inspection/listing"),
         }
         if values["DashboardDecisions"] == "true":
@@ -211,9 +211,9 @@ def expected_permissions(stack):
         roles["DeliverRole"] = common_permissions(stack, "deliver") | key_lookup_permissions(stack) | {
             "Messages": (
                 table("BatchGetItem", "PutItem", "Query", "UpdateItem"), "<Table.Arn>",
-                leading_keys("A#*", "C#*", "E#*", "I#*", "K#*", "O#*", "Q#*", "SINK#*", "Z#*"),
+                leading_keys("A#*", "B#*", "C#*", "E#*", "I#", "K#*", "O#*", "Q#*", "SINK#*", "Z#*"),
             ),
-            "SentMessages": (table("DeleteItem"), "<Table.Arn>", leading_keys("E#*", "O#*")),
+            "SentMessages": (table("DeleteItem"), "<Table.Arn>", leading_keys("E#", "O#*")),
             "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", leading_keys("C#*", "M#*", "Q#*")),
             "Stream": (table("DescribeStream", "GetRecords", "GetShardIterator"), "<Table.Arn>/stream/*"),
             "Streams": (table("ListStreams"), "*"),
