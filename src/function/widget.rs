@@ -6,6 +6,7 @@ use aws::dynamodb::{DynamoStore, TableSettings};
 use lambda_runtime::Context;
 use serde_json::{Value, json};
 use service::config::widget::WidgetSettings;
+use service::incidents::shown::shown;
 use service::inspect::run::{LISTING_BYTES_MAX, LISTING_KEY};
 use service::ports::{Bucket as _, Clock as _};
 use service::settings_loader::SettingsLoader;
@@ -103,7 +104,11 @@ impl Function for Widget {
             }
         }
         let setting = self.setting(context);
-        let state = async || self.listing().await.map(StoreState::from);
+        let state = async |wanted: Option<&str>| {
+            let mut state = StoreState::from(self.listing().await?);
+            state.incidents = shown(&self.store, wanted, now()).await?;
+            Ok(state)
+        };
         let answer = match widget::answer(event, &self.store, state, &setting).await {
             Ok(answer) => answer,
             Err(failure) => {

@@ -28,6 +28,7 @@ use serde_json::{Value, json};
 use service::deliver::incident_round::{Round, RoundInput, RoundMemory, incident_round};
 use service::deliver::{Delivery, Drained, drain};
 use service::incidents::read_back::LogSource;
+use service::incidents::shown::shown;
 use service::policy::Policies;
 use service::ports::{
     Clock as _, IncidentStore as _, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Sink,
@@ -311,6 +312,33 @@ fn the_recorded_attack_is_one_incident_that_absorbs_the_single_alerts() {
     let keys = ledger.ways_in.shown.iter().filter(|way| way.lasts);
     let keys: Vec<&str> = keys.map(|way| way.of.rsplit('/').next().unwrap()).collect();
     assert_eq!(keys, ["bert-jan"]);
+    assert_shown(&stack, last);
+}
+
+/// Asserts that pages show an incident as its last alert does, also when it was long ago.
+fn assert_shown(stack: &Stack, last: &IncidentFacts) {
+    let id = last.incident.text();
+    let now = stack.clock.now();
+    for (wanted, now) in [
+        (None, now),
+        (Some(id), now),
+        (Some(id), now.plus(20 * 86_400)),
+    ] {
+        let incidents = block_on(shown(&stack.store(), wanted, now)).unwrap();
+        let [incident] = &incidents[..] else {
+            panic!("{} incidents", incidents.len());
+        };
+        assert_eq!(incident.id, last.incident);
+        assert_eq!(incident.actor.name, last.actor.name);
+        assert_eq!(incident.steps_count as u64, last.steps.total);
+        assert_eq!(
+            incident.ledger.stands_count as u64,
+            last.stays_behind.stands.total
+        );
+        assert!(incident.ledger.removals_seen);
+    }
+    let later = now.plus(20 * 86_400);
+    assert_eq!(block_on(shown(&stack.store(), None, later)).unwrap(), []);
 }
 
 /// A user with one key.

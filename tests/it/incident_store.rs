@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use ::demo;
 use alerts::alert::Alert;
@@ -12,19 +13,24 @@ use aws::dynamodb::DynamoStore;
 use aws::dynamodb::item::ClusterItem;
 use aws::dynamodb::message::decode_row;
 use aws::dynamodb::table::{Item, Key, Table};
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::incident::actor::{Actor, ActorKind};
 use clusters::incident::life::SentAlert;
+use clusters::{EventId, Sighting};
 use fastrand::Rng;
 use input::{Layout, Limits};
 use pollster::block_on;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::ingest::{Ingested, commit, fold};
-use service::ports::{EvidenceNote, IncidentStore, Outbox, Store, StoreError};
+use service::memory::MemoryStore;
+use service::ports::{
+    EvidenceNote, IncidentStore, Outbox, ReadBackEvents, ReadBackStore, Store, StoreError,
+};
 use service::rules::Rules;
 
 use crate::incident_alerts::{alerts_about, incident_id, incidents_of_the_past, story};
-use crate::records::{ACCOUNT, denied, id, ingest, lines, record};
+use crate::records::{ACCOUNT, denied, id, ingest, ingest_with_ledger, lines, record};
 use crate::table::{Fault, MemoryTable, learning, now, store, telling};
 
 table_contract!(
@@ -34,7 +40,57 @@ table_contract!(
     an_alert_about_an_incident_is_decided_once,
     the_first_call_of_a_caller_is_found_wherever_it_is,
     a_round_is_for_one_alone_until_its_end,
+    what_was_read_back_is_a_set,
 );
+
+fn what_was_read_back_is_a_set(store: &mut (impl ReadBackStore + Store)) {
+    let mut memory = MemoryStore::default();
+    ingest_with_ledger(&mut memory, &lines(&story()));
+    let (snapshot, mut events) = block_on(memory.whole(false)).unwrap();
+    let ledger = block_on(memory.ledger()).unwrap().unwrap();
+    let mut subjects = ledger.subjects;
+    for (id, facts) in &snapshot.facts {
+        subjects.insert(*id, Arc::new(ClusterSubject::from(&facts.identity)));
+    }
+    events.extend(ledger.events);
+    let actor = Actor {
+        account_id: ACCOUNT.to_owned(),
+        kind: ActorKind::User,
+        name: "mia".to_owned(),
+    };
+    let part = |events: &[(EventId, Sighting)], complete: BTreeSet<Actor>| {
+        let clusters: BTreeSet<ClusterId> =
+            events.iter().map(|(_, seen)| seen.series.cluster).collect();
+        let of_part = subjects.iter().filter(|(id, _)| clusters.contains(id));
+        ReadBackEvents {
+            events: events.iter().cloned().collect(),
+            subjects: of_part.map(|(id, of)| (*id, Arc::clone(of))).collect(),
+            complete,
+        }
+    };
+    assert_eq!(
+        block_on(store.read_back(ACCOUNT)).unwrap(),
+        ReadBackEvents::default()
+    );
+    // Two parts that overlap, the second one twice.
+    let (first, second) = (
+        part(&events[..8], BTreeSet::new()),
+        part(&events[4..], [actor.clone()].into()),
+    );
+    for part in [&second, &first, &second] {
+        block_on(store.keep_read_back(ACCOUNT, part)).unwrap();
+    }
+    assert_eq!(
+        block_on(store.read_back(ACCOUNT)).unwrap(),
+        part(&events, [actor].into())
+    );
+    let others = block_on(store.read_back("444455556666")).unwrap();
+    assert_eq!(others, ReadBackEvents::default());
+    // Neither an event of a cluster nor a cluster.
+    assert_eq!(block_on(store.events()).unwrap(), []);
+    let kept = block_on(store.ledger()).unwrap().unwrap();
+    assert_eq!(kept.events.len(), events.len());
+}
 
 /// Returns the account and the hour of each note.
 fn noted(store: &impl IncidentStore) -> Vec<(String, i64)> {

@@ -153,7 +153,7 @@ impl<S: Whole> Shown<'_, S> {
             now: now(),
             ..setting()
         };
-        let known = async || Ok(self.known.clone());
+        let known = async |_: Option<&str>| Ok(self.known.clone());
         match block_on(answer(&event.to_string(), self.store, known, &setting)).unwrap() {
             WidgetResponse::Html(html) => html,
             WidgetResponse::Markdown(markdown) => panic!("{markdown}"),

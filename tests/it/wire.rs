@@ -609,7 +609,10 @@ fn hostile_facts(text: &str) -> [Alert; 6] {
         let mut alert = campaign(stage, second(0));
         if let Facts::Campaign(of) = &mut alert.facts {
             of.actor = text.to_owned();
-            of.calls.shown[0] = text.to_owned();
+            // Earlier versions stored the names of calls with these characters alone.
+            let plain = |c: char| c.is_ascii_alphanumeric() || "_.:/@+-".contains(c);
+            let letter = |c| if plain(c) { c } else { '_' };
+            of.calls.shown[0] = text.chars().map(letter).take(64).collect();
         }
         alert.subject = AlertSubject::of_account(text);
         alert

@@ -94,7 +94,7 @@ impl LocalWidget {
         let now = now();
         let as_of = self.path.as_ref().map_or(now, |_| ended(&state.listing));
         let setting = setting(&state.listing, as_of, now);
-        let state = async || Ok(state);
+        let state = async |_: Option<&str>| Ok(state);
         let answered = match &mut self.open_store.place {
             StoreKind::File(store) => {
                 block_on(widget::answer(event, store.as_ref(), state, &setting))

@@ -6,10 +6,12 @@
 //! - `hours` keeps the events that were read, by account.
 //! - `log_pattern` writes the filter patterns that find the records of an incident.
 //! - `read_back` reads these records from the log groups.
+//! - `shown` finds the incidents that a page shows.
 
 mod hours;
 pub mod log_pattern;
 pub mod read_back;
+pub mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

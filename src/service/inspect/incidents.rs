@@ -72,7 +72,7 @@ impl Recorded<'_> {
         };
         let all = occurrences(events, &subject_of);
         let mut incidents = found(&incidents, &all, as_of, ledger);
-        incidents.sort_by(|one, other| place(one).cmp(&place(other)));
+        sort(&mut incidents);
         let mut alerts = match with_alerts {
             true => found(&alerts_of_the_past, &all, round, ledger),
             false => Vec::new(),
@@ -212,6 +212,11 @@ fn severity_at(events: &[Occurrence], until: Timestamp) -> Option<Severity> {
         )
         .severity,
     )
+}
+
+/// Sorts incidents: the most severe first; of equal severity those that are open, then the newest.
+pub fn sort(incidents: &mut [Incident]) {
+    incidents.sort_by(|one, other| place(one).cmp(&place(other)));
 }
 
 /// Returns the place of an incident in lists.

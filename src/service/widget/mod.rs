@@ -84,7 +84,7 @@ pub enum WidgetError {
 pub struct StoreState {
     /// The list of all clusters, as stored by the last inspection.
     pub listing: Listing,
-    /// The incidents, the most severe first; empty for a stack, which does not find them yet.
+    /// The incidents, the most severe first.
     pub incidents: Vec<Incident>,
     /// Journal entries by cluster, for a store that does not store them itself.
     journals: BTreeMap<ClusterId, Vec<JournalEntry>>,
@@ -155,7 +155,8 @@ struct WidgetHandler<'a, S> {
 
 /// Answers a request of a custom widget. `event` is the JSON text of the request.
 ///
-/// `state` returns the clusters at the last inspection; it is called only if the answer needs them. A request that is
+/// `state` returns the clusters at the last inspection, and the incidents, among them the one whose id it gets; it is called only
+/// if the answer needs them. A request that is
 /// not valid is answered with a sentence that explains the problem.
 ///
 /// # Errors
@@ -163,7 +164,7 @@ struct WidgetHandler<'a, S> {
 pub async fn answer<S>(
     event: &str,
     store: &S,
-    state: impl AsyncFnOnce() -> Result<StoreState, WidgetError>,
+    state: impl AsyncFnOnce(Option<&str>) -> Result<StoreState, WidgetError>,
     setting: &WidgetSetting,
 ) -> Result<WidgetResponse, WidgetError>
 where
@@ -184,7 +185,7 @@ where
     if action == WidgetAction::Describe {
         return Ok(WidgetResponse::Markdown(DESCRIPTION.to_owned()));
     }
-    let now = handler.now(state().await?).await?;
+    let now = handler.now(state(action.incident()).await?).await?;
     if let WidgetAction::List(query) | WidgetAction::Calls(query) = &action
         && let [word] = &query.words[..]
         && let Some(html) = handler.incident(word, &now, true)

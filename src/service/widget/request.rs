@@ -170,6 +170,20 @@ fn range(given: &Value) -> Option<(Timestamp, Timestamp)> {
 /// An event, with access to its parameters by name.
 struct EventFields<'e>(&'e Value);
 
+impl WidgetAction {
+    /// Returns what may be the id of an incident that is asked for.
+    pub fn incident(&self) -> Option<&str> {
+        match self {
+            Self::OpenIncident(id) | Self::ExportIncident(id) => Some(id),
+            Self::List(query) | Self::Calls(query) => match &query.words[..] {
+                [word] => Some(word),
+                _ => None,
+            },
+            Self::Describe | Self::Open(_) | Self::Export(_) | Self::Decide(_) => None,
+        }
+    }
+}
+
 impl EventFields<'_> {
     /// Returns the text typed into a form, else the parameter of the action or of the widget's configuration. `None` if
     /// it is empty.
