@@ -412,12 +412,12 @@ impl Incident {
     /// Checks whether the incident takes in an event of one of its identities at a time, so that no alert of its own is due
     /// about it. `identity` is the [`actor::actor`] of the event.
     ///
-    /// An identity that a link makes one of the actor only for some sessions is taken in with all of them.
+    /// An identity that a link makes one of the actor only for some sessions is taken in with all of them. A user whose password
+    /// a network tried is not: other calls of the user are not of the incident.
     pub fn takes_in(&self, identity: &Actor, at: Timestamp) -> bool {
         let is_member = || {
-            self.members
-                .iter()
-                .any(|member| member.identity == *identity)
+            let mut linked = self.members.iter().filter(|member| member.link.is_some());
+            linked.any(|member| member.identity == *identity)
         };
         self.began <= at && at <= self.until && (self.actor == *identity || is_member())
     }

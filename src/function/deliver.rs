@@ -157,6 +157,7 @@ impl Deliver {
         let of_table = TableSettings {
             // Alerts about access keys can be created while others are sent, so the store needs the sinks too.
             sinks: sinks.keys().cloned().collect(),
+            retention_days: settings.retention_days.into(),
             learn_hours: settings.learn_hours.into(),
             canaries: settings.keys.canaries.clone(),
             ..TableSettings::default()

@@ -106,7 +106,13 @@ impl Function for Widget {
         let setting = self.setting(context);
         let state = async |wanted: Option<&str>| {
             let mut state = StoreState::from(self.listing().await?);
-            state.incidents = shown(&self.store, wanted, now()).await?;
+            // A page without incidents is better than no page. It says that they are missing.
+            let found = shown(&self.store, wanted, now()).await;
+            if let Err(error) = &found {
+                let detail = invocation::error_text(error);
+                tracing::error!(request_id, detail, "the page is shown without incidents");
+            }
+            state.incidents = found.ok();
             Ok(state)
         };
         let answer = match widget::answer(event, &self.store, state, &setting).await {

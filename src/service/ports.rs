@@ -720,8 +720,9 @@ pub trait ReadBackStore {
         events: &ReadBackEvents,
     ) -> Result<(), StoreError>;
 
-    /// Returns the events of an account that were kept.
-    async fn read_back(&self, account_id: &str) -> Result<ReadBackEvents, StoreError>;
+    /// Returns the events of an account that were kept, of the hours from `from` on.
+    async fn read_back(&self, account_id: &str, from: Window)
+    -> Result<ReadBackEvents, StoreError>;
 }
 
 /// Events of an account that were read from log groups.
@@ -731,8 +732,20 @@ pub struct ReadBackEvents {
     pub events: BTreeMap<EventId, Sighting>,
     /// The subjects of their clusters and groups of equal calls.
     pub subjects: BTreeMap<ClusterId, Arc<ClusterSubject>>,
-    /// The actors whose makings and removals were all among the events when they were read.
-    pub complete: BTreeSet<Actor>,
+    /// The actors whose makings and removals were all among the events when they were read, and when that was.
+    pub complete: BTreeMap<Actor, Timestamp>,
+}
+
+impl ReadBackEvents {
+    /// Leaves out the actors about whom an alert was decided after they were read: the read for that alert was not complete.
+    pub fn forget_outdated(&mut self, sent: &BTreeSet<SentAlert>) {
+        for alert in sent {
+            let is_outdated = |read: &Timestamp| *read < alert.at;
+            if self.complete.get(&alert.actor).is_some_and(is_outdated) {
+                self.complete.remove(&alert.actor);
+            }
+        }
+    }
 }
 
 /// An hour of an account with new evidence.

@@ -58,7 +58,7 @@ fn what_was_read_back_is_a_set(store: &mut (impl ReadBackStore + Store)) {
         kind: ActorKind::User,
         name: "mia".to_owned(),
     };
-    let part = |events: &[(EventId, Sighting)], complete: BTreeSet<Actor>| {
+    let part = |events: &[(EventId, Sighting)], complete: BTreeMap<Actor, Timestamp>| {
         let clusters: BTreeSet<ClusterId> =
             events.iter().map(|(_, seen)| seen.series.cluster).collect();
         let of_part = subjects.iter().filter(|(id, _)| clusters.contains(id));
@@ -69,22 +69,22 @@ fn what_was_read_back_is_a_set(store: &mut (impl ReadBackStore + Store)) {
         }
     };
     assert_eq!(
-        block_on(store.read_back(ACCOUNT)).unwrap(),
+        block_on(store.read_back(ACCOUNT, Timestamp::FIRST.window())).unwrap(),
         ReadBackEvents::default()
     );
     // Two parts that overlap, the second one twice.
     let (first, second) = (
-        part(&events[..8], BTreeSet::new()),
-        part(&events[4..], [actor.clone()].into()),
+        part(&events[..8], BTreeMap::new()),
+        part(&events[4..], [(actor.clone(), now())].into()),
     );
     for part in [&second, &first, &second] {
         block_on(store.keep_read_back(ACCOUNT, part)).unwrap();
     }
     assert_eq!(
-        block_on(store.read_back(ACCOUNT)).unwrap(),
-        part(&events, [actor].into())
+        block_on(store.read_back(ACCOUNT, Timestamp::FIRST.window())).unwrap(),
+        part(&events, [(actor, now())].into())
     );
-    let others = block_on(store.read_back("444455556666")).unwrap();
+    let others = block_on(store.read_back("444455556666", Timestamp::FIRST.window())).unwrap();
     assert_eq!(others, ReadBackEvents::default());
     // Neither an event of a cluster nor a cluster.
     assert_eq!(block_on(store.events()).unwrap(), []);

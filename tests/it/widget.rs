@@ -592,7 +592,7 @@ fn an_incident_is_listed_first_and_has_a_page(store: &mut impl Whole) {
     let ask = |event: &Value| {
         let known = async |_: Option<&str>| {
             let mut state = StoreState::from(listing(store, at(12)));
-            state.incidents.clone_from(&incidents);
+            state.incidents = Some(incidents.clone());
             Ok(state)
         };
         match block_on(answer(&event.to_string(), store, known, &setting())).unwrap() {

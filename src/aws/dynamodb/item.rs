@@ -23,7 +23,7 @@
 //! | round | `E#lock` | `-` | a function looks for incidents |
 //! | incident alert | `I#` | `<account>#<incident>#<number>` | an alert about an incident was decided |
 //! | read back | `B#<account>` | `<window>#<hash>` | events that were read from a log group for an incident |
-//! | read whole | `B#<account>` | `complete#<hash>` | all of an actor's events were read back |
+//! | read whole | `B#<account>` | `complete#<hash>#<time>` | all of an actor's events were read back at this time |
 //! | budget | `Q#<account>` | `<window>` | places that were reserved for new clusters and new callers |
 //! | beginning | `Q#beginning` | `-` | when the first event was committed |
 //! | renewal | `Q#beginning` | `identity#<version>` | when a later version of the identity was first used |

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clusters::Tally;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::actor::Actor;
 use clusters::packed::{pack, unpack};
 use clusters::segment::{EncodedSegment, Segment};
+use clusters::{EventId, Sighting, Tally};
 use data_encoding::HEXLOWER;
 use records::time::{Timestamp, Window};
 use service::ports::{LedgerCalls, ReadBackEvents, ReadBackStore, StoreError};
@@ -24,6 +24,9 @@ use crate::dynamodb::table::{Item, Key, Table, Write};
 /// The largest size of a segment of an item, in bytes. The subjects of its clusters need room beside it: an item has at most
 /// 400 KB. Source: Amazon DynamoDB Developer Guide, "Quotas in Amazon DynamoDB".
 const SEGMENT_BYTES_MAX: usize = 64 << 10;
+
+/// The largest size of an item, in bytes.
+const ITEM_BYTES_MAX: usize = 300 << 10;
 
 /// The largest number of bytes of the subjects of an item, unpacked.
 const SUBJECTS_BYTES_MAX: u64 = 16 << 20;
@@ -41,22 +44,15 @@ impl<T: Table> ReadBackStore for DynamoStore<T> {
         events: &ReadBackEvents,
     ) -> Result<(), StoreError> {
         let until = self.now.plus(self.settings.retention_days * 86_400);
-        let tally = Tally {
-            sightings: events
-                .events
-                .iter()
-                .map(|(id, seen)| (*id, seen.clone()))
-                .collect(),
-            ..Tally::default()
-        };
-        let segments = Segment::split_at(&tally, SEGMENT_BYTES_MAX);
-        let of_segment = |segment: &EncodedSegment| segment_item(account_id, segment, events);
-        let items = segments.iter().map(of_segment);
-        let complete = events
-            .complete
+        let sightings: Vec<(EventId, Sighting)> = events
+            .events
             .iter()
-            .map(|actor| complete_item(account_id, actor));
-        let items: Vec<Item> = items.chain(complete).collect();
+            .map(|(id, seen)| (*id, seen.clone()))
+            .collect();
+        let mut items = Vec::new();
+        add_items(account_id, &sightings, events, &mut items);
+        let complete = events.complete.iter();
+        items.extend(complete.map(|(actor, at)| complete_item(account_id, actor, *at)));
         let puts = items.into_iter().map(|item| async move {
             let put = Write::Put(item.time("ttl", until));
             self.table.write(&put).await
@@ -68,11 +64,16 @@ impl<T: Table> ReadBackStore for DynamoStore<T> {
     }
 
     /// Items that cannot be read are skipped, so that one of them does not stop all alerts. Nothing is then complete.
-    async fn read_back(&self, account_id: &str) -> Result<ReadBackEvents, StoreError> {
+    async fn read_back(
+        &self,
+        account_id: &str,
+        from: Window,
+    ) -> Result<ReadBackEvents, StoreError> {
         let mut read = ReadBackEvents::default();
         let mut is_whole = true;
         for item in self.table.query(&partition(account_id), "").await? {
-            is_whole &= is_expired(&item, self.now) || add(&mut read, &item).is_some();
+            let is_old = item.number_of("hr").is_some_and(|hour| hour < from.hours());
+            is_whole &= is_old || is_expired(&item, self.now) || add(&mut read, &item).is_some();
         }
         if !is_whole {
             read.complete.clear();
@@ -85,23 +86,24 @@ impl<T: Table> DynamoStore<T> {
     /// Reads what the whole table has for incidents beside its events.
     pub(super) async fn ledger_calls(&self) -> Result<LedgerCalls, StoreError> {
         let mut read = ReadBackEvents::default();
-        let mut sent = BTreeSet::new();
+        let (mut sent, mut is_whole) = (BTreeSet::new(), true);
         let mut visit = |item: Item| {
             if item.key.pk.starts_with(PARTITION) && !is_expired(&item, self.now) {
-                // What cannot be read is missing, so nothing counts as complete that was not read.
-                if add(&mut read, &item).is_none() {
-                    read.complete.clear();
-                }
+                is_whole &= add(&mut read, &item).is_some();
             } else if item.key.pk == incident_alert_partition() {
                 sent.extend(read_incident_alert(&item, self.now));
             }
         };
         self.table.scan(&mut visit).await?;
+        if !is_whole {
+            read.complete.clear();
+        }
+        read.forget_outdated(&sent);
         Ok(LedgerCalls {
             events: read.events.into_iter().collect(),
             subjects: read.subjects,
             missing_until: Some(Timestamp::LAST),
-            complete: read.complete,
+            complete: read.complete.into_keys().collect(),
             sent,
         })
     }
@@ -116,6 +118,32 @@ fn partition(account_id: &str) -> String {
     format!("{PARTITION}{account_id}")
 }
 
+/// Adds the items of events to `items`, each small enough for the table.
+fn add_items(
+    account_id: &str,
+    events: &[(EventId, Sighting)],
+    all: &ReadBackEvents,
+    items: &mut Vec<Item>,
+) {
+    let tally = Tally {
+        sightings: events.iter().cloned().collect(),
+        ..Tally::default()
+    };
+    for encoded in Segment::split_at(&tally, SEGMENT_BYTES_MAX) {
+        let item = segment_item(account_id, &encoded, all);
+        let sightings = encoded.segment.sightings();
+        if item.bytes_long() <= ITEM_BYTES_MAX || sightings.len() < 2 {
+            items.push(item);
+            continue;
+        }
+        let of_segment: Vec<(EventId, Sighting)> =
+            sightings.map(|(id, seen)| (id, seen.clone())).collect();
+        for half in of_segment.chunks(of_segment.len().div_ceil(2)) {
+            add_items(account_id, half, all, items);
+        }
+    }
+}
+
 fn segment_item(account_id: &str, encoded: &EncodedSegment, all: &ReadBackEvents) -> Item {
     let segment = &encoded.segment;
     let clusters = segment.sightings().map(|(_, seen)| seen.series.cluster);
@@ -127,26 +155,30 @@ fn segment_item(account_id: &str, encoded: &EncodedSegment, all: &ReadBackEvents
     hash.update(encoded.digest);
     hash.update(&subjects);
     let hash = HEXLOWER.encode(&hash.finalize()[..16]);
-    let hour = segment.window.map(Window::hours);
-    let hour = hour.unwrap_or_default();
+    let hour = segment.window.map(Window::hours).unwrap_or_default();
     Item::new(Key::new(partition(account_id), format!("{hour}#{hash}")))
         .number("hr", hour)
         .bytes("mf", encoded.bytes.clone())
         .bytes("su", subjects)
 }
 
-fn complete_item(account_id: &str, actor: &Actor) -> Item {
+fn complete_item(account_id: &str, actor: &Actor, at: Timestamp) -> Item {
     // An actor is a kind and two texts, so encoding never fails.
     let json = serde_json::to_string(actor).unwrap_or_default();
     let hash = HEXLOWER.encode(&Sha256::digest(&json)[..16]);
-    Item::new(Key::new(partition(account_id), format!("{COMPLETE}{hash}"))).text("ac", &json)
+    let sk = format!("{COMPLETE}{hash}#{}", at.seconds());
+    Item::new(Key::new(partition(account_id), sk))
+        .text("ac", &json)
+        .time("rd", at)
 }
 
 /// Adds the content of an item; `None` if it cannot be read.
 fn add(read: &mut ReadBackEvents, item: &Item) -> Option<()> {
     if item.key.sk.starts_with(COMPLETE) {
-        let actor = serde_json::from_str(item.text_of("ac")?).ok()?;
-        read.complete.insert(actor);
+        let actor: Actor = serde_json::from_str(item.text_of("ac")?).ok()?;
+        let at = item.time_of("rd")?;
+        let known = read.complete.entry(actor).or_insert(at);
+        *known = at.max(*known);
         return Some(());
     }
     let hour = Timestamp::from_seconds(item.number_of("hr")?.checked_mul(3600)?)?;

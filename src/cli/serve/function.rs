@@ -169,7 +169,7 @@ async fn list(
     let found = recorded.incidents(store.ledger().await?.as_ref(), as_of, false);
     let replayed = recorded.replay(until);
     let mut state = StoreState::from(replayed.listing(now()));
-    state.incidents = found.incidents;
+    state.incidents = Some(found.incidents);
     // The inspection of a stack has already written to the journal of a table.
     if until.is_none() {
         state.note(&replayed.story);

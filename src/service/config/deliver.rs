@@ -14,7 +14,9 @@ use records::principal::is_account_id;
 
 use super::keys;
 use super::lists::Lists;
-use super::{LEARN_HOURS, LogLevel, SettingProblems, SettingsReader, SinkName, shown};
+use super::{
+    LEARN_HOURS, LogLevel, RETENTION_DAYS, SettingProblems, SettingsReader, SinkName, shown,
+};
 
 /// The settings of the deliver function, which sends alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct DeliverSettings {
     pub bucket_name: String,
     /// The key of the rules file in the bucket; `None` if there are no rules.
     pub rules_object: Option<String>,
+    /// How many days alerts about incidents, and what was read for them, are kept.
+    pub retention_days: u16,
     /// The learning period: for this many hours after the stack's first event no alerts are sent.
     pub learn_hours: u16,
     /// The workspace of Guance; `None` if Guance is not a sink of the stack.
@@ -128,6 +132,7 @@ impl DeliverSettings {
             account_role_name,
             bucket_name: reading.required("BUCKET_NAME", "the name of the S3 bucket"),
             rules_object: reading.given("RULES_OBJECT"),
+            retention_days: reading.number("RETENTION_DAYS", RETENTION_DAYS),
             learn_hours: reading.number("LEARN_HOURS", LEARN_HOURS),
             metrics: reading.metrics("METRICS"),
             log_level: reading.log_level("LOG_LEVEL"),

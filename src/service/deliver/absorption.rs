@@ -12,7 +12,7 @@ use clusters::incident::life::{IncidentAlert, IncidentId, LATE_SECONDS, QUIET_SE
 use futures_util::lock::Mutex;
 use records::time::Timestamp;
 
-use crate::incidents::{IncidentFinder, Search};
+use crate::incidents::{IncidentFinder, Search, first_hour};
 use crate::ports::{HourReader, IncidentStore, ReadBackStore, StoreError};
 
 /// The incidents of a run that may absorb alerts.
@@ -57,7 +57,7 @@ impl<'a, S: HourReader + IncidentStore + ReadBackStore> Absorption<'a, S> {
             now,
             found,
             read: Mutex::new(Read {
-                finder: IncidentFinder::new(store),
+                finder: IncidentFinder::new(store, None),
                 sent: None,
                 incidents: BTreeMap::new(),
             }),
@@ -86,7 +86,10 @@ impl<'a, S: HourReader + IncidentStore + ReadBackStore> Absorption<'a, S> {
             return Ok(false);
         };
         if !read.incidents.contains_key(account_id) {
-            let read_back = self.store.read_back(account_id).await?;
+            let read_back = self
+                .store
+                .read_back(account_id, first_hour(began, self.now))
+                .await?;
             let search = Search {
                 account_id,
                 from: began,

@@ -9,15 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerts::alert::Alert;
 use alerts::outbox::Lease;
 use clusters::incident::Incident;
-use clusters::incident::life::{IncidentId, OpenIncident, SentAlert, open_incidents};
+use clusters::incident::life::{
+    IncidentId, OpenIncident, QUIET_SECONDS, SentAlert, open_incidents,
+};
 use records::time::{Timestamp, Window};
 
 use crate::incidents::log_pattern::{of_actor, of_objects};
 use crate::incidents::read_back::{LogSource, ReadBack};
-use crate::incidents::{HOURS_MAX, IncidentFinder, Search};
+use crate::incidents::{HOURS_MAX, IncidentFinder, Search, first_hour};
 use crate::ports::{
-    Clock, EvidenceNote, HourReader, IncidentStore, LogGroups, ReadBackStore, StoreError,
-    TransitionWriter,
+    Clock, EvidenceNote, HourReader, IncidentStore, LogGroups, ReadBackEvents, ReadBackStore,
+    StoreError, TransitionWriter,
 };
 
 /// How long a round is reserved at most, in seconds, if its function stops without ending it.
@@ -50,6 +52,8 @@ pub struct RoundInput<'r, G, C> {
 pub struct RoundMemory {
     /// When an incident is to be looked at again, and for which alert that was worked out.
     next: BTreeMap<IncidentId, (usize, Timestamp)>,
+    /// The last account of a round that had no time for all. The next round goes on behind it.
+    stopped_at: Option<String>,
 }
 
 /// What a round did.
@@ -65,6 +69,8 @@ pub struct Round {
     pub hours: usize,
     /// The number of pages that were read from log groups.
     pub pages: usize,
+    /// The accounts with notes that were not looked at to the end.
+    pub unfinished: BTreeSet<String>,
     /// Whether another function makes the round.
     pub is_refused: bool,
     /// The incidents that were found and alerted about, by account.
@@ -155,14 +161,22 @@ impl Round {
             return Ok(());
         }
         let now = lease.now;
-        let mut finder = IncidentFinder::new(store);
+        let accounts = due(notes, &sent, memory, now);
+        let names = accounts.keys().cloned().collect();
+        let mut finder = IncidentFinder::new(store, Some(names));
         let end = lease.until.seconds() * 1000;
         let end = end.min(input.deadline) - SPARE_MILLIS;
         let mut failed = None;
-        for (account_id, due) in due(notes, &sent, memory, now) {
+        let with_notes = accounts.iter().filter(|(_, due)| !due.notes.is_empty());
+        self.unfinished = with_notes.map(|(id, _)| id.clone()).collect();
+        let mut last = None;
+        for (account_id, due) in memory.in_turn(accounts) {
             if input.clock.millis() >= end {
+                memory.stopped_at = last;
                 break;
             }
+            last = Some(account_id.clone());
+            memory.stopped_at = None;
             let mut look = Look {
                 store,
                 input,
@@ -170,6 +184,8 @@ impl Round {
                 sent: &mut sent,
                 account_id: &account_id,
                 now,
+                from: now,
+                opens_from: None,
                 end,
             };
             match look.account(&due, self).await {
@@ -177,6 +193,7 @@ impl Round {
                     self.accounts += 1;
                     memory.note(&account_id, &sent, &found, now);
                     self.open += found.iter().filter(|of| of.is_open).count();
+                    self.unfinished.remove(&account_id);
                     self.found.insert(account_id, found);
                 }
                 Err(error) => {
@@ -215,6 +232,16 @@ fn due<'n>(
 }
 
 impl RoundMemory {
+    /// Returns the accounts in the order in which they are looked at, so that each one has its turn.
+    fn in_turn<'n>(&self, accounts: BTreeMap<String, Due<'n>>) -> Vec<(String, Due<'n>)> {
+        let mut all: Vec<(String, Due<'n>)> = accounts.into_iter().collect();
+        if let Some(stopped_at) = &self.stopped_at {
+            let next = all.partition_point(|(id, _)| id <= stopped_at);
+            all.rotate_left(next);
+        }
+        all
+    }
+
     fn is_due(&self, open: &OpenIncident<'_>, now: Timestamp) -> bool {
         // What ended before the hours that are read cannot be found again.
         let is_within_reach = now.seconds_since(open.latest.last) < HOURS_MAX * 3600;
@@ -258,6 +285,10 @@ struct Look<'l, 's, S, G, C> {
     sent: &'l mut BTreeSet<SentAlert>,
     account_id: &'l str,
     now: Timestamp,
+    /// From which time on incidents are looked for.
+    from: Timestamp,
+    /// From which time on the last event of an incident must be, so that it is opened; `None` if none is.
+    opens_from: Option<Timestamp>,
     /// When to stop, in milliseconds since 1970.
     end: i64,
 }
@@ -288,42 +319,43 @@ where
         if is_needed {
             let first = noted.first().map(|window| window.start());
             let from = first.into_iter().chain(due.began).min();
-            found = self.incidents(from.unwrap_or(self.now), round).await?;
+            self.from = from.unwrap_or(self.now);
+            // An incident that ended before the new evidence is not opened: it was looked at when it went on.
+            self.opens_from = first.map(|first| first.plus(-QUIET_SECONDS));
+            found = self.incidents(round).await?;
         }
-        for note in &due.notes {
+        // The hour of a clock that is ahead was not looked at.
+        let is_over = |note: &&&EvidenceNote| note.window <= self.now.window();
+        for note in due.notes.iter().filter(is_over) {
             self.store.forget_evidence(note).await?;
         }
         Ok(found)
     }
 
-    async fn incidents(
-        &mut self,
-        from: Timestamp,
-        round: &mut Round,
-    ) -> Result<Vec<Incident>, StoreError> {
+    /// Finds the incidents, reads back the records of those with an alert that is due, and decides these alerts.
+    async fn incidents(&mut self, round: &mut Round) -> Result<Vec<Incident>, StoreError> {
+        let first = first_hour(self.from, self.now);
+        let kept = self.store.read_back(self.account_id, first).await?;
         let mut read_back = ReadBack {
-            extra: self.store.read_back(self.account_id).await?,
+            extra: kept.clone(),
             ..ReadBack::default()
         };
         // Something may have been removed since it was read.
         read_back.extra.complete.clear();
-        let mut found = self.find(from, &read_back).await?;
+        let mut found = self.find(&read_back).await?;
         let mut read: BTreeSet<IncidentId> = BTreeSet::new();
         for _ in 0..LOOKS_MAX {
-            let is_unread = |of: &&Incident| of.due.is_some() && !read.contains(&of.id);
+            let is_unread = |of: &&Incident| self.is_due(of) && !read.contains(&of.id);
             let unread: Vec<Incident> = found.iter().filter(is_unread).cloned().collect();
-            if unread.is_empty() {
+            if unread.is_empty() || self.input.clock.millis() >= self.end {
                 break;
             }
-            for incident in unread {
-                found = self.read_back(&incident, from, &mut read_back).await?;
-                read.insert(incident.id);
-            }
+            found = self.read_back(&unread, &mut read_back).await?;
+            read.extend(unread.into_iter().map(|of| of.id));
         }
-        if read_back.pages > 0 {
-            // Kept before an alert is decided, so that all later rounds and pages have the same incident.
-            let missing = self.finder.missing(self.account_id, &read_back.extra);
-            self.store.keep_read_back(self.account_id, &missing).await?;
+        if read_back.pages > 0 && !self.keep(&kept, &read_back, round).await {
+            read_back.extra.complete.clear();
+            found = self.find(&read_back).await?;
         }
         round.pages += read_back.pages;
         if let Some(error) = &read_back.error {
@@ -331,19 +363,43 @@ where
             round.problems.push(problem);
         }
         for incident in &found {
-            round.alerts += self.send(incident).await?;
+            if self.is_due(incident) {
+                round.alerts += self.send(incident).await?;
+            }
         }
         Ok(found)
     }
 
-    async fn find(
-        &mut self,
-        from: Timestamp,
-        read_back: &ReadBack,
-    ) -> Result<Vec<Incident>, StoreError> {
+    /// Checks whether an alert about an incident is to be decided now.
+    fn is_due(&self, incident: &Incident) -> bool {
+        let opens = |due: &SentAlert| {
+            due.number > 0 || self.opens_from.is_some_and(|from| from <= incident.last)
+        };
+        incident.due.as_ref().is_some_and(opens)
+    }
+
+    /// Keeps what was read, before an alert is decided, so that all later rounds and pages have the same incident. `false` if that
+    /// failed, which stops no alert.
+    async fn keep(&self, kept: &ReadBackEvents, read_back: &ReadBack, round: &mut Round) -> bool {
+        let mut new = read_back.extra.clone();
+        new.events.retain(|id, _| !kept.events.contains_key(id));
+        let new = self.finder.missing(self.account_id, &new);
+        match self.store.keep_read_back(self.account_id, &new).await {
+            Ok(()) => true,
+            Err(error) => {
+                let account_id = self.account_id;
+                round
+                    .problems
+                    .push(format!("account {account_id}: {error}"));
+                false
+            }
+        }
+    }
+
+    async fn find(&mut self, read_back: &ReadBack) -> Result<Vec<Incident>, StoreError> {
         let search = Search {
             account_id: self.account_id,
-            from,
+            from: self.from,
             sent: self.sent,
             extra: &read_back.extra,
             now: self.now,
@@ -351,33 +407,35 @@ where
         self.finder.find(&search).await
     }
 
-    /// Reads the records of an incident, then what was done with the objects that it made, and finds the incidents again.
+    /// Reads the records of incidents, then what was done with the objects that they made, and finds the incidents again.
     async fn read_back(
         &mut self,
-        incident: &Incident,
-        from: Timestamp,
+        unread: &[Incident],
         read_back: &mut ReadBack,
     ) -> Result<Vec<Incident>, StoreError> {
-        let input = self.input;
-        let end = self.end;
+        let (input, end, now) = (self.input, self.end, self.now);
         let is_over = || input.clock.millis() >= end;
-        let of = (incident, self.now);
-        let patterns = of_actor(incident);
-        let mut is_all = read_back.read(of, &patterns, &input.source, is_over).await;
-        let found = self.find(from, read_back).await?;
-        let Some(with_all) = found
-            .iter()
-            .find(|of| of.takes_in(&incident.actor, incident.last))
-        else {
-            return Ok(found);
-        };
-        let of = (with_all, self.now);
-        let patterns = of_objects(with_all);
-        is_all &= read_back.read(of, &patterns, &input.source, is_over).await;
-        if is_all {
-            read_back.extra.complete.insert(with_all.actor.clone());
+        let mut whole = Vec::new();
+        for incident in unread {
+            let patterns = of_actor(incident);
+            let of = (incident, now);
+            let is_all = read_back.read(of, &patterns, &input.source, is_over).await;
+            whole.extend(is_all.then_some(incident));
         }
-        self.find(from, read_back).await
+        let found = self.find(read_back).await?;
+        for incident in whole {
+            let is_same = |of: &&Incident| of.takes_in(&incident.actor, incident.last);
+            let Some(with_all) = found.iter().find(is_same) else {
+                continue;
+            };
+            let patterns = of_objects(with_all);
+            let of = (with_all, now);
+            if read_back.read(of, &patterns, &input.source, is_over).await {
+                let actor = with_all.actor.clone();
+                read_back.extra.complete.insert(actor, now);
+            }
+        }
+        self.find(read_back).await
     }
 
     /// Decides the alert that is due about an incident. Returns how many alerts were decided.

@@ -12,6 +12,8 @@ use crate::ports::{HourReader, StoreError};
 #[derive(Debug)]
 pub struct Hours<'s, S> {
     store: &'s S,
+    /// The accounts whose events are kept; `None` for all.
+    accounts: Option<BTreeSet<String>>,
     read: BTreeSet<Window>,
     by_account: BTreeMap<String, Vec<(EventId, Sighting)>>,
     subjects: Subjects,
@@ -19,9 +21,10 @@ pub struct Hours<'s, S> {
 
 impl<'s, S: HourReader> Hours<'s, S> {
     /// Creates the keeper of no events.
-    pub fn new(store: &'s S) -> Self {
+    pub fn new(store: &'s S, accounts: Option<BTreeSet<String>>) -> Self {
         Self {
             store,
+            accounts,
             read: BTreeSet::new(),
             by_account: BTreeMap::new(),
             subjects: Subjects::new(),
@@ -41,7 +44,11 @@ impl<'s, S: HourReader> Hours<'s, S> {
         let read = self.store.hours(&missing, &known).await?;
         self.subjects.extend(read.subjects);
         for (id, seen) in read.events {
-            if let Some(subject) = self.subjects.get(&seen.series.cluster) {
+            let accounts = self.accounts.as_ref();
+            let is_kept = |id: &str| accounts.is_none_or(|accounts| accounts.contains(id));
+            if let Some(subject) = self.subjects.get(&seen.series.cluster)
+                && is_kept(&subject.account_id)
+            {
                 let account_id = subject.account_id.clone();
                 self.by_account
                     .entry(account_id)

@@ -43,6 +43,8 @@ pub fn of_actor(incident: &Incident) -> LogPatterns {
         found.add(by_identity(identity));
     }
     found.is_partial |= incident.members_count > IDENTITIES_MAX;
+    // Records without an account have no field to ask for.
+    found.is_partial |= incident.actor.account_id == "unknown";
     for way in &incident.ledger.ways_in {
         found.add(equals("userIdentity.accessKeyId", &way.key));
         if !way.is_long_term {
@@ -120,7 +122,13 @@ impl Parts {
 fn by_identity(identity: &Actor) -> Option<String> {
     let issuer = "userIdentity.sessionContext.sessionIssuer.arn";
     match identity.kind {
-        ActorKind::User => equals("userIdentity.userName", &identity.name),
+        // Sessions of GetFederationToken name the user as their issuer.
+        ActorKind::User => {
+            let own = equals("userIdentity.userName", &identity.name)?;
+            let issuer = "userIdentity.sessionContext.sessionIssuer.userName";
+            let federated = equals(issuer, &identity.name)?;
+            Some(format!("({own} || {federated})"))
+        }
         ActorKind::Root => Some(r#"$.userIdentity.type = "Root""#.to_owned()),
         ActorKind::Role => equals(issuer, &identity.name),
         ActorKind::Person => {
@@ -168,7 +176,10 @@ mod tests {
             (
                 ActorKind::User,
                 "bert-jan",
-                Some(r#"$.userIdentity.userName = "bert-jan""#.to_owned()),
+                Some(
+                    r#"($.userIdentity.userName = "bert-jan" || $.userIdentity.sessionContext.sessionIssuer.userName = "bert-jan")"#
+                        .to_owned(),
+                ),
             ),
             (ActorKind::User, r#"x" || $.a = "b"#, None),
             (ActorKind::User, "x*", None),

@@ -63,12 +63,26 @@ pub struct Search<'a> {
     pub now: Timestamp,
 }
 
+impl Search<'_> {
+    /// Returns the first hour whose events are looked at.
+    pub fn first_hour(&self) -> Window {
+        first_hour(self.from, self.now)
+    }
+}
+
+/// Returns the first hour whose events are looked at for the incidents from `from` until `now`.
+pub fn first_hour(from: Timestamp, now: Timestamp) -> Window {
+    let earliest = now.window().plus(-HOURS_MAX);
+    from.window().plus(-HOURS_BEFORE).max(earliest)
+}
+
 impl<'s, S: HourReader + IncidentStore> IncidentFinder<'s, S> {
-    /// Creates a finder that has read nothing.
-    pub fn new(store: &'s S) -> Self {
+    /// Creates a finder that has read nothing. With `accounts`, it finds the incidents of these accounts alone, and keeps no
+    /// events of others.
+    pub fn new(store: &'s S, accounts: Option<BTreeSet<String>>) -> Self {
         Self {
             store,
-            hours: Hours::new(store),
+            hours: Hours::new(store, accounts),
             first_calls: BTreeMap::new(),
         }
     }
@@ -120,9 +134,7 @@ impl<'s, S: HourReader + IncidentStore> IncidentFinder<'s, S> {
     /// [`StoreError`] when the store failed.
     pub async fn find(&mut self, search: &Search<'_>) -> Result<Vec<Incident>, StoreError> {
         let now = search.now.window();
-        let earliest = now.plus(-HOURS_MAX);
-        let from = search.from.window().plus(-HOURS_BEFORE).max(earliest);
-        let hours = from.hours()..=now.hours();
+        let hours = search.first_hour().hours()..=now.hours();
         let hours = hours.map(Window::from_hours).collect();
         self.hours.read(&hours).await?;
         let is_of_account = |of: &&SentAlert| of.actor.account_id == search.account_id;
@@ -180,8 +192,11 @@ impl<'s, S: HourReader + IncidentStore> IncidentFinder<'s, S> {
     fn events(&self, search: &Search<'_>) -> Vec<(EventId, Sighting)> {
         let stored = self.hours.of_account(search.account_id);
         let known: BTreeSet<EventId> = stored.iter().map(|(id, _)| *id).collect();
+        let first = search.first_hour().start();
         let extra = search.extra.events.iter();
-        let extra = extra.filter(|(id, _)| !known.contains(*id));
+        // What happened before would be seen without the events of the table around it.
+        let is_within = |seen: &Sighting| seen.at().is_some_and(|at| first <= at);
+        let extra = extra.filter(|(id, seen)| is_within(seen) && !known.contains(*id));
         let extra = extra.map(|(id, seen)| (*id, seen.clone()));
         stored.iter().cloned().chain(extra).collect()
     }
@@ -220,7 +235,7 @@ impl<'s, S: HourReader + IncidentStore> IncidentFinder<'s, S> {
             occurrences,
             sent,
             now: search.now,
-            removals_seen: &|actor| search.extra.complete.contains(actor),
+            removals_seen: &|actor| search.extra.complete.contains_key(actor),
             first_seen: Some(&first_seen),
         }))
     }

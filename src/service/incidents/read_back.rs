@@ -48,7 +48,7 @@ pub struct ReadBack {
 impl ReadBack {
     /// Reads what some patterns find from an hour before an incident until `now`. `is_over` is called before each page.
     ///
-    /// Returns whether everything was read.
+    /// Returns whether everything was read. The events of a page are added at once.
     pub async fn read<G: LogGroups>(
         &mut self,
         (incident, now): (&Incident, Timestamp),

@@ -9,7 +9,7 @@ use clusters::incident::Incident;
 use clusters::incident::life::{IncidentId, LATE_SECONDS, QUIET_SECONDS, SentAlert};
 use records::time::Timestamp;
 
-use crate::incidents::{HOURS_MAX, IncidentFinder, Search};
+use crate::incidents::{HOURS_MAX, IncidentFinder, Search, first_hour};
 use crate::inspect::incidents::sort;
 use crate::ports::{HourReader, IncidentStore, ReadBackStore, StoreError};
 
@@ -30,8 +30,11 @@ where
 {
     let sent = store.incident_alerts().await?;
     let mut shown: BTreeMap<IncidentId, Incident> = BTreeMap::new();
-    for (account_id, from) in listed(&sent, now) {
-        for incident in found(store, &sent, (account_id, from), now).await? {
+    let listed = listed(&sent, now);
+    let accounts = listed.keys().map(|of| (*of).to_owned()).collect();
+    let mut finder = IncidentFinder::new(store, Some(accounts));
+    for of in listed {
+        for incident in found(store, &mut finder, &sent, of, now).await? {
             shown.insert(incident.id.clone(), incident);
         }
     }
@@ -44,7 +47,8 @@ where
         // As of its end, so that the hours around it are read.
         let end = last.plus(QUIET_SECONDS + LATE_SECONDS + 1).min(now);
         let of = (first.actor.account_id.as_str(), began);
-        let mut incidents = found(store, &sent, of, end).await?;
+        let mut finder = IncidentFinder::new(store, Some(BTreeSet::from([of.0.to_owned()])));
+        let mut incidents = found(store, &mut finder, &sent, of, end).await?;
         incidents.retain(|of| of.id == first.incident || of.merged.contains(&first.incident));
         shown.extend(incidents.into_iter().map(|of| (of.id.clone(), of)));
     }
@@ -65,8 +69,9 @@ fn listed(sent: &BTreeSet<SentAlert>, now: Timestamp) -> BTreeMap<&str, Timestam
 }
 
 /// Returns the incidents of an account with a decided alert, as of a time.
-async fn found<S>(
-    store: &S,
+async fn found<'s, S>(
+    store: &'s S,
+    finder: &mut IncidentFinder<'s, S>,
     sent: &BTreeSet<SentAlert>,
     (account_id, from): (&str, Timestamp),
     now: Timestamp,
@@ -74,7 +79,8 @@ async fn found<S>(
 where
     S: HourReader + IncidentStore + ReadBackStore,
 {
-    let extra = store.read_back(account_id).await?;
+    let mut extra = store.read_back(account_id, first_hour(from, now)).await?;
+    extra.forget_outdated(sent);
     let search = Search {
         account_id,
         from,
@@ -82,7 +88,7 @@ where
         extra: &extra,
         now,
     };
-    let mut found = IncidentFinder::new(store).find(&search).await?;
+    let mut found = finder.find(&search).await?;
     let decided: BTreeSet<&IncidentId> = sent.iter().map(|of| &of.incident).collect();
     let earliest = now.plus(-HOURS_MAX * 3600);
     found.retain(|of| decided.contains(&of.id) && of.last >= earliest);

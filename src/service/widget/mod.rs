@@ -84,8 +84,8 @@ pub enum WidgetError {
 pub struct StoreState {
     /// The list of all clusters, as stored by the last inspection.
     pub listing: Listing,
-    /// The incidents, the most severe first.
-    pub incidents: Vec<Incident>,
+    /// The incidents, the most severe first; `None` if they could not be found.
+    pub incidents: Option<Vec<Incident>>,
     /// Journal entries by cluster, for a store that does not store them itself.
     journals: BTreeMap<ClusterId, Vec<JournalEntry>>,
 }
@@ -94,7 +94,7 @@ impl From<Listing> for StoreState {
     fn from(listing: Listing) -> Self {
         Self {
             listing,
-            incidents: Vec::new(),
+            incidents: Some(Vec::new()),
             journals: BTreeMap::new(),
         }
     }
@@ -249,6 +249,13 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let last = self.setting.as_of.window();
         let first = listing.until.max(last.plus(1 - LIVE_HOURS_MAX));
         let mut missing = Vec::new();
+        if incidents.is_none() {
+            missing.push(
+                "The incidents cannot be read now; the reason is in the log of this function."
+                    .to_owned(),
+            );
+        }
+        let incidents = incidents.unwrap_or_default();
         if first > listing.until {
             let (from, until) = (listing.until.start(), first.start());
             missing.push(format!(
