@@ -127,6 +127,8 @@ struct Stack {
     memory: RoundMemory,
     rounds: usize,
     last: Round,
+    /// The call to the table that fails in a round, counted from 0.
+    failing_call: Option<u64>,
 }
 
 impl Stack {
@@ -148,6 +150,7 @@ impl Stack {
             memory: RoundMemory::default(),
             rounds: 0,
             last: Round::default(),
+            failing_call: None,
         }
     }
 
@@ -180,6 +183,10 @@ impl Stack {
     fn look(&mut self) {
         self.rounds += 1;
         let mut store = self.store();
+        if let Some(failing) = self.failing_call {
+            let fault = move |call| (call == failing).then_some(Fault::Unavailable);
+            store.table().fail(fault);
+        }
         let rules = Rules::default();
         let holder = self.rounds.to_string();
         let input = RoundInput {
@@ -448,6 +455,62 @@ fn a_quiet_round_takes_two_queries() {
     stack.look();
     assert_eq!((stack.last.accounts, stack.last.hours), (0, 0));
     assert_eq!(stack.logs.queries.borrow().len(), pages);
+}
+
+#[test]
+fn an_incident_that_is_over_is_not_opened_again_by_later_evidence() {
+    let mut stack = Stack::new(start());
+    stack.clock.set(start().plus(1300).seconds());
+    stack.arrive(&attack("eve"));
+    for hours in [0, 2, 3] {
+        stack.clock.set(start().plus(1300 + hours * 3600).seconds());
+        stack.round();
+    }
+    let decided = stack.sent_alerts();
+    assert_eq!(decided.len(), 2, "opened and closed");
+    // Somebody else is refused a call on each of the next days, and some of the first events are no longer read.
+    for hours in [20, 27, 30, 50, 71, 75, 90] {
+        let at = start().plus(hours * 3600);
+        stack.clock.set(at.plus(60).seconds());
+        let refused = record(json!({
+            "eventID": id(1000 + hours as u64),
+            "eventTime": at.to_string(),
+            "eventSource": "s3.amazonaws.com",
+            "eventName": "ListBuckets",
+            "readOnly": true,
+            "errorCode": "AccessDenied",
+            "userIdentity": user(&format!("leo{hours}")),
+        }));
+        stack.arrive(&[refused.to_string()]);
+        stack.round();
+        assert_eq!(stack.last.problems, [""; 0]);
+        assert_eq!(stack.last.accounts, 1);
+        assert_eq!(stack.sent_alerts(), decided, "after {hours} hours");
+    }
+}
+
+#[test]
+fn whichever_call_of_a_round_fails_the_incident_is_alerted_about_once() {
+    let mut alerted_at_once = 0;
+    for failing in 0.. {
+        let mut stack = Stack::new(start());
+        stack.clock.set(start().plus(1300).seconds());
+        stack.arrive(&attack("eve"));
+        stack.failing_call = Some(failing);
+        stack.look();
+        let has_failed = stack.last.error.is_some() || !stack.last.problems.is_empty();
+        if !has_failed && stack.last.alerts == 1 {
+            break;
+        }
+        // What was read back could not be kept: the alert says that removals are not seen.
+        alerted_at_once += stack.last.alerts;
+        stack.failing_call = None;
+        stack.clock.pass(60);
+        stack.round();
+        assert_eq!(stack.sent_alerts().len(), 1, "call {failing}");
+        assert_eq!(sorted(&stack).0.len(), 1, "call {failing}");
+    }
+    assert!(alerted_at_once > 0);
 }
 
 #[test]

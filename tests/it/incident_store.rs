@@ -92,6 +92,42 @@ fn what_was_read_back_is_a_set(store: &mut (impl ReadBackStore + Store)) {
     assert_eq!(kept.events.len(), events.len());
 }
 
+#[test]
+fn items_of_what_was_read_back_stay_below_the_limit_of_a_table() {
+    let table = MemoryTable::default();
+    let store = store(&table, telling());
+    let mut rng = Rng::with_seed(7);
+    let mut read = ReadBackEvents::default();
+    let names = (0..600).map(|_| {
+        let letters = (0..250).map(|_| rng.alphanumeric());
+        letters.collect::<String>()
+    });
+    let names: Vec<String> = names.collect();
+    for (number, name) in names.iter().enumerate() {
+        let mut memory = MemoryStore::default();
+        let mut record = sensitive(number as u64, "AttachUserPolicy", 1);
+        record["requestParameters"]["userName"] = name.as_str().into();
+        ingest(&mut memory, &lines(&[record]));
+        let (snapshot, events) = block_on(memory.whole(false)).unwrap();
+        read.events.extend(events);
+        let facts = snapshot.facts.iter();
+        read.subjects.extend(facts.map(|(id, facts)| {
+            let subject = ClusterSubject::from(&facts.identity);
+            (*id, Arc::new(subject))
+        }));
+    }
+    block_on(store.keep_read_back(ACCOUNT, &read)).unwrap();
+    let items = table.items();
+    let longest = items.iter().map(Item::bytes_long).max().unwrap();
+    assert!(longest <= 400 << 10, "{longest}");
+    let whole = Timestamp::FIRST.window();
+    assert_eq!(block_on(store.read_back(ACCOUNT, whole)).unwrap(), read);
+    // Hours before the first that is asked for are left out.
+    let later = now().window().plus(1);
+    let later = block_on(store.read_back(ACCOUNT, later)).unwrap();
+    assert_eq!(later, ReadBackEvents::default());
+}
+
 /// Returns the account and the hour of each note.
 fn noted(store: &impl IncidentStore) -> Vec<(String, i64)> {
     let notes = block_on(store.evidence()).unwrap().into_iter();

@@ -329,6 +329,11 @@ fn sprayed_passwords_are_one_incident_of_the_network() {
         (actor::ActorKind::Network, "203.0.113.0/24")
     );
     assert_eq!(incident.members_count, 5);
+    // Other calls of a user whose password was tried are not of the incident.
+    let user = incident.members.iter().find(|of| of.link.is_none());
+    let user = &user.unwrap().identity;
+    assert!(!incident.takes_in(user, incident.last));
+    assert!(incident.takes_in(&incident.actor, incident.last));
     assert_eq!(found(&of_users[..4]), []);
     let hidden: Vec<Value> = (0..10).map(|at| failed_sign_in(at, None)).collect();
     assert_eq!(only(&hidden).actor.kind, actor::ActorKind::Network);
