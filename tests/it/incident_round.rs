@@ -127,6 +127,7 @@ struct Stack {
     memory: RoundMemory,
     rounds: usize,
     last: Round,
+    policies: Policies,
 }
 
 impl Stack {
@@ -148,6 +149,7 @@ impl Stack {
             memory: RoundMemory::default(),
             rounds: 0,
             last: Round::default(),
+            policies: Policies::default(),
         }
     }
 
@@ -197,6 +199,16 @@ impl Stack {
 
     /// Sends what is due. Rows that were written since `rounds_until` wait for a round.
     fn deliver(&self, rounds_until: Timestamp) -> Drained {
+        self.drain(rounds_until, false, self.sink.clone())
+    }
+
+    /// Sends what no incident can absorb.
+    fn deliver_before_round(&self) -> Drained {
+        let overdue = self.clock.now().plus(-120);
+        self.drain(overdue, true, self.sink.clone())
+    }
+
+    fn drain(&self, rounds_until: Timestamp, is_before_round: bool, sink: impl Sink) -> Drained {
         let store = self.store();
         let keys = KeySettings {
             account_id: ACCOUNT.to_owned(),
@@ -208,14 +220,16 @@ impl Stack {
             store: &store,
             directory: &Directory::new(self.clock.clone()),
             clock: &self.clock,
-            policies: &Policies::default(),
+            policies: &self.policies,
             keys: &keys,
             account_names: &BTreeMap::new(),
             holder: "test",
             rounds_until,
             found: &self.last.found,
+            unfinished: &self.last.unfinished,
+            is_before_round,
         };
-        let mut sinks = BTreeMap::from([("guance".to_owned(), self.sink.clone())]);
+        let mut sinks = BTreeMap::from([("guance".to_owned(), sink)]);
         let mut drained = block_on(drain(&delivery, &mut sinks, self.clock.millis() + 55_000));
         drained.remove("guance").unwrap()
     }

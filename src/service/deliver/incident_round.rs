@@ -67,6 +67,8 @@ pub struct Round {
     pub pages: usize,
     /// Whether another function makes the round.
     pub is_refused: bool,
+    /// The accounts with notes that were not looked at to the end.
+    pub unfinished: BTreeSet<String>,
     /// The incidents that were found and alerted about, by account.
     pub found: BTreeMap<String, Vec<Incident>>,
     /// The errors of accounts that could not be looked at, and of log groups that could not be read; as text.
@@ -113,6 +115,7 @@ impl Round {
     {
         let now = input.clock.now();
         let notes = store.evidence().await?;
+        self.unfinished = notes.iter().map(|of| of.account_id.clone()).collect();
         let sent = store.incident_alerts().await?;
         if due(&notes, &sent, memory, now).is_empty() {
             return Ok(());
@@ -152,6 +155,7 @@ impl Round {
             for note in notes {
                 store.forget_evidence(note).await?;
             }
+            self.unfinished.clear();
             return Ok(());
         }
         let now = lease.now;
@@ -175,6 +179,7 @@ impl Round {
             match look.account(&due, self).await {
                 Ok(found) => {
                     self.accounts += 1;
+                    self.unfinished.remove(&account_id);
                     memory.note(&account_id, &sent, &found, now);
                     self.open += found.iter().filter(|of| of.is_open).count();
                     self.found.insert(account_id, found);

@@ -28,6 +28,11 @@ impl Queue {
         self.0.len()
     }
 
+    /// Returns the rows that may be sent at `now`, if the rows before them are: they are due and not leased.
+    pub fn free(&self, now: Timestamp) -> impl Iterator<Item = &OutboxRow> {
+        self.0.iter().filter(move |row| row.is_free(now))
+    }
+
     /// Returns the number of rows in the queue, and when the oldest of them was written.
     pub fn waiting(&self) -> Waiting {
         Waiting {
@@ -96,7 +101,8 @@ impl Queue {
     }
 }
 
-fn key(row: &OutboxRow) -> (Option<ClusterId>, String) {
+/// Returns the ordering key of a row.
+pub fn key(row: &OutboxRow) -> (Option<ClusterId>, String) {
     match row.ordering_key() {
         OrderingKey::Cluster(cluster) => (Some(cluster), String::new()),
         OrderingKey::Account(account_id) => (None, account_id.to_owned()),

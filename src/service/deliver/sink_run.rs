@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alerts::alert::AlertId;
+use alerts::alert::{Alert, AlertId};
 use alerts::kind::AlertKind;
 use alerts::message::Message;
 use alerts::outbox::{
@@ -16,7 +16,7 @@ use records::time::Timestamp;
 use crate::deliver::absorption::{Absorption, can_be_absorbed};
 use crate::deliver::digest::{self, OLD_SECONDS};
 use crate::deliver::message_builder::MessageBuilder;
-use crate::deliver::queue::Queue;
+use crate::deliver::queue::{Queue, key};
 use crate::deliver::sink_health::{
     PROBE_SECONDS, Phase, REJECTIONS_MAX, SinkProblem, backoff, phase, problem,
 };
@@ -61,8 +61,8 @@ pub struct SinkRun<'a, O, K, C, S> {
     absorption: &'a Absorption<'a, O>,
     name: &'a str,
     sink: &'a mut S,
-    /// Which rows that this run has seen must be sent at once, by their ids.
-    urgent: BTreeMap<AlertId, bool>,
+    /// Which rows that this run has seen are critical, by their ids; `None` for those of an unknown cluster.
+    critical: BTreeMap<AlertId, Option<bool>>,
     /// The end of the run, in milliseconds since 1970.
     deadline: i64,
     /// The circuit breaker of the sink, as far as this run knows. It is the default until the run has found a waiting
@@ -97,7 +97,7 @@ where
             absorption,
             name,
             sink,
-            urgent: BTreeMap::new(),
+            critical: BTreeMap::new(),
             deadline,
             breaker: Breaker::default(),
             refetched: None,
@@ -139,39 +139,77 @@ where
         Ok(())
     }
 
-    /// Reads the waiting rows. Those that wait for a round are not due in this run, and no lease is written for them.
+    /// Reads the waiting rows. Those that wait for a round are not due in this run, and no lease is written for them. A row
+    /// that must be sent at once waits for none before it.
     async fn queue(&mut self) -> Result<Queue, StoreError> {
         // One row more than the digest limit, to see whether the limit is passed.
         let beyond = self.sink.capacity().digest_beyond.unwrap_or_default();
         let limit = WAITING_MAX.max(beyond.saturating_add(1));
         let mut rows = self.delivery.store.waiting(self.name, limit).await?;
         let now = self.now();
-        for row in &mut rows {
-            if row.is_free(now) && self.waits_for_round(row, now).await? {
+        let mut held = Vec::new();
+        let mut urgent = BTreeSet::new();
+        for (place, row) in rows.iter().enumerate() {
+            if !row.is_free(now) || !self.needs_round(row, now).await? {
+                continue;
+            }
+            match self.is_critical(row).await? {
+                Some(false) => held.push(place),
+                Some(true) | None => {
+                    urgent.insert(key(row));
+                }
+            }
+        }
+        for place in held {
+            let row = &mut rows[place];
+            if !urgent.contains(&key(row)) {
                 row.due = now.plus(WAIT_SECONDS);
             }
         }
         Ok(Queue::new(rows))
     }
 
-    /// Checks whether a row waits for a round, because an incident may absorb its alert.
-    async fn waits_for_round(
-        &mut self,
-        row: &OutboxRow,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let is_over = row.created < self.delivery.rounds_until
-            || now.seconds_since(row.created) >= WAIT_SECONDS;
-        if is_over || !can_be_absorbed(&row.alert) {
+    /// Checks whether a row waits for a round if it is not critical, because an incident may absorb its alert.
+    async fn needs_round(&self, row: &OutboxRow, now: Timestamp) -> Result<bool, StoreError> {
+        let alert = &row.alert;
+        if !can_be_absorbed(alert) {
             return Ok(false);
         }
-        let id = row.id();
-        if let Some(is_urgent) = self.urgent.get(&id) {
-            return Ok(!is_urgent);
+        let is_looked_at = row.created < self.delivery.rounds_until
+            && !self.delivery.unfinished.contains(alert.account_id());
+        let is_over = is_looked_at || now.seconds_since(row.created) >= WAIT_SECONDS;
+        if is_over && self.delivery.is_before_round {
+            return self.absorption.could_absorb(alert).await;
         }
-        let is_urgent = self.message_builder.is_urgent(&row.alert).await?;
-        self.urgent.insert(id, is_urgent);
-        Ok(!is_urgent)
+        Ok(!is_over)
+    }
+
+    /// Checks whether a row is critical; `None` if its cluster is not known.
+    async fn is_critical(&mut self, row: &OutboxRow) -> Result<Option<bool>, StoreError> {
+        let id = row.id();
+        if let Some(is_critical) = self.critical.get(&id) {
+            return Ok(*is_critical);
+        }
+        let is_critical = self.message_builder.is_critical(&row.alert).await?;
+        self.critical.insert(id, is_critical);
+        Ok(is_critical)
+    }
+
+    /// Checks whether an incident that the sink gets absorbs the alert of a row. It absorbs no critical alert.
+    async fn is_absorbed(&self, row: &OutboxRow) -> Result<bool, StoreError> {
+        if self.delivery.is_before_round {
+            return Ok(false);
+        }
+        let gets = |incident: &Alert| {
+            let message = self.message_builder.summary(incident.clone());
+            let outcome = self.delivery.policies.judge(self.name, &message);
+            matches!(outcome, PolicyOutcome::Send { .. })
+        };
+        if !self.absorption.absorbs(&row.alert, gets).await? {
+            return Ok(false);
+        }
+        let is_critical = self.message_builder.is_critical(&row.alert).await?;
+        Ok(is_critical == Some(false))
     }
 
     fn now(&self) -> Timestamp {
@@ -254,11 +292,11 @@ where
     ) -> Result<Option<PreparedRow>, StoreError> {
         let sending_limits = self.sending_limits(row).await?;
         if sending_limits.holds_back(&row.alert, lease.now) {
-            self.suppress(row, lease).await?;
+            self.suppress(row, lease, &Settlement::Suppressed).await?;
             return Ok(None);
         }
-        if self.absorption.absorbs(&row.alert).await? {
-            self.suppress(row, lease).await?;
+        if self.is_absorbed(row).await? {
+            self.suppress(row, lease, &Settlement::Absorbed).await?;
             return Ok(None);
         }
         let silence = sending_limits.silence;
@@ -267,7 +305,7 @@ where
         let PolicyOutcome::Send { silence: seconds } =
             self.delivery.policies.judge(self.name, &message)
         else {
-            self.suppress(row, lease).await?;
+            self.suppress(row, lease, &Settlement::Suppressed).await?;
             return Ok(None);
         };
         let is_end = row.alert.is_end();
@@ -295,9 +333,13 @@ where
         }
     }
 
-    async fn suppress(&mut self, row: &OutboxRow, lease: &Lease) -> Result<(), StoreError> {
-        let outcome = Settlement::Suppressed;
-        if self.delivery.store.settle(row, lease, &outcome).await? {
+    async fn suppress(
+        &mut self,
+        row: &OutboxRow,
+        lease: &Lease,
+        outcome: &Settlement,
+    ) -> Result<(), StoreError> {
+        if self.delivery.store.settle(row, lease, outcome).await? {
             self.drained.suppressed += 1;
         }
         Ok(())
@@ -533,20 +575,26 @@ where
         })
     }
 
-    /// Sends a digest in place of single messages: of all rows but those about incidents if more wait than the sink's
-    /// limit, else of rows that are older than [`OLD_SECONDS`]. Returns `false` if no digest was due.
+    /// Sends a digest in place of single messages: of all rows but critical ones and those about incidents if more can be
+    /// sent than the sink's limit, else of rows that are older than [`OLD_SECONDS`]. Returns `false` if no digest was due.
     async fn send_digest(&mut self, queue: &mut Queue) -> Result<bool, StoreError> {
         let now = self.now();
         if phase(&self.breaker, now) != Phase::Closed {
             return Ok(false);
         }
         let most = self.sink.capacity().digest_beyond;
-        let is_flood = most.is_some_and(|most| queue.len() > most);
+        let is_flood = most.is_some_and(|most| queue.free(now).count() > most);
+        let critical = match is_flood {
+            true => self.critical_of(queue).await?,
+            false => BTreeSet::new(),
+        };
         let is_old = |row: &OutboxRow| now.seconds_since(row.created) >= OLD_SECONDS;
         let lease = self.lease(LEASE_SECONDS);
         let mut rows = Vec::new();
         // An incident says what a flood hides.
-        let is_single = |row: &OutboxRow| row.alert.kind() == AlertKind::Incident;
+        let is_single = |row: &OutboxRow| {
+            row.alert.kind() == AlertKind::Incident || critical.contains(&row.id())
+        };
         let wanted = queue.for_digest(now, |row| is_old(row) || (is_flood && !is_single(row)));
         for (row, is_leased) in self.lease_rows(wanted, &lease).await? {
             if is_leased {
@@ -594,8 +642,24 @@ where
         Ok(true)
     }
 
-    /// Returns the rows that no triage holds back, and suppresses the others. Silences do not apply to a
-    /// digest.
+    /// Returns the rows of a queue that can be sent and are critical, by their ids.
+    async fn critical_of(&self, queue: &Queue) -> Result<BTreeSet<AlertId>, StoreError> {
+        let message_builder = self.message_builder;
+        let rows = queue
+            .free(self.now())
+            .filter(|row| row.alert.cluster().is_some());
+        let reads = rows.map(|row| async move {
+            let is_critical = message_builder.is_critical(&row.alert).await?;
+            Ok((is_critical == Some(true)).then(|| row.id()))
+        });
+        let reads: Vec<_> = reads.collect();
+        let read: Vec<Result<_, StoreError>> =
+            stream::iter(reads).buffered(CALLS_MAX).collect().await;
+        read.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// Returns the rows that no triage holds back and no incident absorbs, and suppresses the others. Silences do not
+    /// apply to a digest.
     async fn not_held_back(
         &mut self,
         rows: Vec<OutboxRow>,
@@ -609,18 +673,20 @@ where
                 silence,
                 ..sending_limits
             };
-            let is_held = of_triage.holds_back(&row.alert, lease.now);
-            Ok((row, is_held))
+            let outcome = match of_triage.holds_back(&row.alert, lease.now) {
+                true => Some(Settlement::Suppressed),
+                false if sink_run.is_absorbed(&row).await? => Some(Settlement::Absorbed),
+                false => None,
+            };
+            Ok((row, outcome))
         });
         let read: Vec<Result<_, StoreError>> =
             stream::iter(reads).buffered(CALLS_MAX).collect().await;
         let mut remaining = Vec::new();
         for read in read {
-            let (row, is_held) = read?;
-            if is_held {
-                self.suppress(&row, lease).await?;
-            } else {
-                remaining.push(row);
+            match read? {
+                (row, Some(outcome)) => self.suppress(&row, lease, &outcome).await?,
+                (row, None) => remaining.push(row),
             }
         }
         Ok(remaining)
