@@ -379,7 +379,7 @@ impl Function for Deliver {
             false => begun,
         };
         // Mostly nothing waits, and no alert was decided.
-        let is_left = drained.values().any(|of| of.waits_since(rounds_until));
+        let is_left = drained.values().any(Drained::has_waiting);
         if round.alerts > 0 || is_left {
             let later = self.drain(&request_id, (rounds_until, Some(&round)), deadline);
             for (sink, later) in later.await {

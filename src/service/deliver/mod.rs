@@ -55,8 +55,8 @@ pub struct Delivery<'a, O, K, C> {
     pub found: &'a BTreeMap<String, Vec<Incident>>,
     /// The accounts that the round has not looked at to the end. Their rows wait like later rows.
     pub unfinished: &'a BTreeSet<String>,
-    /// Whether the round of this run is still to come. Then only alerts are sent that no incident can absorb, and no
-    /// incident is looked for.
+    /// Whether the round of this run is still to come. Then only alerts are sent that no known incident can absorb and that
+    /// need not wait for the round. No incident is looked for.
     pub is_before_round: bool,
 }
 
@@ -107,10 +107,9 @@ impl Drained {
         }
     }
 
-    /// Checks whether a row waits that was written before a time. `true` if that is not known.
-    pub fn waits_since(&self, before: Timestamp) -> bool {
-        self.waiting
-            .is_none_or(|of| of.oldest.is_some_and(|oldest| oldest < before))
+    /// Checks whether a row may wait. `true` if that is not known.
+    pub fn has_waiting(&self) -> bool {
+        self.waiting.is_none_or(|of| of.rows > 0)
     }
 }
 

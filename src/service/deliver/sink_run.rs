@@ -9,6 +9,7 @@ use alerts::message::Message;
 use alerts::outbox::{
     Breaker, Lease, OutboxRow, SendingLimits, Settlement, SilenceChange, SinkAnswer,
 };
+use alerts::severity::Severity;
 use clusters::fingerprint::ClusterId;
 use futures_util::stream::{self, StreamExt as _};
 use records::time::Timestamp;
@@ -16,7 +17,7 @@ use records::time::Timestamp;
 use crate::deliver::absorption::{Absorption, can_be_absorbed};
 use crate::deliver::digest::{self, OLD_SECONDS};
 use crate::deliver::message_builder::MessageBuilder;
-use crate::deliver::queue::{Queue, key};
+use crate::deliver::queue::{Queue, hold};
 use crate::deliver::sink_health::{
     PROBE_SECONDS, Phase, REJECTIONS_MAX, SinkProblem, backoff, phase, problem,
 };
@@ -147,41 +148,34 @@ where
         let limit = WAITING_MAX.max(beyond.saturating_add(1));
         let mut rows = self.delivery.store.waiting(self.name, limit).await?;
         let now = self.now();
-        let mut held = Vec::new();
-        let mut urgent = BTreeSet::new();
+        // Of the rows that an incident could absorb: whether they must be sent at once.
+        let mut urgent = BTreeMap::new();
         for (place, row) in rows.iter().enumerate() {
-            if !row.is_free(now) || !self.needs_round(row, now).await? {
-                continue;
-            }
-            match self.is_critical(row).await? {
-                Some(false) => held.push(place),
-                Some(true) | None => {
-                    urgent.insert(key(row));
-                }
+            if row.is_free(now) && can_be_absorbed(&row.alert) {
+                let is_urgent = self.is_urgent(row, now).await?;
+                urgent.extend(is_urgent.map(|is_urgent| (place, is_urgent)));
             }
         }
-        for place in held {
-            let row = &mut rows[place];
-            if !urgent.contains(&key(row)) {
-                row.due = now.plus(WAIT_SECONDS);
-            }
-        }
+        hold(&mut rows, &urgent, now.plus(WAIT_SECONDS));
         Ok(Queue::new(rows))
     }
 
-    /// Checks whether a row waits for a round if it is not critical, because an incident may absorb its alert.
-    async fn needs_round(&self, row: &OutboxRow, now: Timestamp) -> Result<bool, StoreError> {
+    /// Checks whether a row that an incident could absorb must be sent at once. `None` if it need not wait for a round.
+    async fn is_urgent(
+        &mut self,
+        row: &OutboxRow,
+        now: Timestamp,
+    ) -> Result<Option<bool>, StoreError> {
         let alert = &row.alert;
-        if !can_be_absorbed(alert) {
-            return Ok(false);
+        if self.delivery.is_before_round && self.absorption.could_absorb(alert).await? {
+            return Ok(Some(false));
         }
         let is_looked_at = row.created < self.delivery.rounds_until
             && !self.delivery.unfinished.contains(alert.account_id());
-        let is_over = is_looked_at || now.seconds_since(row.created) >= WAIT_SECONDS;
-        if is_over && self.delivery.is_before_round {
-            return self.absorption.could_absorb(alert).await;
+        if is_looked_at || now.seconds_since(row.created) >= WAIT_SECONDS {
+            return Ok(None);
         }
-        Ok(!is_over)
+        Ok(Some(self.is_critical(row).await?.unwrap_or(true)))
     }
 
     /// Checks whether a row is critical; `None` if its cluster is not known.
@@ -195,21 +189,27 @@ where
         Ok(is_critical)
     }
 
-    /// Checks whether an incident that the sink gets absorbs the alert of a row. It absorbs no critical alert.
+    /// Checks whether an incident that the sink gets absorbs the alert of a row. A critical alert is absorbed only by an
+    /// incident whose latest alert is critical too.
     async fn is_absorbed(&self, row: &OutboxRow) -> Result<bool, StoreError> {
         if self.delivery.is_before_round {
             return Ok(false);
         }
-        let gets = |incident: &Alert| {
+        let alert = &row.alert;
+        let gets = |incident: &Alert, least: Severity| {
             let message = self.message_builder.summary(incident.clone());
             let outcome = self.delivery.policies.judge(self.name, &message);
-            matches!(outcome, PolicyOutcome::Send { .. })
+            matches!(outcome, PolicyOutcome::Send { .. }) && message.level() >= least
         };
-        if !self.absorption.absorbs(&row.alert, gets).await? {
+        let gets_any = |incident: &Alert| gets(incident, Severity::Info);
+        if !self.absorption.absorbs(alert, gets_any).await? {
             return Ok(false);
         }
-        let is_critical = self.message_builder.is_critical(&row.alert).await?;
-        Ok(is_critical == Some(false))
+        if self.message_builder.is_critical(alert).await? != Some(true) {
+            return Ok(true);
+        }
+        let gets_critical = |incident: &Alert| gets(incident, Severity::Critical);
+        self.absorption.absorbs(alert, gets_critical).await
     }
 
     fn now(&self) -> Timestamp {
