@@ -151,6 +151,7 @@ fn latest_alert(incident: &Incident, sent: &BTreeSet<SentAlert>, now: Timestamp)
     let latest = sent.iter().rfind(|of| of.incident == incident.id)?;
     let as_alerted = Incident {
         due: Some(latest.clone()),
+        severity: latest.severity,
         ..incident.clone()
     };
     let alerts = Alert::of_incident(&as_alerted, sent, now);

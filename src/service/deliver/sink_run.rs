@@ -190,7 +190,7 @@ where
     }
 
     /// Checks whether an incident that the sink gets absorbs the alert of a row. A critical alert is absorbed only by an
-    /// incident whose latest alert is critical too.
+    /// incident whose latest alert is an error or critical.
     async fn is_absorbed(&self, row: &OutboxRow) -> Result<bool, StoreError> {
         if self.delivery.is_before_round {
             return Ok(false);
@@ -208,8 +208,8 @@ where
         if self.message_builder.is_critical(alert).await? != Some(true) {
             return Ok(true);
         }
-        let gets_critical = |incident: &Alert| gets(incident, Severity::Critical);
-        self.absorption.absorbs(alert, gets_critical).await
+        let gets_severe = |incident: &Alert| gets(incident, Severity::Error);
+        self.absorption.absorbs(alert, gets_severe).await
     }
 
     fn now(&self) -> Timestamp {
