@@ -505,12 +505,11 @@ fn a_single_alert_waits_for_one_round_unless_it_is_critical() {
     assert_eq!(others.len(), 2);
 }
 
-/// A stack with twelve refused calls of one user by a key that ends by itself, and the round that finds the incident.
-fn refused() -> Stack {
+/// A stack with twelve refused calls of one user, and the round that finds the incident. The sink gets what the policies say.
+fn refused(policies: &str) -> Stack {
     let mut stack = Stack::new(start().plus(1000));
-    let records = attack("eve")[..12].join("\n").replace("AKIA", "ASIA");
-    let records: Vec<String> = records.lines().map(str::to_owned).collect();
-    stack.arrive(&records);
+    stack.policies = Rules::parse(policies).unwrap().policies().clone();
+    stack.arrive(&attack("eve")[..12]);
     stack.clock.pass(20);
     stack.round();
     stack
@@ -536,11 +535,12 @@ fn others(stack: &Stack) -> Vec<AlertKind> {
 }
 
 #[test]
-fn an_incident_that_is_a_warning_absorbs_no_critical_alert() {
-    let stack = refused();
-    let incidents = sorted(&stack).0;
-    assert_eq!((incidents.len(), others(&stack).len()), (1, 0));
-    assert_eq!(incidents[0].severity, IncidentSeverity::Warning);
+fn a_sink_of_critical_alerts_gets_those_of_an_incident_that_is_an_error() {
+    let stack = refused("[[policy]]\nsink = 'guance'\nmin_severity = 'critical'");
+    assert_eq!((sorted(&stack).0.len(), others(&stack).len()), (0, 0));
+    let sent = stack.sent_alerts();
+    let severity: Vec<_> = sent.iter().map(|of| of.severity).collect();
+    assert_eq!(severity, [IncidentSeverity::Error]);
     stack.arrive(&[stop()]);
     stack.deliver(Timestamp::LAST);
     assert_eq!(others(&stack), [AlertKind::SensitiveCall]);
@@ -627,7 +627,7 @@ fn before_a_round_only_what_no_known_incident_absorbs_is_sent() {
         12,
         "they waited long enough"
     );
-    let stack = refused();
+    let stack = refused("");
     stack.arrive(&[stop()]);
     stack.clock.pass(130);
     assert_eq!(stack.deliver_before_round().requests, 0);
