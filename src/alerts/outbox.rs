@@ -67,9 +67,12 @@ pub enum Settlement {
         /// The change to the sending pause of the alert's cluster for this sink.
         silence: SilenceChange,
     },
-    /// The alert is not sent, because of a policy, a sending pause, a triage decision or an incident that
-    /// absorbs it. The next message about the cluster contains the number of suppressed alerts.
+    /// The alert is not sent, because of a policy, a sending pause or a triage decision. The next message about the
+    /// cluster contains the number of suppressed alerts.
     Suppressed,
+    /// An incident absorbs the alert. It counts as suppressed. If it opens an episode of its cluster, the sink does not get the
+    /// recovery of this episode either, unless it gets another alert about the cluster before.
+    Absorbed,
     /// The alert was counted in a digest that was sent.
     Digested,
     /// The row stays, and sending the alert is tried again.
@@ -133,14 +136,17 @@ pub struct SendingPause {
     pub suppressed: u64,
 }
 
-/// The stored reasons not to send alerts of one cluster to one sink: a sending pause, and a triage
-/// decision.
+/// The stored reasons not to send alerts of one cluster to one sink: a sending pause, a triage decision, and an
+/// absorbed episode.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SendingLimits {
     /// The sending pause of a cluster for one sink, as set by the policy key `silence`; `None` if there is none.
     pub silence: Option<SendingPause>,
     /// The decision of a person about the cluster, such as to mute it; `None` if there is none.
     pub triage: Option<Triage>,
+    /// The number of the episode whose opening alert an incident absorbed, if the sink got no alert about the cluster
+    /// since.
+    pub absorbed: Option<i64>,
 }
 
 /// The answer of a sink to a request, for one of its alerts. Each text is the sink's explanation, for the
@@ -238,7 +244,8 @@ impl OutboxRow {
 
 impl SendingLimits {
     /// Returns `true` if `alert` must not be sent at `now`, because of the triage decision or the sending
-    /// pause. A sending pause does not hold back alerts that end a problem ([`Alert::is_end`]).
+    /// pause. A sending pause does not hold back alerts that end a problem ([`Alert::is_end`]). The recovery of an absorbed
+    /// episode is held back too.
     pub fn holds_back(&self, alert: &Alert, now: Timestamp) -> bool {
         let is_silent = self
             .silence
@@ -252,7 +259,9 @@ impl SendingLimits {
             .triage
             .as_ref()
             .is_some_and(|triage| !triage.sends_alerts(&seen));
-        is_triaged || (is_silent && !alert.is_end())
+        let is_absorbed =
+            alert.kind() == AlertKind::Recovered && self.absorbed == Some(alert.subject.number());
+        is_triaged || is_absorbed || (is_silent && !alert.is_end())
     }
 }
 

@@ -1,8 +1,9 @@
 //! The role that sends alerts to the sinks.
 //!
 //! It is invoked by the stream of the table and by a schedule. Each invocation looks for all outbox rows that are due,
-//! so rows that one invocation misses are sent by the next. It looks for incidents first. An alert that an incident could
-//! absorb waits for an invocation by the schedule, unless it is critical.
+//! so rows that one invocation misses are sent by the next. It first sends what no incident can absorb, such as critical
+//! alerts. Then it looks for incidents, then it sends the rest. An alert that an incident could absorb waits for an
+//! invocation by the schedule, unless it is critical.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use aws::workspace::{GuanceSink, PATIENCE, Workspace, WorkspaceConfig};
 use aws_config::SdkConfig;
 use clusters::report::{SinkReport, misconfigured_line};
 use lambda_runtime::Context;
+use records::time::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
@@ -69,6 +71,12 @@ struct Trigger {
 
 /// How long the log groups are waited for in one invocation.
 const LOGS_TIME: Duration = Duration::from_secs(30);
+
+/// How long before the end of an invocation it stops to look for incidents, in milliseconds, so that alerts can be sent.
+const DRAIN_MILLIS: i64 = 30_000;
+
+/// The deadline of what is sent before incidents are looked for, in milliseconds from then on.
+const FIRST_MILLIS: i64 = 40_000;
 
 /// A sink of any kind.
 enum AnySink {
@@ -198,6 +206,49 @@ impl Deliver {
         Ok(())
     }
 
+    /// Sends the waiting alerts, those that can be sent before or after the round `round`. `deadline` is in milliseconds
+    /// since 1970.
+    async fn drain(
+        &mut self,
+        request_id: &str,
+        (rounds_until, round): (Timestamp, Option<&Round>),
+        deadline: i64,
+    ) -> BTreeMap<String, Drained> {
+        let none = Round::default();
+        let Round {
+            found, unfinished, ..
+        } = round.unwrap_or(&none);
+        let delivery = Delivery {
+            store: &self.store,
+            directory: &self.directory,
+            clock: &MachineClock,
+            policies: self.rules.policies(),
+            keys: &self.settings.keys,
+            account_names: &self.settings.account_names,
+            holder: request_id,
+            rounds_until,
+            found,
+            unfinished,
+            is_before_round: round.is_none(),
+        };
+        drain(&delivery, &mut self.sinks, deadline).await
+    }
+
+    /// Looks for incidents until `deadline`, in milliseconds since 1970. A round that is not over by then is given up: what it
+    /// has not done is left for the next one.
+    async fn round(&mut self, request_id: &str, deadline: i64) -> Round {
+        let left = u64::try_from(deadline - milliseconds()).unwrap_or_default();
+        let round = self.incidents(request_id, deadline);
+        let round = tokio::time::timeout(Duration::from_millis(left), round).await;
+        round.unwrap_or_else(|_| {
+            tracing::warn!(request_id, "not enough time to look for all incidents");
+            Round {
+                is_refused: true,
+                ..Round::default()
+            }
+        })
+    }
+
     /// Looks for incidents, and writes a log line about it. `deadline` is in milliseconds since 1970.
     async fn incidents(&mut self, request_id: &str, deadline: i64) -> Round {
         self.logs.set_deadline(Instant::now() + LOGS_TIME);
@@ -305,7 +356,8 @@ fn report(drained: &Drained) -> SinkReport {
 impl Function for Deliver {
     type Answer = ();
 
-    /// Looks for incidents, then sends all alerts that are due. The event only says whether the schedule invokes the function.
+    /// Sends the alerts that no incident can absorb, looks for incidents, then sends all alerts that are due. The event only
+    /// says whether the schedule invokes the function.
     async fn invoke(&mut self, event: &str, context: &Context) -> Result<(), InvocationError> {
         let request_id = log::short(&context.request_id);
         if let Err(failed) = self.read().await {
@@ -316,23 +368,26 @@ impl Function for Deliver {
         self.store.set_now(now());
         let deadline = deadline_of(context);
         let begun = now();
-        let round = self.incidents(&request_id, deadline).await;
-        let rounds_until = match round.is_refused || is_of_stream(event) {
-            true => begun.plus(-WAIT_SECONDS),
+        let overdue = begun.plus(-WAIT_SECONDS);
+        let first = deadline.min(milliseconds() + FIRST_MILLIS);
+        let mut drained = self.drain(&request_id, (overdue, None), first).await;
+        self.store.set_now(now());
+        let round = self.round(&request_id, deadline - DRAIN_MILLIS).await;
+        // Without a list of accounts a round that failed has looked at none.
+        let is_lost = round.is_refused || (round.error.is_some() && round.unfinished.is_empty());
+        let rounds_until = match is_lost || is_of_stream(event) {
+            true => overdue,
             false => begun,
         };
-        let delivery = Delivery {
-            store: &self.store,
-            directory: &self.directory,
-            clock: &MachineClock,
-            policies: self.rules.policies(),
-            keys: &self.settings.keys,
-            account_names: &self.settings.account_names,
-            holder: &request_id,
-            rounds_until,
-            found: &round.found,
-        };
-        let drained = drain(&delivery, &mut self.sinks, deadline).await;
+        // Mostly nothing waits, and no alert was decided.
+        let is_left = drained.values().any(Drained::has_waiting);
+        if round.alerts > 0 || is_left {
+            let later = self.drain(&request_id, (rounds_until, Some(&round)), deadline);
+            for (sink, later) in later.await {
+                let first = drained.remove(&sink).unwrap_or_default();
+                drained.insert(sink, first.and(later));
+            }
+        }
         let mut failed = round.error;
         for (sink, drained) in drained {
             self.log(&request_id, &sink, &drained);

@@ -95,6 +95,8 @@ fn deliver(store: &DynamoStore<MemoryTable>, clock: &ManualClock) -> u64 {
         account_names: &BTreeMap::new(),
         holder: "count",
         rounds_until: Timestamp::LAST,
+        unfinished: &BTreeSet::new(),
+        is_before_round: false,
         found: &BTreeMap::new(),
     };
     let mut sinks = BTreeMap::from([("guance".to_owned(), Open)]);

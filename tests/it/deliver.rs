@@ -181,6 +181,8 @@ impl World {
             account_names: &names,
             holder,
             rounds_until: Timestamp::LAST,
+            unfinished: &BTreeSet::new(),
+            is_before_round: false,
             found: &BTreeMap::new(),
         };
         drain(&delivery, sinks, self.clock.millis() + 55_000).await

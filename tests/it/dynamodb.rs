@@ -792,7 +792,12 @@ fn writes_to_what_waits() -> Vec<(Option<Item>, Write)> {
                 attempts: 1,
             });
         }
-        add("hold", &|key, _| Write::HoldBack { key });
+        for absorbed in [None, Some(2)] {
+            add(&format!("hold{absorbed:?}"), &|key, _| Write::HoldBack {
+                key,
+                absorbed,
+            });
+        }
     }
     for (number, next) in [None, Some(10), Some(11)].into_iter().enumerate() {
         let (now, until, expires) = (second(10), second(20), second(30));

@@ -13,14 +13,17 @@ use std::task::{Context, Poll, Waker};
 use alerts::alert::Alert;
 use alerts::facts::Facts;
 use alerts::facts::incident::{IncidentFacts, IncidentStage};
+use alerts::kind::AlertKind;
 use alerts::message::Message;
 use alerts::outbox::{Capacity, SinkAnswer};
 use aws::dynamodb::DynamoStore;
 use aws::dynamodb::table::Table as _;
 use clusters::facet::FacetKind;
+use clusters::fingerprint::ClusterId;
 use clusters::incident::actor::ActorKind;
 use clusters::incident::life::{IncidentAlert, IncidentId, SentAlert};
-use clusters::keys::{DORMANT_DAYS, KeySettings};
+use clusters::incident::severity::IncidentSeverity;
+use clusters::keys::{DORMANT_DAYS, KeySettings, KeyUsage};
 use pollster::block_on;
 use proptest::prelude::*;
 use records::time::Timestamp;
@@ -34,6 +37,7 @@ use service::ports::{
     Clock as _, IncidentStore as _, LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Sink,
     Subscribed,
 };
+use service::ports::{KeyUsageStore as _, Outbox as _};
 use service::rules::Rules;
 
 use crate::directory::Directory;
@@ -101,13 +105,13 @@ impl LogGroups for Logs {
 
 /// A sink that accepts every alert and keeps it.
 #[derive(Clone, Default)]
-struct Kept(Rc<RefCell<Vec<Message>>>);
+struct Kept(Rc<RefCell<Vec<Message>>>, Option<usize>);
 
 impl Sink for Kept {
     fn capacity(&self) -> Capacity {
         Capacity {
             alerts: 100,
-            digest_beyond: None,
+            digest_beyond: self.1,
         }
     }
 
@@ -129,6 +133,7 @@ struct Stack {
     last: Round,
     /// The call to the table that fails in a round, counted from 0.
     failing_call: Option<u64>,
+    policies: Policies,
 }
 
 impl Stack {
@@ -151,6 +156,7 @@ impl Stack {
             rounds: 0,
             last: Round::default(),
             failing_call: None,
+            policies: Policies::default(),
         }
     }
 
@@ -181,6 +187,11 @@ impl Stack {
     }
 
     fn look(&mut self) {
+        self.look_for(90);
+    }
+
+    /// Makes a round that has some seconds.
+    fn look_for(&mut self, seconds: i64) {
         self.rounds += 1;
         let mut store = self.store();
         if let Some(failing) = self.failing_call {
@@ -197,13 +208,23 @@ impl Stack {
             },
             clock: &self.clock,
             holder: &holder,
-            deadline: self.clock.millis() + 90_000,
+            deadline: self.clock.millis() + seconds * 1000,
         };
         self.last = block_on(incident_round(&mut store, &input, &mut self.memory));
     }
 
     /// Sends what is due. Rows that were written since `rounds_until` wait for a round.
     fn deliver(&self, rounds_until: Timestamp) -> Drained {
+        self.drain(rounds_until, false, self.sink.clone())
+    }
+
+    /// Sends what no incident can absorb.
+    fn deliver_before_round(&self) -> Drained {
+        let overdue = self.clock.now().plus(-120);
+        self.drain(overdue, true, self.sink.clone())
+    }
+
+    fn drain(&self, rounds_until: Timestamp, is_before_round: bool, sink: impl Sink) -> Drained {
         let store = self.store();
         let keys = KeySettings {
             account_id: ACCOUNT.to_owned(),
@@ -215,14 +236,16 @@ impl Stack {
             store: &store,
             directory: &Directory::new(self.clock.clone()),
             clock: &self.clock,
-            policies: &Policies::default(),
+            policies: &self.policies,
             keys: &keys,
             account_names: &BTreeMap::new(),
             holder: "test",
             rounds_until,
             found: &self.last.found,
+            unfinished: &self.last.unfinished,
+            is_before_round,
         };
-        let mut sinks = BTreeMap::from([("guance".to_owned(), self.sink.clone())]);
+        let mut sinks = BTreeMap::from([("guance".to_owned(), sink)]);
         let mut drained = block_on(drain(&delivery, &mut sinks, self.clock.millis() + 55_000));
         drained.remove("guance").unwrap()
     }
@@ -543,6 +566,134 @@ fn a_single_alert_waits_for_one_round_unless_it_is_critical() {
     let (incidents, others) = sorted(&stack);
     assert_eq!(incidents.len(), 1);
     assert_eq!(others.len(), 2);
+}
+
+/// A stack with twelve refused calls of one user, and the round that finds the incident. The sink gets what the policies say.
+fn refused(policies: &str) -> Stack {
+    let mut stack = Stack::new(start().plus(1000));
+    stack.policies = Rules::parse(policies).unwrap().policies().clone();
+    stack.arrive(&attack("eve")[..12]);
+    stack.clock.pass(20);
+    stack.round();
+    stack
+}
+
+/// A critical call of the user, after the refused ones.
+fn stop() -> String {
+    let fields = json!({
+        "eventID": id(99),
+        "eventTime": start().plus(1010).to_string(),
+        "userIdentity": user("eve"),
+        "readOnly": false,
+        "eventSource": "cloudtrail.amazonaws.com",
+        "eventName": "StopLogging",
+        "requestParameters": {"name": "org"},
+    });
+    record(fields).to_string()
+}
+
+fn others(stack: &Stack) -> Vec<AlertKind> {
+    let (_, others) = sorted(stack);
+    others.iter().map(|of| of.alert.kind()).collect()
+}
+
+#[test]
+fn a_sink_of_critical_alerts_gets_those_of_an_incident_that_is_an_error() {
+    let stack = refused("[[policy]]\nsink = 'guance'\nmin_severity = 'critical'");
+    assert_eq!((sorted(&stack).0.len(), others(&stack).len()), (0, 0));
+    let sent = stack.sent_alerts();
+    let severity: Vec<_> = sent.iter().map(|of| of.severity).collect();
+    assert_eq!(severity, [IncidentSeverity::Error]);
+    stack.arrive(&[stop()]);
+    stack.deliver(Timestamp::LAST);
+    assert_eq!(others(&stack), [AlertKind::SensitiveCall]);
+}
+
+#[test]
+fn an_incident_absorbs_nothing_for_a_sink_that_does_not_get_it() {
+    let no_incident = "[[policy]]\nsink = 'guance'\nenabled = false\nmatch.kind = ['incident']";
+    let allowed = "[[policy]]\nsink = 'guance'\nmin_severity = 'info'\nmatch.service = ['iam']\n\
+        [[policy]]\nsink = 'guance'\nenabled = false";
+    for (policies, sent) in [(no_incident, 12), (allowed, 2)] {
+        let mut stack = Stack::new(start().plus(1000));
+        stack.policies = Rules::parse(policies).unwrap().policies().clone();
+        stack.arrive(&attack("eve")[..12]);
+        stack.clock.pass(20);
+        stack.round();
+        assert_eq!(stack.sent_alerts().len(), 1);
+        assert_eq!((sorted(&stack).0.len(), others(&stack).len()), (0, sent));
+    }
+}
+
+#[test]
+fn the_recovery_of_an_absorbed_episode_is_not_sent() {
+    let mut stack = Stack::new(start().plus(1000));
+    stack.arrive(&attack("eve")[..12]);
+    let rows = block_on(stack.store().waiting("guance", 100)).unwrap();
+    stack.clock.pass(20);
+    stack.round();
+    assert_eq!((rows.len(), others(&stack).len()), (12, 0));
+    stack.clock.pass(8 * 86_400);
+    let now = stack.clock.now();
+    let recovered =
+        |cluster| Alert::of_recovery(ACCOUNT, (cluster, 1), now, start(), (3600, 1), now);
+    let clusters = rows.iter().filter_map(|row| row.alert.cluster());
+    let unknown = ClusterId::from_bytes([7; 16]);
+    let all: Vec<Alert> = clusters.chain([unknown]).map(recovered).collect();
+    block_on(stack.store().remember("-", &KeyUsage::default(), &all, now)).unwrap();
+    stack.deliver(Timestamp::LAST);
+    assert_eq!(others(&stack), [AlertKind::Recovered], "of the unknown one");
+}
+
+#[test]
+fn a_digest_has_neither_what_waits_nor_what_is_absorbed_nor_what_is_critical() {
+    let mut stack = Stack::new(start().plus(1000));
+    stack.sink.1 = Some(5);
+    stack.arrive(attack("eve")[..12].iter().chain([&stop()]));
+    stack.deliver(Timestamp::FIRST);
+    assert_eq!(others(&stack), [AlertKind::SensitiveCall]);
+    stack.clock.pass(20);
+    stack.round();
+    let (incidents, singles) = sorted(&stack);
+    assert_eq!((incidents.len(), singles.len()), (1, 1));
+    // Without an incident, a flood leaves out what is critical.
+    let mut stack = Stack::new(start().plus(1000));
+    stack.sink.1 = Some(5);
+    stack.arrive(attack("eve")[..12].iter().chain([&stop()]));
+    let drained = stack.deliver(Timestamp::LAST);
+    assert_eq!((drained.digested, drained.sent), (12, 1));
+}
+
+#[test]
+fn what_the_round_did_not_get_to_waits() {
+    let mut stack = Stack::new(start().plus(1000));
+    stack.arrive(&attack("eve")[..12]);
+    stack.clock.pass(20);
+    stack.look_for(5);
+    assert_eq!(stack.last.accounts, 0);
+    stack.deliver(stack.clock.now());
+    assert_eq!(others(&stack), []);
+    stack.clock.pass(20);
+    stack.round();
+    assert_eq!((sorted(&stack).0.len(), others(&stack).len()), (1, 0));
+}
+
+#[test]
+fn before_a_round_only_what_no_known_incident_absorbs_is_sent() {
+    let stack = Stack::new(start().plus(1000));
+    stack.arrive(attack("eve")[..12].iter().chain([&stop()]));
+    stack.deliver_before_round();
+    assert_eq!(others(&stack), [AlertKind::SensitiveCall]);
+    stack.clock.pass(130);
+    assert_eq!(
+        stack.deliver_before_round().sent,
+        12,
+        "they waited long enough"
+    );
+    let stack = refused("");
+    stack.arrive(&[stop()]);
+    stack.clock.pass(130);
+    assert_eq!(stack.deliver_before_round().requests, 0);
 }
 
 #[test]

@@ -399,7 +399,13 @@ fn done(write: &Write, before: Option<&Item>) -> Item {
             item.attributes.insert("why".to_owned(), why);
             item.time("due", *due).number("lu", 0)
         }
-        Write::HoldBack { .. } => sum(item(), "hb", 1),
+        Write::HoldBack { absorbed, .. } => {
+            let item = sum(item(), "hb", 1);
+            match absorbed {
+                Some(episode) => item.number("ab", *episode),
+                None => item,
+            }
+        }
         Write::Probe { until, .. } => item().time("pf", *until),
         Write::Claim { until, expires, .. } => item().time("nx", *until).time("ttl", *expires),
         Write::End { .. } => unreachable!("it leaves nothing"),

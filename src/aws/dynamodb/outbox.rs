@@ -3,6 +3,7 @@
 //! The state of sinks and the answers of IAM about access keys are stored here as well.
 
 use alerts::alert::Alert;
+use alerts::kind::AlertKind;
 use alerts::outbox::{
     Breaker, Lease, MessageLogEntry, OutboxRow, SendingLimits, Settlement, SilenceChange,
 };
@@ -92,6 +93,7 @@ impl<T: Table> Outbox for DynamoStore<T> {
         Ok(SendingLimits {
             silence: silence.map(message::read_silence),
             triage: triage.and_then(read_triage),
+            absorbed: silence.and_then(|item| item.number_of("ab")),
         })
     }
 }
@@ -182,11 +184,14 @@ fn settlement_writes(row: &OutboxRow, lease: &Lease, end: &Settlement) -> Vec<Wr
                 writes.push(Write::Put(item));
             }
         }
-        (Settlement::Suppressed, Some(cluster)) => {
+        (Settlement::Suppressed | Settlement::Absorbed, Some(cluster)) => {
             let key: Key = silence(cluster);
-            writes.push(Write::HoldBack { key });
+            let opens = matches!(row.alert.kind(), AlertKind::New | AlertKind::Regressed);
+            let is_absorbed = opens && *end == Settlement::Absorbed;
+            let absorbed = is_absorbed.then(|| row.alert.subject.number());
+            writes.push(Write::HoldBack { key, absorbed });
         }
-        (Settlement::Suppressed, None) => {
+        (Settlement::Suppressed | Settlement::Absorbed, None) => {
             writes.push(message::log(row, lease.now, "suppressed"));
         }
         (Settlement::Digested, _) => writes.push(message::log(row, lease.now, "digested")),

@@ -501,12 +501,19 @@ fn delivery(write: &Write) -> Option<Expression> {
                 (":attempts", number(*attempts)),
             ],
         },
-        Write::HoldBack { .. } => Expression {
-            update: "ADD hb :one",
-            condition: "",
-            names: &[],
-            values: vec![(":one", number(1))],
-        },
+        Write::HoldBack { absorbed, .. } => {
+            let one = (":one", number(1));
+            let episode = absorbed.map(|episode| (":episode", number(episode)));
+            Expression {
+                update: match absorbed {
+                    Some(_) => "SET ab = :episode ADD hb :one",
+                    None => "ADD hb :one",
+                },
+                condition: "",
+                names: &[],
+                values: episode.into_iter().chain([one]).collect(),
+            }
+        }
         Write::Probe { now, until, .. } => Expression {
             update: "SET pf = :until",
             condition: "attribute_exists(pk) AND pf <= :now",

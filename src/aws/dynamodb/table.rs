@@ -162,6 +162,9 @@ pub enum Write {
     HoldBack {
         /// The key of the item of the sending pause.
         key: Key,
+        /// The number of the episode whose opening alert is the one held back, because an incident absorbs it. It is noted
+        /// in the item. `None` notes nothing.
+        absorbed: Option<i64>,
     },
     /// Reserves the next probe of a failing sink, if the sink's breaker exists and the probe is due.
     ///
@@ -266,7 +269,7 @@ impl Write {
             | Self::Take { key, .. }
             | Self::End { key, .. }
             | Self::Later { key, .. }
-            | Self::HoldBack { key }
+            | Self::HoldBack { key, .. }
             | Self::Probe { key, .. }
             | Self::Claim { key, .. } => key,
         }

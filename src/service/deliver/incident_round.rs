@@ -119,6 +119,7 @@ impl Round {
     {
         let now = input.clock.now();
         let notes = store.evidence().await?;
+        self.unfinished = notes.iter().map(|of| of.account_id.clone()).collect();
         let sent = store.incident_alerts().await?;
         if due(&notes, &sent, memory, now).is_empty() {
             return Ok(());
@@ -158,6 +159,7 @@ impl Round {
             for note in notes {
                 store.forget_evidence(note).await?;
             }
+            self.unfinished.clear();
             return Ok(());
         }
         let now = lease.now;
@@ -167,8 +169,6 @@ impl Round {
         let end = lease.until.seconds() * 1000;
         let end = end.min(input.deadline) - SPARE_MILLIS;
         let mut failed = None;
-        let with_notes = accounts.iter().filter(|(_, due)| !due.notes.is_empty());
-        self.unfinished = with_notes.map(|(id, _)| id.clone()).collect();
         let mut last = None;
         for (account_id, due) in memory.in_turn(accounts) {
             if input.clock.millis() >= end {
@@ -191,9 +191,9 @@ impl Round {
             match look.account(&due, self).await {
                 Ok(found) => {
                     self.accounts += 1;
+                    self.unfinished.remove(&account_id);
                     memory.note(&account_id, &sent, &found, now);
                     self.open += found.iter().filter(|of| of.is_open).count();
-                    self.unfinished.remove(&account_id);
                     self.found.insert(account_id, found);
                 }
                 Err(error) => {

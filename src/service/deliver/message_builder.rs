@@ -8,7 +8,7 @@ use alerts::facts::{Facts, KeyFacts};
 use alerts::kind::AlertKind;
 use alerts::message::{ClusterContext, Enrichment, Message};
 use alerts::outbox::OutboxRow;
-use alerts::severity::{Assessment, Reason, Severity, assess_with_history};
+use alerts::severity::{Assessment, Reason, Severity, assess_with_history, of_alert};
 use clusters::call_alerts::COVER_SECONDS;
 use clusters::facet::{self, Facets};
 use clusters::keys::{KeyAnomaly, KeyReport};
@@ -98,20 +98,23 @@ where
         })
     }
 
-    /// Checks whether the cluster of an alert is critical, or unknown, so that the alert is sent at once.
+    /// Checks whether the cluster or sensitive call of an alert is critical, so that the alert is sent at once. `None` if the
+    /// alert has no cluster, or its cluster is not stored.
     ///
     /// # Errors
     /// [`StoreError`] when the store failed.
-    pub async fn is_urgent(&self, alert: &Alert) -> Result<bool, StoreError> {
+    pub async fn is_critical(&self, alert: &Alert) -> Result<Option<bool>, StoreError> {
         let Some(cluster) = alert.cluster() else {
-            return Ok(true);
+            return Ok(None);
         };
         let hours = hours(alert, self.delivery.clock.now());
         let details = self.delivery.store.cluster_details(cluster, hours).await?;
-        Ok(details.is_none_or(|of| {
-            let assessed = assess_with_history(&of.cluster, of.first_seen, of.circumstances);
-            assessed.severity == Severity::Critical
-        }))
+        let assessed = match details {
+            Some(of) => assess_with_history(&of.cluster, of.first_seen, of.circumstances),
+            None if alert.kind() == AlertKind::SensitiveCall => of_alert(alert),
+            None => return Ok(None),
+        };
+        Ok(Some(assessed.severity == Severity::Critical))
     }
 
     /// Builds the message of an alert that needs nothing from the store or from IAM, such as a digest.

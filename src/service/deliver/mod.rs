@@ -14,7 +14,7 @@ mod queue;
 mod sink_health;
 mod sink_run;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::outbox::Breaker;
 use clusters::incident::Incident;
@@ -53,6 +53,11 @@ pub struct Delivery<'a, O, K, C> {
     pub rounds_until: Timestamp,
     /// The incidents that the round of this run has found, by account.
     pub found: &'a BTreeMap<String, Vec<Incident>>,
+    /// The accounts that the round has not looked at to the end. Their rows wait like later rows.
+    pub unfinished: &'a BTreeSet<String>,
+    /// Whether the round of this run is still to come. Then only alerts are sent that no known incident can absorb and that
+    /// need not wait for the round. No incident is looked for.
+    pub is_before_round: bool,
 }
 
 /// How long a row waits for a round at most, in seconds. Rounds may fail.
@@ -83,6 +88,29 @@ pub struct Drained {
     pub breaker: Breaker,
     /// The store error that ended this sink's run. The runs of other sinks continue.
     pub error: Option<StoreError>,
+}
+
+impl Drained {
+    /// Returns the result of this run and a later one of the same sink. The state after them is that of the later one.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        Self {
+            requests: self.requests + later.requests,
+            sent: self.sent + later.sent,
+            suppressed: self.suppressed + later.suppressed,
+            digested: self.digested + later.digested,
+            later: self.later + later.later,
+            dead: self.dead + later.dead,
+            waiting: later.waiting,
+            breaker: later.breaker,
+            error: self.error.or(later.error),
+        }
+    }
+
+    /// Checks whether a row may wait. `true` if that is not known.
+    pub fn has_waiting(&self) -> bool {
+        self.waiting.is_none_or(|of| of.rows > 0)
+    }
 }
 
 /// The number and the age of the outbox rows that wait for a sink.

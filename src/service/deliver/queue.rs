@@ -4,7 +4,7 @@
 //! go first. If the first row of a key is leased or not due, all rows of the key wait. So the alerts of a
 //! cluster arrive in the order of its changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::outbox::{OrderingKey, OutboxRow};
 use clusters::fingerprint::ClusterId;
@@ -26,6 +26,11 @@ impl Queue {
     /// Returns the number of rows in the queue.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Returns the rows that may be sent at `now`, if the rows before them are: they are due and not leased.
+    pub fn free(&self, now: Timestamp) -> impl Iterator<Item = &OutboxRow> {
+        self.0.iter().filter(move |row| row.is_free(now))
     }
 
     /// Returns the number of rows in the queue, and when the oldest of them was written.
@@ -96,6 +101,18 @@ impl Queue {
     }
 }
 
+/// Puts rows off until `until`. `urgent` says of these rows, by their places in `rows`, whether they must be sent at once: then
+/// neither they nor other rows of their clusters are put off, because rows of a cluster are sent in order.
+pub fn hold(rows: &mut [OutboxRow], urgent: &BTreeMap<usize, bool>, until: Timestamp) {
+    let at_once = urgent.iter().filter(|(_, is_urgent)| **is_urgent);
+    let at_once: BTreeSet<_> = at_once.map(|(place, _)| key(&rows[*place])).collect();
+    for place in urgent.keys() {
+        if !at_once.contains(&key(&rows[*place])) {
+            rows[*place].due = until;
+        }
+    }
+}
+
 fn key(row: &OutboxRow) -> (Option<ClusterId>, String) {
     match row.ordering_key() {
         OrderingKey::Cluster(cluster) => (Some(cluster), String::new()),
@@ -159,6 +176,19 @@ mod tests {
             shown(&queue.next(second(60), 100)),
             [(second(2), AlertKind::New)]
         );
+    }
+
+    #[test]
+    fn an_urgent_row_waits_for_none_of_its_cluster() {
+        let mut rows = vec![
+            row(1, 1, AlertKind::New),
+            row(1, 2, AlertKind::NewPrincipal),
+            row(2, 1, AlertKind::New),
+        ];
+        let urgent = [(0, false), (1, true), (2, false)];
+        hold(&mut rows, &urgent.into(), second(50));
+        let due: Vec<Timestamp> = rows.iter().map(|row| row.due).collect();
+        assert_eq!(due, [second(1), second(2), second(50)]);
     }
 
     #[test]

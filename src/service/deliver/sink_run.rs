@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alerts::alert::AlertId;
+use alerts::alert::{Alert, AlertId};
 use alerts::kind::AlertKind;
 use alerts::message::Message;
 use alerts::outbox::{
     Breaker, Lease, OutboxRow, SendingLimits, Settlement, SilenceChange, SinkAnswer,
 };
+use alerts::severity::Severity;
 use clusters::fingerprint::ClusterId;
 use futures_util::stream::{self, StreamExt as _};
 use records::time::Timestamp;
@@ -16,7 +17,7 @@ use records::time::Timestamp;
 use crate::deliver::absorption::{Absorption, can_be_absorbed};
 use crate::deliver::digest::{self, OLD_SECONDS};
 use crate::deliver::message_builder::MessageBuilder;
-use crate::deliver::queue::Queue;
+use crate::deliver::queue::{Queue, hold};
 use crate::deliver::sink_health::{
     PROBE_SECONDS, Phase, REJECTIONS_MAX, SinkProblem, backoff, phase, problem,
 };
@@ -36,6 +37,9 @@ const SPARE_MILLIS: i64 = 20_000;
 /// The number of rows that are read of each partition of the outbox. A sink with a larger digest limit
 /// needs more.
 const WAITING_MAX: usize = 1000;
+
+/// After how many seconds a row is sent before the round, although an incident could absorb it.
+const LEFT_BEHIND_SECONDS: i64 = 5 * 60;
 
 /// The largest number of clusters whose classes are looked up for a digest.
 const CLASSES_MAX: usize = 1000;
@@ -61,8 +65,8 @@ pub struct SinkRun<'a, O, K, C, S> {
     absorption: &'a Absorption<'a, O>,
     name: &'a str,
     sink: &'a mut S,
-    /// Which rows that this run has seen must be sent at once, by their ids.
-    urgent: BTreeMap<AlertId, bool>,
+    /// Which rows that this run has seen are critical, by their ids; `None` for those of an unknown cluster.
+    critical: BTreeMap<AlertId, Option<bool>>,
     /// The end of the run, in milliseconds since 1970.
     deadline: i64,
     /// The circuit breaker of the sink, as far as this run knows. It is the default until the run has found a waiting
@@ -97,7 +101,7 @@ where
             absorption,
             name,
             sink,
-            urgent: BTreeMap::new(),
+            critical: BTreeMap::new(),
             deadline,
             breaker: Breaker::default(),
             refetched: None,
@@ -139,39 +143,79 @@ where
         Ok(())
     }
 
-    /// Reads the waiting rows. Those that wait for a round are not due in this run, and no lease is written for them.
+    /// Reads the waiting rows. Those that wait for a round are not due in this run, and no lease is written for them. A row
+    /// that must be sent at once waits for none before it.
     async fn queue(&mut self) -> Result<Queue, StoreError> {
         // One row more than the digest limit, to see whether the limit is passed.
         let beyond = self.sink.capacity().digest_beyond.unwrap_or_default();
         let limit = WAITING_MAX.max(beyond.saturating_add(1));
         let mut rows = self.delivery.store.waiting(self.name, limit).await?;
         let now = self.now();
-        for row in &mut rows {
-            if row.is_free(now) && self.waits_for_round(row, now).await? {
-                row.due = now.plus(WAIT_SECONDS);
+        // Of the rows that an incident could absorb: whether they must be sent at once.
+        let mut urgent = BTreeMap::new();
+        for (place, row) in rows.iter().enumerate() {
+            if row.is_free(now) && can_be_absorbed(&row.alert) {
+                let is_urgent = self.is_urgent(row, now).await?;
+                urgent.extend(is_urgent.map(|is_urgent| (place, is_urgent)));
             }
         }
+        hold(&mut rows, &urgent, now.plus(WAIT_SECONDS));
         Ok(Queue::new(rows))
     }
 
-    /// Checks whether a row waits for a round, because an incident may absorb its alert.
-    async fn waits_for_round(
+    /// Checks whether a row that an incident could absorb must be sent at once. `None` if it need not wait for a round.
+    async fn is_urgent(
         &mut self,
         row: &OutboxRow,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let is_over = row.created < self.delivery.rounds_until
-            || now.seconds_since(row.created) >= WAIT_SECONDS;
-        if is_over || !can_be_absorbed(&row.alert) {
+    ) -> Result<Option<bool>, StoreError> {
+        let alert = &row.alert;
+        let age = now.seconds_since(row.created);
+        // A row that rounds left behind again and again is sent before one, whatever stops them.
+        let may_wait = self.delivery.is_before_round && age < LEFT_BEHIND_SECONDS;
+        if may_wait && self.absorption.could_absorb(alert).await? {
+            return Ok(Some(false));
+        }
+        let is_looked_at = row.created < self.delivery.rounds_until
+            && !self.delivery.unfinished.contains(alert.account_id());
+        if is_looked_at || age >= WAIT_SECONDS {
+            return Ok(None);
+        }
+        Ok(Some(self.is_critical(row).await?.unwrap_or(true)))
+    }
+
+    /// Checks whether a row is critical; `None` if its cluster is not known.
+    async fn is_critical(&mut self, row: &OutboxRow) -> Result<Option<bool>, StoreError> {
+        let id = row.id();
+        if let Some(is_critical) = self.critical.get(&id) {
+            return Ok(*is_critical);
+        }
+        let is_critical = self.message_builder.is_critical(&row.alert).await?;
+        self.critical.insert(id, is_critical);
+        Ok(is_critical)
+    }
+
+    /// Checks whether an incident that the sink gets absorbs the alert of a row. A critical alert is absorbed only by an
+    /// incident whose latest alert is an error or critical.
+    async fn is_absorbed(&self, row: &OutboxRow) -> Result<bool, StoreError> {
+        if self.delivery.is_before_round {
             return Ok(false);
         }
-        let id = row.id();
-        if let Some(is_urgent) = self.urgent.get(&id) {
-            return Ok(!is_urgent);
+        let alert = &row.alert;
+        let gets = |incident: &Alert, least: Severity| {
+            let message = self.message_builder.summary(incident.clone());
+            let outcome = self.delivery.policies.judge(self.name, &message);
+            matches!(outcome, PolicyOutcome::Send { .. }) && message.level() >= least
+        };
+        let gets_any = |incident: &Alert| gets(incident, Severity::Info);
+        if !self.absorption.absorbs(alert, gets_any).await? {
+            return Ok(false);
         }
-        let is_urgent = self.message_builder.is_urgent(&row.alert).await?;
-        self.urgent.insert(id, is_urgent);
-        Ok(!is_urgent)
+        if self.message_builder.is_critical(alert).await? != Some(true) {
+            return Ok(true);
+        }
+        let gets_severe = |incident: &Alert| gets(incident, Severity::Error);
+        self.absorption.absorbs(alert, gets_severe).await
     }
 
     fn now(&self) -> Timestamp {
@@ -254,11 +298,11 @@ where
     ) -> Result<Option<PreparedRow>, StoreError> {
         let sending_limits = self.sending_limits(row).await?;
         if sending_limits.holds_back(&row.alert, lease.now) {
-            self.suppress(row, lease).await?;
+            self.suppress(row, lease, &Settlement::Suppressed).await?;
             return Ok(None);
         }
-        if self.absorption.absorbs(&row.alert).await? {
-            self.suppress(row, lease).await?;
+        if self.is_absorbed(row).await? {
+            self.suppress(row, lease, &Settlement::Absorbed).await?;
             return Ok(None);
         }
         let silence = sending_limits.silence;
@@ -267,7 +311,7 @@ where
         let PolicyOutcome::Send { silence: seconds } =
             self.delivery.policies.judge(self.name, &message)
         else {
-            self.suppress(row, lease).await?;
+            self.suppress(row, lease, &Settlement::Suppressed).await?;
             return Ok(None);
         };
         let is_end = row.alert.is_end();
@@ -295,9 +339,13 @@ where
         }
     }
 
-    async fn suppress(&mut self, row: &OutboxRow, lease: &Lease) -> Result<(), StoreError> {
-        let outcome = Settlement::Suppressed;
-        if self.delivery.store.settle(row, lease, &outcome).await? {
+    async fn suppress(
+        &mut self,
+        row: &OutboxRow,
+        lease: &Lease,
+        outcome: &Settlement,
+    ) -> Result<(), StoreError> {
+        if self.delivery.store.settle(row, lease, outcome).await? {
             self.drained.suppressed += 1;
         }
         Ok(())
@@ -533,20 +581,26 @@ where
         })
     }
 
-    /// Sends a digest in place of single messages: of all rows but those about incidents if more wait than the sink's
-    /// limit, else of rows that are older than [`OLD_SECONDS`]. Returns `false` if no digest was due.
+    /// Sends a digest in place of single messages: of all rows but critical ones and those about incidents if more can be
+    /// sent than the sink's limit, else of rows that are older than [`OLD_SECONDS`]. Returns `false` if no digest was due.
     async fn send_digest(&mut self, queue: &mut Queue) -> Result<bool, StoreError> {
         let now = self.now();
         if phase(&self.breaker, now) != Phase::Closed {
             return Ok(false);
         }
         let most = self.sink.capacity().digest_beyond;
-        let is_flood = most.is_some_and(|most| queue.len() > most);
+        let is_flood = most.is_some_and(|most| queue.free(now).count() > most);
+        let critical = match is_flood {
+            true => self.critical_of(queue).await?,
+            false => BTreeSet::new(),
+        };
         let is_old = |row: &OutboxRow| now.seconds_since(row.created) >= OLD_SECONDS;
         let lease = self.lease(LEASE_SECONDS);
         let mut rows = Vec::new();
         // An incident says what a flood hides.
-        let is_single = |row: &OutboxRow| row.alert.kind() == AlertKind::Incident;
+        let is_single = |row: &OutboxRow| {
+            row.alert.kind() == AlertKind::Incident || critical.contains(&row.id())
+        };
         let wanted = queue.for_digest(now, |row| is_old(row) || (is_flood && !is_single(row)));
         for (row, is_leased) in self.lease_rows(wanted, &lease).await? {
             if is_leased {
@@ -594,8 +648,24 @@ where
         Ok(true)
     }
 
-    /// Returns the rows that no triage holds back, and suppresses the others. Silences do not apply to a
-    /// digest.
+    /// Returns the rows of a queue that can be sent and are critical, by their ids.
+    async fn critical_of(&self, queue: &Queue) -> Result<BTreeSet<AlertId>, StoreError> {
+        let message_builder = self.message_builder;
+        let rows = queue
+            .free(self.now())
+            .filter(|row| row.alert.cluster().is_some());
+        let reads = rows.map(|row| async move {
+            let is_critical = message_builder.is_critical(&row.alert).await?;
+            Ok((is_critical == Some(true)).then(|| row.id()))
+        });
+        let reads: Vec<_> = reads.collect();
+        let read: Vec<Result<_, StoreError>> =
+            stream::iter(reads).buffered(CALLS_MAX).collect().await;
+        read.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// Returns the rows that no triage holds back and no incident absorbs, and suppresses the others. Silences do not
+    /// apply to a digest.
     async fn not_held_back(
         &mut self,
         rows: Vec<OutboxRow>,
@@ -609,18 +679,20 @@ where
                 silence,
                 ..sending_limits
             };
-            let is_held = of_triage.holds_back(&row.alert, lease.now);
-            Ok((row, is_held))
+            let outcome = match of_triage.holds_back(&row.alert, lease.now) {
+                true => Some(Settlement::Suppressed),
+                false if sink_run.is_absorbed(&row).await? => Some(Settlement::Absorbed),
+                false => None,
+            };
+            Ok((row, outcome))
         });
         let read: Vec<Result<_, StoreError>> =
             stream::iter(reads).buffered(CALLS_MAX).collect().await;
         let mut remaining = Vec::new();
         for read in read {
-            let (row, is_held) = read?;
-            if is_held {
-                self.suppress(&row, lease).await?;
-            } else {
-                remaining.push(row);
+            match read? {
+                (row, Some(outcome)) => self.suppress(&row, lease, &outcome).await?,
+                (row, None) => remaining.push(row),
             }
         }
         Ok(remaining)

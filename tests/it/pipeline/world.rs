@@ -414,6 +414,8 @@ impl World {
             account_names: &BTreeMap::new(),
             holder: &holder,
             rounds_until: Timestamp::LAST,
+            unfinished: &BTreeSet::new(),
+            is_before_round: false,
             found: &BTreeMap::new(),
         };
         let post = |name: &'static str| {
