@@ -114,7 +114,7 @@ const fn both(english: &'static str, chinese: &'static str) -> Bilingual {
 const ASK: Bilingual = both(
     "Ask who is responsible for {actor} in account {account} whether this was agreed, such as a test. If nobody knows of \
      it, go on.",
-    "请向账户 {account} 中 {actor} 的负责人确认这是否为约定的操作，例如测试。若无人知晓，请继续以下步骤。",
+    "请向账号 {account} 中 {actor} 的负责人确认这是否为约定的操作，例如测试。若无人知晓，请继续以下步骤。",
 );
 const STOP_KEY: Bilingual = both(
     "Stop the access keys with which the actor calls.",
@@ -128,7 +128,7 @@ const DENY: Bilingual = both(
 const SIGN_ON: Bilingual = both(
     "Disable the person in IAM Identity Center, and end the sessions there. The role of single sign-on cannot be changed in \
      this account.",
-    "请在 IAM Identity Center 中停用该人员并终止其会话。单点登录的角色无法在本账户中更改。",
+    "请在 IAM Identity Center 中停用该人员并终止其会话。单点登录的角色无法在本账号中更改。",
 );
 const ROOT: Bilingual = both(
     "Sign in as the root user: change its password, delete its access keys, and check its second factor and its e-mail \
@@ -141,7 +141,7 @@ const PROVIDER: Bilingual = both(
 );
 const OTHER_ACCOUNT: Bilingual = both(
     "Take away what lets the other account in: the trust policies of roles, and the policies of resources, that name it.",
-    "请移除允许该账户进入的内容：提及它的角色信任策略与资源策略。",
+    "请移除允许该账号进入的内容：提及它的角色信任策略与资源策略。",
 );
 const NETWORK: Bilingual = both(
     "Check whether one of the sign-ins succeeded later. Let the users change their passwords, and require a second factor.",
