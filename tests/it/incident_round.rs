@@ -28,6 +28,7 @@ use pollster::block_on;
 use proptest::prelude::*;
 use records::time::Timestamp;
 use serde_json::{Value, json};
+use service::coverage::Coverage;
 use service::deliver::incident_round::{Round, RoundInput, RoundMemory, incident_round};
 use service::deliver::{Delivery, Drained, drain};
 use service::incidents::read_back::LogSource;
@@ -40,6 +41,7 @@ use service::ports::{
 use service::ports::{KeyUsageStore as _, Outbox as _};
 use service::rules::Rules;
 
+use crate::coverage_units::pattern;
 use crate::directory::Directory;
 use crate::filter_pattern::Pattern;
 use crate::incidents::{attack_day, delivered};
@@ -134,6 +136,8 @@ struct Stack {
     /// The call to the table that fails in a round, counted from 0.
     failing_call: Option<u64>,
     policies: Policies,
+    /// The pattern of the subscription filter; without one the function gets every record.
+    filter: Option<Pattern>,
 }
 
 impl Stack {
@@ -157,6 +161,7 @@ impl Stack {
             last: Round::default(),
             failing_call: None,
             policies: Policies::default(),
+            filter: None,
         }
     }
 
@@ -171,8 +176,14 @@ impl Stack {
         let mut lines = String::new();
         let now = self.clock.now().seconds();
         for record in records {
-            lines.push_str(record);
-            lines.push('\n');
+            let is_admitted = self.filter.as_ref().is_none_or(|filter| {
+                let record = serde_json::from_str(record).unwrap();
+                filter.matches(&record)
+            });
+            if is_admitted {
+                lines.push_str(record);
+                lines.push('\n');
+            }
             self.logs.records.borrow_mut().push((now, record.clone()));
         }
         if !lines.is_empty() {
@@ -280,12 +291,20 @@ fn sorted(stack: &Stack) -> (Vec<IncidentFacts>, Vec<Message>) {
 #[test]
 fn the_recorded_attack_is_one_incident_that_absorbs_the_single_alerts() {
     let Some(files) = attack_day() else { return };
+    for coverage in [Coverage::Watched, Coverage::Changes] {
+        assert_attack_is_one_incident(&files, coverage);
+    }
+}
+
+/// Lets the files of the recorded attack arrive as they were delivered, and asserts which alerts are sent.
+fn assert_attack_is_one_incident(files: &[(String, Vec<String>)], coverage: Coverage) {
     let mut arrivals: BTreeMap<Timestamp, Vec<&String>> = BTreeMap::new();
-    for (name, records) in &files {
+    for (name, records) in files {
         arrivals.entry(delivered(name)).or_default().extend(records);
     }
     let first = *arrivals.keys().next().unwrap();
     let mut stack = Stack::new(first);
+    stack.filter = Some(Pattern::parse(pattern(coverage)));
     for minute in 0..180 {
         let now = first.plus(minute * 60);
         stack.clock.set(now.seconds());
