@@ -28,8 +28,8 @@ ITEM_BYTES_MAX = 350 << 10
 # The most calls for each started 350 KB of segments.
 CALLS_MAX = 3
 # The commands report the exact number of new events, so they read the four partitions of an hour.
-# A scan lists all clusters at the end.
-READS = {"scan": {"Query": 5, "Scan": 1}, "ingest": {}, "redrive": {"Query": 4}, "backfill": {"Query": 4}}
+# A scan lists all clusters at the end, and asks which alerts about incidents were decided.
+READS = {"scan": {"Query": 6, "Scan": 1}, "ingest": {}, "redrive": {"Query": 4}, "backfill": {"Query": 4}}
 # The calls of commands that read or change one cluster.
 CALLS = {"history": {"BatchGetItem": 1, "Query": 1}, "mute": {"BatchGetItem": 2, "Query": 1, "TransactWriteItems": 1}}
 

@@ -43,7 +43,7 @@ table_contract!(
     what_was_read_back_is_a_set,
 );
 
-fn what_was_read_back_is_a_set(store: &mut (impl ReadBackStore + Store)) {
+fn what_was_read_back_is_a_set(store: &mut (impl IncidentStore + ReadBackStore + Store)) {
     let mut memory = MemoryStore::default();
     ingest_with_ledger(&mut memory, &lines(&story()));
     let (snapshot, mut events) = block_on(memory.whole(false)).unwrap();
@@ -88,8 +88,14 @@ fn what_was_read_back_is_a_set(store: &mut (impl ReadBackStore + Store)) {
     assert_eq!(others, ReadBackEvents::default());
     // Neither an event of a cluster nor a cluster.
     assert_eq!(block_on(store.events()).unwrap(), []);
+    // Commands read it for the accounts with an alert about an incident.
+    assert_eq!(block_on(store.ledger()).unwrap().unwrap().events, []);
+    let (mut alert, _) = decided().remove(0);
+    alert.at = now();
+    block_on(store.send_incident_alert(&alert, &[])).unwrap();
     let kept = block_on(store.ledger()).unwrap().unwrap();
     assert_eq!(kept.events.len(), events.len());
+    assert_eq!((kept.sent.len(), kept.complete.len()), (1, 1));
 }
 
 #[test]

@@ -13,12 +13,11 @@ use clusters::segment::{EncodedSegment, Segment};
 use clusters::{EventId, Sighting, Tally};
 use data_encoding::HEXLOWER;
 use records::time::{Timestamp, Window};
-use service::ports::{LedgerCalls, ReadBackEvents, ReadBackStore, StoreError};
+use service::ports::{IncidentStore as _, LedgerCalls, ReadBackEvents, ReadBackStore, StoreError};
 use sha2::{Digest as _, Sha256};
 
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::calls::concurrently;
-use crate::dynamodb::message::{incident_alert_partition, read_incident_alert};
 use crate::dynamodb::table::{Item, Key, Table, Write};
 
 /// The largest size of a segment of an item, in bytes. The subjects of its clusters need room beside it: an item has at most
@@ -83,29 +82,23 @@ impl<T: Table> ReadBackStore for DynamoStore<T> {
 }
 
 impl<T: Table> DynamoStore<T> {
-    /// Reads what the whole table has for incidents beside its events.
+    /// Reads what the table has for incidents beside its events. Something was read back only for accounts with an alert.
     pub(super) async fn ledger_calls(&self) -> Result<LedgerCalls, StoreError> {
-        let mut read = ReadBackEvents::default();
-        let (mut sent, mut is_whole) = (BTreeSet::new(), true);
-        let mut visit = |item: Item| {
-            if item.key.pk.starts_with(PARTITION) && !is_expired(&item, self.now) {
-                is_whole &= add(&mut read, &item).is_some();
-            } else if item.key.pk == incident_alert_partition() {
-                sent.extend(read_incident_alert(&item, self.now));
-            }
-        };
-        self.table.scan(&mut visit).await?;
-        if !is_whole {
-            read.complete.clear();
-        }
-        read.forget_outdated(&sent);
-        Ok(LedgerCalls {
-            events: read.events.into_iter().collect(),
-            subjects: read.subjects,
+        let sent = self.incident_alerts().await?;
+        let accounts: BTreeSet<&str> = sent.iter().map(|of| &*of.actor.account_id).collect();
+        let mut ledger = LedgerCalls {
             missing_until: Some(Timestamp::LAST),
-            complete: read.complete.into_keys().collect(),
-            sent,
-        })
+            ..LedgerCalls::default()
+        };
+        for account_id in accounts {
+            let whole = Timestamp::FIRST.window();
+            let mut read = self.read_back(account_id, whole).await?;
+            read.forget_outdated(&sent);
+            ledger.events.extend(read.events);
+            ledger.subjects.extend(read.subjects);
+            ledger.complete.extend(read.complete.into_keys());
+        }
+        Ok(LedgerCalls { sent, ..ledger })
     }
 }
 
