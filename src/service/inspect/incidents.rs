@@ -11,9 +11,7 @@ use clusters::circumstance::Circumstance;
 use clusters::fingerprint::ClusterId;
 use clusters::guard::is_overflow;
 use clusters::incident::actor::{Actor, actor};
-use clusters::incident::life::SentAlert;
 use clusters::incident::replay::alerts_of_the_past;
-use clusters::incident::severity::IncidentSeverity;
 use clusters::incident::sieve::occurrences;
 use clusters::incident::{Given, Incident, incidents};
 use clusters::occurrence::{Occurrence, occurrences as timed};
@@ -92,13 +90,14 @@ impl Recorded<'_> {
     /// Marks the transitions of a story that the incidents absorb, so that they have no alert of their own.
     ///
     /// An incident absorbs the alerts below critical about events of its actor, from a minute before its first alert on: a
-    /// single alert waits for as long. Critical ones are absorbed from its first alert as an error or critical on. What follows from an absorbed episode, such as its recovery, is absorbed too.
+    /// single alert waits for as long. What follows from an absorbed episode, such as its recovery, is absorbed too.
     pub fn absorb(&self, story: &mut [Transition], found: &FoundIncidents) {
-        let incidents = found.incidents.iter();
-        let alerted: Vec<Alerted<'_>> = incidents
-            .filter_map(|incident| Alerted::of(incident, &found.alerts))
+        let opened: Vec<(&Incident, Timestamp)> = found
+            .incidents
+            .iter()
+            .filter_map(|incident| Some((incident, opened(incident, &found.alerts)?)))
             .collect();
-        if alerted.is_empty() {
+        if opened.is_empty() {
             return;
         }
         let taken: BTreeSet<ClusterId> = story.iter().filter_map(|of| of.cluster).collect();
@@ -117,7 +116,7 @@ impl Recorded<'_> {
                 | Change::NewCircumstance(_)
                 | Change::SensitiveCall(_) => by_cluster
                     .get(&cluster)
-                    .is_some_and(|events| is_absorbed(events, transition.at, &alerted)),
+                    .is_some_and(|events| is_absorbed(events, transition.at, &opened)),
                 _ => false,
             };
             if transition.is_absorbed
@@ -170,55 +169,29 @@ impl Recorded<'_> {
     }
 }
 
-/// An incident that alerts were sent about.
-struct Alerted<'i> {
-    incident: &'i Incident,
-    /// When the first alert was sent.
-    opened: Timestamp,
-    /// When the first alert was sent that says that the incident is an error or critical; `None` if none was.
-    severe: Option<Timestamp>,
-}
-
-impl<'i> Alerted<'i> {
-    /// Finds the alerts about an incident; `None` if there is none.
-    fn of(incident: &'i Incident, alerts: &[Incident]) -> Option<Self> {
-        let is_same = |of: &&Incident| {
-            incident.takes_in(&of.actor, of.last) || incident.takes_in(&of.actor, of.began)
-        };
-        let due = alerts.iter().filter(is_same);
-        let due = due.filter_map(|of| of.due.as_ref());
-        let is_severe = |of: &&SentAlert| of.severity >= IncidentSeverity::Error;
-        let severe = due.clone().filter(is_severe).map(|of| of.at).min();
-        let opened = due.map(|of| of.at).min()?;
-        Some(Self {
-            incident,
-            opened,
-            severe,
-        })
-    }
+/// Returns when the first alert about an incident would have been sent. `alerts` are incidents as they were with each alert.
+fn opened(incident: &Incident, alerts: &[Incident]) -> Option<Timestamp> {
+    let is_same = |of: &&Incident| {
+        incident.takes_in(&of.actor, of.last) || incident.takes_in(&of.actor, of.began)
+    };
+    let due = alerts.iter().filter(is_same);
+    due.filter_map(|of| Some(of.due.as_ref()?.at)).min()
 }
 
 /// Checks whether one of the incidents absorbs an alert about an event of a cluster at a time. `events` are all events of the
 /// cluster, in the order of time.
-fn is_absorbed(events: &[Occurrence], at: Timestamp, alerted: &[Alerted<'_>]) -> bool {
+fn is_absorbed(events: &[Occurrence], at: Timestamp, opened: &[(&Incident, Timestamp)]) -> bool {
     let from = events.partition_point(|of| of.at < at);
-    let own = events[from..].iter().take_while(|of| of.at == at);
-    let actors: BTreeSet<Actor> = own
-        .filter_map(|of| actor(&of.subject, &of.series.facets))
-        .collect();
-    let mut of_actors = alerted.iter().filter(|of| {
-        let mut actors = actors.iter();
-        actors.any(|actor| of.incident.takes_in(actor, at))
+    let mut own = events[from..].iter().take_while(|of| of.at == at);
+    let is_of_incident = own.any(|of| {
+        let actor = actor(&of.subject, &of.series.facets);
+        actor.is_some_and(|actor| {
+            opened.iter().any(|(incident, opened)| {
+                at >= opened.plus(-ROUND_SECONDS) && incident.takes_in(&actor, at)
+            })
+        })
     });
-    let is_critical = severity_at(events, at.plus(ROUND_SECONDS)) >= Some(Severity::Critical);
-    of_actors.any(|of| {
-        let since = if is_critical {
-            of.severe
-        } else {
-            Some(of.opened)
-        };
-        since.is_some_and(|since| at >= since.plus(-ROUND_SECONDS))
-    })
+    is_of_incident && severity_at(events, at.plus(ROUND_SECONDS)) < Some(Severity::Critical)
 }
 
 /// Returns the severity of a cluster with its events until a time; `None` without events.
