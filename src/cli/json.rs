@@ -189,7 +189,7 @@ pub fn scan(
     scanned: &Scanned,
     answer: &StoreAnswer,
     with_story: bool,
-    mut out: impl io::Write,
+    out: impl io::Write,
 ) -> anyhow::Result<()> {
     let shape = Scan {
         records: Records::of(&scanned.record_counts),
@@ -213,10 +213,7 @@ pub fn scan(
         sensitive_calls: SensitiveCalls(answer),
         transitions: with_story.then(|| transitions(answer)),
     };
-    // As an I/O error, so that `main` recognises a closed pipe.
-    serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
-    out.write_all(b"\n")?;
-    Ok(out.flush()?)
+    write(&shape, out)
 }
 
 /// Returns the transitions and the alerts about incidents, oldest first.
@@ -232,6 +229,14 @@ fn transitions(answer: &StoreAnswer) -> Vec<TransitionShape> {
     all.into_iter().map(|(_, shape)| shape).collect()
 }
 
+/// Writes one JSON document, and a line break behind it.
+fn write(document: &impl Serialize, mut out: impl io::Write) -> anyhow::Result<()> {
+    // As an I/O error, so that `main` recognises a closed pipe.
+    serde_json::to_writer_pretty(&mut out, document).map_err(io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
 #[derive(Serialize)]
 struct Listed<'a> {
     clusters: Clusters<'a>,
@@ -239,13 +244,11 @@ struct Listed<'a> {
 
 /// Writes all clusters of `answer` to `out` as one JSON document. Its only key is `clusters`, with the same content
 /// as in [`scan`].
-pub fn clusters(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result<()> {
+pub fn clusters(answer: &StoreAnswer, out: impl io::Write) -> anyhow::Result<()> {
     let shape = Listed {
         clusters: Clusters(answer),
     };
-    serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
-    out.write_all(b"\n")?;
-    Ok(out.flush()?)
+    write(&shape, out)
 }
 
 #[derive(Serialize)]
@@ -255,13 +258,11 @@ struct ListedIncidents<'a> {
 
 /// Writes all incidents of `answer` to `out` as one JSON document. Its only key is `incidents`, with the same content as in
 /// [`scan`].
-pub fn incidents(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result<()> {
+pub fn incidents(answer: &StoreAnswer, out: impl io::Write) -> anyhow::Result<()> {
     let shape = ListedIncidents {
         incidents: Incidents(answer),
     };
-    serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
-    out.write_all(b"\n")?;
-    Ok(out.flush()?)
+    write(&shape, out)
 }
 
 /// Returns one incident of `answer` as a JSON object, with the same keys as each incident in the output of [`scan`].
@@ -276,13 +277,11 @@ struct ListedCalls<'a> {
 
 /// Writes all sensitive calls of `answer` to `out` as one JSON document. Its only key is `sensitive_calls`, with the same
 /// content as in [`scan`].
-pub fn calls(answer: &StoreAnswer, mut out: impl io::Write) -> anyhow::Result<()> {
+pub fn calls(answer: &StoreAnswer, out: impl io::Write) -> anyhow::Result<()> {
     let shape = ListedCalls {
         sensitive_calls: SensitiveCalls(answer),
     };
-    serde_json::to_writer_pretty(&mut out, &shape).map_err(io::Error::from)?;
-    out.write_all(b"\n")?;
-    Ok(out.flush()?)
+    write(&shape, out)
 }
 
 /// Returns one sensitive call as a JSON object, with the same keys as each call in the output of [`scan`].

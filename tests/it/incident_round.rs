@@ -44,7 +44,7 @@ use service::rules::Rules;
 use crate::coverage_units::pattern;
 use crate::directory::Directory;
 use crate::filter_pattern::Pattern;
-use crate::incidents::{attack_day, delivered};
+use crate::incidents::{attack_day, delivered, user};
 use crate::manual_clock::ManualClock;
 use crate::records::{ACCOUNT, id, ingest, record};
 use crate::table::{Fault, MemoryTable, store, telling};
@@ -171,7 +171,7 @@ impl Stack {
         store
     }
 
-    /// Lets records arrive: in the log group all, in the table what is kept of them.
+    /// Adds records: all of them to the log group, and those that the filter admits to the table.
     fn arrive<'r>(&self, records: impl IntoIterator<Item = &'r String>) {
         let mut lines = String::new();
         let now = self.clock.now().seconds();
@@ -388,18 +388,6 @@ fn assert_shown(stack: &Stack, last: &IncidentFacts) {
     }
     let later = now.plus(20 * 86_400);
     assert_eq!(block_on(shown(&stack.store(), None, later)).unwrap(), []);
-}
-
-/// A user with one key.
-fn user(name: &str) -> Value {
-    json!({
-        "type": "IAMUser",
-        "principalId": "AIDAEXAMPLEEXAMPLE009",
-        "arn": format!("arn:aws:iam::{ACCOUNT}:user/{name}"),
-        "accountId": ACCOUNT,
-        "accessKeyId": "AKIAEXAMPLEEXAMPLE09",
-        "userName": name,
-    })
 }
 
 fn start() -> Timestamp {

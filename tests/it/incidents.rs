@@ -509,7 +509,8 @@ fn root() -> Value {
     })
 }
 
-fn user(name: &str) -> Value {
+/// A user with one key.
+pub fn user(name: &str) -> Value {
     json!({
         "type": "IAMUser",
         "principalId": "AIDAEXAMPLEEXAMPLE009",

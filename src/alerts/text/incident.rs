@@ -1,5 +1,5 @@
-//! Renders an incident as somebody reads it who was just woken up: who does what and whether it goes on, the steps in
-//! their order, what stays behind, and where to look.
+//! Renders an incident for a person on call: who does what and whether it goes on, the steps in their order, what stays
+//! behind, what to do now, and where to look.
 
 use clusters::incident::actor::{Actor, ActorKind};
 use clusters::incident::ledger::Standing;

@@ -63,7 +63,7 @@ pub fn counted_sign(subject: &ClusterSubject, series: &Series) -> Option<Counted
         } if is_strong || is_sign_in => Again::Later,
         What::Call { .. } | What::NotFound | What::Tool => Again::Never,
     };
-    // With another key it may be somebody else, who took over the identity since. Machines change keys all the time.
+    // A new key may mean that another person uses the identity now. Machines get new keys all the time.
     let key = of.facet(FacetKind::AccessKey).filter(|_| !of.is_machine);
     // The debug form quotes names, so different contents have different texts. Keys never leave the process.
     let content = format!("{actor:?} {key:?} {sign:?} {:?} {}", of.key, of.is_tool);
