@@ -60,6 +60,8 @@ pub const REQUEST_VALUES_MAX: usize = 64;
 /// The template of a template is the template itself. A message longer than 2 KB is read up to that length.
 pub fn template(message: &str, request_values: &[impl AsRef<str>]) -> String {
     let message = &message[..message.floor_char_boundary(MESSAGE_BYTES_MAX)];
+    // Space at the end would hide that the sentence ends there, which shows a name: "Unknown user bo ".
+    let message = message.trim_ascii_end();
     // A merged list or a quotation mark without a partner may bring together text that another pass
     // reads differently. So passes are repeated until nothing changes.
     let (mut template, mut settled) = pass(message, &Requested::of(request_values));
@@ -291,6 +293,19 @@ mod tests {
     #[test]
     fn a_masked_bracket_may_leave_its_partner_to_another_one() {
         let once = masked("Tue with name arn:aws:s3:::x{aTue{}");
+        assert_eq!(masked(&once), once);
+    }
+
+    #[test]
+    fn space_at_the_end_of_a_message_changes_nothing() {
+        assert_eq!(masked("Unknown role reader "), "Unknown role <*>");
+        assert_eq!(masked("a queue Valuea \n"), "a queue <*>");
+    }
+
+    #[test]
+    fn a_mask_brings_the_words_behind_it_nearer_to_a_verb() {
+        let once = masked("ba is arn:aws:s3:::xTabledoes not exist<*>");
+        assert_eq!(once, "<*> is <*> not exist<*>");
         assert_eq!(masked(&once), once);
     }
 

@@ -416,7 +416,7 @@ fn is_about_existence(rest: &str) -> bool {
 }
 
 /// "could not be found" and the like are not longer behind their first word, in bytes.
-const EXISTENCE_BYTES_MAX: usize = 32;
+pub(super) const EXISTENCE_BYTES_MAX: usize = 32;
 
 /// Returns the byte range of a name without a special form at the end of a text; `None` if the text does not end in one.
 /// `next` returns how the sentence goes on after the text, and is called only if the text may end in a name.

@@ -26,8 +26,10 @@ pub(super) fn pass(message: &str, requested: &Requested<'_>) -> (String, bool) {
     };
     scan.run();
     scan.copy();
+    // A truncated sentence ends elsewhere, so another pass may find a name at its end.
+    let settled = scan.settled && scan.template.len() <= TEMPLATE_BYTES_MAX;
     cut(&mut scan.template);
-    (scan.template, scan.settled)
+    (scan.template, settled)
 }
 
 fn cut(template: &mut String) {
@@ -250,6 +252,9 @@ impl<'a> Scan<'a> {
     /// Writes a mask for the text up to `end`. If the template ends in a list whose last element is the same mask, the
     /// new value joins the list and nothing is written.
     fn mask(&mut self, masked: &str, end: usize) {
+        // A mask soon after a verb brings the words behind it nearer, and these decide whether a name is before the verb.
+        let is_near = self.at < self.verb_end + nouns::EXISTENCE_BYTES_MAX;
+        self.settled &= self.verb_end == 0 || !is_near;
         self.copy();
         let listed = unlisted(&self.template);
         if listed.len() < self.template.len() && listed.ends_with(masked) {
