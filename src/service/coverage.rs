@@ -231,15 +231,14 @@ impl<'w> Composer<'w> {
         calls: &BTreeSet<Call<'_>>,
         later: &BTreeSet<Call<'_>>,
     ) {
-        let best = |pattern: &Pattern| {
-            self.fragments.best(
-                calls,
-                later,
-                |call| pattern.admits(call),
-                pattern.room_for_a_name(),
-            )
-        };
-        while let Some(fragment) = best(pattern) {
+        let all = || self.fragments.calls().iter().copied();
+        let mut admitted: BTreeSet<Call<'_>> = all().filter(|call| pattern.admits(*call)).collect();
+        loop {
+            let room = pattern.room_for_a_name();
+            let Some(fragment) = self.fragments.best(calls, later, &admitted, room) else {
+                return;
+            };
+            admitted.extend(all().filter(|call| fragment.admits(*call)));
             pattern.fragments.insert(fragment);
         }
     }

@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use foldhash::{HashMap, HashMapExt as _};
+use memchr::memmem::Finder;
 
 /// A call: its service, such as `iam`, and its name without a version.
 pub type Call<'c> = (&'c str, &'c str);
@@ -94,7 +95,14 @@ pub fn containing(text: &str) -> impl Iterator<Item = (&'static str, Effect)> {
     let rarest = lists.min_by_key(|list| list.map_or(0, Vec::len)).flatten();
     let indexes = rarest.map_or(&[][..], Vec::as_slice).iter();
     let names = indexes.map(|index| calls.names[*index]);
-    names.filter(move |(name, _)| name.contains(text))
+    let finder = Finder::new(text);
+    names.filter(move |(name, _)| finder.find(name.as_bytes()).is_some())
+}
+
+/// Checks whether a service of AWS has a call with this name.
+pub fn is_listed(name: &str) -> bool {
+    let names = &CALLS.names;
+    names.binary_search_by_key(&name, |(name, _)| *name).is_ok()
 }
 
 #[cfg(test)]

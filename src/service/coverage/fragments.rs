@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::{HashMap, HashMapExt as _};
+use memchr::memmem;
 
 use super::calls::{self, Call, Effect};
 
@@ -79,36 +80,74 @@ pub fn has_service(part: &str, service: &str) -> bool {
     }
 }
 
-/// Checks whether a fragment of a name, as it stands in a regular expression, matches the name of a call.
-pub fn matches(fragment: &str, name: &str) -> bool {
-    if let Some(start) = fragment.strip_prefix('^') {
-        return match start.strip_suffix(VERSION) {
-            Some(exact) => name.strip_prefix(exact).is_some_and(|rest| {
+/// What a fragment of a name matches, read from its text in a regular expression.
+#[derive(Clone, Copy)]
+enum Shape<'f> {
+    /// `^CreateUser[0-9_v]*$`: one name, in any version.
+    Name(&'f str),
+    /// `^Create`: names that begin with a text.
+    Start(&'f str),
+    /// `User$`: names that end with a text.
+    End(&'f str),
+    /// `Crea.*Use`: names that contain two texts, one after the other.
+    Pair(&'f str, &'f str),
+    /// `reateU`: names that contain a text.
+    Part(&'f str),
+}
+
+impl<'f> Shape<'f> {
+    fn of(fragment: &'f str) -> Self {
+        if let Some(start) = fragment.strip_prefix('^') {
+            return start
+                .strip_suffix(VERSION)
+                .map_or(Self::Start(start), Self::Name);
+        }
+        if let Some(end) = fragment.strip_suffix('$') {
+            return Self::End(end);
+        }
+        match fragment.split_once(".*") {
+            Some((head, tail)) => Self::Pair(head, tail),
+            None => Self::Part(fragment),
+        }
+    }
+
+    /// Returns the longest text that each matched name contains.
+    fn literal(self) -> &'f str {
+        match self {
+            Self::Name(text) | Self::Start(text) | Self::End(text) | Self::Part(text) => text,
+            Self::Pair(head, tail) if head.len() > tail.len() => head,
+            Self::Pair(_, tail) => tail,
+        }
+    }
+
+    fn matches(self, name: &str) -> bool {
+        match self {
+            Self::Name(exact) => name.strip_prefix(exact).is_some_and(|rest| {
                 rest.bytes()
                     .all(|byte| matches!(byte, b'0'..=b'9' | b'_' | b'v'))
             }),
-            None => name.starts_with(start),
-        };
+            Self::Start(start) => name.starts_with(start),
+            Self::End(end) => name.ends_with(end),
+            Self::Pair(head, tail) => {
+                let after = memmem::find(name.as_bytes(), head.as_bytes());
+                let rest = after.and_then(|at| name.get(at + head.len()..));
+                rest.is_some_and(|rest| memmem::find(rest.as_bytes(), tail.as_bytes()).is_some())
+            }
+            Self::Part(part) => memmem::find(name.as_bytes(), part.as_bytes()).is_some(),
+        }
     }
-    if let Some(end) = fragment.strip_suffix('$') {
-        return name.ends_with(end);
-    }
-    match fragment.split_once(".*") {
-        Some((head, tail)) => name
-            .split_once(head)
-            .is_some_and(|(_, rest)| rest.contains(tail)),
-        None => name.contains(fragment),
-    }
+}
+
+/// Checks whether a fragment of a name, as it stands in a regular expression, matches the name of a call.
+pub fn matches(fragment: &str, name: &str) -> bool {
+    Shape::of(fragment).matches(name)
 }
 
 /// Returns the names of all calls that a fragment of a name matches, each with its effect.
 pub fn matched_names(fragment: &str) -> impl Iterator<Item = (&'static str, Effect)> {
-    let literal = fragment.trim_start_matches('^');
-    let literal = literal.strip_suffix(VERSION).unwrap_or(literal);
-    let literal = literal.trim_end_matches('$');
-    let longest = literal.split(".*").max_by_key(|part| part.len());
-    let names = calls::containing(longest.unwrap_or_default());
-    names.filter(move |(name, _)| matches(fragment, name))
+    let shape = Shape::of(fragment);
+    let names = calls::containing(shape.literal());
+    names.filter(move |(name, _)| matches!(shape, Shape::Part(_)) || shape.matches(name))
 }
 
 /// Fragments for a set of calls, from which a pattern takes those that it needs.
@@ -151,13 +190,11 @@ impl<'c> Fragments<'c> {
         let texts = search.seen.into_iter().chain(exact);
         let texts = BTreeMap::from_iter(texts.filter_map(|(text, count)| Some((text, count?))));
         let calls = Vec::from_iter(calls.iter().copied());
-        let candidate = |(text, further_calls): (String, usize)| {
-            let matched = (0..calls.len()).filter(|index| matches(&text, calls[*index].1));
-            Candidate {
-                stands_for: matched.collect(),
-                fragment: Fragment::Name(text),
-                further_calls,
-            }
+        let index = Index::of(&calls);
+        let candidate = |(text, further_calls): (String, usize)| Candidate {
+            stands_for: index.matched(&text),
+            fragment: Fragment::Name(text),
+            further_calls,
         };
         Self {
             candidates: texts.into_iter().map(candidate).collect(),
@@ -165,20 +202,25 @@ impl<'c> Fragments<'c> {
         }
     }
 
-    /// Chooses the next fragment, the best for the calls in `wanted` that `is_admitted` does not find admitted yet, with at
-    /// most `chars_max` characters. Fragments that also stand for calls in `later` are preferred. `None` if none is left
+    /// Returns the calls for which there are fragments.
+    pub fn calls(&self) -> &[Call<'c>] {
+        &self.calls
+    }
+
+    /// Chooses the next fragment, the best for the calls in `wanted` that are not in `admitted` yet, with at most `chars_max`
+    /// characters. Fragments that also stand for calls in `later` are preferred. `None` if none is left
     /// that helps.
     pub fn best(
         &self,
         wanted: &BTreeSet<Call<'_>>,
         later: &BTreeSet<Call<'_>>,
-        is_admitted: impl Fn(Call<'_>) -> bool,
+        admitted: &BTreeSet<Call<'_>>,
         chars_max: usize,
     ) -> Option<Fragment> {
         // How much a call counts that is not admitted yet.
         let worths = Vec::from_iter(self.calls.iter().map(|call| {
             match (wanted.contains(call), later.contains(call)) {
-                _ if is_admitted(*call) => 0,
+                _ if admitted.contains(call) => 0,
                 (true, _) => 10,
                 (false, true) => 3,
                 (false, false) => 0,
@@ -194,6 +236,39 @@ impl<'c> Fragments<'c> {
         });
         let best = scored.min_by_key(|(score, fragment)| (Reverse(*score), *fragment));
         best.map(|(_, fragment)| fragment.clone())
+    }
+}
+
+/// Some calls by name. Only the few names that contain a fragment are compared with it.
+struct Index<'c> {
+    by_name: HashMap<&'c str, Vec<usize>>,
+    /// Names that AWS does not list, with the indexes of their calls.
+    unlisted: Vec<(&'c str, usize)>,
+}
+
+impl<'c> Index<'c> {
+    fn of(calls: &[Call<'c>]) -> Self {
+        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut unlisted = Vec::new();
+        for (index, (_, name)) in calls.iter().enumerate() {
+            if calls::is_listed(name) {
+                by_name.entry(name).or_default().push(index);
+            } else {
+                unlisted.push((*name, index));
+            }
+        }
+        Self { by_name, unlisted }
+    }
+
+    /// Returns the indexes of the calls whose names a fragment matches, in order.
+    fn matched(&self, fragment: &str) -> Vec<usize> {
+        let listed = matched_names(fragment).filter_map(|(name, _)| self.by_name.get(name));
+        let unlisted = self.unlisted.iter();
+        let unlisted = unlisted.filter(|(name, _)| matches(fragment, name));
+        let mut indexes: Vec<usize> = listed.flatten().copied().collect();
+        indexes.extend(unlisted.map(|(_, index)| index));
+        indexes.sort_unstable();
+        indexes
     }
 }
 
@@ -372,13 +447,9 @@ mod tests {
             ("cloudtrail", "StopLogging"),
         ]);
         let fragments = Fragments::of(&wanted);
-        let mut chosen: Vec<Fragment> = Vec::new();
-        while let Some(next) = fragments.best(
-            &wanted,
-            &BTreeSet::new(),
-            |call| chosen.iter().any(|part| part.admits(call)),
-            100,
-        ) {
+        let (mut chosen, mut admitted) = (Vec::new(), BTreeSet::new());
+        while let Some(next) = fragments.best(&wanted, &BTreeSet::new(), &admitted, 100) {
+            admitted.extend(wanted.iter().filter(|call| next.admits(**call)));
             chosen.push(next);
         }
         let admits = |call: &Call<'_>| chosen.iter().any(|part| part.admits(*call));
