@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use crate::piped::or_piped;
 use crate::source::{Beside, SourceArguments, StoreQuery};
 use crate::{html, json, output, story, table};
 
@@ -23,8 +24,9 @@ use crate::{html, json, output, story, table};
     cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \
     aws s3 cp s3://trail/2026/11/21/x.json.gz - | cloudtrail-inspector scan --format json -")]
 pub struct Arguments {
-    /// CloudTrail files, folders, or - for standard input
-    #[arg(required = true)]
+    #[arg(
+        help = "CloudTrail files, folders, s3://BUCKET/PATH, or - for standard input [default: what is piped]"
+    )]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     source: SourceArguments,
@@ -34,8 +36,8 @@ pub struct Arguments {
     /// Also write a report to this file: one self-contained HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Carry decisions and journals over from this SQLite file to the clusters in --db that hold the same events, after a change of
-    /// the identity version. The file stays unchanged
+    /// Carry decisions over from this SQLite file to the clusters in --db that have the same events, after a change of the identity
+    /// version. The file stays unchanged
     #[arg(long, value_name = "FILE", requires = "db")]
     marks_from: Option<PathBuf>,
     /// Also print a timeline in event time: new, recovered, regressed and escalating clusters, sensitive calls,
@@ -68,7 +70,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ..StoreQuery::default()
     };
     let page = arguments.html.as_deref();
-    let (source, paths) = (&arguments.source, &arguments.paths);
+    let (source, paths) = (&arguments.source, &or_piped(&arguments.paths)?);
     let beside = Beside {
         page,
         marks: arguments.marks_from.as_deref(),
