@@ -50,10 +50,10 @@ impl TrailUrl {
     /// Parses `s3://bucket/path`; `None` for another text, or without a bucket.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix("s3://")?;
-        let mut parts = rest.split('/').filter(|part| !part.is_empty());
-        let bucket = parts.next()?.to_owned();
-        Some(Self {
-            bucket,
+        let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let parts = path.split('/').filter(|part| !part.is_empty());
+        (!bucket.is_empty()).then(|| Self {
+            bucket: bucket.to_owned(),
             parts: parts.map(str::to_owned).collect(),
         })
     }

@@ -55,7 +55,7 @@ pub enum Decide {
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters archive k5ay --stack errors --until 100x/1h --reason noise\n  \
         cloudtrail-inspector clusters archive k5ay --stack errors --until escalating --reason noise\n  \
-        cloudtrail-inspector clusters archive k5ay --db trail.db --until 2026-12-31 --reason release")]
+        cloudtrail-inspector clusters archive k5ay --db trail.db --until 7d --reason release")]
     Archive {
         #[command(flatten)]
         deciding: DecisionArguments,

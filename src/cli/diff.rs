@@ -230,8 +230,11 @@ fn of_incident(of: &clusters::incident::Incident) -> Subject {
 /// The width of a line in columns if stdout is no terminal.
 const COLUMNS: usize = 120;
 
-/// The widths of the columns with a fixed width: change, severity, beginning of the id, and why.
-const FIXED: [usize; 4] = [5, 8, 8, 21];
+/// The widths of the columns for the change, the severity and the beginning of the id.
+const FIXED: [usize; 3] = [5, 8, 8];
+
+/// The widest column for the reason of a change.
+const WHY_COLUMNS_MAX: usize = 21;
 
 /// The narrowest line that is not cut further.
 const COLUMNS_MIN: usize = 60;
@@ -243,24 +246,31 @@ fn head(path: &Path, newest: Option<Timestamp>) -> String {
     format!("{}: {until}\n", shown(path))
 }
 
-/// Returns the changes as text, one line each of at most `width` columns, and their numbers in a last line.
+/// Returns the changes as text, one line each of at most `width` columns, and their numbers in the last lines.
 fn text(changes: &[Change<'_>], limit: usize, width: usize) -> String {
     let mut text = String::new();
-    let mut totals = Vec::new();
+    let mut totals = String::new();
+    let why_width = changes.iter().map(|of| why(of).chars().count()).max();
+    let why_width = why_width.unwrap_or_default().min(WHY_COLUMNS_MAX);
     for fate in [Fate::New, Fate::Risen, Fate::Gone] {
         let name: &str = fate.into();
         let of_fate: Vec<_> = changes.iter().filter(|of| of.fate == fate).collect();
         let shown = if limit == 0 { of_fate.len() } else { limit };
-        text.extend(of_fate.iter().take(shown).map(|change| line(change, width)));
+        let lines = of_fate.iter().take(shown);
+        text.extend(lines.map(|change| line(change, why_width, width)));
         if let Some(more @ 1..) = of_fate.len().checked_sub(shown) {
             text.push_str(&format!("… and {more} more {name}; --limit 0 shows all\n"));
         }
-        totals.push(format!("{} {name}{}", of_fate.len(), severities(&of_fate)));
+        totals.push_str(&format!(
+            "{} {name}{}\n",
+            of_fate.len(),
+            severities(&of_fate)
+        ));
     }
-    format!("{text}{}\n", totals.join(", "))
+    text + &totals
 }
 
-/// Returns the numbers of changes by severity, such as ` (1 critical, 2 error)`; empty without changes.
+/// Returns the numbers of changes by severity, such as `: 1 critical, 2 error`; empty without changes.
 fn severities(changes: &[&Change<'_>]) -> String {
     let mut counts: BTreeMap<Severity, usize> = BTreeMap::new();
     for change in changes {
@@ -272,24 +282,22 @@ fn severities(changes: &[&Change<'_>]) -> String {
         .collect();
     match counts.as_slice() {
         [] => String::new(),
-        counts => format!(" ({})", counts.join(", ")),
+        counts => format!(": {}", counts.join(", ")),
     }
 }
 
-fn line(change: &Change<'_>, width: usize) -> String {
+fn line(change: &Change<'_>, why_width: usize, width: usize) -> String {
     let subject = change.subject;
     let fate: &str = change.fate.into();
-    let [fate_width, severity_width, id_width, why_width] = FIXED;
+    let [fate_width, severity_width, id_width] = FIXED;
     // Five gaps of one column.
-    let rest = width.max(COLUMNS_MIN) - FIXED.iter().sum::<usize>() - 5;
+    let taken = FIXED.iter().sum::<usize>() + why_width + 5;
+    let rest = width.max(COLUMNS_MIN) - taken;
     let who_width = rest * 2 / 5;
+    let id: String = subject.id.chars().take(id_width).collect();
     let line = format!(
-        "{fate:fate_width$} {:severity_width$} {} {} {} {}",
+        "{fate:fate_width$} {:severity_width$} {id:id_width$} {} {} {}",
         subject.severity.name(),
-        cut(
-            &subject.id.chars().take(id_width).collect::<String>(),
-            id_width
-        ),
         cut(&why(change), why_width),
         cut(&subject.what, rest - who_width),
         cut(&subject.who, who_width),

@@ -45,6 +45,10 @@ pub enum Input {
 
 /// How objects in S3 are found.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(
+    not(feature = "aws"),
+    expect(dead_code, reason = "only calls to AWS read the fields")
+)]
 pub struct Remote<'a> {
     /// The profile and the region; `None` for those of the environment.
     pub aws: Option<&'a AwsArguments>,

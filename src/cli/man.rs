@@ -15,7 +15,7 @@ use crate::{help, output};
 /// Write manual pages for all commands into a folder, or print the page of the program
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    cloudtrail-inspector man ~/.local/share/man/man1 && man cloudtrail-inspector-scan\n  \
+    cloudtrail-inspector man ~/.local/share/man/man1\n  \
     cloudtrail-inspector man > cloudtrail-inspector.1")]
 pub struct Arguments {
     /// The folder to write to; it is created. Without it, the page of the program is printed

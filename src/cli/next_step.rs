@@ -46,7 +46,7 @@ const STEPS: [(&[&str], &str); 6] = [
         "check the name, or give --region or --profile",
     ),
     (
-        &["dispatch failure"],
+        &["dispatch failure", "client error (Connect)"],
         "AWS cannot be reached; check the network, and the name of the region (--region)",
     ),
 ];

@@ -60,7 +60,7 @@ pub fn of_trail(path: &Path) -> Option<String> {
     let length = file.read(&mut first).ok()?;
     (length > 0 && !SQLITE.starts_with(&first[..length])).then(|| {
         format!(
-            "this is not a store of scan --db; read a trail with: scan {}",
+            "this is not a cloudtrail-inspector store; choose another file, or read a trail with: scan {}",
             shown(path)
         )
     })

@@ -12,8 +12,8 @@ use crate::{html, json, output, story, table};
 /// Group the errors in CloudTrail records into clusters, list sensitive calls that succeeded, and find incidents
 ///
 /// A path is a CloudTrail file (.json, .json.gz), a file with one JSON record per line (.jsonl, .jsonl.gz), a
-/// saved CloudWatch Logs subscription payload, a folder of these, or - for standard input. An event that is read
-/// twice is counted once.
+/// saved CloudWatch Logs subscription payload, a folder of these, a place in S3 (s3:, with the permissions `s3:ListBucket` and
+/// `s3:GetObject`), or - for standard input. An event that is read twice is counted once.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector scan AWSLogs/\n  \
@@ -22,7 +22,7 @@ use crate::{html, json, output, story, table};
     cloudtrail-inspector scan --db new.db --marks-from trail.db AWSLogs/\n  \
     cloudtrail-inspector scan --inspect AWSLogs/111122223333/CloudTrail/eu-central-1/2026/\n  \
     cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \
-    aws s3 cp s3://trail/2026/11/21/x.json.gz - | cloudtrail-inspector scan --format json -")]
+    cloudtrail-inspector scan --region eu-central-1 's3://trail/AWSLogs/111122223333/CloudTrail/eu-*/2026/11/'")]
 pub struct Arguments {
     #[arg(
         help = "CloudTrail files, folders, s3://BUCKET/PATH, or - for standard input [default: what is piped]"

@@ -41,10 +41,10 @@ impl Since {
 /// Parses a time (`2026-11-21T08:00:00Z`, also without seconds or `Z`) or a date (`2026-11-21`, its start in UTC); `None` if it
 /// is neither.
 pub fn time(text: &str) -> Option<Timestamp> {
-    let text = text.trim_end_matches('Z').replace(' ', "T");
+    let short = text.trim_end_matches('Z').replace(' ', "T");
     let endings = ["Z", ":00Z", "T00:00:00Z"].into_iter();
-    let mut times = endings.filter_map(|ending| Timestamp::parse(&format!("{text}{ending}")));
-    times.next()
+    let mut times = endings.filter_map(|ending| Timestamp::parse(&format!("{short}{ending}")));
+    Timestamp::parse(text).or_else(|| times.next())
 }
 
 impl FromStr for Since {
