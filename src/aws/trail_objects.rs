@@ -79,7 +79,7 @@ pub enum TrailObjectError {
         here: String,
     },
     /// The caller may not do this.
-    #[error("access denied: the caller needs {action} ({detail})")]
+    #[error("access denied; the caller needs {action} ({detail})")]
     Denied {
         /// The permission that is missing, with its resource.
         action: String,

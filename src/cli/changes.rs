@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_that_takes_another_one_in_is_not_new_and_a_call_rises_when_it_is_made_again() {
+    fn a_merged_incident_is_not_new_and_a_call_rises_when_it_is_made_again() {
         let incident = |id: &str, former: &[&str], steps| Subject {
             kind: Kind::Incident,
             former: former.iter().map(|id| (*id).to_owned()).collect(),

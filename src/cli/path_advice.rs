@@ -18,7 +18,7 @@ pub fn of_text(path: &Path) -> Option<String> {
     };
     if begins("http://") || begins("https://") {
         return Some(
-            "an address of the web is not read; download the file and give its path, or give s3://BUCKET/PATH for S3".to_owned(),
+            "a web address cannot be read; download the file and give its path, or give s3://BUCKET/PATH for S3".to_owned(),
         );
     }
     if let Some(resource) = text.strip_prefix("arn:") {

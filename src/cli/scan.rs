@@ -17,7 +17,7 @@ use crate::{html, json, output, story, table};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector scan AWSLogs/\n  \
-    cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT * FROM clusters'\n  \
+    cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT count, action, code FROM clusters'\n  \
     cloudtrail-inspector scan --html report.html AWSLogs/\n  \
     cloudtrail-inspector scan --db new.db --marks-from trail.db AWSLogs/\n  \
     cloudtrail-inspector scan --inspect AWSLogs/111122223333/CloudTrail/eu-central-1/2026/\n  \

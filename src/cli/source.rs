@@ -660,8 +660,13 @@ impl Scanned {
             }
         }
         const SHOWN: usize = 20;
-        for failure in &self.failed {
+        for failure in self.failed.iter().take(SHOWN) {
             output::complain(&format!("error: {}: {}", failure.file, failure.error));
+        }
+        if let Some(more @ 1..) = self.failed.len().checked_sub(SHOWN) {
+            output::complain(&format!(
+                "error: {more} more inputs could not be read; --format json lists all"
+            ));
         }
         for (file, record) in self.quarantined.iter().take(SHOWN) {
             let Quarantined { number, rejection } = record;

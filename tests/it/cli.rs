@@ -476,7 +476,7 @@ fn a_store_that_is_not_ours_is_refused() {
     assert!(!folder.path("nowhere.db").exists());
     // The error about a wrong path does not name the store.
     let ran = folder.run(&["scan", "--db", "x.db", "nowhere"]);
-    ran.fails(1, "error: nowhere: cannot be opened");
+    ran.fails(1, "error: nowhere: no such file or folder");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn ids(changes: &Value, change: &str, kind: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_second_day_of_a_trail_is_told_apart_from_the_first() {
+fn a_comparison_finds_what_the_second_day_of_a_trail_added() {
     let folder = a_day_apart();
     let files = || ["old.db", "new.db"].map(|name| fs::read(folder.path(name)).unwrap());
     let before = files();

@@ -61,7 +61,7 @@ const TRIED: [(&str, i32, &str); 18] = [
     (
         "scan https://b.s3.amazonaws.com/x.json.gz?X-Amz-Signature=0",
         1,
-        "https://b.s3.amazonaws.com/x.json.gz?X-Amz-Signature=0: an address of the web is not read; download the file and give its \
+        "https://b.s3.amazonaws.com/x.json.gz?X-Amz-Signature=0: a web address cannot be read; download the file and give its \
          path, or give s3://BUCKET/PATH for S3",
     ),
     (
