@@ -9,6 +9,7 @@
 //! - `dynamodb` is the store in a DynamoDB table. `docs/table.md` describes the items; `dynamodb/mod.rs` describes how
 //!   the store works.
 //! - `bucket` is an S3 bucket: unreadable input, failed invocations and the rules file.
+//! - `trail_objects` lists and reads trail files in S3; `trail_url` is their address, and says which folders need not be listed.
 //! - `logs` reads log events from CloudWatch Logs for gap repair and backfill. `metrics` reads the number of failed
 //!   deliveries from CloudWatch.
 //! - `iam` asks IAM when an access key was last used.
@@ -28,6 +29,8 @@ mod refusal;
 pub mod secret;
 pub mod session;
 pub mod topic;
+pub mod trail_objects;
+pub mod trail_url;
 pub mod workspace;
 
 use aws_sdk_s3::config::SharedHttpClient;

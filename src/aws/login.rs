@@ -31,19 +31,24 @@ pub enum LoginError {
         /// The innermost error of the SDK, shortened.
         detail: String,
     },
-    /// The environment variable `AWS_PROFILE` names a profile that does not exist.
+    /// The chosen profile does not exist.
     #[error(
-        "profile {profile} does not exist; set AWS_PROFILE to a profile that this command lists: aws configure list-profiles"
+        "profile {profile} does not exist; set AWS_PROFILE or --profile to a profile that this command lists: aws configure \
+         list-profiles"
     )]
     NoProfile {
-        /// The value of `AWS_PROFILE`.
+        /// The name of the profile.
         profile: String,
     },
     /// No profile and no environment variable has credentials.
     #[error(
-        "no AWS credentials found; set AWS_PROFILE to a profile that has credentials, or run: aws configure"
+        "no AWS credentials found; set AWS_PROFILE or --profile to a profile that has credentials, or run: aws sso login (the \
+         first time: aws configure sso)"
     )]
     Nothing,
+    /// Neither the options, nor the environment, nor the profile name a region.
+    #[error("no AWS region is set; give --region, or set AWS_REGION, such as eu-central-1")]
+    NoRegion,
     /// The profile gets its credentials in another way, such as `role_arn` or `credential_process`, which failed.
     #[error(
         "cannot get the credentials of profile {profile}: {detail}; check them with: aws sts get-caller-identity --profile {profile}"
@@ -64,14 +69,15 @@ pub enum LoginError {
 
 impl LoginError {
     /// Finds out why the SDK could not get credentials, from its error and from the profile files, which are read
-    /// here.
-    pub(crate) async fn of(error: &dyn Error) -> Self {
+    /// here. `chosen` is the profile that the person named, if any.
+    pub(crate) async fn of(error: &dyn Error, chosen: Option<String>) -> Self {
         let default = (
             &Default::default(),
             &Default::default(),
             &Default::default(),
         );
-        match profile::load(default.0, default.1, default.2, None).await {
+        let chosen = chosen.map(Into::into);
+        match profile::load(default.0, default.1, default.2, chosen).await {
             Ok(profiles) => Self::by_profile(&profiles, innermost(error)),
             Err(error) => Self::Unreadable {
                 detail: innermost(&error),

@@ -3,9 +3,11 @@
 //! The credentials are those that the AWS CLI would use: a profile, single sign-on, or environment variables.
 
 use aws_config::identity::IdentityCache;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::ProvideCredentials as _;
+use aws_sdk_dynamodb::config::{ProvideCredentials as _, SharedCredentialsProvider};
 use service::ports::BucketError;
 
 use crate::dynamodb::sdk::failed;
@@ -13,23 +15,54 @@ use crate::dynamodb::table::TableError;
 use crate::login::LoginError;
 use crate::{bucket, http_client};
 
-/// Loads the configuration of the AWS SDK on a person's machine, and checks that credentials can be obtained.
+/// The profile and the region that a person chose for one command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// The name of a profile in the files of the AWS CLI; `None` for that of `AWS_PROFILE`, or the default profile.
+    pub profile: Option<String>,
+    /// The name of a region; `None` for that of `AWS_REGION`, or of the profile.
+    pub region: Option<String>,
+}
+
+/// Loads the configuration of the AWS SDK on a person's machine, and checks that there are credentials and a region.
+///
+/// A chosen profile counts more than credentials in environment variables, as in the AWS CLI.
 ///
 /// # Errors
-/// [`LoginError`] if there are no usable credentials; its text names the command that the person has to run.
-pub async fn config() -> Result<SdkConfig, LoginError> {
-    let config = aws_config::defaults(BehaviorVersion::latest())
+/// [`LoginError`] if there are no usable credentials or no region; its text names the command that the person has to run.
+pub async fn config(chosen: &Chosen) -> Result<SdkConfig, LoginError> {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client())
         // Shared by all clients, so that credentials are obtained only once.
-        .identity_cache(IdentityCache::lazy().build())
-        .load()
-        .await;
+        .identity_cache(IdentityCache::lazy().build());
+    if let Some(region) = &chosen.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &chosen.profile {
+        loader = loader.profile_name(profile);
+    }
+    let mut config = loader.load().await;
+    if let Some(profile) = &chosen.profile {
+        // Requests for credentials need a region, too.
+        let provider = ProviderConfig::without_region().with_http_client(http_client());
+        let provider = provider.with_region(config.region().cloned());
+        let credentials = ProfileFileCredentialsProvider::builder();
+        let credentials = credentials.configure(&provider).profile_name(profile);
+        let credentials = SharedCredentialsProvider::new(credentials.build());
+        config = config
+            .into_builder()
+            .credentials_provider(credentials)
+            .build();
+    }
     if let Some(credentials) = config.credentials_provider()
         && let Err(error) = credentials.provide_credentials().await
     {
-        return Err(LoginError::of(&error).await);
+        return Err(LoginError::of(&error, chosen.profile.clone()).await);
     }
-    Ok(config)
+    match config.region() {
+        Some(_) => Ok(config),
+        None => Err(LoginError::NoRegion),
+    }
 }
 
 /// Returns the names of a stack's DynamoDB tables, in the region of `config`: those that start with `<stack>-Table-`.

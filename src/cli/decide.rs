@@ -25,7 +25,7 @@ pub struct DecisionArguments {
     /// The reason; stored in the history of the cluster
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Who decides; stored in the history. Default: the environment variable USER or USERNAME
+    /// Who decides; stored in the history. Default: the user of this machine
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
 }
@@ -55,7 +55,7 @@ pub enum Decide {
     #[command(after_help = "Examples:\n  \
         cloudtrail-inspector clusters archive k5ay --stack errors --until 100x/1h --reason noise\n  \
         cloudtrail-inspector clusters archive k5ay --stack errors --until escalating --reason noise\n  \
-        cloudtrail-inspector clusters archive k5ay --db trail.db --until 2026-12-31 --reason release")]
+        cloudtrail-inspector clusters archive k5ay --db trail.db --until 7d --reason release")]
     Archive {
         #[command(flatten)]
         deciding: DecisionArguments,
@@ -145,7 +145,7 @@ impl Decide {
     /// Saves the decision and its journal entry in the store that the arguments name, and prints the decision.
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         let deciding = self.deciding();
-        let (actor, reason) = (deciding.actor()?, &deciding.reason);
+        let (actor, reason) = (deciding.actor(), &deciding.reason);
         let at = now();
         let decision = self.decision(at)?;
         let open_store = deciding.store.open()?;
@@ -216,23 +216,33 @@ impl Ending {
 }
 
 impl DecisionArguments {
-    /// Returns the name of the person who decides: `--actor`, else the user of this machine.
+    /// Returns the name of who decides: `--actor`, else the user of this machine by USER, USERNAME or LOGNAME, else the number
+    /// of the user, as in a container, else `unknown`.
     #[expect(
         clippy::disallowed_methods,
         reason = "the command line is the place that reads the environment"
     )]
-    fn actor(&self) -> anyhow::Result<String> {
-        let named = self.actor.clone();
-        let user = || {
-            ["USER", "USERNAME"]
-                .into_iter()
-                .find_map(|it| std::env::var(it).ok())
-        };
-        match named.or_else(user).filter(|name| !name.trim().is_empty()) {
-            Some(name) => Ok(name),
-            None => bail!("the user is not known (USER is not set); name who decides with --actor"),
-        }
+    fn actor(&self) -> String {
+        let variables = ["USER", "USERNAME", "LOGNAME"].into_iter();
+        let variables = variables.filter_map(|name| std::env::var(name).ok());
+        let named = self.actor.clone().into_iter().chain(variables);
+        let named = named.filter(|name| !name.trim().is_empty());
+        let mut names = named.chain(user_number());
+        names.next().unwrap_or_else(|| "unknown".to_owned())
     }
+}
+
+/// Returns the number of the user that this process runs as, such as `uid 1000`; `None` if the system does not say it.
+#[cfg(unix)]
+fn user_number() -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let process = std::fs::metadata("/proc/self").ok()?;
+    Some(format!("uid {}", process.uid()))
+}
+
+#[cfg(not(unix))]
+fn user_number() -> Option<String> {
+    None
 }
 
 /// Returns the moment `seconds` after `now`.

@@ -14,7 +14,8 @@ use records::{Record, Rejection, Wrapper};
 use service::rules::{Fate, Rules};
 use view::json::CallDetailsShape;
 
-use crate::inputs::{Input, Inputs, without_events};
+use crate::aws_options::AwsArguments;
+use crate::inputs::{Input, Inputs, Remote, without_events};
 use crate::json::Explanation;
 use crate::output;
 use crate::source::RulesArguments;
@@ -28,14 +29,18 @@ use crate::source::RulesArguments;
     pbpaste | cloudtrail-inspector explain\n  \
     cloudtrail-inspector explain --format jsonl AWSLogs/ | jq -r .class | sort | uniq -c")]
 pub struct Arguments {
-    /// CloudTrail files, folders, or - for standard input
-    #[arg(default_value = "-")]
+    #[arg(
+        default_value = "-",
+        help = "CloudTrail files, folders, s3://BUCKET/PATH, or - for standard input"
+    )]
     paths: Vec<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     #[command(flatten)]
     rules: RulesArguments,
+    #[command(flatten)]
+    aws: AwsArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,7 +54,11 @@ enum Format {
 /// Runs `explain`. Returns exit code 1 if an input could not be read to its end or has no CloudTrail event.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let rules = arguments.rules.load()?;
-    let inputs = Inputs::find(&arguments.paths)?;
+    let remote = Remote {
+        aws: Some(&arguments.aws),
+        ..Remote::default()
+    };
+    let inputs = Inputs::find(&arguments.paths, remote)?;
     let mut failed = !inputs.failed.is_empty();
     for failure in &inputs.failed {
         output::complain(&format!("error: {}: {}", failure.file, failure.error));

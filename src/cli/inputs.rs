@@ -13,11 +13,14 @@ use indicatif::ProgressBar;
 use input::Layout;
 use records::principal::is_account_id;
 use records::redact::sanitize;
+use records::time::Timestamp;
 use service::ingest::{Folded, Folding};
 use service::rulefile::FileProblem;
 use walkdir::WalkDir;
 
-use crate::output;
+use crate::aws_options::AwsArguments;
+use crate::deployed::s3::{self, Object};
+use crate::{output, path_advice, piped};
 
 /// Endings of file names that count as trail files in a folder; compared without case.
 const ENDINGS: [&str; 6] = [
@@ -29,13 +32,30 @@ const ENDINGS: [&str; 6] = [
     ".ndjson.gz",
 ];
 
-/// Where a command reads records from: a file, or standard input.
+/// Where a command reads records from: a file, an object in S3, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// A file.
     File(PathBuf),
+    /// An object in S3.
+    Object(Object),
     /// Standard input.
     Stdin,
+}
+
+/// How objects in S3 are found.
+#[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(
+    not(feature = "aws"),
+    expect(dead_code, reason = "only calls to AWS read the fields")
+)]
+pub struct Remote<'a> {
+    /// The profile and the region; `None` for those of the environment.
+    pub aws: Option<&'a AwsArguments>,
+    /// The start of the time range of the events; `None` is no limit.
+    pub since: Option<Timestamp>,
+    /// The end of the time range of the events; `None` is no limit.
+    pub until: Option<Timestamp>,
 }
 
 /// The inputs found under the paths that the user gave, and the paths that could not be read.
@@ -121,25 +141,39 @@ pub fn shown(path: &Path) -> String {
 }
 
 impl Inputs {
-    /// Finds the inputs under the paths that the user gave: files, all trail files below folders, and standard input
-    /// for `-`.
+    /// Finds the inputs under the paths that the user gave: files, all trail files below folders or addresses in S3, and
+    /// standard input for `-`.
     ///
     /// # Errors
     /// Fails if no input is found at all. If some are found, paths that fail are in [`Inputs::failed`].
-    pub fn find(paths: &[PathBuf]) -> anyhow::Result<Self> {
+    pub fn find(paths: &[PathBuf], remote: Remote<'_>) -> anyhow::Result<Self> {
         let mut inputs = Self::default();
         for path in paths {
             if path.as_os_str() == "-" {
+                piped::announce();
                 inputs.found.push(Input::Stdin);
+                continue;
+            }
+            if let Some(address) = path.to_str().filter(|path| path.starts_with("s3://")) {
+                match s3::list(address, remote) {
+                    Ok(objects) => inputs.found.extend(objects.into_iter().map(Input::Object)),
+                    Err(error) => inputs.fail(path, format!("{error:#}")),
+                }
                 continue;
             }
             match path.metadata() {
                 Ok(metadata) if metadata.is_dir() => inputs.walk(path),
-                Ok(_) => inputs.found.push(Input::File(path.clone())),
-                Err(error) => inputs.failed.push(InputError {
-                    file: shown(path),
-                    error: format!("cannot be opened; check the path: {error}"),
-                }),
+                Ok(metadata) => match path_advice::of_store(path).filter(|_| metadata.is_file()) {
+                    Some(advice) => inputs.fail(path, advice),
+                    None => inputs.found.push(Input::File(path.clone())),
+                },
+                Err(error) => {
+                    let advice = path_advice::of_text(path);
+                    inputs.fail(
+                        path,
+                        advice.unwrap_or_else(|| path_advice::of_error(&error)),
+                    );
+                }
             }
         }
         if let (true, Some(failure)) = (inputs.found.is_empty(), inputs.failed.first()) {
@@ -154,6 +188,11 @@ impl Inputs {
             );
         }
         Ok(inputs)
+    }
+
+    fn fail(&mut self, path: &Path, error: String) {
+        let file = shown(path);
+        self.failed.push(InputError { file, error });
     }
 
     fn walk(&mut self, folder: &Path) {
@@ -172,18 +211,32 @@ impl Inputs {
     pub fn bytes(&self) -> u64 {
         let size = |input: &Input| match input {
             Input::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
+            Input::Object(object) => object.bytes(),
             Input::Stdin => 0,
         };
         self.found.iter().map(size).sum()
     }
+
+    /// Returns how many of these inputs are read at the same time, unless the user said it. `processors` is the number of
+    /// processors.
+    pub fn jobs(found: &[Input], processors: usize) -> usize {
+        /// A thread that reads an object mostly waits for the network.
+        const OBJECTS_AT_ONCE: usize = 16;
+        let is_object = |input: &Input| matches!(input, Input::Object(_));
+        match found.iter().any(is_object) {
+            true => processors.max(OBJECTS_AT_ONCE),
+            false => processors,
+        }
+    }
 }
 
 fn is_trail(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_ascii_lowercase();
+    is_trail_name(&path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Checks whether a name, or the key of an object, ends as those of trail files do.
+pub fn is_trail_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
     ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
@@ -192,8 +245,16 @@ impl Input {
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => shown(path),
+            Self::Object(object) => object.name(),
             Self::Stdin => "-".to_owned(),
         }
+    }
+
+    /// Returns the name of the file or object without its folders, safe to print; `-` for standard input.
+    pub fn short_name(&self) -> String {
+        let name = self.name();
+        let short = name.rsplit('/').next().unwrap_or_default();
+        short.to_owned()
     }
 
     /// Opens the input. Returns a reader of its bytes, and the layout of its records: lines for `.jsonl` and
@@ -203,6 +264,7 @@ impl Input {
     pub fn open(&self, progress: &ProgressBar) -> io::Result<(Box<dyn Read>, Layout)> {
         let input: Box<dyn Read> = match self {
             Self::File(path) => Box::new(progress.wrap_read(File::open(path)?)),
+            Self::Object(object) => Box::new(progress.wrap_read(object.open()?)),
             Self::Stdin => Box::new(io::stdin().lock()),
         };
         let name = self.name().to_ascii_lowercase();
@@ -214,8 +276,11 @@ impl Input {
     /// Returns the account ID in the name of the file. `None` for standard input, and unless the name is in
     /// CloudTrail's form, `<account>_CloudTrail_<region>_<time>_<random>.json.gz`.
     pub fn account_id(&self) -> Option<String> {
-        let Self::File(path) = self else { return None };
-        let name = path.file_name()?.to_str()?;
+        let name = match self {
+            Self::File(path) => path.file_name()?.to_str()?,
+            Self::Object(object) => object.key().rsplit('/').next()?,
+            Self::Stdin => return None,
+        };
         let (account, _) = name.split_once("_CloudTrail_")?;
         is_account_id(account).then(|| account.to_owned())
     }
@@ -248,6 +313,6 @@ pub fn progress(inputs: &Inputs) -> ProgressBar {
     }
     output::progress(
         bytes,
-        "{bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left  {msg}",
+        "{bar:12} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left {wide_msg}",
     )
 }

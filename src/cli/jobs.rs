@@ -31,7 +31,7 @@ pub fn fold<E>(
 ) -> Result<(), E> {
     if let [folding] = &mut foldings[..] {
         for input in inputs {
-            bar.set_message(input.name());
+            bar.set_message(input.short_name());
             process(input, input.fold(folding, bar))?;
         }
         return Ok(());
@@ -59,7 +59,7 @@ pub fn fold<E>(
                 && place == queue.processed()
                 && let Some(outcome) = waiting.remove(&place)
             {
-                bar.set_message(inputs[place].name());
+                bar.set_message(inputs[place].short_name());
                 process(&inputs[place], outcome)?;
                 queue.advance();
             }

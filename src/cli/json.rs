@@ -24,6 +24,7 @@ use view::json::{
     CallDetailsShape, CallShape, ClusterShape, HistoryShape, IdentityShape, IncidentShape,
 };
 
+use crate::changes::{Change, Kind, Subject};
 use crate::inputs::InputError;
 use crate::open_store::ClusterJournal;
 use crate::source::{ClusterStanding, Scanned, StoreAnswer};
@@ -464,4 +465,83 @@ fn flat(facets: &Facets) -> BTreeMap<&'static str, String> {
         .iter()
         .map(|(kind, value): (FacetKind, &str)| (kind.name(), value.to_owned()))
         .collect()
+}
+
+#[derive(Serialize)]
+struct Diff<'a> {
+    old: SideShape<'a>,
+    new: SideShape<'a>,
+    changes: Vec<ChangeShape<'a>>,
+}
+
+#[derive(Serialize)]
+struct SideShape<'a> {
+    file: &'a str,
+    newest: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ChangeShape<'a> {
+    change: &'static str,
+    kind: &'static str,
+    id: &'a str,
+    account_id: String,
+    what: &'a str,
+    who: &'a str,
+    #[serde(flatten)]
+    now: StateShape,
+    before: Option<StateShape>,
+    reasons: Vec<&'static str>,
+}
+
+/// What one of the two stores knows of a cluster, a sensitive call or an incident.
+#[derive(Serialize)]
+struct StateShape {
+    severity: &'static str,
+    status: Option<&'static str>,
+    count: u64,
+    last_day: u64,
+    last_seen: Option<String>,
+}
+
+impl StateShape {
+    fn of(subject: &Subject) -> Self {
+        Self {
+            severity: subject.severity.name(),
+            status: subject.status,
+            count: subject.events,
+            last_day: subject.last_day,
+            last_seen: text(subject.last),
+        }
+    }
+}
+
+/// Writes the differences between two stores to `out` as one JSON document. `sides` are the names of the old and the new file,
+/// each with the time of its newest event.
+pub fn diff(
+    sides: &[(String, Option<Timestamp>); 2],
+    changes: &[Change<'_>],
+    out: impl io::Write,
+) -> anyhow::Result<()> {
+    let [old, new] = sides.each_ref().map(|(file, newest)| SideShape {
+        file,
+        newest: text(*newest),
+    });
+    let changes = changes.iter().map(|change| ChangeShape {
+        change: change.fate.into(),
+        kind: match change.subject.kind {
+            Kind::Incident => "incident",
+            Kind::SensitiveCall => "sensitive_call",
+            Kind::Cluster => "cluster",
+        },
+        id: &change.subject.id,
+        account_id: shown(&change.subject.account_id),
+        what: &change.subject.what,
+        who: &change.subject.who,
+        now: StateShape::of(change.subject),
+        before: change.before.map(StateShape::of),
+        reasons: change.rises.iter().map(|rise| (*rise).into()).collect(),
+    });
+    let changes = changes.collect();
+    write(&Diff { old, new, changes }, out)
 }

@@ -6,29 +6,35 @@
 //! - `top` prints rankings; `rules` checks and tries a rules file, and `filter` is its subcommand
 //!   that prints a filter pattern; `notify` previews alerts without sending them.
 //! - `rehearse` puts attack techniques behind a history and says which alerts would be sent.
+//! - `diff` compares two stores, by `changes`. `man` writes manual pages.
 //! - `config` checks a settings file of a stack and uploads it to the stack's bucket.
 //! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster. `calls` lists
 //!   and shows stored sensitive calls, `incidents` incidents.
 //! - `serve` shows the pages of the CloudWatch dashboard in a browser on this machine.
 //! - `generate` writes a trail of invented events.
-//! - `deployed` has everything that calls AWS: the table of a stack, `redrive`, `backfill` and `config set`. Without
+//! - `deployed` has everything that calls AWS: trail files in S3, the table of a stack, `redrive`, `backfill` and `config set`. Without
 //!   the feature `aws`, `left_out.rs` replaces it: its commands only fail with a message that the program has no AWS
 //!   support.
 //!
 //! Shared by the commands:
 //!
 //! - `source` reads trail files into a store and queries the store.
+//! - `aws_options` has `--profile` and `--region`.
+//! - `piped` decides when standard input is read; `path_advice` says what to do about a path that is no trail file.
 //! - `inputs` finds and opens files; `jobs` reads them with several threads and keeps their order.
 //! - `open_store` opens the SQLite file or the table that holds clusters; `stack` has the options that name the table.
 //! - `settings` loads a settings file of a stack.
 //! - `carry` carries decisions over from clusters with ids of an earlier version of the identity.
 //! - `since` parses `--since`; `machine` has the clock, random secrets and the asynchronous runtime.
+//! - `help` has the form of the help, the exit codes and the version; `next_step` says what to do about errors of AWS.
 //! - `used_files` prevents a command from overwriting a file that it reads.
 //! - `output` writes to stdout and stderr; `table` and `json` are the two forms of results; `counts` words the totals.
 //! - `story` prints the timeline of `scan --inspect`, `incident_text` one incident; `html` writes the report page.
 
+mod aws_options;
 mod calls;
 mod carry;
+mod changes;
 mod clusters;
 mod config;
 mod counts;
@@ -38,9 +44,11 @@ mod deployed;
 #[cfg(not(feature = "aws"))]
 #[path = "left_out.rs"]
 mod deployed;
+mod diff;
 mod explain;
 mod filter;
 mod generate;
+mod help;
 mod history;
 mod html;
 mod incident_text;
@@ -49,9 +57,14 @@ mod inputs;
 mod jobs;
 mod json;
 mod machine;
+mod man;
+#[cfg(feature = "aws")]
+mod next_step;
 mod notify;
 mod open_store;
 mod output;
+mod path_advice;
+mod piped;
 mod rehearse;
 mod rules;
 mod scan;
@@ -67,7 +80,7 @@ mod used_files;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 use records::redact::sanitize;
 
 use crate::deployed::{backfill, redrive};
@@ -75,8 +88,7 @@ use crate::inputs::Unusable;
 
 /// Group the errors in AWS CloudTrail into clusters: what fails, since when, by whom, how severe
 ///
-/// Reads CloudTrail files without access to AWS, or the table of a deployed stack.
-/// Exit codes: 0 success, 1 failure (for example an unreadable input), 2 wrong usage.
+/// Reads CloudTrail files without access to AWS, from S3, or the table of a deployed stack.
 #[derive(Debug, Parser)]
 #[command(name = "cloudtrail-inspector", version, arg_required_else_help = true)]
 struct Arguments {
@@ -102,17 +114,20 @@ enum Command {
     Backfill(backfill::Arguments),
     Notify(notify::Arguments),
     Rehearse(rehearse::Arguments),
+    Diff(diff::Arguments),
     Rules(rules::Arguments),
     Config(config::Arguments),
     Generate(generate::Arguments),
     Completions(Completions),
+    Man(man::Arguments),
 }
 
 /// Print a shell completion script
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    cloudtrail-inspector completions bash > /etc/bash_completion.d/cloudtrail-inspector\n  \
-    cloudtrail-inspector completions zsh > ~/.zfunc/_cloudtrail-inspector")]
+    cloudtrail-inspector completions bash > ~/.local/share/bash-completion/completions/cloudtrail-inspector\n  \
+    cloudtrail-inspector completions zsh > ~/.zfunc/_cloudtrail-inspector\n  \
+    cloudtrail-inspector completions fish > ~/.config/fish/completions/cloudtrail-inspector.fish")]
 struct Completions {
     /// The shell to print the script for
     shell: clap_complete::Shell,
@@ -122,7 +137,9 @@ struct Completions {
 ///
 /// Exit codes: 0 success, 1 failure, 2 wrong usage. Arguments that cannot be parsed end the process at once.
 pub fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let matches = help::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let done = match arguments.command {
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
@@ -134,10 +151,12 @@ pub fn main() -> ExitCode {
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),
         Command::Rehearse(arguments) => rehearse::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     };
     match done {
         Ok(code) => code,
@@ -152,8 +171,11 @@ pub fn main() -> ExitCode {
 
 /// Returns an error with its causes as text for a terminal; several lines if a file has several problems.
 fn error_text(error: &anyhow::Error) -> String {
+    let text = format!("error: {error:#}");
+    #[cfg(feature = "aws")]
+    let text = next_step::of(&text).map_or(text.clone(), |step| format!("{text}; {step}"));
     // The message of a library may contain a path, and a path may contain control characters.
-    let mut lines = vec![sanitize(&format!("error: {error:#}"), 2048)];
+    let mut lines = vec![sanitize(&text, 2048)];
     if let Some(unusable) = error.downcast_ref::<Unusable>() {
         lines.extend_from_slice(unusable.lines());
     }
@@ -162,7 +184,7 @@ fn error_text(error: &anyhow::Error) -> String {
 
 fn completions(arguments: &Completions) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    let mut command = Arguments::command();
+    let mut command = help::command();
     clap_complete::generate(
         arguments.shell,
         &mut command,

@@ -1,6 +1,6 @@
 //! Opens the store whose clusters a command shows or changes: the table of a deployed stack, or a SQLite file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -15,6 +15,7 @@ use sqlite::SqliteStore;
 #[cfg(feature = "aws")]
 use crate::deployed::OpenTable;
 use crate::inputs::shown;
+use crate::path_advice;
 use crate::since::Since;
 use crate::source::{StoreAnswer, StoreQuery, answer};
 use crate::stack::TableArguments;
@@ -80,9 +81,9 @@ impl StoreArguments {
     pub fn open(&self) -> anyhow::Result<OpenStore> {
         let Some(path) = &self.db else {
             #[cfg(feature = "aws")]
-            return Ok(OpenStore {
-                name: self.table.name(),
-                place: StoreKind::Table(Box::new(self.table.open()?)),
+            return self.table.open().map(|opened| OpenStore {
+                name: opened.name.clone(),
+                place: StoreKind::Table(Box::new(opened)),
             });
             #[cfg(not(feature = "aws"))]
             return self.table.open();
@@ -91,10 +92,21 @@ impl StoreArguments {
         if !path.exists() {
             bail!("{name}: no such file; create it with scan --db");
         }
-        let store = SqliteStore::open(path).with_context(|| name.clone())?;
+        let store = open_file(path)?;
         let place = StoreKind::File(Box::new(store));
         Ok(OpenStore { name, place })
     }
+}
+
+/// Opens the store in a file; creates it if there is none.
+///
+/// # Errors
+/// Fails if the file is not a store, or cannot be read.
+pub fn open_file(path: &Path) -> anyhow::Result<SqliteStore> {
+    if let Some(advice) = path_advice::of_trail(path) {
+        bail!("{}: {advice}", shown(path));
+    }
+    SqliteStore::open(path).with_context(|| shown(path))
 }
 
 impl OpenStore {

@@ -24,6 +24,7 @@ use service::rehearse::{Deciding, History, Rehearsals, Rehearsed};
 use service::rules::Rules;
 use sqlite::SqliteStore;
 
+use crate::aws_options::AwsArguments;
 use crate::inputs::shown;
 use crate::machine::now;
 use crate::source::{RecordedEvents, RulesArguments, Scanned, read_into_memory};
@@ -48,6 +49,8 @@ pub struct Arguments {
     db: Option<PathBuf>,
     #[command(flatten)]
     rules: RulesArguments,
+    #[command(flatten)]
+    aws: AwsArguments,
     /// Leave out what a stack with this value of its parameter Coverage would not read
     #[arg(long, value_enum, default_value = "all")]
     coverage: Coverage,
@@ -178,7 +181,7 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Technique>> {
 /// Reads the history.
 fn known(arguments: &Arguments, rules: Rules) -> anyhow::Result<(Scanned, Known)> {
     let Some(path) = &arguments.db else {
-        let (scanned, recorded) = read_into_memory(rules, &arguments.paths)?;
+        let (scanned, recorded) = read_into_memory(rules, &arguments.paths, &arguments.aws)?;
         scanned.complain();
         let known = Known {
             recorded,

@@ -5,26 +5,28 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use crate::piped::or_piped;
 use crate::source::{Beside, SourceArguments, StoreQuery};
 use crate::{html, json, output, story, table};
 
 /// Group the errors in CloudTrail records into clusters, list sensitive calls that succeeded, and find incidents
 ///
 /// A path is a CloudTrail file (.json, .json.gz), a file with one JSON record per line (.jsonl, .jsonl.gz), a
-/// saved CloudWatch Logs subscription payload, a folder of these, or - for standard input. An event that is read
-/// twice is counted once.
+/// saved CloudWatch Logs subscription payload, a folder of these, a place in S3 (s3:, with the permissions `s3:ListBucket` and
+/// `s3:GetObject`), or - for standard input. An event that is read twice is counted once.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector scan AWSLogs/\n  \
-    cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT * FROM clusters'\n  \
+    cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT count, action, code FROM clusters'\n  \
     cloudtrail-inspector scan --html report.html AWSLogs/\n  \
     cloudtrail-inspector scan --db new.db --marks-from trail.db AWSLogs/\n  \
     cloudtrail-inspector scan --inspect AWSLogs/111122223333/CloudTrail/eu-central-1/2026/\n  \
     cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \
-    aws s3 cp s3://trail/2026/11/21/x.json.gz - | cloudtrail-inspector scan --format json -")]
+    cloudtrail-inspector scan --region eu-central-1 's3://trail/AWSLogs/111122223333/CloudTrail/eu-*/2026/11/'")]
 pub struct Arguments {
-    /// CloudTrail files, folders, or - for standard input
-    #[arg(required = true)]
+    #[arg(
+        help = "CloudTrail files, folders, s3://BUCKET/PATH, or - for standard input [default: what is piped]"
+    )]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     source: SourceArguments,
@@ -34,8 +36,8 @@ pub struct Arguments {
     /// Also write a report to this file: one self-contained HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Carry decisions and journals over from this SQLite file to the clusters in --db that hold the same events, after a change of
-    /// the identity version. The file stays unchanged
+    /// Carry decisions over from this SQLite file to the clusters in --db that have the same events, after a change of the identity
+    /// version. The file stays unchanged
     #[arg(long, value_name = "FILE", requires = "db")]
     marks_from: Option<PathBuf>,
     /// Also print a timeline in event time: new, recovered, regressed and escalating clusters, sensitive calls,
@@ -68,7 +70,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ..StoreQuery::default()
     };
     let page = arguments.html.as_deref();
-    let (source, paths) = (&arguments.source, &arguments.paths);
+    let (source, paths) = (&arguments.source, &or_piped(&arguments.paths)?);
     let beside = Beside {
         page,
         marks: arguments.marks_from.as_deref(),

@@ -17,6 +17,14 @@ pub enum Since {
 }
 
 impl Since {
+    /// Returns the moment if it is a fixed one.
+    pub fn fixed(self) -> Option<Timestamp> {
+        match self {
+            Self::At(moment) => Some(moment),
+            Self::Before(_) => None,
+        }
+    }
+
     /// Returns the moment since which events are counted. `newest` is the time of the newest event in the store.
     pub fn moment(self, newest: Timestamp) -> Timestamp {
         match self {
@@ -30,9 +38,13 @@ impl Since {
     }
 }
 
-/// Parses a time (`2026-11-21T08:00:00Z`) or a date (`2026-11-21`, its start in UTC); `None` if it is neither.
+/// Parses a time (`2026-11-21T08:00:00Z`, also without seconds or `Z`) or a date (`2026-11-21`, its start in UTC); `None` if it
+/// is neither.
 pub fn time(text: &str) -> Option<Timestamp> {
-    Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
+    let short = text.trim_end_matches('Z').replace(' ', "T");
+    let endings = ["Z", ":00Z", "T00:00:00Z"].into_iter();
+    let mut times = endings.filter_map(|ending| Timestamp::parse(&format!("{short}{ending}")));
+    Timestamp::parse(text).or_else(|| times.next())
 }
 
 impl FromStr for Since {

@@ -38,8 +38,10 @@ use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
 use view::listing::{ListedCluster, Listing};
 
-use crate::inputs::{Input, InputError, Inputs, Unusable, progress, shown};
+use crate::aws_options::AwsArguments;
+use crate::inputs::{Input, InputError, Inputs, Remote, Unusable, progress, shown};
 use crate::machine::now;
+use crate::open_store::open_file;
 use crate::settings::load_lists;
 use crate::since::Since;
 use crate::stack::TableArguments;
@@ -52,18 +54,18 @@ const INFLATED_MIB_MAX: u64 = 256;
 /// Options of commands that scan: which store is used, and how files are read.
 #[derive(Debug, Args)]
 pub struct SourceArguments {
-    /// Store the clusters in this SQLite file; later scans add to it. Default: in memory only
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "stack"])]
+    /// Store the clusters in this SQLite file, which later scans add to
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "stack"], help_heading = "Store")]
     pub db: Option<PathBuf>,
     #[command(flatten)]
     pub table: TableArguments,
-    /// Reject a compressed file that is larger than this number of MiB when decompressed
-    #[arg(long, value_name = "MIB", default_value_t = INFLATED_MIB_MAX)]
+    /// Reject a file that has more MiB than this when decompressed
+    #[arg(long, value_name = "MIB", default_value_t = INFLATED_MIB_MAX, help_heading = "Reading")]
     pub inflated_mib_max: u64,
     #[command(flatten)]
     pub rules: RulesArguments,
-    /// Number of files to read in parallel. Default: one per CPU. The output does not depend on it
-    #[arg(long, short, value_name = "N")]
+    /// Number of files to read in parallel [default: one per CPU, from S3 at least 16]
+    #[arg(long, short, value_name = "N", value_parser = jobs_count, help_heading = "Reading")]
     pub jobs: Option<NonZeroUsize>,
 }
 
@@ -80,14 +82,13 @@ pub struct Beside<'a> {
 #[derive(Debug, Default, Args)]
 pub struct RulesArguments {
     /// Apply the rules in this TOML file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Rules")]
     pub rules: Option<PathBuf>,
-    /// ID of an account whose own trail is also read; copies of its calls that other accounts log are
-    /// ignored, so that a call counts once. May be repeated
-    #[arg(long, value_name = "ID", value_parser = account_id)]
+    /// ID of an account whose own trail is also read: copies of its calls in other accounts are ignored. May be repeated
+    #[arg(long, value_name = "ID", value_parser = account_id, help_heading = "Rules")]
     pub trail_account: Vec<String>,
     /// Also use `trail_accounts` and `self_principals` of this settings file of a stack
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Rules")]
     pub settings: Option<PathBuf>,
 }
 
@@ -282,9 +283,18 @@ impl SourceArguments {
         BatchLimits {
             limits: self.limits(),
             inputs_max,
-            jobs: self.jobs.map_or_else(processors, NonZeroUsize::get),
+            jobs: self.jobs,
             samples,
             ledger,
+        }
+    }
+
+    /// Returns how objects in S3 are found. Objects from before `since` are not read, if it is a moment.
+    fn remote(&self, since: Option<Since>) -> Remote<'_> {
+        Remote {
+            aws: Some(&self.table.aws),
+            since: since.and_then(Since::fixed),
+            until: None,
         }
     }
 
@@ -318,7 +328,7 @@ impl SourceArguments {
         // Before the store is opened: a wrong path should not leave an empty store behind.
         let inputs = match paths {
             [] => Inputs::default(),
-            paths => Inputs::find(paths)?,
+            paths => Inputs::find(paths, self.remote(query.since))?,
         };
         let places = UsedFiles {
             inputs: &inputs,
@@ -348,7 +358,7 @@ impl SourceArguments {
             }
             Some(path) => {
                 let old = beside.marks.map(carry::read).transpose()?;
-                let mut store = SqliteStore::open(path).with_context(|| shown(path))?;
+                let mut store = open_file(path)?;
                 let batch_limits = self.batch_limits(INPUTS_MAX, true, true);
                 let scan = || {
                     let scanned = read_into(&mut store, scanned, inputs, batch_limits)?;
@@ -374,7 +384,7 @@ impl SourceArguments {
         let mut store = opened.store.counting();
         let batch_limits = self.batch_limits(1, true, false);
         scan_into(&mut store, scanned, inputs, batch_limits, query)
-            .map_err(|error| with_store_name(error, self.table.name()))
+            .map_err(|error| with_store_name(error, opened.name))
     }
 }
 
@@ -411,6 +421,11 @@ impl RulesArguments {
     }
 }
 
+fn jobs_count(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse();
+    count.map_err(|_| "expected a number of files of at least 1".to_owned())
+}
+
 fn account_id(text: &str) -> Result<String, String> {
     match is_account_id(text) {
         true => Ok(text.to_owned()),
@@ -436,10 +451,17 @@ pub fn load_rules(file: Option<&Path>) -> anyhow::Result<Rules> {
 pub fn read_into_memory(
     rules: Rules,
     paths: &[PathBuf],
+    aws: &AwsArguments,
 ) -> anyhow::Result<(Scanned, RecordedEvents)> {
     let mut store = MemoryStore::default();
     let limits = SourceArguments::in_memory(None).batch_limits(1, false, false);
-    let inputs = Inputs::find(paths)?;
+    let inputs = Inputs::find(
+        paths,
+        Remote {
+            aws: Some(aws),
+            ..Remote::default()
+        },
+    )?;
     let scanned = read_into(&mut store, Scanned::with(rules), inputs, limits)?;
     Ok((scanned, pollster::block_on(store.whole(false))?))
 }
@@ -454,8 +476,8 @@ pub type RecordedEvents = (ClusterSnapshot, Vec<(EventId, Sighting)>);
 struct BatchLimits {
     limits: Limits,
     inputs_max: usize,
-    /// Number of threads that read inputs.
-    jobs: usize,
+    /// Number of threads that read inputs; `None` for as many as fit the inputs.
+    jobs: Option<NonZeroUsize>,
     /// Whether samples are collected for the store.
     samples: bool,
     /// Whether the calls of the ledger are collected for the store. A table does not keep them.
@@ -496,7 +518,11 @@ fn read_into(
     if batch_limits.ledger {
         folding = folding.keeping_ledger();
     }
-    let threads = batch_limits.jobs.min(inputs.found.len()).max(1);
+    let threads = batch_limits.jobs.map_or_else(
+        || Inputs::jobs(&inputs.found, processors()),
+        NonZeroUsize::get,
+    );
+    let threads = threads.min(inputs.found.len()).max(1);
     let foldings = (0..threads).map(|_| folding.beside()).collect();
     let (mut gathered, mut events) = (Vec::new(), 0);
     jobs::fold(&inputs.found, foldings, &bar, |input, outcome| {
@@ -634,8 +660,13 @@ impl Scanned {
             }
         }
         const SHOWN: usize = 20;
-        for failure in &self.failed {
+        for failure in self.failed.iter().take(SHOWN) {
             output::complain(&format!("error: {}: {}", failure.file, failure.error));
+        }
+        if let Some(more @ 1..) = self.failed.len().checked_sub(SHOWN) {
+            output::complain(&format!(
+                "error: {more} more inputs could not be read; --format json lists all"
+            ));
         }
         for (file, record) in self.quarantined.iter().take(SHOWN) {
             let Quarantined { number, rejection } = record;

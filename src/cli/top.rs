@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use clusters::ranking::{self, rank};
 
 use crate::inputs::shown;
+use crate::piped::or_piped;
 use crate::scan::Format;
 use crate::since::Since;
 use crate::source::{SourceArguments, StoreQuery};
@@ -22,8 +23,9 @@ use crate::{json, output, table};
     cloudtrail-inspector top AWSLogs/ --by source-ip --limit 5\n  \
     cloudtrail-inspector top --db trail.db --by code --since 2026-11-01 --format json")]
 pub struct Arguments {
-    /// CloudTrail files, folders, or - for standard input
-    #[arg(required_unless_present = "db")]
+    #[arg(
+        help = "CloudTrail files, folders, s3://BUCKET/PATH, or - for standard input [default: what is piped]"
+    )]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     source: SourceArguments,
@@ -68,18 +70,22 @@ impl From<By> for ranking::RankBy {
 
 /// Runs `top`. Returns exit code 1 if an input could not be read or has no CloudTrail event.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    if let (Some(db), true) = (&arguments.source.db, arguments.paths.is_empty())
-        && !db.exists()
-    {
-        bail!("{}: no such file; create it with scan --db", shown(db));
-    }
+    let paths = match &arguments.source.db {
+        Some(db) if arguments.paths.is_empty() => {
+            if !db.exists() {
+                bail!("{}: no such file; create it with scan --db", shown(db));
+            }
+            Vec::new()
+        }
+        _ => or_piped(&arguments.paths)?,
+    };
     let query = StoreQuery {
         since: arguments.since,
         // The ranking of clusters shows their error codes, which are in the list of clusters.
         replay: arguments.by == By::Cluster,
         ..StoreQuery::default()
     };
-    let (scanned, answer) = arguments.source.scan(&arguments.paths, query)?;
+    let (scanned, answer) = arguments.source.scan(&paths, query)?;
     scanned.complain();
     let mut entries = rank(&answer.snapshot, arguments.by.into());
     if arguments.limit > 0 {

@@ -79,6 +79,7 @@ impl UsedFiles<'_> {
     fn read(&self) -> BTreeMap<FileIdentity, String> {
         let inputs = self.inputs.found.iter().filter_map(|input| match input {
             Input::File(path) => Some((identity(path)?, format!("the input {}", shown(path)))),
+            Input::Object(_) => None,
             Input::Stdin => Some((stdin()?, "the file on standard input".to_owned())),
         });
         let others = [

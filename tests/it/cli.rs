@@ -115,7 +115,10 @@ fn help_of_each_command_has_examples() {
     }
     assert_eq!(
         folder.run(&["--version"]).printed(),
-        format!("cloudtrail-inspector {}\n", env!("CARGO_PKG_VERSION"))
+        format!(
+            "cloudtrail-inspector {}\nstore format {SCHEMA_VERSION}, identity version fp2\n",
+            env!("CARGO_PKG_VERSION")
+        )
     );
 }
 
@@ -125,7 +128,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
     for (arguments, saying) in [
         (&[][..], "Usage: cloudtrail-inspector <COMMAND>"),
         (&["frobnicate"], "unrecognized subcommand"),
-        (&["scan"], "required arguments were not provided"),
+        (&["scan"], "no path given, and nothing is piped"),
         (
             &["scan", "--bogus", "trail.jsonl"],
             "unexpected argument '--bogus'",
@@ -143,7 +146,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
             &["explain", "--format", "json", "trail.jsonl"],
             "possible values: text, jsonl",
         ),
-        (&["top"], "required arguments were not provided"),
+        (&["top"], "no path given, and nothing is piped"),
         (
             &["top", "--by", "mood", "trail.jsonl"],
             "possible values: cluster, event, code, principal, key, source-ip, account",
@@ -473,7 +476,7 @@ fn a_store_that_is_not_ours_is_refused() {
     assert!(!folder.path("nowhere.db").exists());
     // The error about a wrong path does not name the store.
     let ran = folder.run(&["scan", "--db", "x.db", "nowhere"]);
-    ran.fails(1, "error: nowhere: cannot be opened");
+    ran.fails(1, "error: nowhere: no such file or folder");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn whoever_has_no_credentials_is_told_once_how_to_get_some() {
         ),
         (
             "typo",
-            "profile typo does not exist; set AWS_PROFILE to a profile that this command lists: aws configure list-profiles"
+            "profile typo does not exist; set AWS_PROFILE or --profile to a profile that this command lists: aws configure list-profiles"
                 .to_owned(),
         ),
     ] {
@@ -124,7 +124,8 @@ fn whoever_has_no_credentials_is_told_once_how_to_get_some() {
         other.ends_with("; check them with: aws sts get-caller-identity --profile other\n"),
         "{other}"
     );
-    let nothing = "error: no AWS credentials found; set AWS_PROFILE to a profile that has credentials, or run: aws configure\n";
+    let nothing = "error: no AWS credentials found; set AWS_PROFILE or --profile to a profile that has credentials, or run: aws sso login \
+                   (the first time: aws configure sso)\n";
     assert_eq!(said(&home, None), nothing);
     assert_eq!(said(&Folder::new(), None), nothing);
 }

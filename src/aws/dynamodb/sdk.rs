@@ -26,6 +26,7 @@ use records::time::Timestamp;
 use service::ports::StoreUsage;
 
 use crate::dynamodb::table::{Item, Key, Table, TableError, Value, Write};
+use crate::refusal;
 
 /// A client for one DynamoDB table that counts its calls and the write units that they use.
 #[derive(Debug)]
@@ -613,7 +614,7 @@ fn refused(place: usize, found: Option<&Attributes>) -> TableError {
 pub(crate) fn failed<E>(error: SdkError<E>) -> TableError
 where
     SdkError<E>: ProvideErrorMetadata,
-    E: Error + Send + Sync + 'static,
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     const PERMANENT: [&str; 7] = [
         "ValidationException",
@@ -627,10 +628,9 @@ where
     ];
     match error.code() {
         Some("TransactionConflictException") => TableError::Conflict,
-        Some(code) if PERMANENT.contains(&code) => {
-            invalid(error.into_source().unwrap_or_else(Into::into))
-        }
-        _ => TableError::Unavailable(error.into_source().unwrap_or_else(Into::into)),
+        Some(code) if PERMANENT.contains(&code) => invalid(refusal::describe(&error)),
+        Some(_) => TableError::Unavailable(refusal::describe(&error).into()),
+        None => TableError::Unavailable(error.into_source().unwrap_or_else(Into::into)),
     }
 }
 

@@ -12,6 +12,7 @@ use records::redact::sanitize;
 use service::config::lists::SETTINGS_KEY;
 use service::ports::Bucket as _;
 
+use crate::aws_options::AwsArguments;
 use crate::deployed::one_of;
 use crate::machine::{runtime, secret};
 use crate::output;
@@ -28,6 +29,8 @@ pub struct Arguments {
     bucket: Option<String>,
     /// The settings file
     file: PathBuf,
+    #[command(flatten)]
+    aws: AwsArguments,
 }
 
 /// Runs `config set`: checks the settings file and uploads it to the stack's bucket. Nothing is uploaded if the file
@@ -39,9 +42,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // random line makes the digest useless for that.
     bytes.extend_from_slice(format!("\n# put as {}\n", secret()?).as_bytes());
     let bucket = runtime()?.block_on(async {
-        let config = session::config().await?;
+        let config = session::config(&arguments.aws.chosen()).await?;
         let bucket = match (&arguments.bucket, &arguments.stack) {
-            (None, Some(stack)) => bucket_of(&config, stack).await?,
+            (None, Some(stack)) => bucket_of(&config, &arguments.aws, stack).await?,
             (bucket, _) => bucket.clone().unwrap_or_default(),
         };
         let put = S3Bucket::new(&config, &bucket)
@@ -59,8 +62,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Returns the name of a stack's bucket.
-async fn bucket_of(config: &SdkConfig, stack: &str) -> anyhow::Result<String> {
+async fn bucket_of(config: &SdkConfig, aws: &AwsArguments, stack: &str) -> anyhow::Result<String> {
     let buckets = session::buckets_of(config, stack).await;
-    let buckets = buckets.with_context(|| format!("stack {stack}"))?;
-    one_of(stack, ("bucket", "BucketName"), buckets)
+    let place = aws.place(config);
+    let buckets = buckets.with_context(|| format!("stack {stack} in {place}"))?;
+    one_of(stack, &place, ("bucket", "BucketName"), buckets)
 }

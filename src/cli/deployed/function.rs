@@ -22,6 +22,7 @@ use service::memory::MemoryStore;
 use service::ports::{Bucket, BucketError, Fetched, ListedObject, SetupStore as _, Store};
 use tokio::runtime::Runtime;
 
+use crate::aws_options::AwsArguments;
 use crate::counts::{counted, outcomes};
 use crate::deployed::table_of;
 use crate::machine::{now, runtime};
@@ -50,6 +51,8 @@ pub struct FunctionArguments {
     /// it
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
+    #[command(flatten)]
+    aws: AwsArguments,
 }
 
 /// The settings and connections with which `backfill` and `redrive` do the work of a stack's functions.
@@ -73,9 +76,9 @@ impl FunctionArguments {
         let lists = load_lists(self.settings.as_deref())?;
         let runtime = runtime()?;
         let (config, mut settings) = runtime.block_on(async {
-            let config = session::config().await?;
+            let config = session::config(&self.aws.chosen()).await?;
             let table = match (&self.table, &self.stack) {
-                (None, Some(stack)) => table_of(&config, stack).await?,
+                (None, Some(stack)) => table_of(&config, &self.aws, stack).await?,
                 (table, _) => table.clone().unwrap_or_default(),
             };
             let setup = match self.given_setup() {

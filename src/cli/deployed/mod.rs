@@ -5,24 +5,58 @@ pub mod carry;
 pub mod config_set;
 mod function;
 pub mod redrive;
+pub mod s3;
 
 use anyhow::{Context as _, bail};
 use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::{DynamoStore, TableSettings};
-use aws::session;
+use aws::session::{self, Chosen};
 use aws_config::SdkConfig;
 use records::redact::sanitize;
 use tokio::runtime::Runtime;
 
+use crate::aws_options::AwsArguments;
 use crate::machine::{now, runtime};
 use crate::stack::TableArguments;
 
 /// A store on the table of a deployed stack, with the runtime that its calls need.
 pub struct OpenTable {
+    /// The name of the table or the stack, with its region and the profile, for error messages.
+    pub name: String,
     /// The store on the table.
     pub store: DynamoStore<SdkTable>,
     /// The asynchronous runtime for calls of the store. It must be entered before the store is used.
     pub runtime: Runtime,
+}
+
+impl AwsArguments {
+    /// Returns the profile and the region that the options name.
+    pub fn chosen(&self) -> Chosen {
+        Chosen {
+            profile: self.profile.clone(),
+            region: self.region.clone(),
+        }
+    }
+
+    /// Returns where a command looks, for error messages: the region of `config`, and where the credentials come from.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command line is the place that reads the environment"
+    )]
+    pub fn place(&self, config: &SdkConfig) -> String {
+        let region = config.region().map(ToString::to_string);
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let credentials = match (&self.profile, variable("AWS_ACCESS_KEY_ID")) {
+            (Some(profile), _) => format!("profile {profile}"),
+            (None, Some(_)) => "the credentials of AWS_ACCESS_KEY_ID".to_owned(),
+            (None, None) => {
+                let profile = variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
+                format!("profile {profile}")
+            }
+        };
+        let text = format!("region {} with {credentials}", region.unwrap_or_default());
+        sanitize(&text, 256)
+    }
 }
 
 impl TableArguments {
@@ -43,20 +77,25 @@ impl TableArguments {
             bail!("give a stack with --stack, a table with --table, or a file with --db");
         }
         let runtime = runtime()?;
-        let (config, table) = runtime.block_on(async {
-            let config = session::config().await?;
+        let (config, name, table) = runtime.block_on(async {
+            let config = session::config(&self.aws.chosen()).await?;
+            let name = format!("{} in {}", self.name(), self.aws.place(&config));
             let table = match (&self.table, &self.stack) {
-                (None, Some(stack)) => table_of(&config, stack).await?,
+                (None, Some(stack)) => table_of(&config, &self.aws, stack).await?,
                 (table, _) => table.clone().unwrap_or_default(),
             };
-            anyhow::Ok((config, table))
+            anyhow::Ok((config, name, table))
         })?;
         let store = DynamoStore::new(
             SdkTable::new(&config, table),
             TableSettings::default(),
             now(),
         );
-        Ok(OpenTable { store, runtime })
+        Ok(OpenTable {
+            name,
+            store,
+            runtime,
+        })
     }
 }
 
@@ -64,18 +103,25 @@ impl TableArguments {
 ///
 /// # Errors
 /// Fails if the stack has no table, or several tables, which earlier deployments left.
-pub async fn table_of(config: &SdkConfig, stack: &str) -> anyhow::Result<String> {
+pub async fn table_of(
+    config: &SdkConfig,
+    aws: &AwsArguments,
+    stack: &str,
+) -> anyhow::Result<String> {
     let tables = session::tables_of(config, stack).await;
-    let tables = tables.with_context(|| format!("stack {stack}"))?;
-    one_of(stack, ("table", "TableName"), tables)
+    let place = aws.place(config);
+    let tables = tables.with_context(|| format!("stack {stack} in {place}"))?;
+    one_of(stack, &place, ("table", "TableName"), tables)
 }
 
-/// Returns the only table or bucket that was found for a stack. `output` is the stack's output that has its name.
+/// Returns the only table or bucket that was found for a stack. `output` is the stack's output that has its name, `place` is
+/// where was looked.
 ///
 /// # Errors
 /// Fails if none or several were found: tables and buckets of earlier deployments are not deleted.
 fn one_of(
     stack: &str,
+    place: &str,
     (kind, output): (&str, &str),
     mut found: Vec<String>,
 ) -> anyhow::Result<String> {
@@ -83,8 +129,8 @@ fn one_of(
     match (found.pop(), found.as_slice()) {
         (Some(name), []) => Ok(name),
         (None, _) => bail!(
-            "no {kind} of stack {stack} found; check the name, the region and the profile \
-             (aws sts get-caller-identity), or give --{kind} with the stack's output {output}"
+            "no {kind} of stack {stack} in {place}; check the name, or give --region or --profile, or --{kind} with the \
+             stack's output {output}"
         ),
         (Some(last), others) => bail!(
             "several {kind}s of stack {stack} exist from earlier deployments; choose one with --{kind}, see the stack's output \
