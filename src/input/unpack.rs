@@ -105,9 +105,16 @@ impl<R: Read> Read for Faithful<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer).map_err(|error| match error.kind() {
             io::ErrorKind::Interrupted => error,
+            // The reader below names the error itself.
+            _ if is_named(&error) => error,
             _ => io::Error::other(ReadError::Io(error)),
         })
     }
+}
+
+/// Checks whether an I/O error is a [`ReadError`] inside.
+fn is_named(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(inner) if inner.is::<ReadError>())
 }
 
 /// A reader that fails after a number of bytes.
