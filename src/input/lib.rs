@@ -17,7 +17,7 @@ pub mod file;
 pub mod likeness;
 mod output;
 pub mod row;
-mod unpack;
+pub mod unpack;
 mod wrapping;
 
 use std::borrow::Cow;
@@ -121,7 +121,7 @@ pub enum ReadError {
         detail: String,
     },
     /// The gzip data is longer than the limit after decompression.
-    #[error("the gzip data inflates to more than {limit} bytes; unpack and split it first")]
+    #[error("the packed data inflates to more than {limit} bytes; unpack and split it first")]
     Inflated {
         /// The exceeded limit on the decompressed data, in bytes.
         limit: u64,

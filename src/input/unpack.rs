@@ -90,8 +90,14 @@ fn is_plain_member(packed: &[u8]) -> bool {
 ///
 /// A read fails with [`ReadError::Inflated`] as soon as the decompressed data exceeds [`Limits::inflated_bytes_max`].
 pub fn inflate<R: BufRead>(compressed: R, limits: &Limits) -> impl Read + use<R> {
+    limited(MultiGzDecoder::new(compressed), limits)
+}
+
+/// Returns a reader of decompressed data, which fails with [`ReadError::Inflated`] after
+/// [`Limits::inflated_bytes_max`] bytes.
+pub fn limited<R: Read>(unpacked: R, limits: &Limits) -> impl Read + use<R> {
     Capped {
-        input: MultiGzDecoder::new(compressed),
+        input: unpacked,
         left: limits.inflated_bytes_max,
         limit: limits.inflated_bytes_max,
     }

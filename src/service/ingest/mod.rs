@@ -242,6 +242,11 @@ impl<'r> Folding<'r> {
         }
     }
 
+    /// Returns the limits of each input.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Returns the caches, for [`Self::with_caches`] of a folding with the same rules.
     pub fn into_caches(self) -> Caches {
         Caches {
