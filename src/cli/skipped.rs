@@ -76,13 +76,6 @@ impl Skipped {
         *self.0.entry(ending).or_default() += 1;
     }
 
-    /// Adds the numbers of other files.
-    pub fn extend(&mut self, others: Self) {
-        for (ending, count) in others.0 {
-            *self.0.entry(ending).or_default() += count;
-        }
-    }
-
     /// Returns the number of all files.
     pub fn count(&self) -> u64 {
         self.0.values().sum()

@@ -567,8 +567,8 @@ fn totals(scanned: &Scanned, incidents: usize, clusters: usize, calls: usize) ->
     if incidents > 0 {
         text.push_str(&format!("{}, ", counted(incidents as u64, "incident")));
     }
-    // Without records, nothing is known about failures.
-    if clusters > 0 || scanned.record_counts.read > 0 {
+    // Without an event, nothing is known about failures.
+    if clusters > 0 || scanned.record_counts.events() > 0 {
         text.push_str(&counted(clusters as u64, "cluster"));
     } else {
         text.push_str("no records");

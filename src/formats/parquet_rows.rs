@@ -44,7 +44,10 @@ pub(crate) fn records(input: impl Read, limits: &Limits) -> Result<Box<dyn Read>
             .any(|column| column.name().eq_ignore_ascii_case(name))
     };
     let is_lake = has("class_uid");
-    if !is_lake && !(has("eventname") && has("eventsource") && has("errorcode")) {
+    let is_trail = ["eventname", "eventsource", "errorcode"]
+        .into_iter()
+        .all(has);
+    if !is_lake && !is_trail {
         let names: Vec<&str> = columns.iter().take(5).map(|column| column.name()).collect();
         return Err(damaged(format!(
             "its columns are neither those of Security Lake nor those of records with an error code: {}",

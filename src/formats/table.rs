@@ -143,7 +143,8 @@ impl Columns {
                 "the columns hold only a part of each caller; select useridentity to see the roles"
             }
             Identity::Console => {
-                "the CSV of the event history has no error messages, roles and accounts; download it as JSON to see them"
+                "the CSV of the event history has no error messages, accounts and roles, and names callers by their sessions; \
+                 download it as JSON"
             }
             Identity::Absent => {
                 "there is no column useridentity, so all callers are unknown; select it, too"
@@ -176,6 +177,7 @@ pub(crate) fn records(
         }
         let line = match columns.whole {
             Some(place) => whole(cells.get(place).unwrap_or_default()),
+            None if cells.len() < names.len() => string("a row that was cut off"),
             None => of_row(&names, &cells, columns),
         };
         out.extend_from_slice(line.as_bytes());

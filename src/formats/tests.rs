@@ -16,9 +16,11 @@ fn read(input: impl Into<Vec<u8>>) -> Result<String, String> {
     };
     let input = Box::new(Cursor::new(input.into()));
     let mut opened = open(input, &limits).map_err(|error| error.to_string())?;
-    let mut text = String::new();
-    let result = opened.records.read_to_string(&mut text);
-    result.map(|_| text).map_err(|error| error.to_string())
+    let mut bytes = Vec::new();
+    let result = opened.records.read_to_end(&mut bytes);
+    result
+        .map(|_| String::from_utf8_lossy(&bytes).into_owned())
+        .map_err(|error| error.to_string())
 }
 
 fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {

@@ -69,12 +69,18 @@ struct Members<'a> {
     is_published: bool,
     data: Option<Json<'a>>,
     is_streamed: bool,
+    /// Whether the object is a row of Athena, with the names of columns in lower case.
+    is_row: bool,
+    text: &'a str,
     wrapper: Wrapper,
 }
 
 impl<'a> Members<'a> {
     fn of(text: &'a str) -> Option<Self> {
-        let mut members = Self::default();
+        let mut members = Self {
+            text,
+            ..Self::default()
+        };
         json::each_field(text, |key, value| members.set(key, value)).ok()?;
         Some(members)
     }
@@ -83,6 +89,7 @@ impl<'a> Members<'a> {
         match key {
             b"eventSource" => self.is_event = !value.as_str().starts_with("\"aws:"),
             b"insightDetails" => self.is_event = true,
+            b"eventsource" => self.is_row = true,
             b"@message" | b"_raw" | b"eventJson" | b"eventjson" | b"eventData"
             | b"CloudTrailEvent" | b"event.original" => self.whole = value.present(),
             b"event" => self.whole = self.whole.or_else(|| value.at(&["original"])),
@@ -125,6 +132,7 @@ impl<'a> Members<'a> {
             (Some(inner), ..) => Content::Text(Cow::Borrowed(inner.as_str())),
             (None, Some(text), _) => text_or_object(text)?,
             (None, None, Some(data)) => Content::Base64(data.text()?),
+            (None, None, None) if self.is_row => Content::Text(row_of(self.text)?.into()),
             (None, None, None) => return None,
         };
         Some((content, self.wrapper))
@@ -138,6 +146,18 @@ fn text_or_object(value: Json<'_>) -> Option<Content<'_>> {
         // An empty string is a damaged record, and no record is lost without a word.
         false => Some(Content::Text(value.text().unwrap_or_default())),
     }
+}
+
+/// Returns the record of a row whose names are keys in lower case.
+fn row_of(text: &str) -> Option<String> {
+    let mut columns = Vec::new();
+    json::each_field(text, |key, value| {
+        let name = String::from_utf8_lossy(key).into_owned();
+        columns.push((name, value.text_or_json().unwrap_or_default()));
+    })
+    .ok()?;
+    let columns = columns.iter();
+    row::record(columns.map(|(name, text)| (name.as_str(), text.clone())))
 }
 
 /// Returns what is in a row of a query: `[{"field": name, "value": text}, …]` of Logs Insights, or `[{name: text}, …]` of
@@ -220,6 +240,11 @@ mod tests {
             ),
             (r#"[{"eventJson":"{}"}]"#, text("{}")),
             (r#"[{"field":"@ptr","value":"x"}]"#, None),
+            (
+                r#"{"eventsource":"s","eventname":"n","errorcode":null}"#,
+                text(r#"{"eventSource":"s","eventName":"n"}"#),
+            ),
+            (r#"{"eventsource":"s","eventname":"n"}"#, None),
         ] {
             let found = content(value).map(|(content, _)| content);
             assert_eq!(found, expected, "{value}");
