@@ -6,18 +6,18 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use clusters::selection::NO_EVENT;
-use indicatif::ProgressBar;
 use input::file::read_reference;
-use input::{InputItem, Limits, likeness};
+use input::{InputItem, Limits, ReadError, likeness};
 use records::redact::sanitize;
 use records::{Record, Rejection, Wrapper};
 use service::rules::{Fate, Rules};
 use view::json::CallDetailsShape;
 
 use crate::aws_options::AwsArguments;
-use crate::inputs::{Input, Inputs, Remote, without_events};
+use crate::inputs::{Input, Inputs, Remote, Unread, without_events};
 use crate::json::Explanation;
 use crate::output;
+use crate::skipped::Skipped;
 use crate::source::RulesArguments;
 
 /// Explain each event: whether it is selected, its class, cluster and severity, and why
@@ -39,6 +39,9 @@ pub struct Arguments {
     format: Format,
     #[command(flatten)]
     rules: RulesArguments,
+    /// Exit with code 1 if anything was not read: a file of a folder, or a single record
+    #[arg(long, help_heading = "Reading")]
+    strict: bool,
     #[command(flatten)]
     aws: AwsArguments,
 }
@@ -51,7 +54,16 @@ enum Format {
     Jsonl,
 }
 
-/// Runs `explain`. Returns exit code 1 if an input could not be read to its end or has no CloudTrail event.
+/// What was not read of the inputs.
+#[derive(Default)]
+struct Missed {
+    failed: bool,
+    records: u64,
+    skipped: Skipped,
+}
+
+/// Runs `explain`. Returns exit code 1 if an input could not be read to its end or has no CloudTrail event, or if nothing
+/// was read.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let rules = arguments.rules.load()?;
     let remote = Remote {
@@ -59,58 +71,108 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ..Remote::default()
     };
     let inputs = Inputs::find(&arguments.paths, remote)?;
-    let mut failed = !inputs.failed.is_empty();
     for failure in &inputs.failed {
         output::complain(&format!("error: {}: {}", failure.file, failure.error));
     }
+    let mut missed = Missed {
+        failed: !inputs.failed.is_empty(),
+        skipped: inputs.skipped,
+        ..Missed::default()
+    };
+    let mut is_blank = true;
     let mut stdout = io::BufWriter::new(io::stdout().lock());
     for input in &inputs.found {
-        failed |= !explain(input, &rules, arguments.format, &mut stdout)?;
+        is_blank &= !explain(input, &rules, arguments.format, &mut stdout, &mut missed)?;
     }
     stdout.flush()?;
+    if let Some(skipped) = missed.skipped.sentence() {
+        output::complain(&skipped);
+        missed.failed |= is_blank;
+    }
+    let is_partial = missed.records > 0 || missed.skipped.count() > 0;
+    let failed = missed.failed || (arguments.strict && is_partial);
     Ok(ExitCode::from(u8::from(failed)))
 }
 
-/// Prints an explanation of each record of an input. `false` if the input could not be read to its end or has no event.
+/// Prints an explanation of each record of an input, and notes what was not read. `false` if the input was skipped.
 fn explain(
     input: &Input,
     rules: &Rules,
     format: Format,
     stdout: &mut impl io::Write,
+    missed: &mut Missed,
 ) -> anyhow::Result<bool> {
+    // What is skipped prints nothing.
+    let mut kept = Vec::new();
+    let read = match input.may_be_skipped() {
+        true => explain_all(input, rules, format, &mut kept, missed),
+        false => explain_all(input, rules, format, stdout, missed),
+    }?;
+    let likeness = match read {
+        Ok(likeness) => likeness,
+        Err(Unread::Skipped) => Some(String::new()),
+        Err(Unread::Failed(error)) => {
+            missed.failed = true;
+            output::complain(&format!("error: {}: {}", error.file, error.error));
+            return Ok(true);
+        }
+    };
+    let Some(likeness) = likeness else {
+        stdout.write_all(&kept)?;
+        return Ok(true);
+    };
+    if input.may_be_skipped() {
+        missed.skipped.add(&input.name());
+        return Ok(false);
+    }
+    missed.failed = true;
+    let error = without_events(&likeness);
+    output::complain(&format!("error: {}: {error}", input.name()));
+    Ok(true)
+}
+
+/// Prints an explanation of each record. Returns what the input looks like if it holds something, but no event.
+fn explain_all(
+    input: &Input,
+    rules: &Rules,
+    format: Format,
+    out: &mut impl io::Write,
+    missed: &mut Missed,
+) -> anyhow::Result<Result<Option<String>, Unread>> {
+    let limits = Limits::default();
+    let (opened, layout) = match input.open(&limits) {
+        Ok(opened) => opened,
+        Err(unread) => return Ok(Err(unread)),
+    };
+    if let Some(note) = &opened.note {
+        output::complain(&format!("note: {}: {note}", input.name()));
+    }
     let mut printed = Ok(());
     let (mut events, mut likeness) = (0, None);
-    let opened = input
-        .open(&ProgressBar::hidden())
-        .map_err(|error| error.to_string());
-    let read = opened.and_then(|(reader, layout)| {
-        read_reference(reader, layout, &Limits::default(), &mut |item| {
-            let looks_like = match &item {
-                InputItem::Record { text, .. } if likeness.is_none() => likeness::of_record(text),
-                _ => likeness::UNREADABLE.to_owned(),
-            };
-            let Some(explanation) = explanation_of(input, rules, item) else {
-                return;
-            };
-            match explanation.is_event {
-                true => events += 1,
-                false => drop(likeness.get_or_insert(looks_like)),
-            }
-            if printed.is_ok() {
-                printed = print(&explanation, format, stdout);
-            }
-        })
-        .map_err(|error| error.to_string())
+    let read = read_reference(opened.records, layout, &limits, &mut |item| {
+        let looks_like = match &item {
+            InputItem::Record { text, .. } if likeness.is_none() => likeness::of_record(text),
+            _ => likeness::UNREADABLE.to_owned(),
+        };
+        let Some(explanation) = explanation_of(input, rules, item) else {
+            return;
+        };
+        match explanation.is_event {
+            true => events += 1,
+            false => drop(likeness.get_or_insert(looks_like)),
+        }
+        missed.records += u64::from(explanation.is_quarantined);
+        if printed.is_ok() {
+            printed = print(&explanation, format, out);
+        }
     });
     printed?;
-    let read = match (read, likeness) {
-        (Ok(()), Some(likeness)) if events == 0 => Err(without_events(&likeness)),
-        (read, _) => read,
-    };
-    if let Err(error) = &read {
-        output::complain(&format!("error: {}: {error}", input.name()));
-    }
-    Ok(read.is_ok())
+    let is_optional = input.may_be_skipped();
+    Ok(match read {
+        Ok(()) => Ok(likeness.filter(|_| events == 0)),
+        Err(ReadError::NotJson { .. } | ReadError::Empty) if is_optional => Ok(Some(String::new())),
+        Err(error) => Err(input.failed(&error)),
+    })
 }
 
 fn print(
@@ -144,6 +206,7 @@ fn explanation_of(input: &Input, rules: &Rules, item: InputItem<'_>) -> Option<E
 fn quarantined(rejection: &Rejection) -> Explanation {
     Explanation {
         reason: Some(format!("quarantined: {rejection}")),
+        is_quarantined: true,
         ..Explanation::default()
     }
 }

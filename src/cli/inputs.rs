@@ -1,16 +1,23 @@
 //! Turns the paths on the command line into a list of inputs, and opens and reads each input.
 //!
-//! A folder means all trail files below it, sorted by name, so that two scans of the same folder read the same
-//! files in the same order. Symbolic links are followed, and loops of links are detected. A file that cannot be read
-//! is reported, and the other files are still read.
+//! A folder means all files below it that may hold records, sorted by name, so that two scans of the same folder read the
+//! same files in the same order; a zip archive means the files in it. Symbolic links are followed, and loops of links are
+//! detected. A file that cannot be read is reported, and the other files are still read. A file that holds no records is
+//! counted.
+//!
+//! An input is first read as it is. Only if it holds no JSON, or no event, the crate `formats` is asked what it is. So
+//! trail files cost nothing more.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::bail;
+use formats::archive::{self, Entry};
+use formats::{FormatError, Opened};
 use indicatif::ProgressBar;
-use input::Layout;
+use input::{Layout, Limits, ReadError};
 use records::principal::is_account_id;
 use records::redact::sanitize;
 use records::time::Timestamp;
@@ -20,23 +27,23 @@ use walkdir::WalkDir;
 
 use crate::aws_options::AwsArguments;
 use crate::deployed::s3::{self, Object};
+use crate::skipped::{Promise, Skipped, TRAIL_ENDINGS};
 use crate::{output, path_advice, piped};
 
-/// Endings of file names that count as trail files in a folder; compared without case.
-const ENDINGS: [&str; 6] = [
-    ".json",
-    ".json.gz",
-    ".jsonl",
-    ".jsonl.gz",
-    ".ndjson",
-    ".ndjson.gz",
-];
-
-/// Where a command reads records from: a file, an object in S3, or standard input.
+/// Where a command reads records from: a file, a file in a zip archive, an object in S3, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// A file.
+    /// A file that was named, or whose name is that of a trail file.
     File(PathBuf),
+    /// A file in a folder that may hold records, and is skipped if it holds none.
+    Maybe(PathBuf),
+    /// A file in a zip archive.
+    Zipped {
+        /// The path of the archive.
+        archive: Arc<Path>,
+        /// The file in it.
+        entry: Entry,
+    },
     /// An object in S3.
     Object(Object),
     /// Standard input.
@@ -58,6 +65,24 @@ pub struct Remote<'a> {
     pub until: Option<Timestamp>,
 }
 
+/// The result of reading one input: its records grouped by cluster, and what the input does not hold.
+#[derive(Debug)]
+pub struct Reading {
+    /// The records, grouped by cluster.
+    pub folded: Folded,
+    /// What the input does not hold, and how to get it; `None` if nothing is lost.
+    pub note: Option<String>,
+}
+
+/// Why an input was not read.
+#[derive(Debug)]
+pub enum Unread {
+    /// It could not be read.
+    Failed(InputError),
+    /// It is a file that was found in a folder or an archive, and holds no records.
+    Skipped,
+}
+
 /// The inputs found under the paths that the user gave, and the paths that could not be read.
 #[derive(Debug, Default)]
 pub struct Inputs {
@@ -65,6 +90,8 @@ pub struct Inputs {
     pub found: Vec<Input>,
     /// The paths that cannot be opened or searched for inputs, with the reason.
     pub failed: Vec<InputError>,
+    /// The files in folders and archives that do not hold records, by their names.
+    pub skipped: Skipped,
 }
 
 /// An input or a path that could not be read, with the reason.
@@ -141,8 +168,8 @@ pub fn shown(path: &Path) -> String {
 }
 
 impl Inputs {
-    /// Finds the inputs under the paths that the user gave: files, all trail files below folders or addresses in S3, and
-    /// standard input for `-`.
+    /// Finds the inputs under the paths that the user gave: files, all files below folders, addresses in S3 and in zip
+    /// archives that may hold records, and standard input for `-`.
     ///
     /// # Errors
     /// Fails if no input is found at all. If some are found, paths that fail are in [`Inputs::failed`].
@@ -156,13 +183,17 @@ impl Inputs {
             }
             if let Some(address) = path.to_str().filter(|path| path.starts_with("s3://")) {
                 match s3::list(address, remote) {
-                    Ok(objects) => inputs.found.extend(objects.into_iter().map(Input::Object)),
+                    Ok((objects, skipped)) => {
+                        inputs.found.extend(objects.into_iter().map(Input::Object));
+                        inputs.skipped.join(&skipped);
+                    }
                     Err(error) => inputs.fail(path, format!("{error:#}")),
                 }
                 continue;
             }
             match path.metadata() {
                 Ok(metadata) if metadata.is_dir() => inputs.walk(path),
+                Ok(metadata) if metadata.is_file() && is_zip(path) => inputs.unzip(path),
                 Ok(metadata) => match path_advice::of_store(path).filter(|_| metadata.is_file()) {
                     Some(advice) => inputs.fail(path, advice),
                     None => inputs.found.push(Input::File(path.clone())),
@@ -181,10 +212,12 @@ impl Inputs {
         }
         if inputs.found.is_empty() {
             let paths: Vec<String> = paths.iter().map(|path| shown(path)).collect();
+            let skipped = inputs.skipped.sentence();
             bail!(
-                "no CloudTrail files found in {}; file names must end in {}",
+                "no CloudTrail files found in {}; names of trail files end in {}{}",
                 paths.join(", "),
-                ENDINGS.join(", ")
+                TRAIL_ENDINGS.join(", "),
+                skipped.map_or_else(String::new, |skipped| format!("; {skipped}"))
             );
         }
         Ok(inputs)
@@ -198,19 +231,55 @@ impl Inputs {
     fn walk(&mut self, folder: &Path) {
         for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
             match entry {
-                Ok(entry) if entry.file_type().is_file() && is_trail(entry.path()) => {
-                    self.found.push(Input::File(entry.into_path()));
-                }
+                Ok(entry) if entry.file_type().is_file() => self.add(entry.into_path()),
                 Ok(_) => {}
                 Err(error) => self.failed.push(InputError::of(folder, &error)),
             }
         }
     }
 
+    /// Adds a file of a folder.
+    fn add(&mut self, path: PathBuf) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match Promise::of(&name) {
+            Promise::Trail => self.found.push(Input::File(path)),
+            Promise::Maybe if is_zip(&path) => self.unzip(&path),
+            Promise::Maybe => self.found.push(Input::Maybe(path)),
+            Promise::Nothing => self.skipped.add(&name),
+        }
+    }
+
+    /// Adds the files of a zip archive.
+    fn unzip(&mut self, path: &Path) {
+        let opened = File::open(path).map_err(FormatError::Io);
+        let entries = opened.and_then(|file| archive::entries(BufReader::new(file)));
+        let archive: Arc<Path> = path.into();
+        match entries {
+            Ok(entries) => {
+                for entry in entries {
+                    match Promise::of(&entry.name) {
+                        Promise::Nothing => self.skipped.add(&entry.name),
+                        _ => self.found.push(Input::Zipped {
+                            archive: Arc::clone(&archive),
+                            entry,
+                        }),
+                    }
+                }
+            }
+            Err(error) => self.failed.push(InputError {
+                file: shown(path),
+                error: error.to_string(),
+            }),
+        }
+    }
+
     /// Returns the total size of the files to read, in bytes. Standard input counts 0.
     pub fn bytes(&self) -> u64 {
         let size = |input: &Input| match input {
-            Input::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
+            Input::File(path) | Input::Maybe(path) => {
+                path.metadata().map_or(0, |metadata| metadata.len())
+            }
+            Input::Zipped { entry, .. } => entry.packed_bytes,
             Input::Object(object) => object.bytes(),
             Input::Stdin => 0,
         };
@@ -230,21 +299,21 @@ impl Inputs {
     }
 }
 
-fn is_trail(path: &Path) -> bool {
-    is_trail_name(&path.file_name().unwrap_or_default().to_string_lossy())
-}
-
-/// Checks whether a name, or the key of an object, ends as those of trail files do.
-pub fn is_trail_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ENDINGS.iter().any(|ending| name.ends_with(ending))
+/// Checks whether a file is a zip archive, by its first bytes. A file that cannot be opened is none.
+fn is_zip(path: &Path) -> bool {
+    let mut head = [0; archive::MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head == archive::MAGIC
 }
 
 impl Input {
     /// Returns the path of the input, safe to print; `-` for standard input.
     pub fn name(&self) -> String {
         match self {
-            Self::File(path) => shown(path),
+            Self::File(path) | Self::Maybe(path) => shown(path),
+            Self::Zipped { archive, entry } => {
+                format!("{}/{}", shown(archive), sanitize(&entry.name, 512))
+            }
             Self::Object(object) => object.name(),
             Self::Stdin => "-".to_owned(),
         }
@@ -257,27 +326,68 @@ impl Input {
         short.to_owned()
     }
 
-    /// Opens the input. Returns a reader of its bytes, and the layout of its records: lines for `.jsonl` and
-    /// `.ndjson`, else unknown.
-    ///
-    /// Reading a file advances `progress` by the number of bytes read.
-    pub fn open(&self, progress: &ProgressBar) -> io::Result<(Box<dyn Read>, Layout)> {
-        let input: Box<dyn Read> = match self {
-            Self::File(path) => Box::new(progress.wrap_read(File::open(path)?)),
+    /// Returns whether the input is skipped if it holds no records: it was found by a search, and its name promises none.
+    pub fn may_be_skipped(&self) -> bool {
+        match self {
+            Self::Maybe(_) => true,
+            Self::Zipped { entry, .. } => Promise::of(&entry.name) == Promise::Maybe,
+            Self::Object(object) => object.may_be_skipped(),
+            Self::File(_) | Self::Stdin => false,
+        }
+    }
+
+    fn bytes(&self, limits: &Limits, progress: &ProgressBar) -> Result<Box<dyn Read>, FormatError> {
+        Ok(match self {
+            Self::File(path) | Self::Maybe(path) => Box::new(progress.wrap_read(File::open(path)?)),
+            Self::Zipped { archive, entry } => {
+                progress.inc(entry.packed_bytes);
+                entry.read(BufReader::new(File::open(archive)?), limits)?
+            }
             Self::Object(object) => Box::new(progress.wrap_read(object.open()?)),
             Self::Stdin => Box::new(io::stdin().lock()),
-        };
+        })
+    }
+
+    /// Returns the layout of the records of an input that is read as it is: lines for `.jsonl` and `.ndjson`, else unknown.
+    fn layout(&self) -> Layout {
         let name = self.name().to_ascii_lowercase();
         let name = name.strip_suffix(".gz").unwrap_or(&name);
         let lines = name.ends_with(".jsonl") || name.ends_with(".ndjson");
-        Ok((input, if lines { Layout::Lines } else { Layout::Guess }))
+        if lines { Layout::Lines } else { Layout::Guess }
+    }
+
+    /// Opens the input, of any format. Returns its records, and their layout.
+    ///
+    /// # Errors
+    /// [`Unread`] if the input cannot be opened, or has a format that is not read.
+    pub fn open(&self, limits: &Limits) -> Result<(Opened, Layout), Unread> {
+        let bytes = self.bytes(limits, &ProgressBar::hidden());
+        let opened = bytes.and_then(|bytes| formats::open(bytes, limits));
+        let opened = opened.map_err(|error| match error {
+            FormatError::Unsupported { .. } if self.may_be_skipped() => Unread::Skipped,
+            error => self.failed(&error),
+        })?;
+        let layout = match opened.is_unchanged {
+            true => self.layout(),
+            false if opened.is_by_lines => Layout::Lines,
+            false => Layout::Guess,
+        };
+        Ok((opened, layout))
+    }
+
+    /// Returns the error for an input that cannot be read.
+    pub fn failed(&self, error: &dyn std::fmt::Display) -> Unread {
+        let file = self.name();
+        let error = error.to_string().replace("FILE", &file);
+        Unread::Failed(InputError { file, error })
     }
 
     /// Returns the account ID in the name of the file. `None` for standard input, and unless the name is in
     /// CloudTrail's form, `<account>_CloudTrail_<region>_<time>_<random>.json.gz`.
     pub fn account_id(&self) -> Option<String> {
         let name = match self {
-            Self::File(path) => path.file_name()?.to_str()?,
+            Self::File(path) | Self::Maybe(path) => path.file_name()?.to_str()?,
+            Self::Zipped { entry, .. } => entry.name.rsplit('/').next()?,
             Self::Object(object) => object.key().rsplit('/').next()?,
             Self::Stdin => return None,
         };
@@ -285,21 +395,65 @@ impl Input {
         is_account_id(account).then(|| account.to_owned())
     }
 
-    /// Reads the input to its end and groups its records by cluster, using `folding`; nothing is stored. Fails if the
-    /// input cannot be opened or read.
+    /// Reads the input to its end and groups its records by cluster, using `folding`; nothing is stored.
+    ///
+    /// # Errors
+    /// [`Unread`] if the input cannot be opened or read, or is skipped.
     pub fn fold(
         &self,
         folding: &mut Folding<'_>,
         progress: &ProgressBar,
-    ) -> Result<Folded, InputError> {
-        let failure = |error: &dyn std::fmt::Display| InputError {
-            file: self.name(),
-            error: error.to_string(),
+    ) -> Result<Reading, Unread> {
+        let limits = *folding.limits();
+        let account_id = self.account_id();
+        let account_id = account_id.as_deref();
+        let first = match self {
+            // It can be read only once.
+            Self::Stdin => None,
+            _ => {
+                let bytes = self.bytes(&limits, progress);
+                let bytes = bytes.map_err(|error| self.failed(&error))?;
+                Some(folding.fold(bytes, self.layout(), account_id))
+            }
         };
-        let (input, layout) = self.open(progress).map_err(|error| failure(&error))?;
-        folding
-            .fold(input, layout, self.account_id().as_deref())
-            .map_err(|error| failure(&error))
+        if let Some(first) = first {
+            let is_clear = match &first {
+                Ok(folded) => folded.without_events().is_none(),
+                Err(error) => !matches!(error, ReadError::NotJson { .. }),
+            };
+            if is_clear {
+                return self.outcome(first, None);
+            }
+            let (opened, layout) = self.open(&limits)?;
+            return match opened.is_unchanged {
+                true => self.outcome(first, None),
+                false => self.outcome(
+                    folding.fold(opened.records, layout, account_id),
+                    opened.note,
+                ),
+            };
+        }
+        let (opened, layout) = self.open(&limits)?;
+        self.outcome(
+            folding.fold(opened.records, layout, account_id),
+            opened.note,
+        )
+    }
+
+    fn outcome(
+        &self,
+        result: Result<Folded, ReadError>,
+        note: Option<String>,
+    ) -> Result<Reading, Unread> {
+        let is_optional = self.may_be_skipped();
+        match result {
+            Ok(folded) if is_optional && folded.without_events().is_some() => Err(Unread::Skipped),
+            Ok(folded) => Ok(Reading { folded, note }),
+            Err(ReadError::NotJson { .. } | ReadError::Empty) if is_optional => {
+                Err(Unread::Skipped)
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
     }
 }
 

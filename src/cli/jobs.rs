@@ -8,12 +8,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use indicatif::ProgressBar;
-use service::ingest::{Folded, Folding};
+use service::ingest::Folding;
 
-use crate::inputs::{Input, InputError};
+use crate::inputs::{Input, Reading, Unread};
 
-/// The result of reading one input: its records grouped by cluster, or the reason why it could not be read.
-pub type Outcome = Result<Folded, InputError>;
+/// The result of reading one input: its records grouped by cluster, or the reason why it was not read.
+pub type Outcome = Result<Reading, Unread>;
 
 /// Maximum number of inputs for each thread that may be read before all earlier inputs are processed.
 const AHEAD: usize = 4;

@@ -27,6 +27,7 @@ use view::json::{
 use crate::changes::{Change, Kind, Subject};
 use crate::inputs::InputError;
 use crate::open_store::ClusterJournal;
+use crate::skipped::Skipped;
 use crate::source::{ClusterStanding, Scanned, StoreAnswer};
 use crate::story;
 
@@ -163,6 +164,7 @@ struct Records {
 struct Files<'a> {
     read: usize,
     failed: &'a [InputError],
+    skipped: &'a Skipped,
 }
 
 #[derive(Serialize)]
@@ -197,6 +199,7 @@ pub fn scan(
         files: Files {
             read: scanned.files,
             failed: &scanned.failed,
+            skipped: &scanned.skipped,
         },
         quarantined: scanned
             .quarantined
@@ -389,6 +392,9 @@ pub struct Explanation {
     /// Whether the record is a CloudTrail event at all.
     #[serde(skip)]
     pub is_event: bool,
+    /// Whether the record could not be read.
+    #[serde(skip)]
+    pub is_quarantined: bool,
     /// ID of the event; `None` if the record has none.
     pub event_id: Option<String>,
     /// Whether the event is selected for clustering, because it is a failed call or a sensitive call.

@@ -22,6 +22,7 @@ pub mod s3 {
     use records::redact::sanitize;
 
     use crate::inputs::Remote;
+    use crate::skipped::Skipped;
 
     /// An object in S3. There is none, because none can be found.
     #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,13 +45,18 @@ pub mod s3 {
         }
 
         /// Never called.
+        pub fn may_be_skipped(&self) -> bool {
+            match *self {}
+        }
+
+        /// Never called.
         pub fn open(&self) -> io::Result<Box<dyn Read>> {
             match *self {}
         }
     }
 
     /// Always fails, because this program was built without AWS support. The text says how to get the files.
-    pub fn list(address: &str, _: Remote<'_>) -> anyhow::Result<Vec<Object>> {
+    pub fn list(address: &str, _: Remote<'_>) -> anyhow::Result<(Vec<Object>, Skipped)> {
         let address = sanitize(address, 512);
         bail!(
             "this program was built without AWS support; copy the files first with `aws s3 sync {address} trail` and scan the \

@@ -21,7 +21,7 @@
 //! - `source` reads trail files into a store and queries the store.
 //! - `aws_options` has `--profile` and `--region`.
 //! - `piped` decides when standard input is read; `path_advice` says what to do about a path that is no trail file.
-//! - `inputs` finds and opens files; `jobs` reads them with several threads and keeps their order.
+//! - `inputs` finds and opens files; `skipped` counts files that hold no records; `jobs` reads them with several threads and keeps their order.
 //! - `open_store` opens the SQLite file or the table that holds clusters; `stack` has the options that name the table.
 //! - `settings` loads a settings file of a stack.
 //! - `carry` carries decisions over from clusters with ids of an earlier version of the identity.
@@ -71,6 +71,7 @@ mod scan;
 mod serve;
 mod settings;
 mod since;
+mod skipped;
 mod source;
 mod stack;
 mod story;

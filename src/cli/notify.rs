@@ -180,7 +180,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             output::print(&(serde_json::to_string_pretty(&all)? + "\n"))?;
         }
     }
-    Ok(scanned.exit_code())
+    Ok(scanned.exit_code(arguments.source.strict))
 }
 
 /// Creates the messages, the most severe first, of the same severity the newest first; 0 is no limit.

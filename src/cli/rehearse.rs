@@ -157,7 +157,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let is_hidden = results.iter().any(|(_, rehearsed)| rehearsed.is_hidden());
     Ok(match is_hidden {
         true => ExitCode::from(1),
-        false => scanned.exit_code(),
+        false => scanned.exit_code(false),
     })
 }
 

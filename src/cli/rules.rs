@@ -91,7 +91,7 @@ fn try_on(file: &Path, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     }
     text.push_str(&changes(&before, &after));
     output::print(&text)?;
-    Ok(scanned.exit_code())
+    Ok(scanned.exit_code(false))
 }
 
 /// Describes the differences between the clusters without and with the rules, one line for each changed cluster.

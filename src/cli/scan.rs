@@ -90,5 +90,5 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Format::Json => json::scan(&scanned, &answer, arguments.inspect, &mut output::stdout())?,
     }
     page?;
-    Ok(scanned.exit_code())
+    Ok(scanned.exit_code(source.strict))
 }

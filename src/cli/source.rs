@@ -39,11 +39,14 @@ use sqlite::SqliteStore;
 use view::listing::{ListedCluster, Listing};
 
 use crate::aws_options::AwsArguments;
-use crate::inputs::{Input, InputError, Inputs, Remote, Unusable, progress, shown};
+use crate::inputs::{
+    Input, InputError, Inputs, Reading, Remote, Unread, Unusable, progress, shown,
+};
 use crate::machine::now;
 use crate::open_store::open_file;
 use crate::settings::load_lists;
 use crate::since::Since;
+use crate::skipped::Skipped;
 use crate::stack::TableArguments;
 use crate::used_files::UsedFiles;
 use crate::{carry, inputs, jobs, output};
@@ -64,6 +67,9 @@ pub struct SourceArguments {
     pub inflated_mib_max: u64,
     #[command(flatten)]
     pub rules: RulesArguments,
+    /// Exit with code 1 if anything was not read: a file of a folder, or a single record
+    #[arg(long, help_heading = "Reading")]
+    pub strict: bool,
     /// Number of files to read in parallel [default: one per CPU, from S3 at least 16]
     #[arg(long, short, value_name = "N", value_parser = jobs_count, help_heading = "Reading")]
     pub jobs: Option<NonZeroUsize>,
@@ -102,6 +108,10 @@ pub struct Scanned {
     pub files: usize,
     /// Inputs that could not be read, and inputs without any CloudTrail event, with the reason.
     pub failed: Vec<InputError>,
+    /// Files in folders and archives that were not read, because they hold no records.
+    pub skipped: Skipped,
+    /// What inputs do not hold, each with the name of the input.
+    pub notes: Vec<String>,
     /// Records that could not be read, each with the name of its input. At most [`QUARANTINED_MAX`] for each input.
     pub quarantined: Vec<(String, Quarantined)>,
     /// The rules that were applied, in the order of the rules file.
@@ -275,6 +285,7 @@ impl SourceArguments {
                 rules,
                 ..RulesArguments::default()
             },
+            strict: false,
             jobs: None,
         }
     }
@@ -510,6 +521,7 @@ fn read_into(
 ) -> anyhow::Result<Scanned> {
     let bar = progress(&inputs);
     scanned.failed = inputs.failed;
+    scanned.skipped = inputs.skipped;
     let rules = scanned.rules.clone();
     let mut folding = Folding::new(batch_limits.limits, &rules);
     if batch_limits.samples {
@@ -527,12 +539,15 @@ fn read_into(
     let (mut gathered, mut events) = (Vec::new(), 0);
     jobs::fold(&inputs.found, foldings, &bar, |input, outcome| {
         match outcome {
-            Ok(folded) => {
+            Ok(Reading { folded, note }) => {
                 events += folded.events();
                 scanned.failed.extend(no_event_error(input, &folded));
+                let note = note.map(|note| format!("{}: {note}", input.name()));
+                scanned.notes.extend(note);
                 gathered.push((input.name(), folded));
             }
-            Err(failure) => scanned.failed.push(failure),
+            Err(Unread::Failed(failure)) => scanned.failed.push(failure),
+            Err(Unread::Skipped) => scanned.skipped.add(&input.name()),
         }
         if gathered.len() >= batch_limits.inputs_max || events >= EVENTS_MAX {
             events = 0;
@@ -668,6 +683,15 @@ impl Scanned {
                 "error: {more} more inputs could not be read; --format json lists all"
             ));
         }
+        if self.is_blank() {
+            output::complain("error: no CloudTrail records were found; nothing was read");
+        }
+        for note in &self.notes {
+            output::complain(&format!("note: {note}"));
+        }
+        if let Some(skipped) = self.skipped.sentence() {
+            output::complain(&skipped);
+        }
         for (file, record) in self.quarantined.iter().take(SHOWN) {
             let Quarantined { number, rejection } = record;
             output::complain(&format!(
@@ -683,9 +707,17 @@ impl Scanned {
         }
     }
 
-    /// Returns exit code 1 if an input could not be read or has no CloudTrail event, else 0.
-    pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(u8::from(!self.failed.is_empty()))
+    /// Returns whether there were files, and none of them was read.
+    fn is_blank(&self) -> bool {
+        self.files == 0 && self.failed.is_empty() && self.skipped.count() > 0
+    }
+
+    /// Returns exit code 1 if an input could not be read or has no CloudTrail event, or if no file was read, else 0. With
+    /// `strict`, it is 1 if any file was skipped or any record was unreadable, too.
+    pub fn exit_code(&self, strict: bool) -> ExitCode {
+        let is_partial = self.skipped.count() > 0 || self.record_counts.quarantined() > 0;
+        let failed = !self.failed.is_empty() || self.is_blank() || (strict && is_partial);
+        ExitCode::from(u8::from(failed))
     }
 }
 

@@ -567,7 +567,12 @@ fn totals(scanned: &Scanned, incidents: usize, clusters: usize, calls: usize) ->
     if incidents > 0 {
         text.push_str(&format!("{}, ", counted(incidents as u64, "incident")));
     }
-    text.push_str(&counted(clusters as u64, "cluster"));
+    // Without an event, nothing is known about failures.
+    if clusters > 0 || scanned.record_counts.events() > 0 {
+        text.push_str(&counted(clusters as u64, "cluster"));
+    } else {
+        text.push_str("no records");
+    }
     if calls > 0 {
         text.push_str(&format!(", {}", counted(calls as u64, "sensitive call")));
     }

@@ -97,5 +97,5 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Format::Table => output::print(&table::top(&entries, &answer))?,
         Format::Json => output::print(&json::top(&entries)?)?,
     }
-    Ok(scanned.exit_code())
+    Ok(scanned.exit_code(arguments.source.strict))
 }

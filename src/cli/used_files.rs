@@ -78,7 +78,8 @@ impl UsedFiles<'_> {
     /// Returns the files that are read, each with its description for error messages.
     fn read(&self) -> BTreeMap<FileIdentity, String> {
         let inputs = self.inputs.found.iter().filter_map(|input| match input {
-            Input::File(path) => Some((identity(path)?, format!("the input {}", shown(path)))),
+            Input::File(path) | Input::Maybe(path) => of_input(path),
+            Input::Zipped { archive, .. } => of_input(archive),
             Input::Object(_) => None,
             Input::Stdin => Some((stdin()?, "the file on standard input".to_owned())),
         });
@@ -92,6 +93,10 @@ impl UsedFiles<'_> {
             .filter_map(|(path, what)| Some((identity(path?)?, what.to_owned())));
         inputs.chain(others).collect()
     }
+}
+
+fn of_input(path: &Path) -> Option<(FileIdentity, String)> {
+    Some((identity(path)?, format!("the input {}", shown(path))))
 }
 
 /// Returns the files that SQLite uses for the store at this path.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::class::Class;
 use crate::own_roles::OWN;
+use crate::selection::NO_EVENT;
 
 /// The CloudWatch namespace of all metrics that the functions write.
 pub const NAMESPACE: &str = "CloudTrailInspector";
@@ -362,6 +363,12 @@ impl RecordCounts {
             .filter(|(class, _)| is_error(class))
             .map(|(_, errors)| errors)
             .sum()
+    }
+
+    /// Returns the number of records that are events of CloudTrail, whatever became of them.
+    pub fn events(&self) -> u64 {
+        let others = self.not_selected.get(NO_EVENT).copied().unwrap_or_default();
+        self.read.saturating_sub(others + self.quarantined())
     }
 
     /// Returns the number of records left out because one of this tool's own roles made the call.

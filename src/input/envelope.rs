@@ -368,6 +368,13 @@ fn decode(data: &[u8], packed: &mut Vec<u8>) -> Result<(), PayloadFault> {
     Ok(())
 }
 
+/// Decodes base64 with or without padding and white space. `None`: it is not base64 in the standard alphabet.
+pub(crate) fn decode_any(text: &str) -> Option<Vec<u8>> {
+    let digits = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
+    let digits: Vec<u8> = digits.collect();
+    BASE64.decode(digits).ok()
+}
+
 /// Returns the base64 digits of the raw content of a JSON string, without white space and escapes.
 fn digits_of(data: &[u8]) -> Option<String> {
     let is_space = |byte: &u8| byte.is_ascii_whitespace();
@@ -413,7 +420,7 @@ fn record_in<'a>(
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Parses a `timestamp`: milliseconds since 1970 as a number, or as a string with a number.
-fn time(value: Json<'_>) -> Option<Timestamp> {
+pub(crate) fn time(value: Json<'_>) -> Option<Timestamp> {
     let milliseconds: i64 = value.as_str().trim_matches('"').parse().ok()?;
     Timestamp::from_seconds(milliseconds.div_euclid(1000))
 }
@@ -549,7 +556,7 @@ impl Header {
 
 /// Returns the account id in the name of a log stream that CloudTrail writes, such as
 /// `123456789012_CloudTrail_us-east-1`. The trail of an organization writes its id in front.
-fn account_of(stream: &str) -> Option<&str> {
+pub(crate) fn account_of(stream: &str) -> Option<&str> {
     let stream = match stream.split_once('_') {
         Some((organisation, rest)) if organisation.starts_with("o-") => rest,
         _ => stream,

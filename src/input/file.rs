@@ -2,12 +2,18 @@
 //!
 //! The content of an input decides its format, not its name. Gzip data is decompressed. The formats
 //! are: trail files, saved payloads of subscriptions, CloudWatch Logs JSON, answers of
-//! `LookupEvents`, EventBridge envelopes, and bare events, as JSON lines, printed or in an array. An
-//! input may have several of these in sequence. The memory does not depend on the length of the input.
+//! `LookupEvents`, EventBridge envelopes, and bare events, as JSON lines, printed or in an array; and
+//! the wrappings of the module `wrapping`, which may be in each other. An input may have several of these
+//! in sequence. The memory does not depend on the length of the input.
+//!
+//! Wrappings are looked for only in values that are not events, and in a list of records only if the first
+//! record is a wrapping. So they cost nothing where there are none.
 //!
 //! A fault affects only its own place: a record that is too long, or a line that was not written
 //! completely, is rejected alone. A fault of the whole input, such as a wrong checksum, is found only
 //! at its end. So the visitor must not make anything final before the function returns.
+
+mod open;
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Range;
@@ -22,6 +28,7 @@ use crate::envelope::{self, Header};
 use crate::likeness;
 use crate::output::{Fast, Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, PACKED_WHOLE_BYTES_MAX, Unpacker, inflate};
+use crate::wrapping;
 use crate::{CAPTURE_BYTES_MAX, InputItem, Layout, Limits, ReadError};
 
 /// Reads an input of any supported format, and passes its records to `visit`, in their order and in constant memory.
@@ -128,6 +135,7 @@ struct ReaderState<'v, R> {
     has_begun: bool,
     /// Whether the first bare event may still show that the input is JSON lines.
     is_undecided: bool,
+    nesting: open::Nesting,
 }
 
 /// What is known about a top-level object from the members read so far.
@@ -153,6 +161,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
             layout,
             has_begun: false,
             is_undecided: layout == Layout::Guess,
+            nesting: open::Nesting::default(),
         }
     }
 
@@ -171,6 +180,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
                 None => break,
                 Some(b'{') => drop(self.object()?),
                 Some(b'[') => self.list()?,
+                Some(b'"') => self.string()?,
                 Some(byte) => self.garbage(byte)?,
             }
             self.has_begun = true;
@@ -194,6 +204,25 @@ impl<'v, R: Read> ReaderState<'v, R> {
         Ok(())
     }
 
+    /// Reads a top-level string: a record as `jq` prints it, or else a line that is no JSON.
+    fn string(&mut self) -> Result<(), ReadError> {
+        let start = self.cursor.offset();
+        if let Piece::Whole(bytes) = self.cursor.value(self.output.limits.record_bytes_max)? {
+            let string = text(bytes);
+            if wrapping::content(&string).is_some() {
+                open::value(&string, self.nesting, &mut self.output);
+                return Ok(());
+            }
+        }
+        match self.cursor.rewind(start) {
+            true => self.garbage(b'"'),
+            false => {
+                self.output.oversize(&Wrapper::default());
+                Ok(())
+            }
+        }
+    }
+
     /// Reads a top-level array of objects.
     fn list(&mut self) -> Result<(), ReadError> {
         let was_undecided = std::mem::replace(&mut self.is_undecided, false);
@@ -207,7 +236,10 @@ impl<'v, R: Read> ReaderState<'v, R> {
                 },
                 Element::Value(_) => match self.cursor.value(max)? {
                     Piece::Cut => break Reach::Cut,
-                    piece => self.output.piece(piece),
+                    Piece::Whole(bytes) => {
+                        open::value(&text(bytes), self.nesting, &mut self.output);
+                    }
+                    piece @ Piece::Oversize => self.output.piece(piece),
                 },
                 Element::End(reach) => break reach,
             }
@@ -280,14 +312,22 @@ impl<'v, R: Read> ReaderState<'v, R> {
             return Ok(self.cursor.skip_value()?);
         }
         match (name, first) {
-            (Name::Payload, _) => {
+            (Name::Payload, _) if !self.nesting.is_unpacked => {
                 seen.is_wrapper = true;
                 seen.is_complete = true;
                 self.cursor.watch_breaks(false);
                 envelope::payload(&mut self.cursor, &mut self.output)?;
                 return Ok(Reach::Whole);
             }
-            (Name::Records | Name::Lookup | Name::Logs, b'[') => {
+            (Name::Hits, b'{') => {
+                self.cursor.watch_breaks(false);
+                self.cursor.step();
+                seen.is_wrapper = true;
+                let reach = self.hits()?;
+                seen.is_complete = reach == Reach::Whole;
+                return Ok(reach);
+            }
+            (Name::Records | Name::Lookup | Name::Logs | Name::Wrapped, b'[') => {
                 self.cursor.watch_breaks(false);
                 self.cursor.unpin();
                 self.cursor.step();
@@ -297,12 +337,16 @@ impl<'v, R: Read> ReaderState<'v, R> {
                 return Ok(reach);
             }
             (Name::Records | Name::Logs, b'n') => seen.is_wrapper = true,
-            (Name::EventSource, _) => seen.is_event = true,
             _ => {}
         }
         let reach = self.cursor.skip_value()?;
         let span = start..self.cursor.offset();
         match name {
+            Name::EventSource => {
+                // Records of Kinesis, SQS and others have a source, too.
+                let source = self.cursor.slice(span);
+                seen.is_event = !source.is_some_and(|source| source.starts_with(b"\"aws:"));
+            }
             Name::Detail if first == b'{' => seen.detail = Some(span),
             Name::Header(field) => {
                 seen.header.set(field, self.cursor.slice(span));
@@ -332,16 +376,65 @@ impl<'v, R: Read> ReaderState<'v, R> {
                 let field = b"CloudTrailEvent";
                 envelope::log_events(&mut self.cursor, field, wrapper, None, &mut self.output)
             }
+            Name::Wrapped => self.values(),
             _ => self.records(),
         }
     }
 
+    /// Passes on what is in the values of a list, which are wrappings or events.
+    fn values(&mut self) -> Result<Reach, ReadError> {
+        let max = self.output.limits.record_bytes_max;
+        loop {
+            if let Element::End(reach) = self.cursor.next_element()? {
+                return Ok(reach);
+            }
+            match self.cursor.value(max)? {
+                Piece::Cut => return Ok(Reach::Cut),
+                Piece::Whole(bytes) => open::value(&text(bytes), self.nesting, &mut self.output),
+                piece @ Piece::Oversize => self.output.piece(piece),
+            }
+        }
+    }
+
+    /// Passes on the documents of a search, `{"total": …, "hits": […]}`; the cursor is after the opening brace.
+    fn hits(&mut self) -> Result<Reach, ReadError> {
+        loop {
+            self.cursor.pin(CAPTURE_BYTES_MAX);
+            let (key, first) = match self.cursor.next_member()? {
+                Member::Field { key, first } => (key, first),
+                Member::End(reach) => return Ok(reach),
+            };
+            let is_list = first == b'[' && self.cursor.slice(key) == Some(b"hits");
+            self.cursor.unpin();
+            let reach = match is_list {
+                true => {
+                    self.cursor.step();
+                    self.values()?
+                }
+                false => self.cursor.skip_value()?,
+            };
+            if reach != Reach::Whole {
+                return Ok(reach);
+            }
+        }
+    }
+
+    /// Passes on the records of a trail file. If the first one is a wrapping, all are.
     fn records(&mut self) -> Result<Reach, ReadError> {
         let max = self.output.limits.record_bytes_max;
+        let mut is_first = true;
         loop {
             match self.cursor.next_element()? {
                 Element::End(reach) => return Ok(reach),
                 Element::Value(_) => {
+                    if std::mem::take(&mut is_first) && !begins_record(self.cursor.ahead()) {
+                        match self.first_value()? {
+                            First::Wrapping => return self.values(),
+                            First::Other => {}
+                            First::Gone(Reach::Cut) => return Ok(Reach::Cut),
+                            First::Gone(_) => continue,
+                        }
+                    }
                     let read = self.output.records(self.cursor.ahead());
                     if read > 0 {
                         self.cursor.advance(read);
@@ -354,6 +447,25 @@ impl<'v, R: Read> ReaderState<'v, R> {
                 }
             }
         }
+    }
+
+    /// Checks whether the value at the cursor is a wrapping. The cursor does not move, unless the value is too long; then
+    /// the value is rejected.
+    fn first_value(&mut self) -> Result<First, ReadError> {
+        let start = self.cursor.offset();
+        let piece = self.cursor.value(self.output.limits.record_bytes_max)?;
+        let is_cut = piece == Piece::Cut;
+        let is_wrapping =
+            matches!(piece, Piece::Whole(bytes) if wrapping::content(&text(bytes)).is_some());
+        Ok(match self.cursor.rewind(start) {
+            true if is_wrapping => First::Wrapping,
+            true => First::Other,
+            false if is_cut => First::Gone(Reach::Cut),
+            false => {
+                self.output.oversize(&Wrapper::default());
+                First::Gone(Reach::Whole)
+            }
+        })
     }
 
     fn skip_elements(&mut self) -> Result<Reach, ReadError> {
@@ -410,7 +522,12 @@ impl<'v, R: Read> ReaderState<'v, R> {
             _ => whole,
         };
         let is_one_line = matches!(whole, Piece::Whole(bytes) if !bytes.contains(&b'\n'));
-        self.output.piece(piece);
+        match piece {
+            Piece::Whole(bytes) if !seen.is_event => {
+                open::value(&text(bytes), self.nesting, &mut self.output);
+            }
+            piece => self.output.piece(piece),
+        }
         if self.is_undecided && reach == Reach::Whole {
             self.is_undecided = false;
             if is_one_line && self.cursor.skip_all(b" \t\r")? == Some(b'\n') {
@@ -424,6 +541,21 @@ impl<'v, R: Read> ReaderState<'v, R> {
         self.is_undecided = false;
         self.cursor.enter_line_mode();
     }
+}
+
+/// What the first value of a list is.
+enum First {
+    /// A wrapping, as are the values after it.
+    Wrapping,
+    Other,
+    /// The value is too long to be kept in memory; the cursor is after it.
+    Gone(Reach),
+}
+
+/// Checks whether a text begins as CloudTrail's records do, with a version after 1.0. So most lists need no further look.
+fn begins_record(text: &[u8]) -> bool {
+    let version = text.strip_prefix(b"{\"eventVersion\":\"1.");
+    matches!(version, Some([b'0'..=b'9', b'0'..=b'9', ..]))
 }
 
 /// Returns the `detail` of an EventBridge envelope, if it is a CloudTrail event. An Insights event has no source.
@@ -446,6 +578,10 @@ enum Name {
     Lookup,
     /// `logEvents`, of CloudWatch Logs JSON.
     Logs,
+    /// `events`, `results` and others, of answers and events whose list holds wrappings.
+    Wrapped,
+    /// `hits`, of a search in Elasticsearch or `OpenSearch`.
+    Hits,
     /// `awslogs`, of the payload of a subscription.
     Payload,
     /// `detail`, of an EventBridge envelope.
@@ -463,6 +599,8 @@ impl Name {
             b"Records" => Self::Records,
             b"Events" => Self::Lookup,
             b"logEvents" => Self::Logs,
+            b"events" | b"results" | b"records" | b"Messages" | b"QueryResultRows" => Self::Wrapped,
+            b"hits" => Self::Hits,
             b"awslogs" => Self::Payload,
             b"detail" => Self::Detail,
             b"eventSource" => Self::EventSource,

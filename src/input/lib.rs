@@ -7,6 +7,8 @@
 //!   name.
 //! - `envelope`: opens the envelopes in which CloudWatch Logs sends and exports records.
 //! - `likeness`: describes an input without any event, for error messages.
+//! - `wrapping`: finds what is wrapped in a value that is not an event: messages of queues, rows of queries, documents.
+//! - `row`: makes a record from the columns of a row.
 //! - `output`: numbers the records and passes them to the caller.
 //! - `unpack`: decompresses gzip data, as a stream in constant memory, or in one step where this is safe and faster.
 
@@ -14,7 +16,9 @@ pub mod envelope;
 pub mod file;
 pub mod likeness;
 mod output;
-mod unpack;
+pub mod row;
+pub mod unpack;
+mod wrapping;
 
 use std::borrow::Cow;
 use std::io;
@@ -117,7 +121,7 @@ pub enum ReadError {
         detail: String,
     },
     /// The gzip data is longer than the limit after decompression.
-    #[error("the gzip data inflates to more than {limit} bytes; unpack and split it first")]
+    #[error("the packed data inflates to more than {limit} bytes; unpack and split it first")]
     Inflated {
         /// The exceeded limit on the decompressed data, in bytes.
         limit: u64,

@@ -7,29 +7,12 @@
 use records::redact::sanitize;
 
 /// Sets of JSON keys, and the kind of object that has all of them. The first set that matches decides.
-const KNOWN: [(&[&str], &str); 20] = [
-    (
-        &["events", "searchedLogStreams"],
-        "the output of `aws logs filter-log-events`",
-    ),
-    (
-        &["events", "nextForwardToken"],
-        "the output of `aws logs get-log-events`",
-    ),
-    (
-        &["results", "statistics"],
-        "the output of `aws logs get-query-results`",
-    ),
+const KNOWN: [(&[&str], &str); 15] = [
     (
         &["@message"],
         "an export of the results of CloudWatch Logs Insights",
     ),
-    (&["field", "value"], "results of CloudWatch Logs Insights"),
     (&["eventJson"], "a row of a CloudTrail Lake query"),
-    (
-        &["QueryResultRows"],
-        "the output of `aws cloudtrail get-query-results`",
-    ),
     (
         &["eventversion"],
         "a row of an Athena table, with column names in lower case",
@@ -147,10 +130,6 @@ mod tests {
     #[test]
     fn common_mistakes_are_named() {
         for (text, what) in [
-            (
-                r#"{"events":[{"message":"{}"}],"searchedLogStreams":[]}"#,
-                "the output of `aws logs filter-log-events`",
-            ),
             (
                 r#"{"@timestamp":"2026-11-20 08:15:00.000","@message":{}}"#,
                 "an export of the results of CloudWatch Logs Insights",

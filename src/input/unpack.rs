@@ -90,8 +90,14 @@ fn is_plain_member(packed: &[u8]) -> bool {
 ///
 /// A read fails with [`ReadError::Inflated`] as soon as the decompressed data exceeds [`Limits::inflated_bytes_max`].
 pub fn inflate<R: BufRead>(compressed: R, limits: &Limits) -> impl Read + use<R> {
+    limited(MultiGzDecoder::new(compressed), limits)
+}
+
+/// Returns a reader of decompressed data, which fails with [`ReadError::Inflated`] after
+/// [`Limits::inflated_bytes_max`] bytes.
+pub fn limited<R: Read>(unpacked: R, limits: &Limits) -> impl Read + use<R> {
     Capped {
-        input: MultiGzDecoder::new(compressed),
+        input: unpacked,
         left: limits.inflated_bytes_max,
         limit: limits.inflated_bytes_max,
     }
@@ -105,9 +111,16 @@ impl<R: Read> Read for Faithful<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer).map_err(|error| match error.kind() {
             io::ErrorKind::Interrupted => error,
+            // The reader below names the error itself.
+            _ if is_named(&error) => error,
             _ => io::Error::other(ReadError::Io(error)),
         })
     }
+}
+
+/// Checks whether an I/O error is a [`ReadError`] inside.
+fn is_named(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(inner) if inner.is::<ReadError>())
 }
 
 /// A reader that fails after a number of bytes.

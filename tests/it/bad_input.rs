@@ -552,18 +552,20 @@ fn an_escape_sequence_in_a_name_is_not_printed_raw() {
         .run(&["scan", &format!("{evil}/AWSLogs/999999999999")])
         .fails(1, "cannot be opened");
     folder.write(format!("empty {evil}/x.txt"), "");
+    folder.write(format!("empty {evil}/x.md"), "");
     folder
         .run(&["scan", &format!("empty {evil}")])
-        .fails(1, "no CloudTrail files");
+        .fails(1, "2 files were not read: 1 .md, 1 .txt");
 }
 
 #[test]
 fn a_folder_without_trail_files_says_what_was_looked_for() {
     let folder = Folder::new();
-    folder.write("in/notes.txt", "nothing");
+    folder.write("in/notes.md", "nothing");
     folder.run(&["scan", "in"]).fails(
         1,
-        "no CloudTrail files found in in; file names must end in .json, .json.gz",
+        "no CloudTrail files found in in; names of trail files end in .json, .json.gz, .jsonl, .jsonl.gz, .ndjson, \
+         .ndjson.gz; 1 file was not read: 1 .md",
     );
 }
 
@@ -667,11 +669,11 @@ fn what_is_neither_json_nor_gzip_fails_alone() {
     for (content, saying) in [
         (
             &b"BZh91AY&SY not for us"[..],
-            "no CloudTrail records: expected JSON, found bzip2 data at byte 0",
+            "bzip2 data is not read; unpack it first: bunzip2 -k in/bad.json",
         ),
         (
             b"\x28\xb5\x2f\xfd zstd",
-            "no CloudTrail records: expected JSON, found Zstandard data at byte 0",
+            "the Zstandard data is damaged or incomplete",
         ),
         (
             b"<html>403</html>",
@@ -688,23 +690,27 @@ fn what_is_neither_json_nor_gzip_fails_alone() {
 
 #[test]
 fn an_input_without_any_event_is_an_error_that_says_what_it_looks_like() {
-    let record = denied(1, json!({})).to_string();
     for (content, likeness) in [
         (
-            json!({"events": [{"message": record}], "searchedLogStreams": []}),
-            "the output of `aws logs filter-log-events`",
+            json!({"events": [{"message": "{\"a\":1}", "timestamp": 1}], "searchedLogStreams": []}),
+            "an object with the members a",
         ),
         (
-            json!({"Records": [{"kinesis": {"data": "eyJ"}, "eventSource": "aws:kinesis",
+            json!({"Records": [{"kinesis": {"data": "eyJhIjoxfQ==", "partitionKey": "1"},
+                "eventSource": "aws:kinesis", "eventName": "aws:kinesis:record", "eventVersion": "1.0"}]}),
+            "an object with the members a",
+        ),
+        (
+            json!({"Records": [{"kinesis": {}, "eventSource": "aws:kinesis",
                 "eventName": "aws:kinesis:record", "eventVersion": "1.0"}]}),
-            "an event of Kinesis for a Lambda function",
+            "an object without members",
         ),
         (
             json!({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
                 "eventVersion": "2.1", "s3": {}}]}),
             "an event notification of S3",
         ),
-        (json!([record, record]), "strings instead of records"),
+        (json!(["a", "b"]), "strings instead of records"),
         (
             json!({"name": "x", "version": 1}),
             "an object with the members name, version",

@@ -181,7 +181,7 @@ fn the_json_of_a_scan_keeps_its_shape() {
         keys(&scan["records"]),
         "clustered duplicate ignored not_selected quarantined read selected unknown_codes unknown_denials"
     );
-    assert_eq!(keys(&scan["files"]), "failed read");
+    assert_eq!(keys(&scan["files"]), "failed read skipped");
     let clusters = scan["clusters"].as_array().unwrap();
     let order: Vec<_> = clusters
         .iter()

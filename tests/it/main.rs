@@ -47,6 +47,7 @@ mod incident_round;
 mod incident_store;
 mod incident_views;
 mod incidents;
+mod inputs;
 mod inspection;
 mod interleavings;
 mod kills;

@@ -12,9 +12,10 @@ use aws::trail_url::{Days, TrailUrl};
 use records::redact::sanitize;
 use tokio::runtime::Runtime;
 
-use crate::inputs::{Remote, is_trail_name};
+use crate::inputs::Remote;
 use crate::machine::runtime;
 use crate::output;
+use crate::skipped::{Promise, Skipped};
 
 /// An object in S3. It is opened only when it is read.
 #[derive(Clone)]
@@ -68,6 +69,11 @@ impl Object {
         self.bytes
     }
 
+    /// Returns whether the object is skipped if it holds no records, because its name does not promise any.
+    pub fn may_be_skipped(&self) -> bool {
+        Promise::of(&self.key) == Promise::Maybe
+    }
+
     /// Opens the object. The reader continues a connection that breaks off.
     ///
     /// # Errors
@@ -103,12 +109,12 @@ impl Read for ObjectReader {
     }
 }
 
-/// Returns the trail files below `address`, such as `s3://bucket/path`, sorted by key. With a time range, only those that
-/// can have events of the range, where the path has CloudTrail's form.
+/// Returns the objects below `address`, such as `s3://bucket/path`, that may hold records, sorted by key, and the numbers of
+/// the other ones. With a time range, only those that can have events of the range, where the path has CloudTrail's form.
 ///
 /// # Errors
-/// Fails without credentials, if the bucket cannot be listed, or if it has no trail file there. The text says what to do.
-pub fn list(address: &str, remote: Remote<'_>) -> anyhow::Result<Vec<Object>> {
+/// Fails without credentials, if the bucket cannot be listed, or if it has no such object there. The text says what to do.
+pub fn list(address: &str, remote: Remote<'_>) -> anyhow::Result<(Vec<Object>, Skipped)> {
     let Some(url) = TrailUrl::parse(address) else {
         bail!("the bucket is missing; give s3://BUCKET/PATH");
     };
@@ -126,8 +132,9 @@ pub fn list(address: &str, remote: Remote<'_>) -> anyhow::Result<Vec<Object>> {
         key,
         bytes,
     };
-    if let Some(key) = url.object(is_trail_name) {
-        return Ok(vec![object(key, 0)]);
+    let is_file = |name: &str| name.contains('.') && Promise::of(name) != Promise::Nothing;
+    if let Some(key) = url.object(is_file) {
+        return Ok((vec![object(key, 0)], Skipped::default()));
     }
     let days = Days::of(remote.since, remote.until);
     let bar = output::progress(0, "{spinner} listing  {pos} objects  {wide_msg}");
@@ -140,35 +147,29 @@ pub fn list(address: &str, remote: Remote<'_>) -> anyhow::Result<Vec<Object>> {
     let found = bucket.runtime.block_on(found);
     bar.finish_and_clear();
     let found = found?;
-    let others = found.len();
-    let objects = found.into_iter().filter(|found| is_trail_name(&found.key));
-    let objects: Vec<_> = objects
-        .map(|found| object(found.key, found.bytes))
-        .collect();
-    if objects.is_empty() {
-        return Err(nothing(&url, others, days.are_all()));
+    let (mut objects, mut skipped) = (Vec::new(), Skipped::default());
+    for found in found {
+        match Promise::of(&found.key) {
+            Promise::Nothing => skipped.add(&found.key),
+            Promise::Trail | Promise::Maybe => objects.push(object(found.key, found.bytes)),
+        }
     }
-    if let skipped @ 1.. = others - objects.len() {
-        let address = sanitize(address, 512);
-        output::complain(&format!(
-            "{address}: {skipped} objects skipped, because their names are not those of trail files"
-        ));
+    match objects.is_empty() {
+        true => Err(nothing(&url, &skipped, days.are_all())),
+        false => Ok((objects, skipped)),
     }
-    Ok(objects)
 }
 
-/// Returns the error that no trail file was found. `others` is the number of objects with other names.
-fn nothing(url: &TrailUrl, others: usize, are_all_days: bool) -> anyhow::Error {
+/// Returns the error that no object may hold records. `skipped` has the numbers of the other objects.
+fn nothing(url: &TrailUrl, skipped: &Skipped, are_all_days: bool) -> anyhow::Error {
     let folder = url.parts().iter().take_while(|part| !part.contains('*'));
     let folder: String = folder.map(|part| format!("{part}/")).collect();
     let look = sanitize(&format!("aws s3 ls s3://{}/{folder}", url.bucket), 512);
-    match (others, are_all_days) {
-        (0, true) => anyhow!("no trail files there; check the path, for example with: {look}"),
-        (0, false) => anyhow!(
+    match (skipped.sentence(), are_all_days) {
+        (None, true) => anyhow!("no trail files there; check the path, for example with: {look}"),
+        (None, false) => anyhow!(
             "no trail files there in this time range; check it and the path, for example with: {look}"
         ),
-        (others, _) => anyhow!(
-            "no trail files among {others} objects there; their names must end in .json.gz or the like"
-        ),
+        (Some(skipped), _) => anyhow!("no trail files there; {skipped}"),
     }
 }

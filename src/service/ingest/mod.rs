@@ -242,6 +242,11 @@ impl<'r> Folding<'r> {
         }
     }
 
+    /// Returns the limits of each input.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Returns the caches, for [`Self::with_caches`] of a folding with the same rules.
     pub fn into_caches(self) -> Caches {
         Caches {
@@ -532,10 +537,9 @@ impl Folded {
     /// Such an input must not be reported as free of errors.
     pub fn without_events(&self) -> Option<String> {
         let record_counts = &self.record_counts;
-        let others = record_counts.not_selected.get(NO_EVENT).copied();
-        let others = others.unwrap_or_default() + record_counts.quarantined();
-        let is_without =
-            others > 0 && others == record_counts.read && record_counts.control_messages == 0;
+        let is_without = record_counts.read > 0
+            && record_counts.events() == 0
+            && record_counts.control_messages == 0;
         is_without.then(|| match (&self.likeness, self.quarantined.first()) {
             (Some(likeness), _) => likeness.clone(),
             (None, Some(first)) => format!("{}: {}", likeness::UNREADABLE, first.rejection),

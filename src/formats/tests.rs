@@ -1,0 +1,130 @@
+//! Inputs of each format, whole and cut.
+
+use std::io::{Cursor, Write as _};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+
+const RECORD: &str = r#"{"eventSource":"s3.amazonaws.com","eventName":"GetObject"}"#;
+
+fn read(input: impl Into<Vec<u8>>) -> Result<String, String> {
+    let limits = Limits {
+        inflated_bytes_max: 10_000_000,
+        ..Limits::default()
+    };
+    let input = Box::new(Cursor::new(input.into()));
+    let mut opened = open(input, &limits).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    let result = opened.records.read_to_end(&mut bytes);
+    result
+        .map(|_| String::from_utf8_lossy(&bytes).into_owned())
+        .map_err(|error| error.to_string())
+}
+
+fn gzip(bytes: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes.as_ref()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn lines_with_a_time_lose_it_and_printed_records_become_one_line() {
+    let short = format!("2026-11-20T08:15:00 {RECORD}\n2026-11-20T08:15:01.000Z {RECORD}\n");
+    assert_eq!(read(short).unwrap(), format!("{RECORD}\n{RECORD}\n"));
+    let printed = "2026-11-20T08:15:00+00:00 stream \n{\n    \"eventName\": \"x\"\n}\n2026-11-20T08:15:00+00:00 stream no record\n";
+    assert_eq!(
+        read(printed).unwrap(),
+        " { \"eventName\": \"x\" }\n2026-11-20T08:15:00+00:00 stream no record\n"
+            .replace("{ \"", "{     \"")
+    );
+    let coloured = format!("\u{1b}[32m2026-11-20T08:15:00\u{1b}[0m {RECORD}");
+    assert_eq!(read(coloured).unwrap(), format!("{RECORD}\n"));
+}
+
+#[test]
+fn layers_are_opened_up_to_a_limit() {
+    let mut input = Vec::from("\u{feff}".to_owned() + RECORD);
+    for layers in 0..8 {
+        let result = read(input.clone());
+        match layers {
+            0 => assert_eq!(result.unwrap().as_bytes(), input),
+            1 => assert!(result.is_ok()),
+            2..=4 => assert_eq!(result.unwrap().trim_start_matches('\u{feff}'), RECORD),
+            _ => assert!(result.unwrap_err().contains("compressed several times")),
+        }
+        input = gzip(input);
+    }
+    let units: Vec<u8> = RECORD.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let wide = [&[0xfe, 0xff][..], &units].concat();
+    assert_eq!(read(gzip(wide)).unwrap(), format!("\u{feff}{RECORD}"));
+}
+
+#[test]
+fn a_table_without_error_codes_is_refused_and_one_with_whole_records_is_not() {
+    let error = read("eventname,eventsource\nGetObject,s3.amazonaws.com\n").unwrap_err();
+    assert!(error.contains("no column errorcode"), "{error}");
+    let whole = "_time,_raw\n1,\"{\"\"eventSource\"\":\"\"s3\"\",\n\"\"eventName\"\":\"\"x\"\"}\"\n2,broken\n";
+    assert_eq!(
+        read(whole).unwrap(),
+        "{\"eventSource\":\"s3\", \"eventName\":\"x\"}\n\"broken\"\n"
+    );
+    let parts = "eventname;eventsource;errorcode;arn\nGetObject;s3.amazonaws.com;AccessDenied;arn:aws:iam::1:user/x\n;;;\n";
+    assert_eq!(
+        read(parts).unwrap(),
+        "{\"eventName\":\"GetObject\",\"eventSource\":\"s3.amazonaws.com\",\"errorCode\":\"AccessDenied\",\"userIdentity\":{\"arn\":\"arn:aws:iam::1:user/x\"}}\n\"a row without the name and the source of an event\"\n"
+    );
+    assert_eq!(read("a,b\n1,2\n").unwrap(), "a,b\n1,2\n");
+    let endless = format!("_raw\n\"eventSource{}", "x".repeat(9_000_000));
+    assert!(read(endless).unwrap_err().contains("a row of the table"));
+}
+
+#[test]
+fn formats_that_are_not_read_are_named_with_what_to_do() {
+    let mut tar = vec![0; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    for (input, what, advice) in [
+        (gzip(tar), "a tar archive", "tar -xf FILE"),
+        (b"BZh9".to_vec(), "bzip2 data", "bunzip2 -k FILE"),
+        (
+            b"SQLite format 3\0".to_vec(),
+            "a SQLite database",
+            "clusters list --db FILE",
+        ),
+        (b"PK\x03\x04".to_vec(), "a zip archive", "unzip FILE"),
+    ] {
+        let error = read(input).unwrap_err();
+        assert!(error.contains(what) && error.contains(advice), "{error}");
+    }
+}
+
+#[test]
+fn a_failure_of_security_lake_never_looks_like_a_success() {
+    for (response, expected) in [
+        (
+            r#"{"error":"AccessDenied"}"#,
+            r#""errorCode":"AccessDenied""#,
+        ),
+        (
+            r#"{"data":"{\"ConsoleLogin\":\"Failure\"}"}"#,
+            r#""responseElements":{"ConsoleLogin":"Failure"}"#,
+        ),
+        ("{}", r#""errorMessage":"Failure""#),
+    ] {
+        let event = format!(
+            r#"{{"class_uid":6003,"metadata":{{}},"status":"Failure","api":{{"operation":"X","service":{{"name":"y"}},"response":{response}}}}}"#
+        );
+        for input in [
+            event.clone() + "\n" + &event,
+            format!("[\n{event},\n{event}]"),
+        ] {
+            let text = read(input).unwrap();
+            assert_eq!(
+                text.lines().filter(|line| line.contains(expected)).count(),
+                2,
+                "{text}"
+            );
+        }
+    }
+}
