@@ -8,7 +8,7 @@ use clusters::Cluster;
 
 use crate::open_store::{StoreArguments, one};
 use crate::scan::Format;
-use crate::since::Since;
+use crate::selection::Selection;
 use crate::{json, output, table};
 
 /// Show the sensitive calls of a deployed stack or a file: who did what to whom (list, show)
@@ -33,15 +33,14 @@ enum Command {
 struct List {
     #[command(flatten)]
     store: StoreArguments,
-    /// Only count calls since this time: a time, a date, or a duration before the newest event (30m, 24h, 7d)
-    #[arg(long, value_name = "WHEN")]
-    since: Option<Since>,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     /// Maximum number of sensitive calls in the table; 0 shows all
     #[arg(long, default_value_t = table::CALLS_SHOWN)]
     limit: usize,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// Show one sensitive call: caller, target, parameters, why it is watched, origins, and the ids of events
@@ -73,7 +72,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
     let with_samples = arguments.format == Format::Json;
     let open_store = arguments.store.open()?;
-    let answer = open_store.totals(arguments.since, with_samples)?;
+    let answer = open_store.totals(&arguments.selection, with_samples)?;
     match arguments.format {
         Format::Table => output::print(&table::calls(&answer, arguments.limit))?,
         Format::Json => json::calls(&answer, &mut output::stdout())?,
@@ -83,7 +82,7 @@ fn list(arguments: &List) -> anyhow::Result<ExitCode> {
 
 fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
     let open_store = arguments.store.open()?;
-    let answer = open_store.totals(None, true)?;
+    let answer = open_store.totals(&Selection::default(), true)?;
     let call = one(&answer.snapshot, &arguments.call)?;
     if !call.facts.is_sensitive_call() {
         bail!(

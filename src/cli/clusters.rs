@@ -9,7 +9,7 @@ use crate::decide::Decide;
 use crate::deployed::carry;
 use crate::open_store::{StoreArguments, one};
 use crate::scan::Format;
-use crate::since::Since;
+use crate::selection::Selection;
 use crate::{calls, history, json, output, table};
 
 /// Show and manage the clusters of a deployed stack or a file (list, show, history, mute, resolve, ...)
@@ -39,15 +39,14 @@ enum Command {
 struct List {
     #[command(flatten)]
     store: StoreArguments,
-    /// Only count events since this time: a time, a date, or a duration before the newest event (30m, 24h, 7d)
-    #[arg(long, value_name = "WHEN")]
-    since: Option<Since>,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     /// Maximum number of clusters in the table; 0 shows all
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = table::CLUSTERS_SHOWN)]
     limit: usize,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// Show one cluster: callers, sources, times, decisions and a sample event; or one sensitive call
@@ -94,7 +93,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
     let with_samples = arguments.format == Format::Json;
     let open_store = arguments.store.open()?;
-    let answer = open_store.answer(arguments.since, with_samples)?;
+    let answer = open_store.answer(&arguments.selection, with_samples)?;
     match arguments.format {
         Format::Table => output::print(&table::clusters(&answer, arguments.limit))?,
         Format::Json => json::clusters(&answer, &mut output::stdout())?,
@@ -104,7 +103,7 @@ fn list(arguments: &List) -> anyhow::Result<ExitCode> {
 
 fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
     let open_store = arguments.store.open()?;
-    let answer = open_store.answer(None, true)?;
+    let answer = open_store.answer(&Selection::default(), true)?;
     let cluster = one(&answer.snapshot, &arguments.cluster)?;
     if cluster.facts.is_sensitive_call() {
         return calls::print(cluster, arguments.format);

@@ -8,6 +8,7 @@ use clusters::incident::Incident;
 
 use crate::open_store::StoreArguments;
 use crate::scan::Format;
+use crate::selection::Selection;
 use crate::source::StoreAnswer;
 use crate::{incident_text, json, output, table};
 
@@ -39,6 +40,8 @@ struct List {
     /// Maximum number of incidents in the table; 0 shows all
     #[arg(long, default_value_t = table::INCIDENTS_SHOWN)]
     limit: usize,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// Show one incident: who and who made whom, the steps in order, what stays behind, the evidence, and what to do now
@@ -68,7 +71,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
-    let answer = arguments.store.open()?.incidents()?;
+    let answer = arguments.store.open()?.incidents(&arguments.selection)?;
     match arguments.format {
         Format::Table => output::print(&table::incidents(&answer, arguments.limit))?,
         Format::Json => json::incidents(&answer, &mut output::stdout())?,
@@ -77,7 +80,7 @@ fn list(arguments: &List) -> anyhow::Result<ExitCode> {
 }
 
 fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
-    let answer = arguments.store.open()?.incidents()?;
+    let answer = arguments.store.open()?.incidents(&Selection::default())?;
     let incident = one(&answer, &arguments.incident)?;
     match arguments.format {
         Format::Table => output::print(&incident_text::text(incident, &answer))?,

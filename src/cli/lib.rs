@@ -22,7 +22,7 @@
 //! - `open_store` opens the SQLite file or the table that holds clusters; `stack` has the options that name the table.
 //! - `settings` loads a settings file of a stack.
 //! - `carry` carries decisions over from clusters with ids of an earlier version of the identity.
-//! - `since` parses `--since`; `machine` has the clock, random secrets and the asynchronous runtime.
+//! - `selection` has the filters of lists, and `when` parses their times; `machine` has the clock, random secrets and the asynchronous runtime.
 //! - `used_files` prevents a command from overwriting a file that it reads.
 //! - `output` writes to stdout and stderr; `table` and `json` are the two forms of results; `counts` words the totals.
 //! - `story` prints the timeline of `scan --inspect`, `incident_text` one incident; `html` writes the report page.
@@ -55,15 +55,16 @@ mod output;
 mod rehearse;
 mod rules;
 mod scan;
+mod selection;
 mod serve;
 mod settings;
-mod since;
 mod source;
 mod stack;
 mod story;
 mod table;
 mod top;
 mod used_files;
+mod when;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
+use crate::selection::Selection;
 use crate::source::{Beside, SourceArguments, StoreQuery};
 use crate::{html, json, output, story, table};
 
@@ -46,6 +47,8 @@ pub struct Arguments {
     /// and 20]
     #[arg(long)]
     limit: Option<usize>,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// Output format of most commands.
@@ -59,24 +62,26 @@ pub enum Format {
 
 /// Runs `scan`. Returns exit code 1 if an input could not be read or has no CloudTrail event.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let query = StoreQuery {
+    let query = arguments.selection.query(StoreQuery {
         by_hour: arguments.html.is_some(),
         samples: arguments.html.is_some() || arguments.format == Format::Json,
         replay: true,
         incidents: true,
         incident_alerts: arguments.inspect,
         ..StoreQuery::default()
-    };
+    });
     let page = arguments.html.as_deref();
     let (source, paths) = (&arguments.source, &arguments.paths);
     let beside = Beside {
         page,
         marks: arguments.marks_from.as_deref(),
     };
-    let (scanned, answer) = source.scan_beside(beside, paths, query)?;
+    let (scanned, mut answer) = source.scan_beside(beside, paths, query)?;
     scanned.complain();
     // The page is written first, because a reader may close stdout early. An error of the page is returned last.
     let page = page.map_or(Ok(()), |path| html::write(path, paths, &scanned, &answer));
+    // The page has everything.
+    arguments.selection.apply(&mut answer);
     match arguments.format {
         Format::Table => {
             output::print(&table::scan(&scanned, &answer, arguments.limit))?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
+use alerts::severity::{Assessment, Severity};
 use anyhow::Context as _;
 #[cfg(feature = "aws")]
 use aws::dynamodb::{DynamoStore, table::Table};
@@ -41,9 +42,9 @@ use view::listing::{ListedCluster, Listing};
 use crate::inputs::{Input, InputError, Inputs, Unusable, progress, shown};
 use crate::machine::now;
 use crate::settings::load_lists;
-use crate::since::Since;
 use crate::stack::TableArguments;
 use crate::used_files::UsedFiles;
+use crate::when::When;
 use crate::{carry, inputs, jobs, output};
 
 /// Default of `--inflated-mib-max`. A crafted file of 1 MiB can decompress to 770 MiB; real files stay far below this.
@@ -113,7 +114,9 @@ pub struct Scanned {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StoreQuery {
     /// Counts only the events since this time; `None` counts all events.
-    pub since: Option<Since>,
+    pub since: Option<When>,
+    /// Counts only the events before this time; `None` counts all events.
+    pub until: Option<When>,
     /// Whether to count the events of each cluster by hour.
     pub by_hour: bool,
     /// Whether to return sample events of each cluster.
@@ -141,10 +144,29 @@ pub struct StoreAnswer {
     pub story: Vec<Transition>,
     /// The incidents in all events in the store, and the alerts about them; empty unless [`StoreQuery::incidents`] was set.
     pub incidents: FoundIncidents,
+    /// [`Self::snapshot`] with only the events in the time range of the query; `None` if the query had none.
+    pub in_range: Option<ClusterSnapshot>,
+    /// The time range of the query, the end exclusive.
+    pub range: Option<(Timestamp, Timestamp)>,
+    /// The severities of sensitive calls, computed from all events; empty if [`Self::snapshot`] has all events.
+    pub call_assessments: BTreeMap<ClusterId, Assessment>,
+    /// How much the filters of the command have removed.
+    pub hidden: Hidden,
     /// Triage decisions by cluster; empty unless [`StoreQuery::replay`] was set.
     triages: BTreeMap<ClusterId, Triage>,
     /// Time of the query, by the clock of this machine.
     now: Timestamp,
+}
+
+/// Numbers of clusters, sensitive calls and incidents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hidden {
+    /// The number of clusters.
+    pub clusters: usize,
+    /// The number of sensitive calls.
+    pub calls: usize,
+    /// The number of incidents.
+    pub incidents: usize,
 }
 
 /// The status of a cluster, computed from all of its events, with the triage decision about it.
@@ -166,9 +188,31 @@ impl StoreAnswer {
             listing: Listing::empty(now().window()),
             story: Vec::new(),
             incidents: FoundIncidents::default(),
+            in_range: None,
+            range: None,
+            call_assessments: BTreeMap::new(),
+            hidden: Hidden::default(),
             triages: BTreeMap::new(),
             now: now(),
         }
+    }
+
+    /// Sets [`Self::in_range`] to the events in the time range of a query. `events` are all events of the snapshot.
+    fn cut(&mut self, events: &[(EventId, Sighting)], query: StoreQuery) {
+        if query.since.is_none() && query.until.is_none() {
+            return;
+        }
+        // If no event has a time, no event is known to be in the range.
+        let newest = self.snapshot.last_seen();
+        let moment = |when: Option<When>, or: Timestamp| match (when, newest) {
+            (Some(when), Some(newest)) => when.moment(newest),
+            (Some(_), None) => Timestamp::FIRST,
+            (None, _) => or,
+        };
+        let from = moment(query.since, Timestamp::FIRST);
+        let until = moment(query.until, Timestamp::LAST);
+        self.in_range = Some(self.snapshot.within(events, (from, until)));
+        self.range = Some((from, until));
     }
 
     /// Returns the numbers of the incidents that each cluster or sensitive call belongs to: the places of the incidents in
@@ -181,6 +225,28 @@ impl StoreAnswer {
             }
         }
         numbers
+    }
+
+    /// Returns the numbers of clusters, sensitive calls and incidents in the answer.
+    pub fn numbers(&self) -> Hidden {
+        let sums = self.snapshot.all_sums();
+        let calls = sums
+            .iter()
+            .filter(|sum| sum.facts.is_sensitive_call())
+            .count();
+        Hidden {
+            clusters: sums.len() - calls,
+            calls,
+            incidents: self.incidents.incidents.len(),
+        }
+    }
+
+    /// Returns the severity of a cluster or sensitive call, computed from all events. `None` if it is not known.
+    pub fn severity(&self, id: ClusterId) -> Option<Severity> {
+        if let Some(assessment) = self.call_assessments.get(&id) {
+            return Some(assessment.severity);
+        }
+        Some(self.listing.clusters.get(&id)?.assessment().severity)
     }
 
     /// Checks whether an id is that of a sensitive call.
@@ -411,7 +477,11 @@ impl RulesArguments {
     }
 }
 
-fn account_id(text: &str) -> Result<String, String> {
+/// Parses the ID of an account.
+///
+/// # Errors
+/// A sentence for users if the text does not have twelve digits.
+pub fn account_id(text: &str) -> Result<String, String> {
     match is_account_id(text) {
         true => Ok(text.to_owned()),
         false => Err("an account ID has twelve digits, such as 111122223333".to_owned()),
@@ -531,10 +601,13 @@ fn no_event_error(input: &Input, folded: &Folded) -> Option<InputError> {
 /// Runs a query on a store and returns the answer.
 pub fn answer(store: &impl QueryableStore, query: StoreQuery) -> anyhow::Result<StoreAnswer> {
     // Each read may read the whole store, so samples and events are read together with the totals.
-    let mut answer = if query.replay {
+    let mut answer = if query.replay || query.since.is_some() || query.until.is_some() {
         let (snapshot, events) = pollster::block_on(store.whole(query.samples))?;
         let mut answer = StoreAnswer::of(snapshot);
-        replay(store, &events, query, &mut answer)?;
+        answer.cut(&events, query);
+        if query.replay {
+            replay(store, &events, query, &mut answer)?;
+        }
         answer
     } else {
         StoreAnswer::of(match query.samples {
@@ -542,14 +615,6 @@ pub fn answer(store: &impl QueryableStore, query: StoreQuery) -> anyhow::Result<
             false => pollster::block_on(store.sums(None))?,
         })
     };
-    if let Some(since) = query.since {
-        // If no event has a time, no event is known to be in the range.
-        let newest = answer.snapshot.last_seen();
-        let moment = newest.map_or(Timestamp::LAST, |newest| since.moment(newest));
-        let sums = pollster::block_on(store.sums(Some(moment)))?;
-        let samples = std::mem::replace(&mut answer.snapshot, sums).samples;
-        answer.snapshot.samples = samples;
-    }
     if query.by_hour {
         answer.timeline = pollster::block_on(store.timeline())?;
     }

@@ -9,7 +9,7 @@ use clusters::ranking::{self, rank};
 
 use crate::inputs::shown;
 use crate::scan::Format;
-use crate::since::Since;
+use crate::selection::Selection;
 use crate::source::{SourceArguments, StoreQuery};
 use crate::{json, output, table};
 
@@ -30,15 +30,14 @@ pub struct Arguments {
     /// What to rank by
     #[arg(long, value_enum, default_value = "cluster")]
     by: By,
-    /// Only count events since this time: a time, a date, or a duration before the newest event (30m, 24h, 7d)
-    #[arg(long, value_name = "WHEN")]
-    since: Option<Since>,
     /// Maximum number of entries to print; 0 prints all
     #[arg(long, default_value_t = 10)]
     limit: usize,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -73,13 +72,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     {
         bail!("{}: no such file; create it with scan --db", shown(db));
     }
-    let query = StoreQuery {
-        since: arguments.since,
+    let query = arguments.selection.query(StoreQuery {
         // The ranking of clusters shows their error codes, which are in the list of clusters.
         replay: arguments.by == By::Cluster,
         ..StoreQuery::default()
-    };
-    let (scanned, answer) = arguments.source.scan(&arguments.paths, query)?;
+    });
+    let (scanned, mut answer) = arguments.source.scan(&arguments.paths, query)?;
+    arguments.selection.apply(&mut answer);
     scanned.complain();
     let mut entries = rank(&answer.snapshot, arguments.by.into());
     if arguments.limit > 0 {
