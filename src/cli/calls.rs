@@ -6,8 +6,9 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use clusters::Cluster;
 
+use crate::entry::Kind;
+use crate::formats::{self, Format, ListFormat, ListOptions};
 use crate::open_store::{StoreArguments, one};
-use crate::scan::Format;
 use crate::selection::Selection;
 use crate::{json, output, table};
 
@@ -33,11 +34,10 @@ enum Command {
 struct List {
     #[command(flatten)]
     store: StoreArguments,
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    options: ListOptions,
     /// Maximum number of sensitive calls in the table; 0 shows all
-    #[arg(long, default_value_t = table::CALLS_SHOWN)]
+    #[arg(long, default_value_t = table::ROWS_SHOWN)]
     limit: usize,
     #[command(flatten)]
     selection: Selection,
@@ -70,12 +70,25 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
-    let with_samples = arguments.format == Format::Json;
-    let open_store = arguments.store.open()?;
-    let answer = open_store.totals(&arguments.selection, with_samples)?;
-    match arguments.format {
-        Format::Table => output::print(&table::calls(&answer, arguments.limit))?,
-        Format::Json => json::calls(&answer, &mut output::stdout())?,
+    let (options, limit) = (&arguments.options, arguments.limit);
+    let answer = arguments
+        .store
+        .open()?
+        .totals(&arguments.selection, options.needs_samples())?;
+    match options.format {
+        _ if options.quiet => {}
+        ListFormat::Table => {
+            let (place, screen) = (arguments.store.place(), options.screen());
+            output::print(&table::list(
+                Kind::SensitiveCall,
+                &answer,
+                limit,
+                &place,
+                &screen,
+            ))?;
+        }
+        ListFormat::Json => json::calls(&answer, &mut output::stdout())?,
+        others => formats::print(others, &[Kind::SensitiveCall], &answer, limit)?,
     }
     Ok(ExitCode::SUCCESS)
 }

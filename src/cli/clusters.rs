@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 
 use crate::decide::Decide;
 use crate::deployed::carry;
+use crate::entry::Kind;
+use crate::formats::{self, FailOn, Format, ListFormat, ListOptions};
 use crate::open_store::{StoreArguments, one};
-use crate::scan::Format;
 use crate::selection::Selection;
 use crate::{calls, history, json, output, table};
 
@@ -39,12 +40,13 @@ enum Command {
 struct List {
     #[command(flatten)]
     store: StoreArguments,
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    options: ListOptions,
     /// Maximum number of clusters in the table; 0 shows all
-    #[arg(long, default_value_t = table::CLUSTERS_SHOWN)]
+    #[arg(long, default_value_t = table::ROWS_SHOWN)]
     limit: usize,
+    #[command(flatten)]
+    fail_on: FailOn,
     #[command(flatten)]
     selection: Selection,
 }
@@ -91,14 +93,21 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
-    let with_samples = arguments.format == Format::Json;
-    let open_store = arguments.store.open()?;
-    let answer = open_store.answer(&arguments.selection, with_samples)?;
-    match arguments.format {
-        Format::Table => output::print(&table::clusters(&answer, arguments.limit))?,
-        Format::Json => json::clusters(&answer, &mut output::stdout())?,
+    let (options, limit) = (&arguments.options, arguments.limit);
+    let answer = arguments
+        .store
+        .open()?
+        .answer(&arguments.selection, options.needs_samples())?;
+    match options.format {
+        _ if options.quiet => {}
+        ListFormat::Table => {
+            let (place, screen) = (arguments.store.place(), options.screen());
+            output::print(&table::list(Kind::Cluster, &answer, limit, &place, &screen))?;
+        }
+        ListFormat::Json => json::clusters(&answer, &mut output::stdout())?,
+        others => formats::print(others, &[Kind::Cluster], &answer, limit)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(arguments.fail_on.exit_code(&answer))
 }
 
 fn show(arguments: &Show) -> anyhow::Result<ExitCode> {

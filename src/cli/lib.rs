@@ -19,12 +19,14 @@
 //!
 //! - `source` reads trail files into a store and queries the store.
 //! - `inputs` finds and opens files; `jobs` reads them with several threads and keeps their order.
+//! - `place` names a store in commands that people may copy.
 //! - `open_store` opens the SQLite file or the table that holds clusters; `stack` has the options that name the table.
 //! - `settings` loads a settings file of a stack.
 //! - `carry` carries decisions over from clusters with ids of an earlier version of the identity.
 //! - `selection` has the filters of lists, and `when` parses their times; `machine` has the clock, random secrets and the asynchronous runtime.
 //! - `used_files` prevents a command from overwriting a file that it reads.
-//! - `output` writes to stdout and stderr; `table` and `json` are the two forms of results; `counts` words the totals.
+//! - `entry` is a row of a list, in order; `formats` has the formats of lists and their options.
+//! - `output` writes to stdout and stderr; `table` and `json` are the forms of results; `counts` words the totals.
 //! - `story` prints the timeline of `scan --inspect`, `incident_text` one incident; `html` writes the report page.
 
 mod calls;
@@ -38,8 +40,10 @@ mod deployed;
 #[cfg(not(feature = "aws"))]
 #[path = "left_out.rs"]
 mod deployed;
+mod entry;
 mod explain;
 mod filter;
+mod formats;
 mod generate;
 mod history;
 mod html;
@@ -52,6 +56,7 @@ mod machine;
 mod notify;
 mod open_store;
 mod output;
+mod place;
 mod rehearse;
 mod rules;
 mod scan;
@@ -77,7 +82,7 @@ use crate::inputs::Unusable;
 /// Group the errors in AWS CloudTrail into clusters: what fails, since when, by whom, how severe
 ///
 /// Reads CloudTrail files without access to AWS, or the table of a deployed stack.
-/// Exit codes: 0 success, 1 failure (for example an unreadable input), 2 wrong usage.
+/// Exit codes: 0 success, 1 failure (for example an unreadable input), 2 wrong usage, 3 something is as severe as --fail-on says.
 #[derive(Debug, Parser)]
 #[command(name = "cloudtrail-inspector", version, arg_required_else_help = true)]
 struct Arguments {
@@ -121,7 +126,7 @@ struct Completions {
 
 /// Runs the command named by the arguments of this process and returns its exit code.
 ///
-/// Exit codes: 0 success, 1 failure, 2 wrong usage. Arguments that cannot be parsed end the process at once.
+/// Exit codes: 0 success, 1 failure, 2 wrong usage, 3 by `--fail-on`. Arguments that cannot be parsed end the process at once.
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Scan(arguments) => scan::run(&arguments),

@@ -15,6 +15,7 @@ use sqlite::SqliteStore;
 #[cfg(feature = "aws")]
 use crate::deployed::OpenTable;
 use crate::inputs::shown;
+use crate::place::Place;
 use crate::selection::Selection;
 use crate::source::{StoreAnswer, StoreQuery, answer};
 use crate::stack::TableArguments;
@@ -73,6 +74,11 @@ pub struct ClusterJournal {
 }
 
 impl StoreArguments {
+    /// Returns how a later command reads the same store.
+    pub fn place(&self) -> Place {
+        Place::of(self.db.as_deref(), &self.table)
+    }
+
     /// Opens the SQLite file or the table that the options name.
     ///
     /// # Errors

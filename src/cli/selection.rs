@@ -13,7 +13,7 @@ use clusters::series::SeriesRef;
 use clusters::{ClusterFacts, ClusterTotals, short_name};
 use view::incident;
 
-use crate::source::{Hidden, StoreAnswer, StoreQuery, account_id};
+use crate::source::{Numbers, StoreAnswer, StoreQuery, account_id};
 use crate::when::When;
 
 /// Which clusters, sensitive calls and incidents a command prints, and which of their events it counts.
@@ -111,7 +111,7 @@ impl Selection {
                 && (self.class.is_empty() || classes.any(|class| self.class.contains(&class)))
         });
         let after = answer.numbers();
-        answer.hidden = Hidden {
+        answer.hidden = Numbers {
             clusters: before.clusters - after.clusters,
             calls: before.calls - after.calls,
             incidents: before.incidents - after.incidents,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
-use alerts::severity::{Assessment, Severity};
+use alerts::severity::{self, Assessment, Severity};
 use anyhow::Context as _;
 #[cfg(feature = "aws")]
 use aws::dynamodb::{DynamoStore, table::Table};
@@ -23,7 +23,7 @@ use clusters::report::RecordCounts;
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
 use clusters::triage::{Triage, TriageStatus};
-use clusters::{ClusterSnapshot, EventId, Sighting};
+use clusters::{Cluster, ClusterSnapshot, EventId, Sighting};
 use input::Limits;
 use records::principal::is_account_id;
 use records::redact::sanitize;
@@ -37,6 +37,7 @@ use service::memory::MemoryStore;
 use service::ports::{Quarantined, Store, StoreError, TriageStore as _, VersionedTriage};
 use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
+use view::json::CallShape;
 use view::listing::{ListedCluster, Listing};
 
 use crate::inputs::{Input, InputError, Inputs, Unusable, progress, shown};
@@ -150,8 +151,11 @@ pub struct StoreAnswer {
     pub range: Option<(Timestamp, Timestamp)>,
     /// The severities of sensitive calls, computed from all events; empty if [`Self::snapshot`] has all events.
     pub call_assessments: BTreeMap<ClusterId, Assessment>,
+    /// The moment that ages count back from: the newest event of a file, or the time of the query for a table. `None` if no
+    /// event has a time.
+    pub as_of: Option<Timestamp>,
     /// How much the filters of the command have removed.
-    pub hidden: Hidden,
+    pub hidden: Numbers,
     /// Triage decisions by cluster; empty unless [`StoreQuery::replay`] was set.
     triages: BTreeMap<ClusterId, Triage>,
     /// Time of the query, by the clock of this machine.
@@ -160,7 +164,7 @@ pub struct StoreAnswer {
 
 /// Numbers of clusters, sensitive calls and incidents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Hidden {
+pub struct Numbers {
     /// The number of clusters.
     pub clusters: usize,
     /// The number of sensitive calls.
@@ -183,6 +187,7 @@ impl StoreAnswer {
     /// empty.
     pub fn of(snapshot: ClusterSnapshot) -> Self {
         Self {
+            as_of: snapshot.last_seen(),
             snapshot,
             timeline: Timeline::default(),
             listing: Listing::empty(now().window()),
@@ -191,7 +196,7 @@ impl StoreAnswer {
             in_range: None,
             range: None,
             call_assessments: BTreeMap::new(),
-            hidden: Hidden::default(),
+            hidden: Numbers::default(),
             triages: BTreeMap::new(),
             now: now(),
         }
@@ -228,13 +233,13 @@ impl StoreAnswer {
     }
 
     /// Returns the numbers of clusters, sensitive calls and incidents in the answer.
-    pub fn numbers(&self) -> Hidden {
+    pub fn numbers(&self) -> Numbers {
         let sums = self.snapshot.all_sums();
         let calls = sums
             .iter()
             .filter(|sum| sum.facts.is_sensitive_call())
             .count();
-        Hidden {
+        Numbers {
             clusters: sums.len() - calls,
             calls,
             incidents: self.incidents.incidents.len(),
@@ -247,6 +252,12 @@ impl StoreAnswer {
             return Some(assessment.severity);
         }
         Some(self.listing.clusters.get(&id)?.assessment().severity)
+    }
+
+    /// Returns the JSON object of a sensitive call, with the severity that it has by all its events.
+    pub fn call_shape(&self, call: &Cluster) -> CallShape {
+        let known = self.call_assessments.get(&call.id).cloned();
+        CallShape::of(call, known.unwrap_or_else(|| severity::of_cluster(call)))
     }
 
     /// Checks whether an id is that of a sensitive call.
@@ -271,21 +282,6 @@ impl StoreAnswer {
     }
 }
 
-impl ClusterStanding<'_> {
-    /// Returns the status of the cluster in one word. If a triage decision is in effect, a second line has its name,
-    /// such as `muted`.
-    pub fn words(&self) -> String {
-        let status = self.listed.status().name();
-        match self
-            .triage_status
-            .and_then(|triage_status| triage_status.word())
-        {
-            Some(word) => format!("{status}\n{word}"),
-            None => status.to_owned(),
-        }
-    }
-}
-
 /// The decisions of people about clusters, as read from a store: triage decisions, and when clusters were resolved.
 #[derive(Debug, Default)]
 pub struct Decisions {
@@ -299,6 +295,12 @@ pub struct Decisions {
 pub trait QueryableStore: Store {
     /// Returns the triage decisions about the given clusters, and when any clusters were resolved or reopened.
     async fn decided(&self, clusters: &[ClusterId]) -> Result<Decisions, StoreError>;
+
+    /// Returns the present, if the store gets the events of the present; `None` for a file, whose time ends with its newest
+    /// event.
+    fn present(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 impl QueryableStore for MemoryStore {
@@ -326,6 +328,10 @@ impl<T: Table> QueryableStore for DynamoStore<T> {
             resolutions: self.resolutions().await?,
             until: Some(over(now())),
         })
+    }
+
+    fn present(&self) -> Option<Timestamp> {
+        Some(now())
     }
 }
 
@@ -615,6 +621,7 @@ pub fn answer(store: &impl QueryableStore, query: StoreQuery) -> anyhow::Result<
             false => pollster::block_on(store.sums(None))?,
         })
     };
+    answer.as_of = store.present().or(answer.as_of);
     if query.by_hour {
         answer.timeline = pollster::block_on(store.timeline())?;
     }
@@ -690,9 +697,9 @@ impl Scanned {
         Ok(())
     }
 
-    /// Prints to stderr which inputs and records could not be read, and which rules changed no record: they matched
-    /// none, or had ended.
-    pub fn complain(&self) {
+    /// Prints to stderr which inputs could not be read, and which rules changed no record: they matched none, or had ended. With
+    /// `verbose`, also which records could not be read.
+    pub fn complain(&self, verbose: bool) {
         for (rule, hits) in self.rules.all().iter().zip(&self.hits) {
             if let Some(complaint) = idle(rule, *hits) {
                 output::complain(&complaint);
@@ -701,6 +708,9 @@ impl Scanned {
         const SHOWN: usize = 20;
         for failure in &self.failed {
             output::complain(&format!("error: {}: {}", failure.file, failure.error));
+        }
+        if !verbose {
+            return;
         }
         for (file, record) in self.quarantined.iter().take(SHOWN) {
             let Quarantined { number, rejection } = record;

@@ -7,8 +7,8 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use clusters::ranking::{self, rank};
 
+use crate::formats::{self, ListFormat, ListOptions};
 use crate::inputs::shown;
-use crate::scan::Format;
 use crate::selection::Selection;
 use crate::source::{SourceArguments, StoreQuery};
 use crate::{json, output, table};
@@ -33,9 +33,8 @@ pub struct Arguments {
     /// Maximum number of entries to print; 0 prints all
     #[arg(long, default_value_t = 10)]
     limit: usize,
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    options: ListOptions,
     #[command(flatten)]
     selection: Selection,
 }
@@ -79,16 +78,21 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     });
     let (scanned, mut answer) = arguments.source.scan(&arguments.paths, query)?;
     arguments.selection.apply(&mut answer);
-    scanned.complain();
+    scanned.complain(arguments.options.verbose);
     let mut entries = rank(&answer.snapshot, arguments.by.into());
     if arguments.limit > 0 {
         entries.truncate(arguments.limit);
     }
-    match arguments.format {
+    let options = &arguments.options;
+    match options.format {
+        _ if options.quiet => {}
         // If inputs could not be read, an empty ranking must not claim that nothing failed.
-        Format::Table if entries.is_empty() && !scanned.failed.is_empty() => {}
-        Format::Table => output::print(&table::top(&entries, &answer))?,
-        Format::Json => output::print(&json::top(&entries)?)?,
+        ListFormat::Table if entries.is_empty() && !scanned.failed.is_empty() => {}
+        ListFormat::Table => {
+            output::print(&table::ranking(&entries, &answer, &options.screen()))?;
+        }
+        ListFormat::Json => output::print(&json::top(&entries)?)?,
+        others => formats::print_ranking(others, &entries, &answer)?,
     }
     Ok(scanned.exit_code())
 }
