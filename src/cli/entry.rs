@@ -7,10 +7,11 @@ use alerts::severity::Severity;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, Identity};
 use clusters::incident::Incident;
+use clusters::sample::Sample;
 use clusters::triage::TriageStatus;
 use clusters::{Cluster, ClusterTotals, Span, short_policy};
 use records::redact::sanitize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use view::call::{self, DescribedCall};
 use view::incident;
 
@@ -233,10 +234,6 @@ impl Entry {
 
     fn of(cluster: &Cluster, numbers: &BTreeMap<ClusterId, Vec<usize>>) -> Self {
         let identity = &cluster.facts.identity;
-        let region = first(cluster, FacetKind::Region);
-        let sample = cluster.samples.first();
-        // A sample may be of another region, if there are several.
-        let sample = sample.filter(|_| region.1 == 0);
         Self {
             kind: Kind::Cluster,
             id: cluster.id.to_string(),
@@ -245,8 +242,8 @@ impl Entry {
             mark: None,
             span: cluster.span,
             account_id: shown(&identity.account_id),
-            link: sample.and_then(|of| Links::default().event(&region.0, of.id)),
-            region,
+            link: cluster.samples.first().and_then(console),
+            region: first(cluster, FacetKind::Region),
             call: String::new(),
             code: String::new(),
             class: identity.class.name(),
@@ -270,6 +267,17 @@ impl Entry {
     pub fn callers(&self) -> usize {
         self.who.1 + usize::from(!self.who.0.is_empty())
     }
+}
+
+/// Returns the address of a sample in the console of its region; `None` if the region is not known.
+fn console(sample: &Sample) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Place {
+        #[serde(rename = "awsRegion")]
+        region: String,
+    }
+    let place: Place = serde_json::from_str(&sample.json).ok()?;
+    Links::default().event(&place.region, sample.id)
 }
 
 /// Returns the most frequent value of a facet by its short name, and the number of further values.

@@ -119,7 +119,7 @@ fn the_table_has_sensitive_calls_apart_with_what_they_did_the_most_severe_first(
         .run(&["scan", "--limit", "2", "trail.jsonl"])
         .printed();
     assert!(
-        limited.contains("… and 4 more; --limit 0 shows all\n"),
+        limited.contains("… 4 more; --limit 0 shows all\n"),
         "{limited}"
     );
     assert!(!limited.contains("SecurityGroup"), "{limited}");

@@ -187,9 +187,10 @@ fn hostile() -> Vec<Value> {
 #[test]
 fn csv_is_read_by_others_and_holds_no_formula() {
     let folder = Folder::with_lines(lines(&hostile()));
-    let csv = folder
-        .run(&["scan", "--format", "csv", "trail.jsonl"])
-        .printed();
+    // Not through the harness, which refuses the carriage returns of CSV.
+    let command = ["scan", "--format", "csv", "trail.jsonl"];
+    let output = folder.command(&command).output().unwrap();
+    let csv = String::from_utf8(output.stdout).unwrap();
     assert!(
         csv.starts_with("kind,id,severity,status,mark,count,"),
         "{csv}"
@@ -255,6 +256,7 @@ fn markdown_is_a_table_in_which_texts_of_callers_mean_nothing() {
                 }
                 Event::Text(of) | Event::Code(of) => cell.push_str(&of),
                 Event::End(TagEnd::TableCell) => row.push(std::mem::take(&mut cell)),
+                Event::End(TagEnd::TableHead) => row.clear(),
                 Event::End(TagEnd::TableRow) => rows.push(std::mem::take(&mut row)),
                 Event::Start(_) => cell.clear(),
                 _ => {}
