@@ -35,6 +35,7 @@ enum Command {
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector clusters list --stack errors\n  \
     cloudtrail-inspector clusters list --stack errors --since 24h --limit 10\n  \
+    cloudtrail-inspector clusters list --db trail.db --principal 'role/deploy*' --format csv\n  \
     cloudtrail-inspector clusters list --table errors-Table-1X2Y3Z --format json\n  \
     cloudtrail-inspector clusters list --db trail.db")]
 struct List {

@@ -105,7 +105,7 @@ fn members(incident: &Incident) -> String {
 fn steps(incident: &Incident, screen: &Screen) -> String {
     let columns = [
         Column::whole("FIRST (UTC)", 0),
-        Column::text("CALL", 0, 20),
+        Column::text("CALL", 0, 36),
         Column::whole("OUTCOME", 1),
         Column::text("TARGETS", 2, 12),
         Column::number("COUNT", 3),

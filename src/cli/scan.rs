@@ -22,6 +22,8 @@ use crate::{html, json, output, story, table};
     cloudtrail-inspector scan AWSLogs/\n  \
     cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT * FROM clusters'\n  \
     cloudtrail-inspector scan --html report.html AWSLogs/\n  \
+    cloudtrail-inspector scan --severity error --since yesterday -v AWSLogs/\n  \
+    cloudtrail-inspector scan -q --fail-on critical AWSLogs/ || echo 'look at this'\n  \
     cloudtrail-inspector scan --db new.db --marks-from trail.db AWSLogs/\n  \
     cloudtrail-inspector scan --inspect AWSLogs/111122223333/CloudTrail/eu-central-1/2026/\n  \
     cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \

@@ -93,9 +93,9 @@ impl Selection {
         };
         let facts = snapshot.facts.clone();
         snapshot.retain(|series| {
-            let severity = answer.severity(series.cluster());
             let facts = facts.get(&series.cluster());
-            self.has_severity(severity) && facts.is_some_and(|facts| self.has_event(series, facts))
+            facts.is_some_and(|facts| self.has_event(series, facts))
+                && self.has_severity(|| answer.severity(series.cluster()))
         });
         answer.snapshot = snapshot;
         let range = answer.range;
@@ -106,7 +106,7 @@ impl Selection {
             let is_within =
                 range.is_none_or(|(from, until)| incident.last >= from && incident.began < until);
             is_within
-                && self.has_severity(Some(incident::severity(incident.severity)))
+                && self.has_severity(|| Some(incident.severity.into()))
                 && self.has_actor(incident)
                 && (self.class.is_empty() || classes.any(|class| self.class.contains(&class)))
         });
@@ -118,8 +118,8 @@ impl Selection {
         };
     }
 
-    fn has_severity(&self, severity: Option<Severity>) -> bool {
-        self.severity.is_none_or(|least| severity >= Some(least))
+    fn has_severity(&self, severity: impl Fn() -> Option<Severity>) -> bool {
+        self.severity.is_none_or(|least| severity() >= Some(least))
     }
 
     fn has_event(&self, series: SeriesRef<'_>, facts: &ClusterFacts) -> bool {

@@ -37,15 +37,17 @@ pub struct Screen {
 impl Screen {
     /// Returns the screen that stdout is.
     pub fn of_stdout(verbose: bool) -> Self {
+        let is_terminal = io::stdout().is_terminal();
         let size = terminal_size::terminal_size_of(io::stdout());
         let columns = size.map_or(COLUMNS_OF_UNKNOWN, |(width, _)| usize::from(width.0));
+        let colours = output::colours();
         Self {
-            width: match io::stdout().is_terminal() {
+            width: match is_terminal {
                 true => columns.max(COLUMNS_MIN),
                 false => COLUMNS_WITHOUT_TERMINAL,
             },
-            colours: output::colours(),
-            links: output::colours() && supports_hyperlinks::on(Stream::Stdout),
+            colours,
+            links: is_terminal && colours && supports_hyperlinks::on(Stream::Stdout),
             verbose,
         }
     }
