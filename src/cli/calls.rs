@@ -6,9 +6,10 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use clusters::Cluster;
 
+use crate::entry::Kind;
+use crate::list_format::{self, Format, ListFormat, ListOptions};
 use crate::open_store::{StoreArguments, one};
-use crate::scan::Format;
-use crate::since::Since;
+use crate::selection::Selection;
 use crate::{json, output, table};
 
 /// Show the sensitive calls of a deployed stack or a file: who did what to whom (list, show)
@@ -33,15 +34,13 @@ enum Command {
 struct List {
     #[command(flatten)]
     store: StoreArguments,
-    /// Only count calls since this time: a time, a date, or a duration before the newest event (30m, 24h, 7d)
-    #[arg(long, value_name = "WHEN")]
-    since: Option<Since>,
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    options: ListOptions,
     /// Maximum number of sensitive calls in the table; 0 shows all
-    #[arg(long, default_value_t = table::CALLS_SHOWN)]
+    #[arg(long, default_value_t = table::ROWS_SHOWN)]
     limit: usize,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// Show one sensitive call: caller, target, parameters, why it is watched, origins, and the ids of events
@@ -71,19 +70,32 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
-    let with_samples = arguments.format == Format::Json;
-    let open_store = arguments.store.open()?;
-    let answer = open_store.totals(arguments.since, with_samples)?;
-    match arguments.format {
-        Format::Table => output::print(&table::calls(&answer, arguments.limit))?,
-        Format::Json => json::calls(&answer, &mut output::stdout())?,
+    let (options, limit) = (&arguments.options, arguments.limit);
+    let answer = arguments
+        .store
+        .open()?
+        .totals(&arguments.selection, options.needs_samples())?;
+    match options.format {
+        _ if options.quiet => {}
+        ListFormat::Table => {
+            let (place, screen) = (arguments.store.place(), options.screen());
+            output::print(&table::list(
+                Kind::SensitiveCall,
+                &answer,
+                limit,
+                &place,
+                &screen,
+            ))?;
+        }
+        ListFormat::Json => json::calls(&answer, &mut output::stdout())?,
+        others => list_format::print(others, &[Kind::SensitiveCall], &answer, limit)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
     let open_store = arguments.store.open()?;
-    let answer = open_store.totals(None, true)?;
+    let answer = open_store.totals(&Selection::default(), true)?;
     let call = one(&answer.snapshot, &arguments.call)?;
     if !call.facts.is_sensitive_call() {
         bail!(

@@ -7,9 +7,10 @@ use clap::{Args, Subcommand};
 
 use crate::decide::Decide;
 use crate::deployed::carry;
+use crate::entry::Kind;
+use crate::list_format::{self, FailOn, Format, ListFormat, ListOptions};
 use crate::open_store::{StoreArguments, one};
-use crate::scan::Format;
-use crate::since::Since;
+use crate::selection::Selection;
 use crate::{calls, history, json, output, table};
 
 /// Show and manage the clusters of a deployed stack or a file (list, show, history, mute, resolve, ...)
@@ -34,20 +35,21 @@ enum Command {
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector clusters list --stack errors\n  \
     cloudtrail-inspector clusters list --stack errors --since 24h --limit 10\n  \
+    cloudtrail-inspector clusters list --db trail.db --principal 'role/deploy*' --format csv\n  \
     cloudtrail-inspector clusters list --table errors-Table-1X2Y3Z --format json\n  \
     cloudtrail-inspector clusters list --db trail.db")]
 struct List {
     #[command(flatten)]
     store: StoreArguments,
-    /// Only count events since this time: a time, a date, or a duration before the newest event (30m, 24h, 7d)
-    #[arg(long, value_name = "WHEN")]
-    since: Option<Since>,
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    options: ListOptions,
     /// Maximum number of clusters in the table; 0 shows all
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = table::ROWS_SHOWN)]
     limit: usize,
+    #[command(flatten)]
+    fail_on: FailOn,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// Show one cluster: callers, sources, times, decisions and a sample event; or one sensitive call
@@ -92,19 +94,26 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
-    let with_samples = arguments.format == Format::Json;
-    let open_store = arguments.store.open()?;
-    let answer = open_store.answer(arguments.since, with_samples)?;
-    match arguments.format {
-        Format::Table => output::print(&table::clusters(&answer, arguments.limit))?,
-        Format::Json => json::clusters(&answer, &mut output::stdout())?,
+    let (options, limit) = (&arguments.options, arguments.limit);
+    let answer = arguments
+        .store
+        .open()?
+        .answer(&arguments.selection, options.needs_samples())?;
+    match options.format {
+        _ if options.quiet => {}
+        ListFormat::Table => {
+            let (place, screen) = (arguments.store.place(), options.screen());
+            output::print(&table::list(Kind::Cluster, &answer, limit, &place, &screen))?;
+        }
+        ListFormat::Json => json::clusters(&answer, &mut output::stdout())?,
+        others => list_format::print(others, &[Kind::Cluster], &answer, limit)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(arguments.fail_on.exit_code(&answer))
 }
 
 fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
     let open_store = arguments.store.open()?;
-    let answer = open_store.answer(None, true)?;
+    let answer = open_store.answer(&Selection::default(), true)?;
     let cluster = one(&answer.snapshot, &arguments.cluster)?;
     if cluster.facts.is_sensitive_call() {
         return calls::print(cluster, arguments.format);

@@ -7,13 +7,14 @@ use alerts::incident_advice::advice;
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::incident::ledger::Ledger;
-use comfy_table::Cell;
+use clusters::incident::step::Step;
 use records::redact::sanitize;
 use view::incident::{self, second};
 
 use crate::counts::counted;
 use crate::source::StoreAnswer;
-use crate::table::{joined, table};
+use crate::table::layout::{Cell, Column, Row, table};
+use crate::table::{Screen, joined};
 
 /// The maximum number of values in a line.
 const VALUES_SHOWN: usize = 5;
@@ -28,16 +29,11 @@ const CLUSTERS_SHOWN: usize = 30;
 const NAME_CHARS_MAX: usize = 128;
 
 /// Returns the story of an incident as text. `answer` has the names of its clusters.
-pub fn text(incident: &Incident, answer: &StoreAnswer) -> String {
-    text_within(incident, answer, None)
-}
-
-/// Does the same as [`text`] for a given width of its tables in columns; `None` uses the width of the terminal.
-fn text_within(incident: &Incident, answer: &StoreAnswer, width: Option<u16>) -> String {
+pub fn text(incident: &Incident, answer: &StoreAnswer, screen: &Screen) -> String {
     let mut text = head(incident);
     for (title, lines) in [
         ("Who acted, and by which proof", members(incident)),
-        ("Steps, in their order", steps(incident, width)),
+        ("Steps, in their order", steps(incident, screen)),
         ("What stays behind", ledger(&incident.ledger)),
         ("What to do now, in this order", what_to_do(incident)),
         ("Evidence, by hour", evidence(incident)),
@@ -106,32 +102,37 @@ fn members(incident: &Incident) -> String {
     joined(lines)
 }
 
-fn steps(incident: &Incident, width: Option<u16>) -> String {
-    let header = [
-        "first (UTC)",
-        "tactic",
-        "call",
-        "outcome",
-        "count",
-        "targets",
+fn steps(incident: &Incident, screen: &Screen) -> String {
+    let columns = [
+        Column::whole("FIRST (UTC)", 0),
+        Column::text("CALL", 0, 36),
+        Column::whole("OUTCOME", 1),
+        Column::text("TARGETS", 2, 12),
+        Column::number("COUNT", 3),
+        Column::whole("TACTIC", 4),
+        Column::whole("TECHNIQUE", 5),
+        Column::whole("STRONG", 6),
     ];
-    let mut table = table(&header, width);
-    for step in incident.steps.iter().take(ROWS_SHOWN) {
+    let row = |step: &Step| {
         let tactic = step.key.tactic.map(incident::tactic).unwrap_or_default();
         let technique = step.key.technique.as_deref().unwrap_or_default();
-        let strong = if step.is_strong { "\nstrong" } else { "" };
-        table.add_row(vec![
-            Cell::new(second(step.first)),
-            Cell::new(format!("{tactic}\n{}", sanitize(technique, 16))),
-            Cell::new(incident::call(step)),
-            Cell::new(format!("{}{strong}", incident::outcome(step.key.outcome))),
-            Cell::new(step.count),
-            Cell::new(some(&step.targets)),
-        ]);
-    }
-    let mut lines = vec![table.trim_fmt()];
-    let shown = incident.steps.len().min(ROWS_SHOWN);
-    add_more(&mut lines, incident.steps_count, shown);
+        Row {
+            cells: vec![
+                Cell::new(second(step.first)),
+                Cell::new(incident::call(step)),
+                Cell::new(incident::outcome(step.key.outcome)),
+                Cell::new(some(&step.targets)),
+                Cell::new(step.count.to_string()),
+                Cell::new(tactic),
+                Cell::new(technique),
+                Cell::new(if step.is_strong { "strong" } else { "" }),
+            ],
+            below: Vec::new(),
+        }
+    };
+    let rows: Vec<Row> = incident.steps.iter().take(ROWS_SHOWN).map(row).collect();
+    let mut lines = vec![table(&columns, &rows, screen).trim_end().to_owned()];
+    add_more(&mut lines, incident.steps_count, rows.len());
     joined(lines)
 }
 

@@ -6,9 +6,12 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use clusters::incident::Incident;
 
+use crate::entry::Kind;
+use crate::list_format::{self, Format, ListFormat, ListOptions};
 use crate::open_store::StoreArguments;
-use crate::scan::Format;
+use crate::selection::Selection;
 use crate::source::StoreAnswer;
+use crate::table::Screen;
 use crate::{incident_text, json, output, table};
 
 /// Show the incidents of a file or a deployed stack: what one actor did, and what stays behind (list, show)
@@ -33,12 +36,13 @@ enum Command {
 struct List {
     #[command(flatten)]
     store: StoreArguments,
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    options: ListOptions,
     /// Maximum number of incidents in the table; 0 shows all
-    #[arg(long, default_value_t = table::INCIDENTS_SHOWN)]
+    #[arg(long, default_value_t = table::ROWS_SHOWN)]
     limit: usize,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// Show one incident: who and who made whom, the steps in order, what stays behind, the evidence, and what to do now
@@ -68,19 +72,35 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 fn list(arguments: &List) -> anyhow::Result<ExitCode> {
-    let answer = arguments.store.open()?.incidents()?;
-    match arguments.format {
-        Format::Table => output::print(&table::incidents(&answer, arguments.limit))?,
-        Format::Json => json::incidents(&answer, &mut output::stdout())?,
+    let (options, limit) = (&arguments.options, arguments.limit);
+    let answer = arguments.store.open()?.incidents(&arguments.selection)?;
+    match options.format {
+        _ if options.quiet => {}
+        ListFormat::Table => {
+            let (place, screen) = (arguments.store.place(), options.screen());
+            output::print(&table::list(
+                Kind::Incident,
+                &answer,
+                limit,
+                &place,
+                &screen,
+            ))?;
+        }
+        ListFormat::Json => json::incidents(&answer, &mut output::stdout())?,
+        others => list_format::print(others, &[Kind::Incident], &answer, limit)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
-    let answer = arguments.store.open()?.incidents()?;
+    let answer = arguments.store.open()?.incidents(&Selection::default())?;
     let incident = one(&answer, &arguments.incident)?;
     match arguments.format {
-        Format::Table => output::print(&incident_text::text(incident, &answer))?,
+        Format::Table => output::print(&incident_text::text(
+            incident,
+            &answer,
+            &Screen::of_stdout(false),
+        ))?,
         Format::Json => output::print(&json::incident(incident, &answer)?)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -19,12 +19,12 @@ use records::time::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use service::inspect::transition_alerts::alert;
-use view::call;
 use view::json::{
     CallDetailsShape, CallShape, ClusterShape, HistoryShape, IdentityShape, IncidentShape,
 };
 
-use crate::changes::{Change, Kind, Subject};
+use crate::changes::{self, Change, Subject};
+use crate::entry::{self, Kind};
 use crate::inputs::InputError;
 use crate::open_store::ClusterJournal;
 use crate::skipped::Skipped;
@@ -142,8 +142,8 @@ struct SensitiveCalls<'a>(&'a StoreAnswer);
 
 impl Serialize for SensitiveCalls<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let calls = call::listed(&self.0.snapshot);
-        serializer.collect_seq(calls.iter().map(|call| CallShape::of(&call.cluster())))
+        let calls = entry::calls(self.0).into_iter();
+        serializer.collect_seq(calls.map(|(_, call)| self.0.call_shape(&call.cluster())))
     }
 }
 
@@ -269,6 +269,47 @@ pub fn incidents(answer: &StoreAnswer, out: impl io::Write) -> anyhow::Result<()
     write(&shape, out)
 }
 
+/// Writes some of an answer as JSON lines: one object for each incident, sensitive call and cluster, in the order of lists. Each has
+/// its kind in `kind`, and the keys that it has in the output of [`scan`].
+pub fn lines(answer: &StoreAnswer, kinds: &[Kind], mut out: impl io::Write) -> anyhow::Result<()> {
+    for kind in kinds {
+        match kind {
+            Kind::Incident => {
+                for incident in &answer.incidents.incidents {
+                    let shape = IncidentShape::of(incident, |id| answer.is_call(id));
+                    write_line(*kind, &shape, &mut out)?;
+                }
+            }
+            Kind::SensitiveCall => {
+                for (_, call) in entry::calls(answer) {
+                    write_line(*kind, &answer.call_shape(&call.cluster()), &mut out)?;
+                }
+            }
+            Kind::Cluster => {
+                for (_, sum) in entry::clusters(answer) {
+                    if let Some(standing) = answer.standing(sum.id) {
+                        write_line(*kind, &shape(&sum.cluster(), &standing), &mut out)?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// A line of JSON: an object with its kind.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    kind: Kind,
+    #[serde(flatten)]
+    shape: &'a T,
+}
+
+fn write_line(kind: Kind, shape: &impl Serialize, mut out: impl io::Write) -> anyhow::Result<()> {
+    serde_json::to_writer(&mut out, &Line { kind, shape }).map_err(io::Error::from)?;
+    Ok(out.write_all(b"\n")?)
+}
+
 /// Returns one incident of `answer` as a JSON object, with the same keys as each incident in the output of [`scan`].
 pub fn incident(incident: &Incident, answer: &StoreAnswer) -> anyhow::Result<String> {
     pretty(&IncidentShape::of(incident, |id| answer.is_call(id)))
@@ -290,7 +331,7 @@ pub fn calls(answer: &StoreAnswer, out: impl io::Write) -> anyhow::Result<()> {
 
 /// Returns one sensitive call as a JSON object, with the same keys as each call in the output of [`scan`].
 pub fn call(call: &Cluster) -> anyhow::Result<String> {
-    pretty(&CallShape::of(call))
+    pretty(&CallShape::of(call, severity::of_cluster(call)))
 }
 
 /// Returns one cluster as a JSON object, with the same keys as each cluster in the output of [`scan`] and
@@ -368,20 +409,31 @@ struct PlaceShape {
     last_seen: Option<String>,
 }
 
-/// Returns a ranking by number of events as a JSON array with one object for each entry, in the order of `entries`.
-pub fn top(entries: &[ranking::RankingEntry]) -> anyhow::Result<String> {
-    let shapes: Vec<PlaceShape> = entries
-        .iter()
-        .map(|entry| PlaceShape {
+/// Writes a ranking by number of events as JSON lines, one object for each entry.
+pub fn top_lines(entries: &[ranking::RankingEntry], mut out: impl io::Write) -> anyhow::Result<()> {
+    for entry in entries {
+        serde_json::to_writer(&mut out, &PlaceShape::of(entry)).map_err(io::Error::from)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
+}
+
+impl PlaceShape {
+    fn of(entry: &ranking::RankingEntry) -> Self {
+        Self {
             name: shown(&entry.name),
             count: entry.span.count,
             clusters: entry.clusters,
             principals: entry.principals,
             first_seen: text(entry.span.first_seen),
             last_seen: text(entry.span.last_seen),
-        })
-        .collect();
-    pretty(&shapes)
+        }
+    }
+}
+
+/// Returns a ranking by number of events as a JSON array with one object for each entry, in the order of `entries`.
+pub fn top(entries: &[ranking::RankingEntry]) -> anyhow::Result<String> {
+    pretty(&Vec::from_iter(entries.iter().map(PlaceShape::of)))
 }
 
 /// The output of `explain` for one record: how the event is classified, step by step.

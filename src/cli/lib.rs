@@ -22,13 +22,15 @@
 //! - `aws_options` has `--profile` and `--region`.
 //! - `piped` decides when standard input is read; `path_advice` says what to do about a path that is no trail file.
 //! - `inputs` finds and opens files; `skipped` counts files that hold no records; `jobs` reads them with several threads and keeps their order.
+//! - `place` names a store in commands that people may copy.
 //! - `open_store` opens the SQLite file or the table that holds clusters; `stack` has the options that name the table.
 //! - `settings` loads a settings file of a stack.
 //! - `carry` carries decisions over from clusters with ids of an earlier version of the identity.
-//! - `since` parses `--since`; `machine` has the clock, random secrets and the asynchronous runtime.
+//! - `selection` has the filters of lists, and `when` parses their times; `machine` has the clock, random secrets and the asynchronous runtime.
 //! - `help` has the form of the help, the exit codes and the version; `next_step` says what to do about errors of AWS.
 //! - `used_files` prevents a command from overwriting a file that it reads.
-//! - `output` writes to stdout and stderr; `table` and `json` are the two forms of results; `counts` words the totals.
+//! - `entry` is a row of a list, in order; `list_format` has the formats of lists and their options.
+//! - `output` writes to stdout and stderr; `table` and `json` are the forms of results; `counts` words the totals.
 //! - `story` prints the timeline of `scan --inspect`, `incident_text` one incident; `html` writes the report page.
 
 mod aws_options;
@@ -45,6 +47,7 @@ mod deployed;
 #[path = "left_out.rs"]
 mod deployed;
 mod diff;
+mod entry;
 mod explain;
 mod filter;
 mod generate;
@@ -56,6 +59,7 @@ mod incidents;
 mod inputs;
 mod jobs;
 mod json;
+mod list_format;
 mod machine;
 mod man;
 #[cfg(feature = "aws")]
@@ -65,12 +69,13 @@ mod open_store;
 mod output;
 mod path_advice;
 mod piped;
+mod place;
 mod rehearse;
 mod rules;
 mod scan;
+mod selection;
 mod serve;
 mod settings;
-mod since;
 mod skipped;
 mod source;
 mod stack;
@@ -78,6 +83,7 @@ mod story;
 mod table;
 mod top;
 mod used_files;
+mod when;
 
 use std::process::ExitCode;
 
@@ -136,7 +142,7 @@ struct Completions {
 
 /// Runs the command named by the arguments of this process and returns its exit code.
 ///
-/// Exit codes: 0 success, 1 failure, 2 wrong usage. Arguments that cannot be parsed end the process at once.
+/// Exit codes: 0 success, 1 failure, 2 wrong usage, 3 by `--fail-on`. Arguments that cannot be parsed end the process at once.
 pub fn main() -> ExitCode {
     let matches = help::command().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());

@@ -162,7 +162,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ..StoreQuery::default()
     };
     let (scanned, answer) = arguments.source.scan(&arguments.paths, query)?;
-    scanned.complain();
+    scanned.complain(true);
     let links = Links::default().with_guance(&arguments.site, None);
     let texts = Texts {
         language: arguments.language.into(),

@@ -16,7 +16,8 @@ use sqlite::SqliteStore;
 use crate::deployed::OpenTable;
 use crate::inputs::shown;
 use crate::path_advice;
-use crate::since::Since;
+use crate::place::Place;
+use crate::selection::Selection;
 use crate::source::{StoreAnswer, StoreQuery, answer};
 use crate::stack::TableArguments;
 
@@ -74,6 +75,11 @@ pub struct ClusterJournal {
 }
 
 impl StoreArguments {
+    /// Returns how a later command reads the same store.
+    pub fn place(&self) -> Place {
+        Place::of(self.db.as_deref(), &self.table)
+    }
+
     /// Opens the SQLite file or the table that the options name.
     ///
     /// # Errors
@@ -110,38 +116,43 @@ pub fn open_file(path: &Path) -> anyhow::Result<SqliteStore> {
 }
 
 impl OpenStore {
-    /// Reads the whole store. Returns totals of the events since `since` (`None`: of all events), and the status of
-    /// each cluster.
+    /// Reads the whole store. Returns totals of what is selected, and the status of each cluster.
     ///
     /// With `samples`, the answer also has sample events.
-    pub fn answer(&self, since: Option<Since>, samples: bool) -> anyhow::Result<StoreAnswer> {
-        self.ask(StoreQuery {
-            since,
+    pub fn answer(&self, selection: &Selection, samples: bool) -> anyhow::Result<StoreAnswer> {
+        let query = StoreQuery {
             samples,
             replay: true,
             ..StoreQuery::default()
-        })
+        };
+        self.selected(selection, query)
     }
 
-    /// Reads the whole store. Returns totals of the events since `since` (`None`: of all events), without the status of
-    /// clusters.
+    /// Reads the whole store. Returns totals of what is selected, without the status of clusters.
     ///
     /// With `samples`, the answer also has sample events.
-    pub fn totals(&self, since: Option<Since>, samples: bool) -> anyhow::Result<StoreAnswer> {
-        self.ask(StoreQuery {
-            since,
+    pub fn totals(&self, selection: &Selection, samples: bool) -> anyhow::Result<StoreAnswer> {
+        let query = StoreQuery {
             samples,
             ..StoreQuery::default()
-        })
+        };
+        self.selected(selection, query)
     }
 
-    /// Reads the whole store. Returns the incidents, and totals of all events without the samples.
-    pub fn incidents(&self) -> anyhow::Result<StoreAnswer> {
-        self.ask(StoreQuery {
+    /// Reads the whole store. Returns the incidents and totals of what is selected, without the samples.
+    pub fn incidents(&self, selection: &Selection) -> anyhow::Result<StoreAnswer> {
+        let query = StoreQuery {
             replay: true,
             incidents: true,
             ..StoreQuery::default()
-        })
+        };
+        self.selected(selection, query)
+    }
+
+    fn selected(&self, selection: &Selection, query: StoreQuery) -> anyhow::Result<StoreAnswer> {
+        let mut answer = self.ask(selection.query(query))?;
+        selection.apply(&mut answer);
+        Ok(answer)
     }
 
     fn ask(&self, query: StoreQuery) -> anyhow::Result<StoreAnswer> {

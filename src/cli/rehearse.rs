@@ -182,7 +182,7 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Technique>> {
 fn known(arguments: &Arguments, rules: Rules) -> anyhow::Result<(Scanned, Known)> {
     let Some(path) = &arguments.db else {
         let (scanned, recorded) = read_into_memory(rules, &arguments.paths, &arguments.aws)?;
-        scanned.complain();
+        scanned.complain(true);
         let known = Known {
             recorded,
             ..Known::default()

@@ -79,7 +79,7 @@ fn try_on(file: &Path, paths: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let with = SourceArguments::in_memory(Some(file.to_owned()));
     let (_, before) = without.scan(paths, StoreQuery::default())?;
     let (scanned, after) = with.scan(paths, StoreQuery::default())?;
-    scanned.complain();
+    scanned.complain(true);
     let (before, after) = (before.snapshot.clusters(), after.snapshot.clusters());
     let mut text = String::new();
     for (rule, hits) in scanned.rules.all().iter().zip(&scanned.hits) {

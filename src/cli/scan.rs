@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use crate::entry::Kind;
+use crate::list_format::{self, FailOn, ListFormat, ListOptions};
 use crate::piped::or_piped;
-use crate::source::{Beside, SourceArguments, StoreQuery};
+use crate::place::Place;
+use crate::selection::Selection;
+use crate::source::{Beside, Scanned, SourceArguments, StoreAnswer, StoreQuery};
 use crate::{html, json, output, story, table};
 
 /// Group the errors in CloudTrail records into clusters, list sensitive calls that succeeded, and find incidents
@@ -19,6 +23,8 @@ use crate::{html, json, output, story, table};
     cloudtrail-inspector scan AWSLogs/\n  \
     cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT count, action, code FROM clusters'\n  \
     cloudtrail-inspector scan --html report.html AWSLogs/\n  \
+    cloudtrail-inspector scan --severity error --since yesterday -v AWSLogs/\n  \
+    cloudtrail-inspector scan -q --fail-on critical AWSLogs/ || echo 'look at this'\n  \
     cloudtrail-inspector scan --db new.db --marks-from trail.db AWSLogs/\n  \
     cloudtrail-inspector scan --inspect AWSLogs/111122223333/CloudTrail/eu-central-1/2026/\n  \
     cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \
@@ -30,9 +36,8 @@ pub struct Arguments {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     source: SourceArguments,
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    options: ListOptions,
     /// Also write a report to this file: one self-contained HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -44,51 +49,65 @@ pub struct Arguments {
     /// alerts about incidents
     #[arg(long)]
     inspect: bool,
-    /// Maximum number of incidents, of clusters, and of sensitive calls, in the tables; 0 shows all [default: 10, 30
-    /// and 20]
+    /// Maximum number of incidents, sensitive calls and clusters in the tables; 0 shows all [default: 5, 10 and 30]
     #[arg(long)]
     limit: Option<usize>,
+    #[command(flatten)]
+    fail_on: FailOn,
+    #[command(flatten)]
+    selection: Selection,
 }
 
-/// Output format of most commands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-}
+/// What a scan prints, in this order.
+const KINDS: [Kind; 3] = [Kind::Incident, Kind::SensitiveCall, Kind::Cluster];
 
-/// Runs `scan`. Returns exit code 1 if an input could not be read or has no CloudTrail event.
+/// Runs `scan`. Returns exit code 1 if an input could not be read or has no CloudTrail event, else 3 if `--fail-on` says so.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let query = StoreQuery {
+    let query = arguments.selection.query(StoreQuery {
         by_hour: arguments.html.is_some(),
-        samples: arguments.html.is_some() || arguments.format == Format::Json,
+        samples: arguments.html.is_some() || arguments.options.needs_samples(),
         replay: true,
         incidents: true,
         incident_alerts: arguments.inspect,
         ..StoreQuery::default()
-    };
+    });
     let page = arguments.html.as_deref();
     let (source, paths) = (&arguments.source, &or_piped(&arguments.paths)?);
     let beside = Beside {
         page,
         marks: arguments.marks_from.as_deref(),
     };
-    let (scanned, answer) = source.scan_beside(beside, paths, query)?;
-    scanned.complain();
+    let (scanned, mut answer) = source.scan_beside(beside, paths, query)?;
+    scanned.complain(arguments.options.verbose);
     // The page is written first, because a reader may close stdout early. An error of the page is returned last.
     let page = page.map_or(Ok(()), |path| html::write(path, paths, &scanned, &answer));
-    match arguments.format {
-        Format::Table => {
-            output::print(&table::scan(&scanned, &answer, arguments.limit))?;
+    // The page has everything.
+    arguments.selection.apply(&mut answer);
+    if !arguments.options.quiet {
+        print(arguments, &scanned, &answer)?;
+    }
+    page?;
+    Ok(match scanned.failed.is_empty() {
+        true => arguments.fail_on.exit_code(&answer),
+        false => scanned.exit_code(),
+    })
+}
+
+fn print(arguments: &Arguments, scanned: &Scanned, answer: &StoreAnswer) -> anyhow::Result<()> {
+    let (options, limit) = (&arguments.options, arguments.limit);
+    match options.format {
+        ListFormat::Table => {
+            let source = &arguments.source;
+            let place = Place::of(source.db.as_deref(), &source.table);
+            let table = table::scan(scanned, answer, limit, &place, &options.screen());
             if arguments.inspect {
                 let incidents = &answer.incidents.alerts;
                 output::print(&story::text(&answer.story, incidents, &answer.snapshot))?;
+                output::print("\n")?;
             }
+            output::print(&table)
         }
-        Format::Json => json::scan(&scanned, &answer, arguments.inspect, &mut output::stdout())?,
+        ListFormat::Json => json::scan(scanned, answer, arguments.inspect, output::stdout()),
+        others => list_format::print(others, &KINDS, answer, limit.unwrap_or(table::ROWS_SHOWN)),
     }
-    page?;
-    Ok(scanned.exit_code(source.strict))
 }

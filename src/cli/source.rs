@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
+use alerts::severity::{self, Assessment, Severity};
 use anyhow::Context as _;
 #[cfg(feature = "aws")]
 use aws::dynamodb::{DynamoStore, table::Table};
@@ -22,7 +23,7 @@ use clusters::report::RecordCounts;
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
 use clusters::triage::{Triage, TriageStatus};
-use clusters::{ClusterSnapshot, EventId, Sighting};
+use clusters::{Cluster, ClusterSnapshot, EventId, Sighting};
 use input::Limits;
 use records::principal::is_account_id;
 use records::redact::sanitize;
@@ -36,6 +37,7 @@ use service::memory::MemoryStore;
 use service::ports::{Quarantined, Store, StoreError, TriageStore as _, VersionedTriage};
 use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
+use view::json::CallShape;
 use view::listing::{ListedCluster, Listing};
 
 use crate::aws_options::AwsArguments;
@@ -45,10 +47,10 @@ use crate::inputs::{
 use crate::machine::now;
 use crate::open_store::open_file;
 use crate::settings::load_lists;
-use crate::since::Since;
 use crate::skipped::Skipped;
 use crate::stack::TableArguments;
 use crate::used_files::UsedFiles;
+use crate::when::When;
 use crate::{carry, inputs, jobs, output};
 
 /// Default of `--inflated-mib-max`. A crafted file of 1 MiB can decompress to 770 MiB; real files stay far below this.
@@ -124,7 +126,9 @@ pub struct Scanned {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StoreQuery {
     /// Counts only the events since this time; `None` counts all events.
-    pub since: Option<Since>,
+    pub since: Option<When>,
+    /// Counts only the events before this time; `None` counts all events.
+    pub until: Option<When>,
     /// Whether to count the events of each cluster by hour.
     pub by_hour: bool,
     /// Whether to return sample events of each cluster.
@@ -152,10 +156,32 @@ pub struct StoreAnswer {
     pub story: Vec<Transition>,
     /// The incidents in all events in the store, and the alerts about them; empty unless [`StoreQuery::incidents`] was set.
     pub incidents: FoundIncidents,
+    /// [`Self::snapshot`] with only the events in the time range of the query; `None` if the query had none.
+    pub in_range: Option<ClusterSnapshot>,
+    /// The time range of the query, the end exclusive.
+    pub range: Option<(Timestamp, Timestamp)>,
+    /// The severities of sensitive calls, computed from all events; empty if [`Self::snapshot`] has all events.
+    pub call_assessments: BTreeMap<ClusterId, Assessment>,
+    /// The moment that ages count back from: the newest event of a file, or the time of the query for a table. `None` if no
+    /// event has a time.
+    pub as_of: Option<Timestamp>,
+    /// How much the filters of the command have removed.
+    pub hidden: Numbers,
     /// Triage decisions by cluster; empty unless [`StoreQuery::replay`] was set.
     triages: BTreeMap<ClusterId, Triage>,
     /// Time of the query, by the clock of this machine.
     now: Timestamp,
+}
+
+/// Numbers of clusters, sensitive calls and incidents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// The number of clusters.
+    pub clusters: usize,
+    /// The number of sensitive calls.
+    pub calls: usize,
+    /// The number of incidents.
+    pub incidents: usize,
 }
 
 /// The status of a cluster, computed from all of its events, with the triage decision about it.
@@ -172,14 +198,37 @@ impl StoreAnswer {
     /// empty.
     pub fn of(snapshot: ClusterSnapshot) -> Self {
         Self {
+            as_of: snapshot.last_seen(),
             snapshot,
             timeline: Timeline::default(),
             listing: Listing::empty(now().window()),
             story: Vec::new(),
             incidents: FoundIncidents::default(),
+            in_range: None,
+            range: None,
+            call_assessments: BTreeMap::new(),
+            hidden: Numbers::default(),
             triages: BTreeMap::new(),
             now: now(),
         }
+    }
+
+    /// Sets [`Self::in_range`] to the events in the time range of a query. `events` are all events of the snapshot.
+    fn cut(&mut self, events: &[(EventId, Sighting)], query: StoreQuery) {
+        if query.since.is_none() && query.until.is_none() {
+            return;
+        }
+        // If no event has a time, no event is known to be in the range.
+        let newest = self.snapshot.last_seen();
+        let moment = |when: Option<When>, or: Timestamp| match (when, newest) {
+            (Some(when), Some(newest)) => when.moment(newest),
+            (Some(_), None) => Timestamp::FIRST,
+            (None, _) => or,
+        };
+        let from = moment(query.since, Timestamp::FIRST);
+        let until = moment(query.until, Timestamp::LAST);
+        self.in_range = Some(self.snapshot.within(events, (from, until)));
+        self.range = Some((from, until));
     }
 
     /// Returns the numbers of the incidents that each cluster or sensitive call belongs to: the places of the incidents in
@@ -192,6 +241,34 @@ impl StoreAnswer {
             }
         }
         numbers
+    }
+
+    /// Returns the numbers of clusters, sensitive calls and incidents in the answer.
+    pub fn numbers(&self) -> Numbers {
+        let sums = self.snapshot.all_sums();
+        let calls = sums
+            .iter()
+            .filter(|sum| sum.facts.is_sensitive_call())
+            .count();
+        Numbers {
+            clusters: sums.len() - calls,
+            calls,
+            incidents: self.incidents.incidents.len(),
+        }
+    }
+
+    /// Returns the severity of a cluster or sensitive call, computed from all events. `None` if it is not known.
+    pub fn severity(&self, id: ClusterId) -> Option<Severity> {
+        if let Some(assessment) = self.call_assessments.get(&id) {
+            return Some(assessment.severity);
+        }
+        Some(self.listing.clusters.get(&id)?.assessment().severity)
+    }
+
+    /// Returns the JSON object of a sensitive call, with the severity that it has by all its events.
+    pub fn call_shape(&self, call: &Cluster) -> CallShape {
+        let known = self.call_assessments.get(&call.id).cloned();
+        CallShape::of(call, known.unwrap_or_else(|| severity::of_cluster(call)))
     }
 
     /// Checks whether an id is that of a sensitive call.
@@ -216,21 +293,6 @@ impl StoreAnswer {
     }
 }
 
-impl ClusterStanding<'_> {
-    /// Returns the status of the cluster in one word. If a triage decision is in effect, a second line has its name,
-    /// such as `muted`.
-    pub fn words(&self) -> String {
-        let status = self.listed.status().name();
-        match self
-            .triage_status
-            .and_then(|triage_status| triage_status.word())
-        {
-            Some(word) => format!("{status}\n{word}"),
-            None => status.to_owned(),
-        }
-    }
-}
-
 /// The decisions of people about clusters, as read from a store: triage decisions, and when clusters were resolved.
 #[derive(Debug, Default)]
 pub struct Decisions {
@@ -244,6 +306,12 @@ pub struct Decisions {
 pub trait QueryableStore: Store {
     /// Returns the triage decisions about the given clusters, and when any clusters were resolved or reopened.
     async fn decided(&self, clusters: &[ClusterId]) -> Result<Decisions, StoreError>;
+
+    /// Returns the present, if the store gets the events of the present; `None` for a file, whose time ends with its newest
+    /// event.
+    fn present(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 impl QueryableStore for MemoryStore {
@@ -271,6 +339,10 @@ impl<T: Table> QueryableStore for DynamoStore<T> {
             resolutions: self.resolutions().await?,
             until: Some(over(now())),
         })
+    }
+
+    fn present(&self) -> Option<Timestamp> {
+        Some(now())
     }
 }
 
@@ -300,12 +372,12 @@ impl SourceArguments {
         }
     }
 
-    /// Returns how objects in S3 are found. Objects from before `since` are not read, if it is a moment.
-    fn remote(&self, since: Option<Since>) -> Remote<'_> {
+    /// Returns how objects in S3 are found. Those outside the time range of `query` are not read, as far as it is fixed.
+    fn remote(&self, query: StoreQuery) -> Remote<'_> {
         Remote {
             aws: Some(&self.table.aws),
-            since: since.and_then(Since::fixed),
-            until: None,
+            since: query.since.and_then(When::fixed),
+            until: query.until.and_then(When::fixed),
         }
     }
 
@@ -339,7 +411,7 @@ impl SourceArguments {
         // Before the store is opened: a wrong path should not leave an empty store behind.
         let inputs = match paths {
             [] => Inputs::default(),
-            paths => Inputs::find(paths, self.remote(query.since))?,
+            paths => Inputs::find(paths, self.remote(query))?,
         };
         let places = UsedFiles {
             inputs: &inputs,
@@ -437,7 +509,11 @@ fn jobs_count(text: &str) -> Result<NonZeroUsize, String> {
     count.map_err(|_| "expected a number of files of at least 1".to_owned())
 }
 
-fn account_id(text: &str) -> Result<String, String> {
+/// Parses the ID of an account.
+///
+/// # Errors
+/// A sentence for users if the text does not have twelve digits.
+pub fn account_id(text: &str) -> Result<String, String> {
     match is_account_id(text) {
         true => Ok(text.to_owned()),
         false => Err("an account ID has twelve digits, such as 111122223333".to_owned()),
@@ -572,10 +648,13 @@ fn no_event_error(input: &Input, folded: &Folded) -> Option<InputError> {
 /// Runs a query on a store and returns the answer.
 pub fn answer(store: &impl QueryableStore, query: StoreQuery) -> anyhow::Result<StoreAnswer> {
     // Each read may read the whole store, so samples and events are read together with the totals.
-    let mut answer = if query.replay {
+    let mut answer = if query.replay || query.since.is_some() || query.until.is_some() {
         let (snapshot, events) = pollster::block_on(store.whole(query.samples))?;
         let mut answer = StoreAnswer::of(snapshot);
-        replay(store, &events, query, &mut answer)?;
+        answer.cut(&events, query);
+        if query.replay {
+            replay(store, &events, query, &mut answer)?;
+        }
         answer
     } else {
         StoreAnswer::of(match query.samples {
@@ -583,14 +662,7 @@ pub fn answer(store: &impl QueryableStore, query: StoreQuery) -> anyhow::Result<
             false => pollster::block_on(store.sums(None))?,
         })
     };
-    if let Some(since) = query.since {
-        // If no event has a time, no event is known to be in the range.
-        let newest = answer.snapshot.last_seen();
-        let moment = newest.map_or(Timestamp::LAST, |newest| since.moment(newest));
-        let sums = pollster::block_on(store.sums(Some(moment)))?;
-        let samples = std::mem::replace(&mut answer.snapshot, sums).samples;
-        answer.snapshot.samples = samples;
-    }
+    answer.as_of = store.present().or(answer.as_of);
     if query.by_hour {
         answer.timeline = pollster::block_on(store.timeline())?;
     }
@@ -666,9 +738,9 @@ impl Scanned {
         Ok(())
     }
 
-    /// Prints to stderr which inputs and records could not be read, and which rules changed no record: they matched
-    /// none, or had ended.
-    pub fn complain(&self) {
+    /// Prints to stderr which inputs could not be read, and which rules changed no record: they matched none, or had ended. With
+    /// `verbose`, also which records could not be read.
+    pub fn complain(&self, verbose: bool) {
         for (rule, hits) in self.rules.all().iter().zip(&self.hits) {
             if let Some(complaint) = idle(rule, *hits) {
                 output::complain(&complaint);
@@ -691,6 +763,9 @@ impl Scanned {
         }
         if let Some(skipped) = self.skipped.sentence() {
             output::complain(&skipped);
+        }
+        if !verbose {
+            return;
         }
         for (file, record) in self.quarantined.iter().take(SHOWN) {
             let Quarantined { number, rejection } = record;

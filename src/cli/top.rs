@@ -8,9 +8,9 @@ use clap::{Args, ValueEnum};
 use clusters::ranking::{self, rank};
 
 use crate::inputs::shown;
+use crate::list_format::{self, ListFormat, ListOptions};
 use crate::piped::or_piped;
-use crate::scan::Format;
-use crate::since::Since;
+use crate::selection::Selection;
 use crate::source::{SourceArguments, StoreQuery};
 use crate::{json, output, table};
 
@@ -32,15 +32,13 @@ pub struct Arguments {
     /// What to rank by
     #[arg(long, value_enum, default_value = "cluster")]
     by: By,
-    /// Only count events since this time: a time, a date, or a duration before the newest event (30m, 24h, 7d)
-    #[arg(long, value_name = "WHEN")]
-    since: Option<Since>,
     /// Maximum number of entries to print; 0 prints all
     #[arg(long, default_value_t = 10)]
     limit: usize,
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
+    #[command(flatten)]
+    options: ListOptions,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -79,23 +77,28 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
         _ => or_piped(&arguments.paths)?,
     };
-    let query = StoreQuery {
-        since: arguments.since,
+    let query = arguments.selection.query(StoreQuery {
         // The ranking of clusters shows their error codes, which are in the list of clusters.
         replay: arguments.by == By::Cluster,
         ..StoreQuery::default()
-    };
-    let (scanned, answer) = arguments.source.scan(&paths, query)?;
-    scanned.complain();
+    });
+    let (scanned, mut answer) = arguments.source.scan(&paths, query)?;
+    arguments.selection.apply(&mut answer);
+    scanned.complain(arguments.options.verbose);
     let mut entries = rank(&answer.snapshot, arguments.by.into());
     if arguments.limit > 0 {
         entries.truncate(arguments.limit);
     }
-    match arguments.format {
+    let options = &arguments.options;
+    match options.format {
+        _ if options.quiet => {}
         // If inputs could not be read, an empty ranking must not claim that nothing failed.
-        Format::Table if entries.is_empty() && !scanned.failed.is_empty() => {}
-        Format::Table => output::print(&table::top(&entries, &answer))?,
-        Format::Json => output::print(&json::top(&entries)?)?,
+        ListFormat::Table if entries.is_empty() && !scanned.failed.is_empty() => {}
+        ListFormat::Table => {
+            output::print(&table::ranking(&entries, &answer, &options.screen()))?;
+        }
+        ListFormat::Json => output::print(&json::top(&entries)?)?,
+        others => list_format::print_ranking(others, &entries, &answer)?,
     }
     Ok(scanned.exit_code(arguments.source.strict))
 }

@@ -597,6 +597,39 @@ impl ClusterSnapshot {
         }
     }
 
+    /// Returns the part of this snapshot in a range of event time, the end exclusive. `events` are all events of the snapshot;
+    /// those without a time are in no range. Facts and samples stay those of all clusters.
+    #[must_use]
+    pub fn within(
+        &self,
+        events: &[(EventId, Sighting)],
+        (from, until): (Timestamp, Timestamp),
+    ) -> Self {
+        let mut series_table = SeriesTable::default();
+        // Many events share one series. Comparing addresses is cheaper than hashing contents.
+        let mut indices: HashMap<*const Series, u32> = HashMap::default();
+        let mut spans: HashMap<u32, Span> = HashMap::default();
+        for (_, sighting) in events {
+            let Some(at) = sighting.at().filter(|at| *at >= from && *at < until) else {
+                continue;
+            };
+            let index = indices.entry(Arc::as_ptr(&sighting.series));
+            let series = *index.or_insert_with(|| series_table.add(&sighting.series));
+            spans.entry(series).or_default().add(Span::at(Some(at)));
+        }
+        let rows = spans.into_iter().collect();
+        let mut within = Self::of(self.facts.clone(), Arc::new(series_table), rows);
+        within.samples.clone_from(&self.samples);
+        within
+    }
+
+    /// Removes the events of the series for which `keep` is `false`. The facts of all clusters stay.
+    pub fn retain(&mut self, keep: impl Fn(SeriesRef<'_>) -> bool) {
+        let series_table = &self.series_table;
+        self.rows
+            .retain(|(series, _)| keep(series_table.get(*series)));
+    }
+
     /// Returns each series with the span of its events, sorted by cluster and facets.
     pub fn rows(&self) -> impl Iterator<Item = (SeriesRef<'_>, Span)> {
         let row = |(series, span): &SeriesRow| (self.series_table.get(*series), *span);

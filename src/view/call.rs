@@ -2,13 +2,15 @@
 //!
 //! Equal calls of one caller are shown together. They have no status, because nothing opens, lasts or recovers.
 
-use alerts::severity::{self, Assessment};
+use std::cmp::Reverse;
+
+use alerts::severity::{self, Assessment, Severity};
 use alerts::text::parameters;
 use alerts::{cluster_hint, links};
 use clusters::call_alerts;
 use clusters::circumstance::Circumstance;
 use clusters::facet::FacetKind;
-use clusters::fingerprint::{ClusterSubject, Identity};
+use clusters::fingerprint::{ClusterId, ClusterSubject, Identity};
 use clusters::guard::{NEW_CLUSTERS_MAX, is_overflow};
 use clusters::series::SeriesRef;
 use clusters::watch::{CallDetails, Watches};
@@ -37,23 +39,39 @@ pub struct DescribedCall {
     pub assessment: Assessment,
 }
 
-/// Returns the sensitive calls of a snapshot in the order of lists, see [`call_place`].
-pub fn listed(snapshot: &ClusterSnapshot) -> Vec<ClusterTotals<'_>> {
-    let mut calls = snapshot.sensitive_calls();
-    // The sort is stable: in the same place, the latest call stays first.
-    calls.sort_by_cached_key(|call| {
+/// Returns the sensitive calls of a snapshot with their severities, in the order of lists, see [`call_place`]; in the same place
+/// the latest first.
+///
+/// `known` returns the severity of a call that is known already; for `None` it is computed from the events of the snapshot.
+pub fn listed(
+    snapshot: &ClusterSnapshot,
+    known: impl Fn(ClusterId) -> Option<Severity>,
+) -> Vec<(Severity, ClusterTotals<'_>)> {
+    let severity = |call: &ClusterTotals<'_>| {
         let subject = ClusterSubject::from(&call.facts.identity);
         let circumstance = |facets| Circumstance::of_facets(&subject, &facets);
         let facets = call.series_table().map(SeriesRef::facets);
         let circumstances = facets.map(circumstance).collect();
-        let severity = severity::of(&subject, &circumstances, call.span).severity;
-        call_place(&subject, severity, is_silent(call))
+        severity::of(&subject, &circumstances, call.span).severity
+    };
+    let calls = snapshot.sensitive_calls().into_iter();
+    let mut calls: Vec<(Severity, ClusterTotals<'_>)> = calls
+        .map(|call| (known(call.id).unwrap_or_else(|| severity(&call)), call))
+        .collect();
+    calls.sort_by_cached_key(|(severity, call)| {
+        let identity = &call.facts.identity;
+        let subject = ClusterSubject::from(identity);
+        // Equal ones in the order of their names, because an ID is a hash.
+        let names = [&identity.service, &identity.action, &identity.account_id].map(String::clone);
+        let names = (names, identity.template.clone(), identity.cause.clone());
+        let place = call_place(&subject, *severity, is_silent(call));
+        (place, Reverse(call.span.last_seen), names)
     });
     calls
 }
 
 /// Checks whether no alert is sent about a call: a rule expects it, or an AWS service made it on its own behalf.
-fn is_silent(call: &ClusterTotals<'_>) -> bool {
+pub fn is_silent(call: &ClusterTotals<'_>) -> bool {
     let details = call.facts.call_details();
     let first = call.series_table().next();
     first.is_some_and(|series| call_alerts::is_silent(details.as_ref(), &series.facets()))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerts::cluster_hint;
 use alerts::incident_advice::{self, AdviceItem, AdviceStep};
 use alerts::outbox::MessageLogEntry;
-use alerts::severity::{self, Reason};
+use alerts::severity::{Assessment, Reason};
 use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, Identity, VERSION, event_source};
 use clusters::incident::actor::Actor;
@@ -415,11 +415,10 @@ impl ClusterShape {
 }
 
 impl CallShape {
-    /// Creates the JSON object of a sensitive call from the group of equal calls.
-    pub fn of(call: &Cluster) -> Self {
+    /// Creates the JSON object of a sensitive call from the group of equal calls and its severity.
+    pub fn of(call: &Cluster, assessment: Assessment) -> Self {
         let identity = &call.facts.identity;
         let details = identity.call_details();
-        let assessment = severity::of_cluster(call);
         Self {
             account_id: identity.account_id.clone(),
             event_source: shown(&identity.event_source()),

@@ -36,7 +36,7 @@ fn number(count: u64) -> Markup {
 }
 
 /// Returns a number with its digits in groups of three.
-fn grouped(count: u64) -> String {
+pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {

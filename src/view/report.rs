@@ -85,7 +85,8 @@ impl Report<'_> {
         let mut described: Vec<DescribedCluster> = described.collect();
         // The sort is stable: within a severity the largest stay first.
         described.sort_by_key(|described| std::cmp::Reverse(described.assessment.severity));
-        let calls = call::listed(self.snapshot);
+        let calls = call::listed(self.snapshot, |_| None).into_iter();
+        let calls: Vec<ClusterTotals<'_>> = calls.map(|(_, call)| call).collect();
         page(&html! {
             (self.header(&described, &calls))
             main {

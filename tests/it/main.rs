@@ -52,6 +52,7 @@ mod inspection;
 mod interleavings;
 mod kills;
 mod laws;
+mod lists;
 mod login;
 mod manual_clock;
 mod messages;

@@ -20,7 +20,7 @@ use crate::deployed::function::{
 };
 use crate::machine::now;
 use crate::output;
-use crate::since::time;
+use crate::when::time;
 
 /// Read a time range of a stack's log groups again
 ///

@@ -106,7 +106,10 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             return Ok(self.unknown(cluster));
         };
         if data.cluster.facts.is_sensitive_call() {
-            let json = json::export_call(CallShape::of(&data.cluster), &data.sent);
+            let json = json::export_call(
+                CallShape::of(&data.cluster, alerts::severity::of_cluster(&data.cluster)),
+                &data.sent,
+            );
             return Ok(ClusterPage::export(self.frame(), &json));
         }
         let listed = data.listed(&now);
