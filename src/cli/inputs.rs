@@ -13,14 +13,13 @@ use indicatif::ProgressBar;
 use input::Layout;
 use records::principal::is_account_id;
 use records::redact::sanitize;
-use records::time::Timestamp;
 use service::ingest::{Folded, Folding};
 use service::rulefile::FileProblem;
 use walkdir::WalkDir;
 
-use crate::aws_options::AwsArguments;
-use crate::deployed::s3::{self, Object};
-use crate::{output, path_advice, piped};
+use crate::aws_options::Remote;
+use crate::s3::Object;
+use crate::{output, path_advice, piped, s3};
 
 /// Endings of file names that count as trail files in a folder; compared without case.
 const ENDINGS: [&str; 6] = [
@@ -41,21 +40,6 @@ pub enum Input {
     Object(Object),
     /// Standard input.
     Stdin,
-}
-
-/// How objects in S3 are found.
-#[derive(Debug, Clone, Copy, Default)]
-#[cfg_attr(
-    not(feature = "aws"),
-    expect(dead_code, reason = "only calls to AWS read the fields")
-)]
-pub struct Remote<'a> {
-    /// The profile and the region; `None` for those of the environment.
-    pub aws: Option<&'a AwsArguments>,
-    /// The start of the time range of the events; `None` is no limit.
-    pub since: Option<Timestamp>,
-    /// The end of the time range of the events; `None` is no limit.
-    pub until: Option<Timestamp>,
 }
 
 /// The inputs found under the paths that the user gave, and the paths that could not be read.
@@ -155,7 +139,7 @@ impl Inputs {
                 continue;
             }
             if let Some(address) = path.to_str().filter(|path| path.starts_with("s3://")) {
-                match s3::list(address, remote) {
+                match s3::list(address, remote, is_trail_name) {
                     Ok(objects) => inputs.found.extend(objects.into_iter().map(Input::Object)),
                     Err(error) => inputs.fail(path, format!("{error:#}")),
                 }

@@ -38,15 +38,14 @@ use service::rules::{Hits, Rule, Rules};
 use sqlite::SqliteStore;
 use view::listing::{ListedCluster, Listing};
 
-use crate::aws_options::AwsArguments;
-use crate::inputs::{Input, InputError, Inputs, Remote, Unusable, progress, shown};
+use crate::aws_options::{AwsArguments, Remote};
+use crate::inputs::{Input, InputError, Inputs, Unusable, progress, shown};
 use crate::machine::now;
-use crate::open_store::open_file;
 use crate::settings::load_lists;
 use crate::since::Since;
 use crate::stack::TableArguments;
 use crate::used_files::UsedFiles;
-use crate::{carry, inputs, jobs, output};
+use crate::{carry, inputs, jobs, output, store_file};
 
 /// Default of `--inflated-mib-max`. A crafted file of 1 MiB can decompress to 770 MiB; real files stay far below this.
 const INFLATED_MIB_MAX: u64 = 256;
@@ -358,7 +357,7 @@ impl SourceArguments {
             }
             Some(path) => {
                 let old = beside.marks.map(carry::read).transpose()?;
-                let mut store = open_file(path)?;
+                let mut store = store_file::open(path)?;
                 let batch_limits = self.batch_limits(INPUTS_MAX, true, true);
                 let scan = || {
                     let scanned = read_into(&mut store, scanned, inputs, batch_limits)?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::binary::{Folder, Ran, inspector};
 
 /// The lines and columns that a help may have: those of a usual window.
-const SCREEN: (usize, usize) = (70, 100);
+const SCREEN: (usize, usize) = (72, 100);
 
 /// Returns the arguments that name each command and subcommand, with the help of each.
 fn helps(folder: &Folder) -> Vec<(Vec<String>, String)> {

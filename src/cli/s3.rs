@@ -12,7 +12,7 @@ use aws::trail_url::{Days, TrailUrl};
 use records::redact::sanitize;
 use tokio::runtime::Runtime;
 
-use crate::inputs::{Remote, is_trail_name};
+use crate::aws_options::Remote;
 use crate::machine::runtime;
 use crate::output;
 
@@ -104,11 +104,15 @@ impl Read for ObjectReader {
 }
 
 /// Returns the trail files below `address`, such as `s3://bucket/path`, sorted by key. With a time range, only those that
-/// can have events of the range, where the path has CloudTrail's form.
+/// can have events of the range, where the path has CloudTrail's form. `is_trail_name` checks the name of a file.
 ///
 /// # Errors
 /// Fails without credentials, if the bucket cannot be listed, or if it has no trail file there. The text says what to do.
-pub fn list(address: &str, remote: Remote<'_>) -> anyhow::Result<Vec<Object>> {
+pub fn list(
+    address: &str,
+    remote: Remote<'_>,
+    is_trail_name: fn(&str) -> bool,
+) -> anyhow::Result<Vec<Object>> {
     let Some(url) = TrailUrl::parse(address) else {
         bail!("the bucket is missing; give s3://BUCKET/PATH");
     };
