@@ -1,6 +1,9 @@
-//! The options of all commands that call AWS: which profile and which region.
+//! The options of all commands that call AWS: which profile and which region; and how objects in S3 are found.
 
+#[cfg(feature = "aws")]
+use aws::session::Chosen;
 use clap::Args;
+use records::time::Timestamp;
 
 /// Options that choose the credentials and the region for calls to AWS.
 #[derive(Debug, Clone, Default, Args)]
@@ -25,4 +28,30 @@ pub struct AwsArguments {
         help = "Use this region [default: AWS_REGION, or that of the profile]"
     )]
     pub region: Option<String>,
+}
+
+#[cfg(feature = "aws")]
+impl AwsArguments {
+    /// Returns the profile and the region that the options name.
+    pub fn chosen(&self) -> Chosen {
+        Chosen {
+            profile: self.profile.clone(),
+            region: self.region.clone(),
+        }
+    }
+}
+
+/// How objects in S3 are found.
+#[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(
+    not(feature = "aws"),
+    expect(dead_code, reason = "only calls to AWS read the fields")
+)]
+pub struct Remote<'a> {
+    /// The profile and the region; `None` for those of the environment.
+    pub aws: Option<&'a AwsArguments>,
+    /// The start of the time range of the events; `None` is no limit.
+    pub since: Option<Timestamp>,
+    /// The end of the time range of the events; `None` is no limit.
+    pub until: Option<Timestamp>,
 }

@@ -145,7 +145,7 @@ impl Decide {
     /// Saves the decision and its journal entry in the store that the arguments name, and prints the decision.
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         let deciding = self.deciding();
-        let (actor, reason) = (deciding.actor(), &deciding.reason);
+        let (actor, reason) = (deciding.actor()?, &deciding.reason);
         let at = now();
         let decision = self.decision(at)?;
         let open_store = deciding.store.open()?;
@@ -222,13 +222,20 @@ impl DecisionArguments {
         clippy::disallowed_methods,
         reason = "the command line is the place that reads the environment"
     )]
-    fn actor(&self) -> String {
+    fn actor(&self) -> anyhow::Result<String> {
+        if self
+            .actor
+            .as_ref()
+            .is_some_and(|name| name.trim().is_empty())
+        {
+            bail!("--actor is empty; name who decides with --actor");
+        }
         let variables = ["USER", "USERNAME", "LOGNAME"].into_iter();
         let variables = variables.filter_map(|name| std::env::var(name).ok());
         let named = self.actor.clone().into_iter().chain(variables);
         let named = named.filter(|name| !name.trim().is_empty());
         let mut names = named.chain(user_number());
-        names.next().unwrap_or_else(|| "unknown".to_owned())
+        Ok(names.next().unwrap_or_else(|| "unknown".to_owned()))
     }
 }
 

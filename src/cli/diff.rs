@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use alerts::severity::Severity;
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use clusters::fingerprint::ClusterId;
 use clusters::lifecycle::Status;
 use clusters::{ClusterTotals, short_name};
 use records::redact::sanitize;
 use records::time::Timestamp;
-use sqlite::SqliteStore;
 use view::call::{self, DescribedCall};
 use view::incident;
 
@@ -20,7 +19,7 @@ use crate::changes::{Change, Fate, Kind, Rise, Side, Subject, between};
 use crate::inputs::shown;
 use crate::scan::Format;
 use crate::source::{StoreAnswer, StoreQuery, answer};
-use crate::{json, output, path_advice};
+use crate::{json, output, store_file};
 
 /// Compare two stores, such as those of yesterday and today: what is new, has risen or is gone
 ///
@@ -110,21 +109,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 /// Reads what the store at `path` knows. The file is not changed.
 fn side(path: &Path) -> anyhow::Result<Side> {
-    let name = shown(path);
-    if !path.exists() {
-        bail!("{name}: no such file; create it with scan --db");
-    }
-    if let Some(advice) = path_advice::of_trail(path) {
-        bail!("{name}: {advice}");
-    }
-    let store = SqliteStore::open_for_reading(path).with_context(|| name.clone())?;
+    let store = store_file::open_for_reading(path)?;
     let query = StoreQuery {
         by_hour: true,
         replay: true,
         incidents: true,
         ..StoreQuery::default()
     };
-    let answer = answer(&store, query).with_context(|| name)?;
+    let answer = answer(&store, query).with_context(|| shown(path))?;
     Ok(side_of(&answer))
 }
 

@@ -13,8 +13,8 @@ use records::{Record, Rejection, Wrapper};
 use service::rules::{Fate, Rules};
 use view::json::CallDetailsShape;
 
-use crate::aws_options::AwsArguments;
-use crate::inputs::{Input, Inputs, Remote, Unread, without_events};
+use crate::aws_options::{AwsArguments, Remote};
+use crate::inputs::{Input, Inputs, Unread, without_events};
 use crate::json::Explanation;
 use crate::output;
 use crate::skipped::Skipped;

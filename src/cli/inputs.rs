@@ -20,15 +20,14 @@ use indicatif::ProgressBar;
 use input::{Layout, Limits, ReadError};
 use records::principal::is_account_id;
 use records::redact::sanitize;
-use records::time::Timestamp;
 use service::ingest::{Folded, Folding};
 use service::rulefile::FileProblem;
 use walkdir::WalkDir;
 
-use crate::aws_options::AwsArguments;
-use crate::deployed::s3::{self, Object};
+use crate::aws_options::Remote;
+use crate::s3::Object;
 use crate::skipped::{Promise, Skipped, TRAIL_ENDINGS};
-use crate::{output, path_advice, piped};
+use crate::{output, path_advice, piped, s3};
 
 /// Where a command reads records from: a file, a file in a zip archive, an object in S3, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,21 +47,6 @@ pub enum Input {
     Object(Object),
     /// Standard input.
     Stdin,
-}
-
-/// How objects in S3 are found.
-#[derive(Debug, Clone, Copy, Default)]
-#[cfg_attr(
-    not(feature = "aws"),
-    expect(dead_code, reason = "only calls to AWS read the fields")
-)]
-pub struct Remote<'a> {
-    /// The profile and the region; `None` for those of the environment.
-    pub aws: Option<&'a AwsArguments>,
-    /// The start of the time range of the events; `None` is no limit.
-    pub since: Option<Timestamp>,
-    /// The end of the time range of the events; `None` is no limit.
-    pub until: Option<Timestamp>,
 }
 
 /// The result of reading one input: its records grouped by cluster, and what the input does not hold.

@@ -12,7 +12,7 @@
 //!   and shows stored sensitive calls, `incidents` incidents.
 //! - `serve` shows the pages of the CloudWatch dashboard in a browser on this machine.
 //! - `generate` writes a trail of invented events.
-//! - `deployed` has everything that calls AWS: trail files in S3, the table of a stack, `redrive`, `backfill` and `config set`. Without
+//! - `deployed` has everything that calls AWS but `s3`: the table of a stack, `redrive`, `backfill` and `config set`. Without
 //!   the feature `aws`, `left_out.rs` replaces it: its commands only fail with a message that the program has no AWS
 //!   support.
 //!
@@ -20,6 +20,8 @@
 //!
 //! - `source` reads trail files into a store and queries the store.
 //! - `aws_options` has `--profile` and `--region`.
+//! - `s3` lists and opens trail files in S3; without the feature `aws`, `s3_left_out.rs` replaces it.
+//! - `store_file` opens the SQLite file of a store.
 //! - `piped` decides when standard input is read; `path_advice` says what to do about a path that is no trail file.
 //! - `inputs` finds and opens files; `skipped` counts files that hold no records; `jobs` reads them with several threads and keeps their order.
 //! - `place` names a store in commands that people may copy.
@@ -72,6 +74,11 @@ mod piped;
 mod place;
 mod rehearse;
 mod rules;
+#[cfg(feature = "aws")]
+mod s3;
+#[cfg(not(feature = "aws"))]
+#[path = "s3_left_out.rs"]
+mod s3;
 mod scan;
 mod selection;
 mod serve;
@@ -79,6 +86,7 @@ mod settings;
 mod skipped;
 mod source;
 mod stack;
+mod store_file;
 mod story;
 mod table;
 mod top;

@@ -1,6 +1,6 @@
 //! Opens the store whose clusters a command shows or changes: the table of a deployed stack, or a SQLite file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -15,11 +15,11 @@ use sqlite::SqliteStore;
 #[cfg(feature = "aws")]
 use crate::deployed::OpenTable;
 use crate::inputs::shown;
-use crate::path_advice;
 use crate::place::Place;
 use crate::selection::Selection;
 use crate::source::{StoreAnswer, StoreQuery, answer};
 use crate::stack::TableArguments;
+use crate::store_file;
 
 /// Options that name the store.
 #[derive(Debug, Args)]
@@ -95,24 +95,11 @@ impl StoreArguments {
             return self.table.open();
         };
         let name = shown(path);
-        if !path.exists() {
-            bail!("{name}: no such file; create it with scan --db");
-        }
-        let store = open_file(path)?;
+        store_file::check_exists(path)?;
+        let store = store_file::open(path)?;
         let place = StoreKind::File(Box::new(store));
         Ok(OpenStore { name, place })
     }
-}
-
-/// Opens the store in a file; creates it if there is none.
-///
-/// # Errors
-/// Fails if the file is not a store, or cannot be read.
-pub fn open_file(path: &Path) -> anyhow::Result<SqliteStore> {
-    if let Some(advice) = path_advice::of_trail(path) {
-        bail!("{}: {advice}", shown(path));
-    }
-    SqliteStore::open(path).with_context(|| shown(path))
 }
 
 impl OpenStore {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use crate::inputs::shown;
+use records::redact::sanitize;
 
 /// The first bytes of each SQLite file. Source: SQLite, "Database File Format".
 const SQLITE: &[u8] = b"SQLite format 3\0";
@@ -23,7 +23,7 @@ pub fn of_text(path: &Path) -> Option<String> {
     }
     if let Some(resource) = text.strip_prefix("arn:") {
         return Some(match resource.split_once(":s3:::") {
-            Some((_, place)) => format!("an ARN is not a path; give s3://{}", shown(Path::new(place))),
+            Some((_, place)) => format!("an ARN is not a path; give s3://{}", sanitize(place, 512)),
             None => "an ARN is not a path; give s3://BUCKET/PATH for files in S3, or --stack NAME for a deployed stack".to_owned(),
         });
     }
@@ -64,4 +64,8 @@ pub fn of_trail(path: &Path) -> Option<String> {
             shown(path)
         )
     })
+}
+
+fn shown(path: &Path) -> String {
+    sanitize(&path.to_string_lossy(), 512)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
@@ -22,13 +22,12 @@ use service::coverage::{self, Composer};
 use service::ports::{Store as _, TriageStore as _};
 use service::rehearse::{Deciding, History, Rehearsals, Rehearsed};
 use service::rules::Rules;
-use sqlite::SqliteStore;
 
 use crate::aws_options::AwsArguments;
 use crate::inputs::shown;
 use crate::machine::now;
 use crate::source::{RecordedEvents, RulesArguments, Scanned, read_into_memory};
-use crate::{WrongUsage, output};
+use crate::{WrongUsage, output, store_file};
 
 /// Rehearse attack techniques behind your own history: which would be alerted, after how long, and what hides the others
 ///
@@ -189,12 +188,8 @@ fn known(arguments: &Arguments, rules: Rules) -> anyhow::Result<(Scanned, Known)
         };
         return Ok((scanned, known));
     };
-    let name = shown(path);
-    if !path.exists() {
-        bail!("{name}: no such file; create it with scan --db");
-    }
+    let store = store_file::open_for_reading(path)?;
     let read = || {
-        let store = SqliteStore::open_for_reading(path)?;
         let recorded = block_on(store.whole(false))?;
         let clusters: Vec<ClusterId> = recorded.0.facts.keys().copied().collect();
         let triages = block_on(store.triages(&clusters))?.into_iter();
@@ -205,7 +200,7 @@ fn known(arguments: &Arguments, rules: Rules) -> anyhow::Result<(Scanned, Known)
             triages: triages.collect(),
         })
     };
-    Ok((Scanned::with(rules), read().context(name)?))
+    Ok((Scanned::with(rules), read().with_context(|| shown(path))?))
 }
 
 /// Returns the account and the region of the history with most events; those of AWS's documentation without a history.

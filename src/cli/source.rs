@@ -40,18 +40,15 @@ use sqlite::SqliteStore;
 use view::json::CallShape;
 use view::listing::{ListedCluster, Listing};
 
-use crate::aws_options::AwsArguments;
-use crate::inputs::{
-    Input, InputError, Inputs, Reading, Remote, Unread, Unusable, progress, shown,
-};
+use crate::aws_options::{AwsArguments, Remote};
+use crate::inputs::{Input, InputError, Inputs, Reading, Unread, Unusable, progress, shown};
 use crate::machine::now;
-use crate::open_store::open_file;
 use crate::settings::load_lists;
 use crate::skipped::Skipped;
 use crate::stack::TableArguments;
 use crate::used_files::UsedFiles;
 use crate::when::When;
-use crate::{carry, inputs, jobs, output};
+use crate::{carry, inputs, jobs, output, store_file};
 
 /// Default of `--inflated-mib-max`. A crafted file of 1 MiB can decompress to 770 MiB; real files stay far below this.
 const INFLATED_MIB_MAX: u64 = 256;
@@ -441,7 +438,7 @@ impl SourceArguments {
             }
             Some(path) => {
                 let old = beside.marks.map(carry::read).transpose()?;
-                let mut store = open_file(path)?;
+                let mut store = store_file::open(path)?;
                 let batch_limits = self.batch_limits(INPUTS_MAX, true, true);
                 let scan = || {
                     let scanned = read_into(&mut store, scanned, inputs, batch_limits)?;

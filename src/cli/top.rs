@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::{Args, ValueEnum};
 use clusters::ranking::{self, rank};
 
-use crate::inputs::shown;
 use crate::list_format::{self, ListFormat, ListOptions};
 use crate::piped::or_piped;
 use crate::selection::Selection;
 use crate::source::{SourceArguments, StoreQuery};
+use crate::store_file::check_exists;
 use crate::{json, output, table};
 
 /// Rank errors by cluster, event, code, principal, access key, source IP or account
@@ -70,9 +69,7 @@ impl From<By> for ranking::RankBy {
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let paths = match &arguments.source.db {
         Some(db) if arguments.paths.is_empty() => {
-            if !db.exists() {
-                bail!("{}: no such file; create it with scan --db", shown(db));
-            }
+            check_exists(db)?;
             Vec::new()
         }
         _ => or_piped(&arguments.paths)?,

@@ -529,7 +529,9 @@ fn an_escape_sequence_in_a_name_is_not_printed_raw() {
     folder
         .run(&["explain", "in"])
         .fails(1, "evil.json: no CloudTrail records");
-    folder.run(&["scan", evil]).fails(1, "cannot be opened");
+    folder
+        .run(&["scan", evil])
+        .fails(1, "no such file or folder");
     folder.run(&["top", "--db", evil]).fails(1, "no such file");
     let notes = format!("{evil}.txt");
     folder.write(&notes, "x".repeat(10_000));
@@ -550,7 +552,7 @@ fn an_escape_sequence_in_a_name_is_not_printed_raw() {
         .fails(1, "cannot be written");
     folder
         .run(&["scan", &format!("{evil}/AWSLogs/999999999999")])
-        .fails(1, "cannot be opened");
+        .fails(1, "no such file or folder");
     folder.write(format!("empty {evil}/x.txt"), "");
     folder.write(format!("empty {evil}/x.md"), "");
     folder
@@ -575,7 +577,7 @@ fn a_path_that_does_not_exist_fails() {
     for command in ["scan", "explain", "top"] {
         folder
             .run(&[command, "nowhere"])
-            .fails(1, "nowhere: cannot be opened; check the path");
+            .fails(1, "nowhere: no such file or folder; check the path");
     }
 }
 

@@ -167,7 +167,7 @@ fn what_cannot_be_read_is_told_with_what_to_do() {
         ),
         (
             vec!["clusters", "list", "--stack", "gone"],
-            "no table of stack gone found",
+            "no table of stack gone in region us-east-1",
         ),
         (
             vec!["clusters", "list", "--table", "gone"],

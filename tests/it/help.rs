@@ -1,5 +1,6 @@
 //! The help of each command: it fits a screen, its examples run, and manual pages and completions are made from it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -10,7 +11,7 @@ use serde_json::Value;
 use crate::binary::{Folder, Ran, inspector};
 
 /// The lines and columns that a help may have: those of a usual window.
-const SCREEN: (usize, usize) = (70, 100);
+const SCREEN: (usize, usize) = (72, 100);
 
 /// Returns the arguments that name each command and subcommand, with the help of each.
 fn helps(folder: &Folder) -> Vec<(Vec<String>, String)> {
@@ -91,8 +92,15 @@ fn prepared() -> (Folder, Vec<(&'static str, String)>) {
         broken: false,
         ..Plan::default()
     };
+    // One file for each folder, because files take longer than their records.
+    let mut lines: BTreeMap<String, String> = BTreeMap::new();
     for file in &trail(&plan).files {
-        folder.write(&file.name, file.gzip());
+        let (place, _) = file.name.rsplit_once('/').unwrap();
+        let text = lines.entry(place.to_owned()).or_default();
+        text.extend(file.records.iter().map(|record| format!("{record}\n")));
+    }
+    for (place, text) in lines {
+        folder.write(format!("{place}/trail.jsonl"), text);
     }
     let record = trail(&plan).files[0].records[0].clone();
     folder.write("event.json", record);

@@ -5,12 +5,11 @@ pub mod carry;
 pub mod config_set;
 mod function;
 pub mod redrive;
-pub mod s3;
 
 use anyhow::{Context as _, bail};
 use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::{DynamoStore, TableSettings};
-use aws::session::{self, Chosen};
+use aws::session;
 use aws_config::SdkConfig;
 use records::redact::sanitize;
 use tokio::runtime::Runtime;
@@ -30,14 +29,6 @@ pub struct OpenTable {
 }
 
 impl AwsArguments {
-    /// Returns the profile and the region that the options name.
-    pub fn chosen(&self) -> Chosen {
-        Chosen {
-            profile: self.profile.clone(),
-            region: self.region.clone(),
-        }
-    }
-
     /// Returns where a command looks, for error messages: the region of `config`, and where the credentials come from.
     #[expect(
         clippy::disallowed_methods,

@@ -12,7 +12,7 @@ use aws::trail_url::{Days, TrailUrl};
 use records::redact::sanitize;
 use tokio::runtime::Runtime;
 
-use crate::inputs::Remote;
+use crate::aws_options::Remote;
 use crate::machine::runtime;
 use crate::output;
 use crate::skipped::{Promise, Skipped};
