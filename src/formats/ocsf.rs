@@ -60,10 +60,13 @@ pub(crate) fn records(
 /// Maximum length of JSON that is not one event a line, in bytes; it is kept in memory.
 const WHOLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Returns whether the first line is an event, or no line ends in the first bytes.
+/// Returns whether one of the first lines is an event. One of them may be damaged.
 fn is_by_lines(head: &[u8]) -> bool {
-    let line = head.split(|byte| *byte == b'\n').next().unwrap_or(head);
-    line.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<Value>(line).is_ok()
+    let mut lines = head.split(|byte| *byte == b'\n').take(8);
+    lines.any(|line| {
+        let event = serde_json::from_slice::<Value>(line);
+        event.is_ok_and(|event| event.get("class_uid").is_some())
+    })
 }
 
 fn write(event: &Value, out: &mut Vec<u8>) {

@@ -1,10 +1,12 @@
 //! Makes records of the rows of a Parquet file: events of Security Lake, or a table of Athena whose columns are named
 //! after the fields of a record.
 //!
-//! The file is kept in memory, because its index is at its end.
+//! The file is kept in memory, because its index is at its end. The crate `parquet` panics on some damaged files, so that a
+//! panic in it counts as damage.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
+use std::panic::{self, AssertUnwindSafe};
 
 use bytes::Bytes;
 use input::{Limits, ReadError, row};
@@ -35,8 +37,9 @@ pub(crate) fn records(input: impl Read, limits: &Limits) -> Result<Box<dyn Read>
     {
         return Err(io::Error::other(ReadError::Inflated { limit }).into());
     }
-    let file = SerializedFileReader::new(Bytes::from(bytes))
-        .map_err(|error| damaged(error.to_string()))?;
+    let file = guarded(|| SerializedFileReader::new(Bytes::from(bytes)))
+        .and_then(|file| file.map_err(|error| error.to_string()))
+        .map_err(damaged)?;
     let columns = file.metadata().file_metadata().schema().get_fields();
     let has = |name: &str| {
         columns
@@ -56,13 +59,15 @@ pub(crate) fn records(input: impl Read, limits: &Limits) -> Result<Box<dyn Read>
     }
     let mut rows = RowIter::from_file_into(Box::new(file));
     Ok(Box::new(Produced::new(move |out: &mut Vec<u8>| {
-        let Some(row) = rows.next() else {
+        let row = guarded(|| rows.next().transpose())
+            .and_then(|row| row.map_err(|error| error.to_string()))
+            .map_err(|error| {
+                let text = format!("the Parquet file is damaged: {error}");
+                io::Error::new(io::ErrorKind::InvalidData, text)
+            })?;
+        let Some(row) = row else {
             return Ok(false);
         };
-        let row = row.map_err(|error| {
-            let text = format!("the Parquet file is damaged: {error}");
-            io::Error::new(io::ErrorKind::InvalidData, text)
-        })?;
         let event = object(&row);
         let record = match is_lake {
             true => ocsf::record(&event).unwrap_or(event).to_string(),
@@ -72,6 +77,11 @@ pub(crate) fn records(input: impl Read, limits: &Limits) -> Result<Box<dyn Read>
         out.push(b'\n');
         Ok(true)
     })))
+}
+
+/// Runs a function of the crate `parquet`. A panic in it is an error.
+fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| "its content is not valid".to_owned())
 }
 
 fn of_columns(event: &Value) -> String {

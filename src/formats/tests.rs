@@ -128,3 +128,81 @@ fn a_failure_of_security_lake_never_looks_like_a_success() {
         }
     }
 }
+
+/// A zip archive with one deflated file, which is listed under several names.
+fn zip(content: &[u8], listed: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content).unwrap();
+    let packed = encoder.finish().unwrap();
+    let mut checksum = flate2::Crc::new();
+    checksum.update(content);
+    let number = |value: usize| u32::try_from(value).unwrap().to_le_bytes();
+    let facts = [
+        &[20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0][..],
+        &checksum.sum().to_le_bytes(),
+        &number(packed.len()),
+        &number(content.len()),
+        &[6, 0, 0, 0],
+    ]
+    .concat();
+    let local = [b"PK\x03\x04", &facts[..], b"x00000", &packed].concat();
+    let entry = |place: usize| {
+        let name = format!("x{place:05}");
+        [b"PK\x01\x02\x14\0", &facts[..], &[0; 14], name.as_bytes()].concat()
+    };
+    let list = (0..listed).flat_map(entry).collect::<Vec<u8>>();
+    let count = u16::try_from(listed).unwrap().to_le_bytes();
+    let end = [
+        b"PK\x05\x06\0\0\0\0",
+        &count[..],
+        &count,
+        &number(list.len()),
+        &number(local.len()),
+        &[0, 0],
+    ]
+    .concat();
+    [local, list, end].concat()
+}
+
+fn unzip(archive: &[u8]) -> Result<String, String> {
+    let limits = Limits {
+        inflated_bytes_max: 1_000_000,
+        ..Limits::default()
+    };
+    let archive = archive.to_vec();
+    let entries = archive::entries(Cursor::new(&archive[..])).map_err(|error| error.to_string())?;
+    let entry = entries.first().ok_or("no file")?;
+    let file = entry.read(Cursor::new(archive), &limits);
+    let mut text = String::new();
+    let read = file
+        .map_err(|error| error.to_string())?
+        .read_to_string(&mut text);
+    read.map(|_| text).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_zip_archive_is_read_within_the_limits_and_without_overlaps() {
+    let good = zip(RECORD.as_bytes(), 1);
+    assert_eq!(unzip(&good).unwrap(), RECORD);
+    for length in 0..good.len() {
+        assert!(unzip(&good[..length]).is_err(), "cut at {length}");
+    }
+    for place in 0..good.len() {
+        let mut damaged = good.clone();
+        damaged[place] ^= 0x10;
+        // Names, times and versions may differ, the content never.
+        if let Ok(text) = unzip(&damaged) {
+            assert_eq!(text, RECORD, "{place}");
+        }
+    }
+    let bomb = unzip(&zip(&vec![b' '; 2_000_000], 1)).unwrap_err();
+    assert!(
+        bomb.contains("inflates to more than 1000000 bytes"),
+        "{bomb}"
+    );
+    let large: Vec<u8> = (0_u32..5_000)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    let overlapping = unzip(&zip(&large, 40)).unwrap_err();
+    assert!(overlapping.contains("overlap"), "{overlapping}");
+}

@@ -37,6 +37,11 @@ impl<R: Read> Read for Frames<R> {
                 State::Inside(mut decoder) => {
                     let count = decoder.read(target).map_err(damaged)?;
                     let is_over = count == 0 && !target.is_empty();
+                    let frame = &decoder.decoder;
+                    let written = frame.get_checksum_from_data();
+                    if is_over && written.is_some() && written != frame.get_calculated_checksum() {
+                        return Err(damaged("its checksum is wrong"));
+                    }
                     self.state = match is_over {
                         true => State::Between(decoder.into_inner()),
                         false => State::Inside(decoder),
