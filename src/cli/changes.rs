@@ -8,22 +8,13 @@ use std::collections::BTreeMap;
 use alerts::severity::Severity;
 use records::time::Timestamp;
 
+use crate::entry::Kind;
+
 /// A cluster has risen if the events of its last day are at least this many times those of the day before it.
 const TIMES_MORE: u64 = 2;
 
 /// A cluster has risen only if its last day has at least this many events more. Below it, a rise is chance.
 const EVENTS_MORE: u64 = 10;
-
-/// The kind of a subject, in the order of the output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// An incident: what one actor did.
-    Incident,
-    /// A sensitive call, which succeeded.
-    SensitiveCall,
-    /// A cluster of failures.
-    Cluster,
-}
 
 /// A cluster, a sensitive call or an incident, as one store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use alerts::severity::Severity;
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use clusters::fingerprint::ClusterId;
 use clusters::lifecycle::Status;
 use clusters::{ClusterTotals, short_name};
@@ -15,10 +15,14 @@ use records::time::Timestamp;
 use view::call::{self, DescribedCall};
 use view::incident;
 
-use crate::changes::{Change, Fate, Kind, Rise, Side, Subject, between};
+use crate::changes::{Change, Fate, Rise, Side, Subject, between};
+use crate::entry::Kind;
 use crate::inputs::shown;
-use crate::scan::Format;
+use crate::list_format::Format;
+use crate::selection::severity_parser;
 use crate::source::{StoreAnswer, StoreQuery, answer};
+use crate::table::Screen;
+use crate::table::layout::{self, Cell, Column, Row};
 use crate::{json, output, store_file};
 
 /// Compare two stores, such as those of yesterday and today: what is new, has risen or is gone
@@ -41,29 +45,9 @@ pub struct Arguments {
     /// Maximum number of lines for each of new, risen and gone in the table; 0 shows all
     #[arg(long, default_value_t = 30)]
     limit: usize,
-    /// Exit with code 3 if something new is at least this severe
-    #[arg(long, value_enum, value_name = "SEVERITY")]
-    fail_on: Option<AtLeast>,
-}
-
-/// The value of `--fail-on`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum AtLeast {
-    Info,
-    Warning,
-    Error,
-    Critical,
-}
-
-impl AtLeast {
-    fn severity(self) -> Severity {
-        match self {
-            Self::Info => Severity::Info,
-            Self::Warning => Severity::Warning,
-            Self::Error => Severity::Error,
-            Self::Critical => Severity::Critical,
-        }
-    }
+    /// Exit with code 3 if something new has at least this severity: info, warning, error or critical
+    #[arg(long, value_name = "SEVERITY", value_parser = severity_parser(), hide_possible_values = true)]
+    fail_on: Option<Severity>,
 }
 
 /// The exit code if something new is at least as severe as `--fail-on`.
@@ -85,10 +69,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let changes = between(&old, &new);
     match arguments.format {
         Format::Table => {
-            let width = terminal_size::terminal_size().map_or(COLUMNS, |(width, _)| width.0.into());
             let heads = [(&arguments.old, &old), (&arguments.new, &new)];
             let heads = heads.map(|(path, side)| head(path, side.newest));
-            let text = heads.concat() + &text(&changes, arguments.limit, width);
+            let text = heads.concat() + &text(&changes, arguments.limit, &Screen::of_stdout(false));
             output::print(&text)?;
         }
         Format::Json => {
@@ -97,7 +80,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             json::diff(&sides, &changes, &mut output::stdout())?;
         }
     }
-    let limit = arguments.fail_on.map(AtLeast::severity);
+    let limit = arguments.fail_on;
     let is_severe = |change: &Change<'_>| {
         change.fate == Fate::New && limit.is_some_and(|limit| change.subject.severity >= limit)
     };
@@ -219,17 +202,18 @@ fn of_incident(of: &clusters::incident::Incident) -> Subject {
     }
 }
 
-/// The width of a line in columns if stdout is no terminal.
-const COLUMNS: usize = 120;
+/// The columns of a list of changes.
+const COLUMNS: [Column; 6] = [
+    Column::whole("CHANGE", 0),
+    Column::whole("SEVERITY", 0),
+    Column::text("WHY", 0, 12),
+    Column::text("WHAT", 0, 20),
+    Column::text("WHO", 0, 10),
+    Column::whole("ID", 1),
+];
 
-/// The widths of the columns for the change, the severity and the beginning of the id.
-const FIXED: [usize; 3] = [5, 8, 8];
-
-/// The widest column for the reason of a change.
-const WHY_COLUMNS_MAX: usize = 21;
-
-/// The narrowest line that is not cut further.
-const COLUMNS_MIN: usize = 60;
+/// The number of letters of an ID that are shown.
+const ID_LETTERS: usize = 8;
 
 fn head(path: &Path, newest: Option<Timestamp>) -> String {
     let until = newest.map_or("no event has a time".to_owned(), |at| {
@@ -238,28 +222,26 @@ fn head(path: &Path, newest: Option<Timestamp>) -> String {
     format!("{}: {until}\n", shown(path))
 }
 
-/// Returns the changes as text, one line each of at most `width` columns, and their numbers in the last lines.
-fn text(changes: &[Change<'_>], limit: usize, width: usize) -> String {
-    let mut text = String::new();
-    let mut totals = String::new();
-    let why_width = changes.iter().map(|of| why(of).chars().count()).max();
-    let why_width = why_width.unwrap_or_default().min(WHY_COLUMNS_MAX);
+/// Returns the changes as a table with one line each, and their numbers in the last lines. The table has at most `limit` of each
+/// kind of change; 0 is no limit.
+fn text(changes: &[Change<'_>], limit: usize, screen: &Screen) -> String {
+    let (mut rows, mut more, mut totals) = (Vec::new(), String::new(), String::new());
     for fate in [Fate::New, Fate::Risen, Fate::Gone] {
         let name: &str = fate.into();
         let of_fate: Vec<_> = changes.iter().filter(|of| of.fate == fate).collect();
         let shown = if limit == 0 { of_fate.len() } else { limit };
-        let lines = of_fate.iter().take(shown);
-        text.extend(lines.map(|change| line(change, why_width, width)));
-        if let Some(more @ 1..) = of_fate.len().checked_sub(shown) {
-            text.push_str(&format!("… and {more} more {name}; --limit 0 shows all\n"));
+        rows.extend(of_fate.iter().take(shown).map(|change| row(change)));
+        if let Some(count @ 1..) = of_fate.len().checked_sub(shown) {
+            more.push_str(&format!("… {count} more {name}; --limit 0 shows all\n"));
         }
-        totals.push_str(&format!(
-            "{} {name}{}\n",
-            of_fate.len(),
-            severities(&of_fate)
-        ));
+        let severities = severities(&of_fate);
+        totals.push_str(&format!("{} {name}{severities}\n", of_fate.len()));
     }
-    text + &totals
+    let table = match rows.is_empty() {
+        true => String::new(),
+        false => layout::table(&COLUMNS, &rows, screen),
+    };
+    table + &more + &totals
 }
 
 /// Returns the numbers of changes by severity, such as `: 1 critical, 2 error`; empty without changes.
@@ -278,26 +260,19 @@ fn severities(changes: &[&Change<'_>]) -> String {
     }
 }
 
-fn line(change: &Change<'_>, why_width: usize, width: usize) -> String {
-    let subject = change.subject;
-    let fate: &str = change.fate.into();
-    let [fate_width, severity_width, id_width] = FIXED;
-    // Five gaps of one column.
-    let taken = FIXED.iter().sum::<usize>() + why_width + 5;
-    let rest = width.max(COLUMNS_MIN) - taken;
-    let who_width = rest * 2 / 5;
-    let id: String = subject.id.chars().take(id_width).collect();
-    let line = format!(
-        "{fate:fate_width$} {:severity_width$} {id:id_width$} {} {} {}",
-        subject.severity.name(),
-        cut(&why(change), why_width),
-        cut(&subject.what, rest - who_width),
-        cut(&subject.who, who_width),
-    );
-    format!("{}\n", line.trim_end())
+fn row(change: &Change<'_>) -> Row {
+    let (subject, fate) = (change.subject, <&str>::from(change.fate));
+    let id: String = subject.id.chars().take(ID_LETTERS).collect();
+    let severity = Cell::new(subject.severity.name()).coloured(subject.severity);
+    let [fate, why, what, who, id] =
+        [fate, &why(change), &subject.what, &subject.who, &id].map(Cell::new);
+    Row {
+        cells: vec![fate, severity, why, what, who, id],
+        below: Vec::new(),
+    }
 }
 
-/// Returns why a change is listed, in at most 21 characters for numbers of usual size.
+/// Returns why a change is listed, in a few words.
 fn why(change: &Change<'_>) -> String {
     let (now, before) = (change.subject, change.before);
     let counted = |count: u64| match count {
@@ -325,13 +300,4 @@ fn why(change: &Change<'_>) -> String {
         },
         _ => counted(now.events),
     }
-}
-
-/// Returns a text in exactly `width` columns: filled with spaces, or cut with `…` at its end.
-fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return format!("{text:width$}");
-    }
-    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    format!("{kept}…")
 }

@@ -20,8 +20,8 @@ use crate::source::{Numbers, StoreAnswer};
 /// The maximum length of a text, in characters.
 const CHARS_MAX: usize = 200;
 
-/// What an entry of a list is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, strum::IntoStaticStr)]
+/// What an entry of a list is, in the order of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {

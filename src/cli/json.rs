@@ -23,7 +23,7 @@ use view::json::{
     CallDetailsShape, CallShape, ClusterShape, HistoryShape, IdentityShape, IncidentShape,
 };
 
-use crate::changes::{self, Change, Subject};
+use crate::changes::{Change, Subject};
 use crate::entry::{self, Kind};
 use crate::inputs::InputError;
 use crate::open_store::ClusterJournal;

@@ -87,9 +87,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         print(arguments, &scanned, &answer)?;
     }
     page?;
-    Ok(match scanned.failed.is_empty() {
-        true => arguments.fail_on.exit_code(&answer),
-        false => scanned.exit_code(),
+    Ok(match scanned.has_failed(source.strict) {
+        true => ExitCode::FAILURE,
+        false => arguments.fail_on.exit_code(&answer),
     })
 }
 

@@ -784,12 +784,16 @@ impl Scanned {
         self.files == 0 && self.failed.is_empty() && self.skipped.count() > 0
     }
 
-    /// Returns exit code 1 if an input could not be read or has no CloudTrail event, or if no file was read, else 0. With
-    /// `strict`, it is 1 if any file was skipped or any record was unreadable, too.
-    pub fn exit_code(&self, strict: bool) -> ExitCode {
+    /// Returns whether an input could not be read or has no CloudTrail event, or no file was read. With `strict`, also whether
+    /// any file was skipped or any record was unreadable.
+    pub fn has_failed(&self, strict: bool) -> bool {
         let is_partial = self.skipped.count() > 0 || self.record_counts.quarantined() > 0;
-        let failed = !self.failed.is_empty() || self.is_blank() || (strict && is_partial);
-        ExitCode::from(u8::from(failed))
+        !self.failed.is_empty() || self.is_blank() || (strict && is_partial)
+    }
+
+    /// Returns exit code 1 if [`Self::has_failed`], else 0.
+    pub fn exit_code(&self, strict: bool) -> ExitCode {
+        ExitCode::from(u8::from(self.has_failed(strict)))
     }
 }
 

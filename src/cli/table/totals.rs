@@ -24,7 +24,8 @@ fn counted(count: u64, noun: &str) -> String {
 pub fn of_scan(scanned: &Scanned, answer: &StoreAnswer, place: &Place, screen: &Screen) -> String {
     let counts = &scanned.record_counts;
     let mut lines = Vec::new();
-    let is_known = counts.read > 0 || answer.as_of.is_some();
+    // Without an event, nothing is known about failures.
+    let is_known = counts.events() > 0 || answer.as_of.is_some();
     if is_known {
         lines.push(all(answer));
         lines.extend(hidden(Kind::Cluster, answer));
