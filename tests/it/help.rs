@@ -147,6 +147,7 @@ fn replaced(example: &str, ids: &[(&str, String)]) -> String {
         line = words.collect::<Vec<_>>().join(" ");
     }
     line.replace("pbpaste", "cat event.json")
+        .replace("--coverage changes", "--coverage errors")
         .replace(
             "generate demo",
             "generate --hours 1 --events-per-hour 20 demo",
