@@ -7,10 +7,6 @@ use records::time::Timestamp;
 
 /// Options that choose the credentials and the region for calls to AWS.
 #[derive(Debug, Clone, Default, Args)]
-#[cfg_attr(
-    not(feature = "aws"),
-    expect(dead_code, reason = "only calls to AWS read the fields")
-)]
 pub struct AwsArguments {
     /// The name of a profile of the AWS CLI; `None` for that of the environment.
     #[arg(

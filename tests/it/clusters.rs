@@ -171,7 +171,7 @@ fn what_cannot_be_read_is_told_with_what_to_do() {
         ),
         (
             vec!["clusters", "list", "--table", "gone"],
-            "gone: the store is not available",
+            ": the store is not available: DynamoDB rejected the request: ResourceNotFoundException: ",
         ),
         (
             vec!["scan", "--table", "gone", "--db", "x.db", "-"],

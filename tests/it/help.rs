@@ -205,7 +205,8 @@ fn serve(folder: &Folder, example: &str) {
 }
 
 /// Examples with a stack, a table or S3 are only parsed: they end at the missing credentials. `s3` and others run such commands
-/// against an emulator. A rehearsal of all techniques takes seconds, so its arguments are only parsed here, too.
+/// against an emulator. A rehearsal of all techniques takes seconds, so its arguments are only parsed here, too. `rules filter` takes
+/// seconds and is left out; `make filter` runs it.
 #[test]
 fn the_examples_of_each_command_run() {
     let (folder, ids) = prepared();
@@ -232,7 +233,7 @@ fn the_examples_of_each_command_run() {
             serve(&folder, &line[before.len()..]);
             line.truncate(before.trim_end_matches(" && ").len());
         }
-        if line.is_empty() {
+        if line.is_empty() || line.contains("rules filter") {
             continue;
         }
         let result = shell(&folder, &line);
