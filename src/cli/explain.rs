@@ -14,7 +14,7 @@ use service::rules::{Fate, Rules};
 use view::json::CallDetailsShape;
 
 use crate::aws_options::{AwsArguments, Remote};
-use crate::inputs::{Input, Inputs, Unread, without_events};
+use crate::inputs::{self, Input, Inputs, Unread, without_answer, without_events};
 use crate::json::Explanation;
 use crate::output;
 use crate::skipped::Skipped;
@@ -149,7 +149,12 @@ fn explain_all(
     }
     let mut printed = Ok(());
     let (mut events, mut likeness) = (0, None);
+    let (mut strangers, mut incomplete) = (0, None);
     let read = read_reference(opened.records, layout, &limits, &mut |item| {
+        if let InputItem::Incomplete { reason } = item {
+            incomplete = Some(reason);
+            return;
+        }
         let looks_like = match &item {
             InputItem::Record { text, .. } if likeness.is_none() => likeness::of_record(text),
             _ => likeness::UNREADABLE.to_owned(),
@@ -161,12 +166,28 @@ fn explain_all(
             true => events += 1,
             false => drop(likeness.get_or_insert(looks_like)),
         }
-        missed.records += u64::from(explanation.is_quarantined);
+        strangers += u64::from(!explanation.is_event && !explanation.is_quarantined);
+        missed.records += u64::from(!explanation.is_event);
         if printed.is_ok() {
             printed = print(&explanation, format, out);
         }
     });
     printed?;
+    if let Some(reason) = incomplete.filter(|_| read.is_ok()) {
+        if events == 0 && likeness.is_none() {
+            return Ok(Err(input.failed(&without_answer(reason))));
+        }
+        missed.records += 1;
+        output::complain(&format!(
+            "note: {}: {}",
+            input.name(),
+            inputs::incomplete(reason)
+        ));
+    }
+    if events > 0 && strangers > 0 {
+        let note = inputs::strangers(strangers, likeness.as_deref().unwrap_or_default());
+        output::complain(&format!("note: {}: {note}", input.name()));
+    }
     let is_optional = input.may_be_skipped();
     Ok(match read {
         Ok(()) => Ok(likeness.filter(|_| events == 0)),
@@ -199,7 +220,9 @@ fn explanation_of(input: &Input, rules: &Rules, item: InputItem<'_>) -> Option<E
         }
         InputItem::Rejected { rejection, .. } => Some(quarantined(&rejection)),
         // Records are not skipped here, because `explain` reads without the prefilter.
-        InputItem::Skipped { .. } | InputItem::ControlMessage => None,
+        InputItem::Skipped { .. } | InputItem::ControlMessage | InputItem::Incomplete { .. } => {
+            None
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn records(
         return Err(FormatError::Damaged {
             what: "the file of Security Lake",
             detail: format!(
-                "formatted JSON of more than {max} bytes; write one event a line: jq -c .[] FILE"
+                "formatted JSON of more than {max} bytes; write one event a line with jq -c .[]"
             ),
         });
     }

@@ -22,6 +22,7 @@ use records::{Rejection, Wrapper};
 
 use crate::output::{Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, Unpacker, inflate};
+use crate::wrapping;
 use crate::{CAPTURE_BYTES_MAX, InputItem, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
 
 /// Reads the invocation event that CloudWatch Logs sends to a function, and passes its records to `visit`; any other
@@ -411,8 +412,13 @@ fn record_in<'a>(
         )),
         Some(Cow::Borrowed(text)) => Ok(Cow::Borrowed(text.trim_start_matches(BYTE_ORDER_MARK))),
         Some(text) => Ok(text),
+        None if field != MESSAGE && wrapping::is_event(event) => Ok(Cow::Borrowed(event)),
         None => Err(Rejection::NotJson {
-            detail: "log event without a message".to_owned(),
+            detail: match field {
+                MESSAGE => "log event without a message",
+                _ => "no CloudTrailEvent in it; drop --query, or add CloudTrailEvent to it",
+            }
+            .to_owned(),
         }),
     }
 }

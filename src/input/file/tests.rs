@@ -59,6 +59,7 @@ fn listing(input: impl Read, layout: Layout, limits: &Limits) -> String {
         }
         InputItem::Skipped { count } => lines.push_str(&format!("quiet {count}\n")),
         InputItem::ControlMessage => lines.push_str("control\n"),
+        InputItem::Incomplete { reason } => lines.push_str(&format!("incomplete: {reason}\n")),
     });
     if let Err(error) = result {
         write!(lines, "error {}", error.name()).unwrap();
