@@ -22,7 +22,6 @@ use records::{Rejection, Wrapper};
 
 use crate::output::{Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, Unpacker, inflate};
-use crate::wrapping;
 use crate::{CAPTURE_BYTES_MAX, InputItem, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
 
 /// Reads the invocation event that CloudWatch Logs sends to a function, and passes its records to `visit`; any other
@@ -412,7 +411,9 @@ fn record_in<'a>(
         )),
         Some(Cow::Borrowed(text)) => Ok(Cow::Borrowed(text.trim_start_matches(BYTE_ORDER_MARK))),
         Some(text) => Ok(text),
-        None if field != MESSAGE && wrapping::is_event(event) => Ok(Cow::Borrowed(event)),
+        None if field != MESSAGE && Json::new(event).at(&["eventSource"]).is_some() => {
+            Ok(Cow::Borrowed(event))
+        }
         None => Err(Rejection::NotJson {
             detail: match field {
                 MESSAGE => "log event without a message",

@@ -143,6 +143,8 @@ struct Row {
     /// The time from a column with another name, and the place of this name in [`TIMES`].
     time: Option<(usize, String)>,
     has_code: bool,
+    /// Whether there is a column such as `count(*)`.
+    is_summary: bool,
     /// Whether there is a column that has the outcome of a sign-in.
     has_outcome: bool,
 }
@@ -152,6 +154,7 @@ impl Row {
         let inner = path_of(name);
         let name = spelled(name);
         self.has_code |= name == "errorCode";
+        self.is_summary |= name.contains('(');
         self.has_outcome |= ["errorMessage", "responseElements"].contains(&&*name)
             || inner == Some("responseElements.ConsoleLogin");
         let is_error = ["errorCode", "errorMessage"].contains(&&*name);
@@ -200,7 +203,7 @@ impl Row {
         {
             self.fields.push(("eventTime".to_owned(), time));
         }
-        if self.get("eventTime").is_none() && self.get("eventID").is_none() {
+        if self.is_summary || (self.get("eventTime").is_none() && self.get("eventID").is_none()) {
             return Err(
                 "a row without the time and the ID of an event, as in a summary; \
                         select the records, with eventTime and eventID",
@@ -493,6 +496,10 @@ mod tests {
         for (row, missing) in [
             (
                 "eventName:A|eventSource:s|errorCode:x|n:5",
+                "as in a summary",
+            ),
+            (
+                "eventName:A|eventSource:s|eventID:1|errorCode:x|count(*):5",
                 "as in a summary",
             ),
             (

@@ -208,6 +208,30 @@ fn columns(text: &str) -> Vec<(String, Cow<'_, str>)> {
 /// Returns what is in a row of a query: `[{"field": name, "value": text}, …]` of Logs Insights, or `[{name: text}, …]` of
 /// CloudTrail Lake. `None`: the row does not hold a record.
 fn in_row(text: &str) -> Option<Content<'_>> {
+    let columns = cells(text)?;
+    let whole = |name: &str| ["@message", "eventJson", "eventjson"].contains(&name);
+    if let Some((_, value)) = columns.iter().find(|(name, _)| whole(name)) {
+        return text_or_object(*value);
+    }
+    let record = row::record(texts(&columns))?;
+    Some(Content::Text(Cow::Owned(record)))
+}
+
+/// Returns what a row of a query lacks that wraps no record. `None`: the text is no such row.
+pub(crate) fn lack(text: &str) -> Option<&'static str> {
+    let columns = cells(text).filter(|columns| !columns.is_empty())?;
+    row::read(texts(&columns)).err()
+}
+
+fn texts<'a>(columns: &'a [(String, Json<'a>)]) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+    columns.iter().map(|(name, value)| {
+        let text = value.text_or_json().unwrap_or_default();
+        (name.as_str(), text)
+    })
+}
+
+/// Returns the names and values of a row of a query. `None`: a cell is no object.
+fn cells(text: &str) -> Option<Vec<(String, Json<'_>)>> {
     let mut columns = Vec::new();
     for cell in Json::new(text).elements() {
         let (mut field, mut value, mut others) = (None, None, Vec::new());
@@ -222,15 +246,7 @@ fn in_row(text: &str) -> Option<Content<'_>> {
             _ => columns.append(&mut others),
         }
     }
-    let whole = |name: &str| ["@message", "eventJson", "eventjson"].contains(&name);
-    if let Some((_, value)) = columns.iter().find(|(name, _)| whole(name)) {
-        return text_or_object(*value);
-    }
-    let columns = columns.iter().map(|(name, value)| {
-        let text = value.text_or_json().unwrap_or_default();
-        (name.as_str(), text)
-    });
-    row::record(columns).map(|record| Content::Text(Cow::Owned(record)))
+    Some(columns)
 }
 
 #[cfg(test)]

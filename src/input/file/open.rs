@@ -49,6 +49,9 @@ pub(super) fn value(text: &str, nesting: Nesting, output: &mut Output<'_>) {
         _ => wrapping::content(text),
     };
     let Some((content, wrapper)) = found else {
+        if let Some(missing) = wrapping::lack(text).filter(|_| nesting.depth < DEPTH_MAX) {
+            return output.reject(not_a_record(missing), &Wrapper::default());
+        }
         return output.record(text.into(), &Wrapper::default());
     };
     let nesting = nesting.deeper();
