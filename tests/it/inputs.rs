@@ -380,7 +380,7 @@ fn what_is_not_read_is_named_with_the_next_step() {
 #[test]
 fn what_is_no_event_or_no_whole_answer_is_said_and_strict_fails() {
     let success = json!({"eventVersion": "1.11", "eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": "1"});
-    let ocsf = json!({"class_uid": 3005, "status": "failure", "api": {"operation": "GetObject", "service": {"name": "s3.amazonaws.com"}}});
+    let ocsf = json!({"class_uid": 3005, "metadata": {"uid": "x"}, "status": "failure", "api": {"operation": "GetObject", "service": {"name": "s3.amazonaws.com"}}});
     let folder = Folder::new();
     for (content, said) in [
         (
@@ -407,7 +407,8 @@ fn what_is_no_event_or_no_whole_answer_is_said_and_strict_fails() {
         .run(&["scan", "running.json"])
         .fails(1, "the query still runs");
     // The same bytes give the same records, from a file and from a pipe.
-    let mixed = lines(&[success, ocsf]);
+    let bare = json!({"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": "1"});
+    let mixed = lines(&[bare, ocsf]);
     folder.write("mixed.jsonl", &mixed);
     let scan = folder.scan(&["mixed.jsonl"], 0);
     assert_eq!(scan["records"]["clustered"], 1, "{scan}");
