@@ -102,12 +102,7 @@ fn explain(
     stdout: &mut impl io::Write,
     missed: &mut Missed,
 ) -> anyhow::Result<bool> {
-    // What is skipped prints nothing.
-    let mut kept = Vec::new();
-    let read = match input.may_be_skipped() {
-        true => explain_all(input, rules, format, &mut kept, missed),
-        false => explain_all(input, rules, format, stdout, missed),
-    }?;
+    let read = explain_all(input, rules, format, stdout, missed)?;
     let likeness = match read {
         Ok(likeness) => likeness,
         Err(Unread::Skipped) => Some(String::new()),
@@ -118,7 +113,6 @@ fn explain(
         }
     };
     let Some(likeness) = likeness else {
-        stdout.write_all(&kept)?;
         return Ok(true);
     };
     if input.may_be_skipped() {
@@ -148,6 +142,9 @@ fn explain_all(
         output::complain(&format!("note: {}: {note}", input.name()));
     }
     let mut printed = Ok(());
+    // What is skipped prints nothing, so the first event decides whether anything is printed.
+    let is_optional = input.may_be_skipped();
+    let mut kept = Vec::new();
     let (mut events, mut likeness) = (0, None);
     let (mut strangers, mut incomplete) = (0, None);
     let read = read_reference(opened.records, layout, &limits, &mut |item| {
@@ -169,7 +166,13 @@ fn explain_all(
         strangers += u64::from(!explanation.is_event && !explanation.is_quarantined);
         missed.records += u64::from(!explanation.is_event);
         if printed.is_ok() {
-            printed = print(&explanation, format, out);
+            printed = match is_optional && events == 0 {
+                true => print(&explanation, format, &mut kept),
+                false => out
+                    .write_all(&std::mem::take(&mut kept))
+                    .map_err(Into::into)
+                    .and_then(|()| print(&explanation, format, out)),
+            };
         }
     });
     printed?;
@@ -188,7 +191,6 @@ fn explain_all(
         let note = inputs::strangers(strangers, likeness.as_deref().unwrap_or_default());
         output::complain(&format!("note: {}: {note}", input.name()));
     }
-    let is_optional = input.may_be_skipped();
     Ok(match read {
         Ok(()) => Ok(likeness.filter(|_| events == 0)),
         Err(ReadError::NotJson { .. } | ReadError::Empty) if is_optional => Ok(Some(String::new())),

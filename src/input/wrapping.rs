@@ -182,7 +182,14 @@ fn text_or_object(value: Json<'_>) -> Option<Content<'_>> {
     match value.as_str().starts_with(['{', '[']) {
         true => Some(Content::Text(Cow::Borrowed(value.as_str()))),
         // An empty string is a damaged record, and no record is lost without a word.
-        false => Some(Content::Text(value.text().unwrap_or_default())),
+        false => {
+            let text = value.text().unwrap_or_default();
+            let is_packed = BASE64_HEADS.iter().any(|head| text.starts_with(head));
+            Some(match is_packed {
+                true => Content::Base64(text),
+                false => Content::Text(text),
+            })
+        }
     }
 }
 
@@ -301,6 +308,7 @@ mod tests {
                 text("{}"),
             ),
             (r#"{"MessageId":"m","Body":"{}"}"#, text("{}")),
+            (r#"{"MessageId":"m","Body":"H4sIAA"}"#, base64("H4sIAA")),
             (
                 r#"{"EventSource":"aws:sns","Sns":{"Message":"{}"}}"#,
                 text(r#"{"Message":"{}"}"#),
