@@ -14,7 +14,7 @@ use service::rules::{Fate, Rules};
 use view::json::CallDetailsShape;
 
 use crate::aws_options::{AwsArguments, Remote};
-use crate::inputs::{Input, Inputs, Unread, without_events};
+use crate::inputs::{self, Input, Inputs, Unread, without_answer, without_events};
 use crate::json::Explanation;
 use crate::output;
 use crate::skipped::Skipped;
@@ -102,12 +102,7 @@ fn explain(
     stdout: &mut impl io::Write,
     missed: &mut Missed,
 ) -> anyhow::Result<bool> {
-    // What is skipped prints nothing.
-    let mut kept = Vec::new();
-    let read = match input.may_be_skipped() {
-        true => explain_all(input, rules, format, &mut kept, missed),
-        false => explain_all(input, rules, format, stdout, missed),
-    }?;
+    let read = explain_all(input, rules, format, stdout, missed)?;
     let likeness = match read {
         Ok(likeness) => likeness,
         Err(Unread::Skipped) => Some(String::new()),
@@ -118,7 +113,6 @@ fn explain(
         }
     };
     let Some(likeness) = likeness else {
-        stdout.write_all(&kept)?;
         return Ok(true);
     };
     if input.may_be_skipped() {
@@ -148,8 +142,16 @@ fn explain_all(
         output::complain(&format!("note: {}: {note}", input.name()));
     }
     let mut printed = Ok(());
+    // What is skipped prints nothing, so the first event decides whether anything is printed.
+    let is_optional = input.may_be_skipped();
+    let mut kept = Vec::new();
     let (mut events, mut likeness) = (0, None);
+    let (mut strangers, mut incomplete) = (0, None);
     let read = read_reference(opened.records, layout, &limits, &mut |item| {
+        if let InputItem::Incomplete { reason } = item {
+            incomplete = Some(reason);
+            return;
+        }
         let looks_like = match &item {
             InputItem::Record { text, .. } if likeness.is_none() => likeness::of_record(text),
             _ => likeness::UNREADABLE.to_owned(),
@@ -161,13 +163,34 @@ fn explain_all(
             true => events += 1,
             false => drop(likeness.get_or_insert(looks_like)),
         }
-        missed.records += u64::from(explanation.is_quarantined);
+        strangers += u64::from(!explanation.is_event && !explanation.is_quarantined);
+        missed.records += u64::from(!explanation.is_event);
         if printed.is_ok() {
-            printed = print(&explanation, format, out);
+            printed = match is_optional && events == 0 {
+                true => print(&explanation, format, &mut kept),
+                false => out
+                    .write_all(&std::mem::take(&mut kept))
+                    .map_err(Into::into)
+                    .and_then(|()| print(&explanation, format, out)),
+            };
         }
     });
     printed?;
-    let is_optional = input.may_be_skipped();
+    if let Some(reason) = incomplete.filter(|_| read.is_ok()) {
+        if events == 0 && likeness.is_none() {
+            return Ok(Err(input.failed(&without_answer(reason))));
+        }
+        missed.records += 1;
+        output::complain(&format!(
+            "note: {}: {}",
+            input.name(),
+            inputs::incomplete(reason)
+        ));
+    }
+    if events > 0 && strangers > 0 {
+        let note = inputs::strangers(strangers, likeness.as_deref().unwrap_or_default());
+        output::complain(&format!("note: {}: {note}", input.name()));
+    }
     Ok(match read {
         Ok(()) => Ok(likeness.filter(|_| events == 0)),
         Err(ReadError::NotJson { .. } | ReadError::Empty) if is_optional => Ok(Some(String::new())),
@@ -199,7 +222,9 @@ fn explanation_of(input: &Input, rules: &Rules, item: InputItem<'_>) -> Option<E
         }
         InputItem::Rejected { rejection, .. } => Some(quarantined(&rejection)),
         // Records are not skipped here, because `explain` reads without the prefilter.
-        InputItem::Skipped { .. } | InputItem::ControlMessage => None,
+        InputItem::Skipped { .. } | InputItem::ControlMessage | InputItem::Incomplete { .. } => {
+            None
+        }
     }
 }
 

@@ -5,8 +5,8 @@
 //! detected. A file that cannot be read is reported, and the other files are still read. A file that holds no records is
 //! counted.
 //!
-//! An input is first read as it is. Only if it holds no JSON, or no event, the crate `formats` is asked what it is. So
-//! trail files cost nothing more.
+//! An input is first read as it is. Only if it holds something else than events, the crate `formats` is asked what it is,
+//! as for standard input. So trail files cost nothing more.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -25,6 +25,7 @@ use service::rulefile::FileProblem;
 use walkdir::WalkDir;
 
 use crate::aws_options::Remote;
+use crate::counts::counted;
 use crate::s3::Object;
 use crate::skipped::{Promise, Skipped, TRAIL_ENDINGS};
 use crate::{output, path_advice, piped, s3};
@@ -143,6 +144,26 @@ pub fn without_events(likeness: &str) -> String {
         "contains no CloudTrail event; it looks like {likeness}. Expected CloudTrail records, as a CloudTrail file or \
          one JSON record per line"
     )
+}
+
+/// Returns the note about records that are no events, in an input with events.
+pub fn strangers(count: u64, likeness: &str) -> String {
+    let verb = if count == 1 {
+        "is no CloudTrail event; it looks"
+    } else {
+        "are no CloudTrail events; they look"
+    };
+    format!("{} {verb} like {likeness}", counted(count, "record"))
+}
+
+/// Returns the note about an answer that is not complete.
+pub fn incomplete(reason: &str) -> String {
+    format!("the answer is incomplete: {reason}")
+}
+
+/// Returns the error text for an answer without any record, which says why it is not complete.
+pub fn without_answer(reason: &str) -> String {
+    format!("contains no records, and the answer is incomplete: {reason}. Run the query to its end")
 }
 
 /// Returns a path as text that is safe to print, at most 512 characters. Control characters are removed, because a
@@ -349,7 +370,7 @@ impl Input {
         let opened = bytes.and_then(|bytes| formats::open(bytes, limits));
         let opened = opened.map_err(|error| match error {
             FormatError::Unsupported { .. } if self.may_be_skipped() => Unread::Skipped,
-            error => self.failed(&error),
+            error => self.refused(&error),
         })?;
         let layout = match opened.is_unchanged {
             true => self.layout(),
@@ -359,11 +380,24 @@ impl Input {
         Ok((opened, layout))
     }
 
-    /// Returns the error for an input that cannot be read.
+    /// Returns the error for an input that cannot be read. Its text may have names of columns and files of an attacker, so it
+    /// is made safe to print.
     pub fn failed(&self, error: &dyn std::fmt::Display) -> Unread {
+        const CHARS_MAX: usize = 1024;
         let file = self.name();
-        let error = error.to_string().replace("FILE", &file);
+        let error = sanitize(&error.to_string(), CHARS_MAX);
         Unread::Failed(InputError { file, error })
+    }
+
+    /// Returns the error for an input whose format cannot be read, with the name of the input in the advice.
+    fn refused(&self, error: &FormatError) -> Unread {
+        match error {
+            FormatError::Unsupported { what, advice } => {
+                let advice = advice.replace("FILE", &self.name());
+                self.failed(&format!("{what} is not read; {advice}"))
+            }
+            error => self.failed(error),
+        }
     }
 
     /// Returns the account ID in the name of the file. `None` for standard input, and unless the name is in
@@ -396,13 +430,13 @@ impl Input {
             Self::Stdin => None,
             _ => {
                 let bytes = self.bytes(&limits, progress);
-                let bytes = bytes.map_err(|error| self.failed(&error))?;
+                let bytes = bytes.map_err(|error| self.refused(&error))?;
                 Some(folding.fold(bytes, self.layout(), account_id))
             }
         };
         if let Some(first) = first {
             let is_clear = match &first {
-                Ok(folded) => folded.without_events().is_none(),
+                Ok(folded) => folded.is_clear(),
                 Err(error) => !matches!(error, ReadError::NotJson { .. }),
             };
             if is_clear {
@@ -432,7 +466,10 @@ impl Input {
         let is_optional = self.may_be_skipped();
         match result {
             Ok(folded) if is_optional && folded.without_events().is_some() => Err(Unread::Skipped),
-            Ok(folded) => Ok(Reading { folded, note }),
+            Ok(folded) => match folded.incomplete() {
+                Some(reason) if folded.is_blank() => Err(self.failed(&without_answer(reason))),
+                _ => Ok(Reading { folded, note }),
+            },
             Err(ReadError::NotJson { .. } | ReadError::Empty) if is_optional => {
                 Err(Unread::Skipped)
             }

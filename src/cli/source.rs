@@ -111,6 +111,8 @@ pub struct Scanned {
     pub skipped: Skipped,
     /// What inputs do not hold, each with the name of the input.
     pub notes: Vec<String>,
+    /// Whether an input has records that are no CloudTrail events, or says that it is not complete.
+    pub is_partial: bool,
     /// Records that could not be read, each with the name of its input. At most [`QUARANTINED_MAX`] for each input.
     pub quarantined: Vec<(String, Quarantined)>,
     /// The rules that were applied, in the order of the rules file.
@@ -615,8 +617,11 @@ fn read_into(
             Ok(Reading { folded, note }) => {
                 events += folded.events();
                 scanned.failed.extend(no_event_error(input, &folded));
-                let note = note.map(|note| format!("{}: {note}", input.name()));
-                scanned.notes.extend(note);
+                let further = partial_notes(&folded);
+                scanned.is_partial |= !further.is_empty();
+                let notes = note.into_iter().chain(further);
+                let notes = notes.map(|note| format!("{}: {note}", input.name()));
+                scanned.notes.extend(notes);
                 gathered.push((input.name(), folded));
             }
             Err(Unread::Failed(failure)) => scanned.failed.push(failure),
@@ -640,6 +645,15 @@ fn no_event_error(input: &Input, folded: &Folded) -> Option<InputError> {
         file: input.name(),
         error: inputs::without_events(&likeness),
     })
+}
+
+/// Returns what is missing in the result of an input that was read: records that are no events, and further pages.
+fn partial_notes(folded: &Folded) -> Vec<String> {
+    let strangers = folded
+        .strangers()
+        .map(|(count, likeness)| inputs::strangers(count, likeness));
+    let incomplete = folded.incomplete().map(inputs::incomplete);
+    strangers.into_iter().chain(incomplete).collect()
 }
 
 /// Runs a query on a store and returns the answer.
@@ -755,8 +769,11 @@ impl Scanned {
         if self.is_blank() {
             output::complain("error: no CloudTrail records were found; nothing was read");
         }
-        for note in &self.notes {
+        for note in self.notes.iter().take(SHOWN) {
             output::complain(&format!("note: {note}"));
+        }
+        if let Some(more @ 1..) = self.notes.len().checked_sub(SHOWN) {
+            output::complain(&format!("note: {more} more inputs have notes"));
         }
         if let Some(skipped) = self.skipped.sentence() {
             output::complain(&skipped);
@@ -785,9 +802,10 @@ impl Scanned {
     }
 
     /// Returns whether an input could not be read or has no CloudTrail event, or no file was read. With `strict`, also whether
-    /// any file was skipped or any record was unreadable.
+    /// any file was skipped, any record was unreadable or no event, or an answer was incomplete.
     pub fn has_failed(&self, strict: bool) -> bool {
-        let is_partial = self.skipped.count() > 0 || self.record_counts.quarantined() > 0;
+        let is_partial =
+            self.is_partial || self.skipped.count() > 0 || self.record_counts.quarantined() > 0;
         !self.failed.is_empty() || self.is_blank() || (strict && is_partial)
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn records(
         return Err(FormatError::Damaged {
             what: "the file of Security Lake",
             detail: format!(
-                "formatted JSON of more than {max} bytes; write one event a line: jq -c .[] FILE"
+                "formatted JSON of more than {max} bytes; write one event a line with jq -c .[]"
             ),
         });
     }
@@ -152,14 +152,26 @@ pub(crate) fn record(event: &Value) -> Option<Value> {
         insert(&mut record, path, parsed(value));
     }
     // No failure may look like a success, even if its code is in another place.
-    if at(event, "status").is_some_and(|status| status == "Failure") && !is_failure(&record) {
-        let detail = ["status_code", "status_detail"]
-            .iter()
-            .find_map(|place| at(event, place));
+    if has_failed(event) && !is_failure(&record) {
+        let places = ["status_code", "status_detail", "api.response.code"];
+        let detail = places.iter().find_map(|place| at(event, place));
         let detail = detail.cloned().unwrap_or_else(|| "Failure".into());
         insert(&mut record, "errorMessage", detail);
     }
     Some(record)
+}
+
+/// Checks whether an event says that the call failed: by its status, or by the HTTP status of the response.
+fn has_failed(event: &Value) -> bool {
+    let number = |place: &str| {
+        let value = at(event, place)?;
+        let text = value.as_str().and_then(|text| text.parse().ok());
+        value.as_i64().or(text)
+    };
+    let status = at(event, "status").and_then(Value::as_str);
+    status.is_some_and(|status| status.eq_ignore_ascii_case("failure"))
+        || number("status_id") == Some(2)
+        || number("api.response.code").is_some_and(|code| code >= 400)
 }
 
 /// Checks whether a record says itself that it is a failure: by its code, or as a sign-in.
@@ -231,18 +243,55 @@ fn parsed(value: &Value) -> Value {
     json.unwrap_or_else(|| value.clone())
 }
 
-/// Adds a value under a path of keys, unless there is one.
+/// Adds a value under a path of keys, unless there is one. A path with more than [`PATH_KEYS_MAX`] keys is left out.
 fn insert(record: &mut Value, path: &str, value: Value) {
-    let (first, rest) = path.split_once('.').unwrap_or((path, ""));
-    let Some(members) = record.as_object_mut() else {
+    if path.split('.').count() > PATH_KEYS_MAX {
         return;
-    };
-    match rest {
-        "" => drop(members.entry(first).or_insert(value)),
-        rest => insert(
-            members.entry(first).or_insert_with(|| json!({})),
-            rest,
-            value,
-        ),
+    }
+    let (mut object, mut rest) = (record, path);
+    while let Some((first, behind)) = rest.split_once('.') {
+        let Some(members) = object.as_object_mut() else {
+            return;
+        };
+        object = members.entry(first).or_insert_with(|| json!({}));
+        rest = behind;
+    }
+    if let Some(members) = object.as_object_mut() {
+        members.entry(rest).or_insert(value);
+    }
+}
+
+/// Maximum number of keys in a path; the fields of a record have four.
+const PATH_KEYS_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_failure_reads_as_a_success_and_a_long_path_is_left_out() {
+        let event = |further: Value| {
+            let mut event = json!({"api": {"operation": "A", "service": {"name": "s"}}});
+            let further = further.as_object().unwrap().clone();
+            event.as_object_mut().unwrap().extend(further);
+            record(&event).unwrap()
+        };
+        for status in [
+            json!({"status_id": 2}),
+            json!({"status_id": 2, "status": "Other"}),
+            json!({"status": "failure"}),
+        ] {
+            assert_eq!(event(status)["errorMessage"], "Failure");
+        }
+        assert_eq!(
+            event(json!({"status_code": "403", "status": "FAILURE"}))["errorMessage"],
+            "403"
+        );
+        assert!(event(json!({"status_id": 1})).get("errorMessage").is_none());
+        let mut refused =
+            json!({"api": {"operation": "A", "service": {"name": "s"}, "response": {"code": 403}}});
+        assert_eq!(record(&refused).unwrap()["errorMessage"], 403);
+        refused["unmapped"] = json!({"a.b": 1, ".".repeat(500_000): 2});
+        assert_eq!(record(&refused).unwrap()["a"], json!({"b": 1}));
     }
 }

@@ -70,10 +70,10 @@ fn a_table_without_error_codes_is_refused_and_one_with_whole_records_is_not() {
         read(whole).unwrap(),
         "{\"eventSource\":\"s3\", \"eventName\":\"x\"}\n\"broken\"\n"
     );
-    let parts = "eventname;eventsource;errorcode;arn\nGetObject;s3.amazonaws.com;AccessDenied;arn:aws:iam::1:user/x\n;;;\n";
+    let parts = "eventid;eventname;eventsource;errorcode;arn\n1;GetObject;s3.amazonaws.com;AccessDenied;arn:aws:iam::1:user/x\n;;;;\n";
     assert_eq!(
         read(parts).unwrap(),
-        "{\"eventName\":\"GetObject\",\"eventSource\":\"s3.amazonaws.com\",\"errorCode\":\"AccessDenied\",\"userIdentity\":{\"arn\":\"arn:aws:iam::1:user/x\"}}\n\"a row without the name and the source of an event\"\n"
+        "{\"eventID\":\"1\",\"eventName\":\"GetObject\",\"eventSource\":\"s3.amazonaws.com\",\"errorCode\":\"AccessDenied\",\"userIdentity\":{\"arn\":\"arn:aws:iam::1:user/x\"}}\n\"a row without the name and the source of an event\"\n"
     );
     assert_eq!(read("a,b\n1,2\n").unwrap(), "a,b\n1,2\n");
     let endless = format!("_raw\n\"eventSource{}", "x".repeat(9_000_000));

@@ -411,8 +411,15 @@ fn record_in<'a>(
         )),
         Some(Cow::Borrowed(text)) => Ok(Cow::Borrowed(text.trim_start_matches(BYTE_ORDER_MARK))),
         Some(text) => Ok(text),
+        None if field != MESSAGE && Json::new(event).at(&["eventSource"]).is_some() => {
+            Ok(Cow::Borrowed(event))
+        }
         None => Err(Rejection::NotJson {
-            detail: "log event without a message".to_owned(),
+            detail: match field {
+                MESSAGE => "log event without a message",
+                _ => "no CloudTrailEvent in it; drop --query, or add CloudTrailEvent to it",
+            }
+            .to_owned(),
         }),
     }
 }

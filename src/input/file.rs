@@ -136,6 +136,8 @@ struct ReaderState<'v, R> {
     /// Whether the first bare event may still show that the input is JSON lines.
     is_undecided: bool,
     nesting: open::Nesting,
+    /// What the last answer says of itself, if it is not complete. Of several pages, the last one decides.
+    incomplete: Option<&'static str>,
 }
 
 /// What is known about a top-level object from the members read so far.
@@ -148,6 +150,8 @@ struct ObjectState {
     /// Whether the list of records was read to its end.
     is_complete: bool,
     detail: Option<Range<u64>>,
+    /// What the answer says of itself, if it is not complete.
+    incomplete: Option<&'static str>,
 }
 
 impl<'v, R: Read> ReaderState<'v, R> {
@@ -162,6 +166,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
             has_begun: false,
             is_undecided: layout == Layout::Guess,
             nesting: open::Nesting::default(),
+            incomplete: None,
         }
     }
 
@@ -187,6 +192,9 @@ impl<'v, R: Read> ReaderState<'v, R> {
         }
         if !self.has_begun && self.layout == Layout::Guess {
             return Err(ReadError::Empty);
+        }
+        if let Some(reason) = self.incomplete {
+            self.output.incomplete(reason);
         }
         Ok(())
     }
@@ -260,6 +268,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
             is_wrapper: false,
             is_complete: false,
             detail: None,
+            incomplete: None,
         };
         self.cursor.pin(CAPTURE_BYTES_MAX);
         self.cursor.step();
@@ -282,6 +291,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
         };
         self.cursor.watch_breaks(false);
         if seen.is_wrapper {
+            self.incomplete = seen.incomplete;
             self.end_wrapper(&seen, reach);
         } else {
             self.end_event(&seen, reach)?;
@@ -346,6 +356,16 @@ impl<'v, R: Read> ReaderState<'v, R> {
                 // Records of Kinesis, SQS and others have a source, too.
                 let source = self.cursor.slice(span);
                 seen.is_event = !source.is_some_and(|source| source.starts_with(b"\"aws:"));
+            }
+            Name::Progress => {
+                let value = text(self.cursor.slice(span).unwrap_or_default());
+                seen.incomplete = seen.incomplete.or(incomplete(&value));
+            }
+            Name::NextPage if first == b'"' => {
+                let is_empty = span.end - span.start <= 2;
+                seen.incomplete = seen
+                    .incomplete
+                    .or((!is_empty).then_some("there are further pages"));
             }
             Name::Detail if first == b'{' => seen.detail = Some(span),
             Name::Header(field) => {
@@ -523,7 +543,13 @@ impl<'v, R: Read> ReaderState<'v, R> {
         };
         let is_one_line = matches!(whole, Piece::Whole(bytes) if !bytes.contains(&b'\n'));
         match piece {
-            Piece::Whole(bytes) if !seen.is_event => {
+            // An event that EventBridge sent was found above.
+            Piece::Whole(bytes)
+                if !seen.is_event && whole == piece
+                    || seen.is_event
+                        && !begins_record(bytes)
+                        && wrapping::row(&text(bytes)).is_some() =>
+            {
                 open::value(&text(bytes), self.nesting, &mut self.output);
             }
             piece => self.output.piece(piece),
@@ -569,6 +595,26 @@ fn event_in<R: Read>(cursor: &Cursor<R>, span: Range<u64>, max: usize) -> Option
     (has("eventSource") || has("insightDetails")).then_some(Piece::Whole(detail))
 }
 
+/// Returns why an answer is not complete, from the value of a member by which it says so. `None`: it may be complete.
+fn incomplete(value: &str) -> Option<&'static str> {
+    let json = Json::new(value);
+    match value.as_bytes().first()? {
+        b't' => Some("the search timed out"),
+        b'{' => {
+            let failed = json.at(&["failed"])?;
+            (failed.as_str() != "0").then_some("a part of the search failed")
+        }
+        b'"' => match json.text()?.to_ascii_lowercase().as_str() {
+            "scheduled" | "queued" | "running" => Some("the query still runs"),
+            "failed" => Some("the query failed"),
+            "cancelled" => Some("the query was cancelled"),
+            "timeout" | "timed_out" => Some("the query timed out"),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// The keys that show the kind of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
@@ -588,6 +634,10 @@ enum Name {
     Detail,
     /// `eventSource`, of an event.
     EventSource,
+    /// `status` and others, by which an answer says whether it is complete.
+    Progress,
+    /// `nextToken`, of an answer that has further pages.
+    NextPage,
     /// A field of CloudWatch Logs JSON that applies to all its records.
     Header(envelope::HeaderField),
     Other,
@@ -604,6 +654,8 @@ impl Name {
             b"awslogs" => Self::Payload,
             b"detail" => Self::Detail,
             b"eventSource" => Self::EventSource,
+            b"status" | b"QueryStatus" | b"timed_out" | b"_shards" => Self::Progress,
+            b"nextToken" | b"NextToken" => Self::NextPage,
             key => envelope::HeaderField::of(key).map_or(Self::Other, Self::Header),
         }
     }

@@ -104,6 +104,11 @@ pub enum InputItem<'a> {
     },
     /// A control message, by which CloudWatch Logs checks whether the destination exists. It contains no records.
     ControlMessage,
+    /// The input is an answer that says itself that it is not complete.
+    Incomplete {
+        /// What the answer says, in a few words.
+        reason: &'static str,
+    },
 }
 
 /// Reason why an input cannot be read to its end. The caller must discard all items of this input that were passed to

@@ -27,6 +27,10 @@ pub(crate) struct Output<'v> {
     pub(crate) fast: Option<&'v mut Fast>,
     pub(crate) visit: &'v mut dyn FnMut(InputItem<'_>),
     pub(crate) number: u64,
+    /// Account id and log time in the wrappings around the input, for records whose own envelope has none.
+    pub(crate) outer: Wrapper,
+    /// Number of bytes that gzip data in wrappings may still unpack to.
+    pub(crate) inflated_bytes_left: u64,
 }
 
 impl<'v> Output<'v> {
@@ -36,12 +40,15 @@ impl<'v> Output<'v> {
             fast: None,
             visit,
             number: 0,
+            outer: Wrapper::default(),
+            inflated_bytes_left: limits.inflated_bytes_max,
         }
     }
 
     pub(crate) fn record(&mut self, text: Cow<'_, str>, wrapper: &Wrapper) {
         self.number += 1;
         let number = self.number;
+        let wrapper = &*within(&self.outer, wrapper);
         (self.visit)(InputItem::Record {
             number,
             text,
@@ -58,6 +65,8 @@ impl<'v> Output<'v> {
             fast: Some(fast),
             visit,
             number,
+            outer,
+            ..
         } = self
         else {
             return 0;
@@ -67,7 +76,6 @@ impl<'v> Output<'v> {
         let mut all = Vec::new();
         let max = limits.record_bytes_max;
         let read = structure::records(ahead, max, &fast.prefilter, &mut |found| all.push(found));
-        let wrapper = Wrapper::default();
         for found in all {
             match found {
                 Found::Skipped(count) => {
@@ -79,7 +87,7 @@ impl<'v> Output<'v> {
                     visit(InputItem::Record {
                         number: *number,
                         text: text(bytes),
-                        wrapper: &wrapper,
+                        wrapper: outer,
                     });
                 }
             }
@@ -90,6 +98,7 @@ impl<'v> Output<'v> {
     pub(crate) fn reject(&mut self, rejection: Rejection, wrapper: &Wrapper) {
         self.number += 1;
         let number = self.number;
+        let wrapper = &*within(&self.outer, wrapper);
         (self.visit)(InputItem::Rejected {
             number,
             rejection,
@@ -99,6 +108,10 @@ impl<'v> Output<'v> {
 
     pub(crate) fn control_message(&mut self) {
         (self.visit)(InputItem::ControlMessage);
+    }
+
+    pub(crate) fn incomplete(&mut self, reason: &'static str) {
+        (self.visit)(InputItem::Incomplete { reason });
     }
 
     /// Passes a record that is in no envelope to the visitor. A record that is too long or cut off is passed as
@@ -119,6 +132,18 @@ impl<'v> Output<'v> {
     pub(crate) fn truncated(&mut self) {
         self.reject(Rejection::Truncated, &Wrapper::default());
     }
+}
+
+/// Returns the wrapper, with the fields of the outer one in place of those that it lacks.
+pub(crate) fn within<'w>(outer: &Wrapper, wrapper: &'w Wrapper) -> Cow<'w, Wrapper> {
+    if *outer == Wrapper::default() {
+        return Cow::Borrowed(wrapper);
+    }
+    let account_id = wrapper.account_id.as_ref().or(outer.account_id.as_ref());
+    Cow::Owned(Wrapper {
+        account_id: account_id.cloned(),
+        logged_at: wrapper.logged_at.or(outer.logged_at),
+    })
 }
 
 /// Converts bytes to text, without a byte order mark at the start. Invalid UTF-8 is replaced by U+FFFD; valid UTF-8 is

@@ -41,6 +41,29 @@ pub(crate) fn is_event(text: &str) -> bool {
     Members::of(text).is_some_and(|members| members.is_event)
 }
 
+/// Makes a record of an object that is a row of a query: it has the source of an event, and names as queries make them,
+/// such as `@timestamp`, `_time` or `userIdentity.arn`. `None`: the object is no such row.
+///
+/// # Errors
+/// Returns what the row lacks. An event without an error code is a success, but a row may just not have the column.
+pub(crate) fn row(text: &str) -> Option<Result<String, &'static str>> {
+    // Events have a version, and most rows have none, so the members of events are not looked at.
+    let is_candidate = text.starts_with('{')
+        && text.contains("\"eventSource\"")
+        && !text.contains("\"eventVersion\"");
+    if !is_candidate {
+        return None;
+    }
+    let members = Members::of(text)?;
+    (members.is_event && members.is_row_of_query && members.whole.is_none()).then(|| {
+        row::read(
+            columns(text)
+                .iter()
+                .map(|(name, text)| (&**name, text.clone())),
+        )
+    })
+}
+
 /// Base64 of the first bytes of gzip data, and of `{"`.
 const BASE64_HEADS: [&str; 2] = ["H4sI", "eyJ"];
 
@@ -71,6 +94,11 @@ struct Members<'a> {
     is_streamed: bool,
     /// Whether the object is a row of Athena, with the names of columns in lower case.
     is_row: bool,
+    /// Whether there is a name as queries make it, such as `@timestamp` or `userIdentity.arn`.
+    is_row_of_query: bool,
+    /// The event in an envelope of EventBridge.
+    detail: Option<Json<'a>>,
+    is_on_bus: bool,
     text: &'a str,
     wrapper: Wrapper,
 }
@@ -86,7 +114,11 @@ impl<'a> Members<'a> {
     }
 
     fn set(&mut self, key: &[u8], value: Json<'a>) {
+        self.is_row_of_query |=
+            matches!(key, [b'@', ..] | b"_time") || key.starts_with(b"userIdentity.");
         match key {
+            b"detail" => self.detail = value.present(),
+            b"detail-type" => self.is_on_bus = true,
             b"eventSource" => self.is_event = !value.as_str().starts_with("\"aws:"),
             b"insightDetails" => self.is_event = true,
             b"eventsource" => self.is_row = true,
@@ -126,6 +158,12 @@ impl<'a> Members<'a> {
         }
         let inner = self.inner.filter(|inner| inner.as_str().starts_with('{'));
         let message = self.message.filter(|_| self.is_logged || self.is_published);
+        if let Some(detail) = self.detail.filter(|_| self.is_on_bus)
+            && is_event(detail.as_str())
+        {
+            let event = Content::Text(Cow::Borrowed(detail.as_str()));
+            return Some((event, self.wrapper));
+        }
         let body = self.body.filter(|_| self.is_queued);
         let data = self.data.filter(|_| self.is_streamed);
         let content = match (inner, body.or(message), data) {
@@ -144,25 +182,63 @@ fn text_or_object(value: Json<'_>) -> Option<Content<'_>> {
     match value.as_str().starts_with(['{', '[']) {
         true => Some(Content::Text(Cow::Borrowed(value.as_str()))),
         // An empty string is a damaged record, and no record is lost without a word.
-        false => Some(Content::Text(value.text().unwrap_or_default())),
+        false => {
+            let text = value.text().unwrap_or_default();
+            let is_packed = BASE64_HEADS.iter().any(|head| text.starts_with(head));
+            Some(match is_packed {
+                true => Content::Base64(text),
+                false => Content::Text(text),
+            })
+        }
     }
 }
 
 /// Returns the record of a row whose names are keys in lower case.
 fn row_of(text: &str) -> Option<String> {
+    let columns = columns(text);
+    row::record(columns.iter().map(|(name, text)| (&**name, text.clone())))
+}
+
+/// Returns the names and texts of the members of an object; none if the text is not an object.
+fn columns(text: &str) -> Vec<(String, Cow<'_, str>)> {
     let mut columns = Vec::new();
-    json::each_field(text, |key, value| {
+    let result = json::each_field(text, |key, value| {
         let name = String::from_utf8_lossy(key).into_owned();
         columns.push((name, value.text_or_json().unwrap_or_default()));
-    })
-    .ok()?;
-    let columns = columns.iter();
-    row::record(columns.map(|(name, text)| (name.as_str(), text.clone())))
+    });
+    if result.is_err() {
+        columns.clear();
+    }
+    columns
 }
 
 /// Returns what is in a row of a query: `[{"field": name, "value": text}, …]` of Logs Insights, or `[{name: text}, …]` of
 /// CloudTrail Lake. `None`: the row does not hold a record.
 fn in_row(text: &str) -> Option<Content<'_>> {
+    let columns = cells(text)?;
+    let whole = |name: &str| ["@message", "eventJson", "eventjson"].contains(&name);
+    if let Some((_, value)) = columns.iter().find(|(name, _)| whole(name)) {
+        return text_or_object(*value);
+    }
+    let record = row::record(texts(&columns))?;
+    Some(Content::Text(Cow::Owned(record)))
+}
+
+/// Returns what a row of a query lacks that wraps no record. `None`: the text is no such row.
+pub(crate) fn lack(text: &str) -> Option<&'static str> {
+    let columns = cells(text).filter(|columns| !columns.is_empty())?;
+    row::read(texts(&columns)).err()
+}
+
+fn texts<'a>(columns: &'a [(String, Json<'a>)]) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+    columns.iter().map(|(name, value)| {
+        let text = value.text_or_json().unwrap_or_default();
+        (name.as_str(), text)
+    })
+}
+
+/// Returns the names and values of a row of a query. `None`: a cell is no object.
+fn cells(text: &str) -> Option<Vec<(String, Json<'_>)>> {
     let mut columns = Vec::new();
     for cell in Json::new(text).elements() {
         let (mut field, mut value, mut others) = (None, None, Vec::new());
@@ -177,20 +253,40 @@ fn in_row(text: &str) -> Option<Content<'_>> {
             _ => columns.append(&mut others),
         }
     }
-    let whole = |name: &str| ["@message", "eventJson", "eventjson"].contains(&name);
-    if let Some((_, value)) = columns.iter().find(|(name, _)| whole(name)) {
-        return text_or_object(*value);
-    }
-    let columns = columns.iter().map(|(name, value)| {
-        let text = value.text_or_json().unwrap_or_default();
-        (name.as_str(), text)
-    });
-    row::record(columns).map(|record| Content::Text(Cow::Owned(record)))
+    Some(columns)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_of_a_query_is_no_event_unless_it_has_an_error_code() {
+        for (text, expected) in [
+            (r#"{"eventSource":"s","eventName":"n"}"#, None),
+            (
+                r#"{"@timestamp":"2026-11-20","eventVersion":"1.1","eventSource":"s"}"#,
+                None,
+            ),
+            (
+                r#"{"_time":"2026-11-20","eventSource":"s","eventName":"n"}"#,
+                Some(None),
+            ),
+            (
+                r#"{"_time":"2026-11-20","eventSource":"s","eventName":"n","errorCode":"x"}"#,
+                Some(Some(
+                    r#"{"eventSource":"s","eventName":"n","errorCode":"x","eventTime":"2026-11-20"}"#,
+                )),
+            ),
+        ] {
+            let found = row(text).map(Result::ok);
+            assert_eq!(
+                found,
+                expected.map(|record| record.map(str::to_owned)),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn what_a_value_wraps_is_found_by_its_keys() {
@@ -212,6 +308,7 @@ mod tests {
                 text("{}"),
             ),
             (r#"{"MessageId":"m","Body":"{}"}"#, text("{}")),
+            (r#"{"MessageId":"m","Body":"H4sIAA"}"#, base64("H4sIAA")),
             (
                 r#"{"EventSource":"aws:sns","Sns":{"Message":"{}"}}"#,
                 text(r#"{"Message":"{}"}"#),
@@ -241,10 +338,14 @@ mod tests {
             (r#"[{"eventJson":"{}"}]"#, text("{}")),
             (r#"[{"field":"@ptr","value":"x"}]"#, None),
             (
-                r#"{"eventsource":"s","eventname":"n","errorcode":null}"#,
-                text(r#"{"eventSource":"s","eventName":"n"}"#),
+                r#"{"eventsource":"s","eventname":"n","errorcode":null,"eventid":"1"}"#,
+                text(r#"{"eventSource":"s","eventName":"n","eventID":"1"}"#),
             ),
             (r#"{"eventsource":"s","eventname":"n"}"#, None),
+            (
+                r#"{"detail-type":"x","detail":{"eventSource":"s"}}"#,
+                text(r#"{"eventSource":"s"}"#),
+            ),
         ] {
             let found = content(value).map(|(content, _)| content);
             assert_eq!(found, expected, "{value}");

@@ -236,7 +236,7 @@ fn one_bad_element_is_rejected_alone() {
             "{name}: {scan}"
         );
         folder
-            .run(&["scan", "--strict", "bad.json"])
+            .run(&["scan", "-v", "--strict", "bad.json"])
             .fails(1, "quarantined: bad.json: record");
         folder
             .run(&["explain", "--strict", "bad.json"])
@@ -334,7 +334,7 @@ fn a_folder_without_anything_readable_fails_and_one_without_events_does_not() {
         folder.write("empty.json", content.to_string());
         let scan = folder.run(&["scan", "--strict", "empty.json"]).printed();
         assert!(
-            scan.contains("no records") && !scan.contains("0 clusters"),
+            scan.contains("0 records read") && !scan.contains("0 clusters"),
             "{scan}"
         );
     }
@@ -356,10 +356,7 @@ fn what_is_not_read_is_named_with_the_next_step() {
         "eventname,eventsource\nGetObject,s3.amazonaws.com\n",
     );
     for (name, saying) in [
-        (
-            "trail.db",
-            "cloudtrail-inspector clusters list --db trail.db",
-        ),
+        ("trail.db", "clusters list --db trail.db"),
         (
             "x.tar.bz2",
             "bzip2 data is not read; unpack it first: bunzip2 -k x.tar.bz2",
@@ -378,6 +375,45 @@ fn what_is_not_read_is_named_with_the_next_step() {
         1,
         "a zip archive inside of another file or on standard input is not read",
     );
+}
+
+#[test]
+fn what_is_no_event_or_no_whole_answer_is_said_and_strict_fails() {
+    let success = json!({"eventVersion": "1.11", "eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": "1"});
+    let ocsf = json!({"class_uid": 3005, "metadata": {"uid": "x"}, "status": "failure", "api": {"operation": "GetObject", "service": {"name": "s3.amazonaws.com"}}});
+    let folder = Folder::new();
+    for (content, said) in [
+        (
+            json!({"Records": [success, {"messageId": "m", "body": "x"}]}),
+            "1 record is no CloudTrail event; it looks like",
+        ),
+        (
+            json!({"events": [success], "nextToken": "x"}),
+            "the answer is incomplete: there are further pages",
+        ),
+    ] {
+        folder.write("part.json", content.to_string());
+        for command in ["scan", "explain"] {
+            let ran = folder.run(&[command, "part.json"]);
+            assert!(ran.code == Some(0) && ran.stderr.contains(said), "{ran:?}");
+            folder
+                .run(&[command, "--strict", "part.json"])
+                .fails(1, said);
+        }
+    }
+    let running = json!({"status": "Running", "results": []});
+    folder.write("running.json", running.to_string());
+    folder
+        .run(&["scan", "running.json"])
+        .fails(1, "the query still runs");
+    // The same bytes give the same records, from a file and from a pipe.
+    let bare = json!({"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": "1"});
+    let mixed = lines(&[bare, ocsf]);
+    folder.write("mixed.jsonl", &mixed);
+    let scan = folder.scan(&["mixed.jsonl"], 0);
+    assert_eq!(scan["records"]["clustered"], 1, "{scan}");
+    let piped = folder.run_with(mixed, &["scan", "--format", "json", "-"]);
+    assert_eq!(piped.json()["records"]["clustered"], 1, "{piped:?}");
 }
 
 #[test]

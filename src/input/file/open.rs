@@ -1,7 +1,8 @@
 //! Opens what a value wraps, layer by layer, and passes the records on.
 //!
 //! An element that cannot be opened is rejected alone. The layers are limited, so that no crafted input takes more time
-//! or memory than its size allows: gzip data may be in a wrapping once, not again inside of itself.
+//! or memory than its size allows: gzip data may be in a wrapping once, not again inside of itself, and all such data of
+//! an input together may unpack to as many bytes as the input itself.
 
 use std::io::{self, Read};
 
@@ -10,10 +11,10 @@ use records::{Rejection, Wrapper};
 
 use super::ReaderState;
 use crate::envelope;
-use crate::output::Output;
+use crate::output::{Output, within};
 use crate::unpack::{GZIP_MAGIC, inflate};
 use crate::wrapping::{self, Content};
-use crate::{Layout, ReadError};
+use crate::{Layout, Limits, ReadError};
 
 /// Maximum number of wrappings around each other. Five are known to occur: a message of CloudWatch Logs in a record of
 /// Kinesis in an object in a list in a file.
@@ -38,25 +39,55 @@ impl Nesting {
 
 /// Passes on the records of a JSON value: what it wraps, or else the value itself.
 pub(super) fn value(text: &str, nesting: Nesting, output: &mut Output<'_>) {
+    match wrapping::row(text) {
+        None => {}
+        Some(Ok(record)) => return output.record(record.into(), &Wrapper::default()),
+        Some(Err(missing)) => return output.reject(not_a_record(missing), &Wrapper::default()),
+    }
     let found = match nesting.depth {
         DEPTH_MAX => None,
         _ => wrapping::content(text),
     };
     let Some((content, wrapper)) = found else {
+        if let Some(missing) = wrapping::lack(text).filter(|_| nesting.depth < DEPTH_MAX) {
+            return output.reject(not_a_record(missing), &Wrapper::default());
+        }
         return output.record(text.into(), &Wrapper::default());
     };
     let nesting = nesting.deeper();
     let result = match content {
-        Content::Text(text) if wrapping::is_event(&text) => {
+        Content::Text(text) if wrapping::is_event(&text) && wrapping::row(&text).is_none() => {
             output.record(text, &wrapper);
             Ok(())
         }
-        Content::Text(text) => in_memory(text.into_owned().into(), nesting, output),
-        Content::Base64(text) => packed(&text, nesting, output),
+        Content::Text(text) => {
+            let input = text.into_owned().into();
+            inside(output, &wrapper, |output| in_memory(input, nesting, output))
+        }
+        Content::Base64(text) => inside(output, &wrapper, |output| packed(&text, nesting, output)),
     };
     if let Err(error) = result {
         output.reject(rejection(&error), &wrapper);
     }
+}
+
+/// Runs `read` with the account id and the log time of a wrapping as those of the records in it.
+fn inside(
+    output: &mut Output<'_>,
+    wrapper: &Wrapper,
+    read: impl FnOnce(&mut Output<'_>) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    let inner = within(&output.outer, wrapper).into_owned();
+    let outer = std::mem::replace(&mut output.outer, inner);
+    let result = read(output);
+    output.outer = outer;
+    result
+}
+
+/// Returns the rejection of a row; `missing` says what it lacks.
+pub(super) fn not_a_record(missing: &str) -> Rejection {
+    let detail = missing.to_owned();
+    Rejection::NotJson { detail }
 }
 
 /// Reads the content of a wrapping as an input of its own.
@@ -75,12 +106,15 @@ fn read<R: Read>(
         fast: output.fast.as_deref_mut(),
         visit: &mut *output.visit,
         number: output.number,
+        outer: output.outer.clone(),
+        inflated_bytes_left: output.inflated_bytes_left,
     };
     let mut state = ReaderState::new(cursor, inner, Layout::Guess);
     state.nesting = nesting;
     let result = state.run();
-    let number = state.output.number;
+    let (number, left) = (state.output.number, state.output.inflated_bytes_left);
     output.number = number;
+    output.inflated_bytes_left = left;
     result
 }
 
@@ -95,7 +129,12 @@ fn packed(text: &str, nesting: Nesting, output: &mut Output<'_>) -> Result<(), R
     }
     // The checksum is verified before a record is passed on. The data is unpacked twice, because it may be too large for
     // memory.
-    io::copy(&mut inflate(&bytes[..], output.limits), &mut io::sink())?;
+    let limits = Limits {
+        inflated_bytes_max: output.inflated_bytes_left,
+        ..*output.limits
+    };
+    let length = io::copy(&mut inflate(&bytes[..], &limits), &mut io::sink())?;
+    output.inflated_bytes_left = output.inflated_bytes_left.saturating_sub(length);
     let nesting = Nesting {
         is_unpacked: true,
         ..nesting

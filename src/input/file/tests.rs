@@ -59,6 +59,7 @@ fn listing(input: impl Read, layout: Layout, limits: &Limits) -> String {
         }
         InputItem::Skipped { count } => lines.push_str(&format!("quiet {count}\n")),
         InputItem::ControlMessage => lines.push_str("control\n"),
+        InputItem::Incomplete { reason } => lines.push_str(&format!("incomplete: {reason}\n")),
     });
     if let Err(error) = result {
         write!(lines, "error {}", error.name()).unwrap();
@@ -163,7 +164,19 @@ fn trail_files_are_read_in_any_key_order_and_back_to_back() {
     );
     check(
         r#"{"NextToken":"x","Events":[{"EventId":"e","CloudTrailEvent":"{\"a\":\"\\\"\"}"},{}]}"#,
-        &[r#"{"a":"\""}"#, "!not_json"],
+        &[
+            r#"{"a":"\""}"#,
+            "!not_json",
+            "incomplete: there are further pages",
+        ],
+    );
+    check(
+        r#"{"events":[{"eventSource":"s"}],"nextToken":"x"}{"events":[],"searchedLogStreams":[]}"#,
+        &[r#"{"eventSource":"s"}"#],
+    );
+    check(
+        r#"{"status":"Running","results":[]}"#,
+        &["incomplete: the query still runs"],
     );
 }
 

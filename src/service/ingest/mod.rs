@@ -56,8 +56,10 @@ pub struct Folded {
     logged_at: Option<Timestamp>,
     /// The longest delay of a selected record, from its call to CloudWatch Logs, in seconds.
     lag_seconds: Option<i64>,
-    /// What the first record looks like, if it is no CloudTrail event. Later records are not described.
+    /// What the first record that is no CloudTrail event looks like.
     likeness: Option<String>,
+    /// What the input says of itself, if it is an answer that is not complete.
+    incomplete: Option<&'static str>,
     /// All unreadable records, to be counted in clusters; `None` if the caller does not count them.
     unparsable: Option<Vec<Unparsable>>,
 }
@@ -363,6 +365,7 @@ impl<'r> Folding<'r> {
             } => folded.quarantine(number, None, rejection, wrapper),
             InputItem::Skipped { count } => folded.skip(count),
             InputItem::ControlMessage => folded.record_counts.control_messages += 1,
+            InputItem::Incomplete { reason } => folded.incomplete = Some(reason),
         };
         match reader {
             Some(reader) => reader.read(input, layout, limits, &mut visit),
@@ -547,9 +550,35 @@ impl Folded {
         })
     }
 
-    /// Describes a record that is no event, if it is the first record of the input.
+    /// Returns the number of records that are no CloudTrail events, and what the first of them looks like. `None` if there
+    /// are none, or if the input has no event at all.
+    pub fn strangers(&self) -> Option<(u64, &str)> {
+        let not_selected = &self.record_counts.not_selected;
+        let count = not_selected.get(NO_EVENT).copied().unwrap_or_default();
+        let likeness = self.likeness.as_deref().unwrap_or(likeness::UNREADABLE);
+        (count > 0 && self.record_counts.events() > 0).then_some((count, likeness))
+    }
+
+    /// Returns whether all records of the input are events of CloudTrail.
+    pub fn is_clear(&self) -> bool {
+        self.without_events().is_none()
+            && self.strangers().is_none()
+            && self.record_counts.quarantined() == 0
+    }
+
+    /// Returns whether the input holds no record at all.
+    pub fn is_blank(&self) -> bool {
+        self.record_counts.read == 0
+    }
+
+    /// Returns what the input says of itself, if it is an answer that is not complete.
+    pub fn incomplete(&self) -> Option<&'static str> {
+        self.incomplete
+    }
+
+    /// Describes a record that is no event, if it is the first such record of the input.
     fn describe(&mut self, text: &str) {
-        if self.record_counts.read == 1 {
+        if self.likeness.is_none() {
             self.likeness = Some(likeness::of_record(text));
         }
     }
