@@ -136,9 +136,13 @@ fn within(index: &ParquetMetaData, limit: u64) -> Result<(), FormatError> {
         )
     });
     match unread {
-        Some(packing) => Err(damaged(format!(
-            "it is packed with {packing}, which is not read; write it with zstd, gzip or snappy"
-        ))),
+        Some(packing) => {
+            let name = packing.to_string();
+            let name = name.split('(').next().unwrap_or_default();
+            Err(damaged(format!(
+                "it is packed with {name}, which is not read; write it with zstd, gzip or snappy"
+            )))
+        }
         None => Ok(()),
     }
 }

@@ -257,4 +257,13 @@ fn a_zip_archive_is_read_within_the_limits_and_without_overlaps() {
         .collect();
     let overlapping = unzip(&zip(&large, 40)).unwrap_err();
     assert!(overlapping.contains("overlap"), "{overlapping}");
+    let mut twice = zip(RECORD.as_bytes(), 2);
+    let name = twice.len() - 22 - 6;
+    twice[name..name + 6].copy_from_slice(b"x00000");
+    let error = unzip(&twice).unwrap_err();
+    assert!(error.contains("have one name"), "{error}");
+    let empty = [&b"PK\x05\x06"[..], &[0; 18]].concat();
+    assert!(archive::is_zip(&empty));
+    let (files, others) = archive::entries(Cursor::new(&empty), |_| true).unwrap();
+    assert!(files.is_empty() && others.is_empty());
 }

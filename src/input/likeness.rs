@@ -133,7 +133,7 @@ const TABLE: &str = "a table of comma-separated values";
 const CLI_TEXT: &str = "text of the AWS CLI";
 
 /// How an answer of the AWS CLI begins with `--output text`, `yaml` and `table`.
-const CLI_TEXT_STARTS: [&[u8]; 12] = [
+const CLI_TEXT_STARTS: [&[u8]; 16] = [
     b"EVENTS\t",
     b"RESULTS\t",
     b"COMPLETE\t",
@@ -145,6 +145,11 @@ const CLI_TEXT_STARTS: [&[u8]; 12] = [
     b"Events:",
     b"results:",
     b"ResultSet:",
+    b"QueryStatus:",
+    b"Messages:",
+    b"Records:",
+    // The tokens of `logs get-log-events`.
+    b"b/",
     b"------",
 ];
 
