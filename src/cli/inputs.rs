@@ -325,7 +325,9 @@ impl Input {
                 progress.inc(entry.packed_bytes);
                 entry.read(BufReader::new(File::open(archive)?), limits)?
             }
-            Self::Object(object) => Box::new(progress.wrap_read(object.open()?)),
+            Self::Object(object) => {
+                Box::new(progress.wrap_read(object.open().map_err(FormatError::Closed)?))
+            }
             Self::Stdin => Box::new(io::stdin().lock()),
         })
     }

@@ -53,6 +53,9 @@ pub enum FormatError {
     /// Reading failed.
     #[error(transparent)]
     Io(ReadError),
+    /// The input cannot be opened; the text of the error names the fault and what to do.
+    #[error(transparent)]
+    Closed(io::Error),
     /// The format is known, and is not read.
     #[error("{what} is not read; {advice}")]
     Unsupported {
