@@ -247,8 +247,8 @@ impl Inputs {
     fn add(&mut self, path: PathBuf) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         match Promise::of(&name) {
+            Promise::Trail | Promise::Maybe if is_zip(&path) => self.unzip(&path),
             Promise::Trail => self.found.push(Input::File(path)),
-            Promise::Maybe if is_zip(&path) => self.unzip(&path),
             Promise::Maybe => self.found.push(Input::Maybe(path)),
             Promise::Nothing => self.skipped.add(&name),
         }
@@ -256,20 +256,18 @@ impl Inputs {
 
     /// Adds the files of a zip archive.
     fn unzip(&mut self, path: &Path) {
-        let opened = File::open(path).map_err(FormatError::Io);
-        let entries = opened.and_then(|file| archive::entries(BufReader::new(file)));
+        let opened = File::open(path).map_err(FormatError::from);
+        let is_wanted = |name: &str| Promise::of(name) != Promise::Nothing;
+        let entries = opened.and_then(|file| archive::entries(BufReader::new(file), is_wanted));
         let archive: Arc<Path> = path.into();
         match entries {
-            Ok(entries) => {
-                for entry in entries {
-                    match Promise::of(&entry.name) {
-                        Promise::Nothing => self.skipped.add(&entry.name),
-                        _ => self.found.push(Input::Zipped {
-                            archive: Arc::clone(&archive),
-                            entry,
-                        }),
-                    }
-                }
+            Ok((entries, skipped)) => {
+                skipped.iter().for_each(|name| self.skipped.add(name));
+                self.found
+                    .extend(entries.into_iter().map(|entry| Input::Zipped {
+                        archive: Arc::clone(&archive),
+                        entry,
+                    }));
             }
             Err(error) => self.failed.push(InputError {
                 file: shown(path),
@@ -306,9 +304,9 @@ impl Inputs {
 
 /// Checks whether a file is a zip archive, by its first bytes. A file that cannot be opened is none.
 fn is_zip(path: &Path) -> bool {
-    let mut head = [0; archive::MAGIC.len()];
+    let mut head = [0; archive::MAGIC_BYTES];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && head == archive::MAGIC
+    read.is_ok() && archive::is_zip(&head)
 }
 
 impl Input {
@@ -348,7 +346,9 @@ impl Input {
                 progress.inc(entry.packed_bytes);
                 entry.read(BufReader::new(File::open(archive)?), limits)?
             }
-            Self::Object(object) => Box::new(progress.wrap_read(object.open()?)),
+            Self::Object(object) => {
+                Box::new(progress.wrap_read(object.open().map_err(FormatError::Closed)?))
+            }
             Self::Stdin => Box::new(io::stdin().lock()),
         })
     }

@@ -132,8 +132,7 @@ pub fn list(address: &str, remote: Remote<'_>) -> anyhow::Result<(Vec<Object>, S
         key,
         bytes,
     };
-    let is_file = |name: &str| name.contains('.') && Promise::of(name) != Promise::Nothing;
-    if let Some(key) = url.object(is_file) {
+    if let Some(key) = url.object(Promise::is_of_file) {
         return Ok((vec![object(key, 0)], Skipped::default()));
     }
     let days = Days::of(remote.since, remote.until);

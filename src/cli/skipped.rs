@@ -31,8 +31,14 @@ pub enum Promise {
 }
 
 impl Promise {
+    /// Returns whether a path is that of one file, rather than of a folder: its name has an ending of a file that may hold
+    /// records.
+    pub fn is_of_file(path: &str) -> bool {
+        ending(name_of(path)).is_some() && Self::of(path) != Self::Nothing
+    }
+
     /// Returns what a path says, by the ending of its name. A name without an ending may be that of records: Firehose writes
-    /// such files.
+    /// such files, after the name of a stream, which may have dots.
     pub fn of(path: &str) -> Self {
         let name = name_of(path).to_ascii_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -40,7 +46,7 @@ impl Promise {
             // Files beside those of macOS, and hidden files.
             () if name.starts_with('.') || path.starts_with("__MACOSX/") => Self::Nothing,
             () if ends(&TRAIL_ENDINGS) => Self::Trail,
-            () if ends(&OTHER_ENDINGS) || !name.contains('.') => Self::Maybe,
+            () if ends(&OTHER_ENDINGS) || ending(&name).is_none() => Self::Maybe,
             () => Self::Nothing,
         }
     }
@@ -50,28 +56,25 @@ fn name_of(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or_default()
 }
 
+/// Returns the ending of a name, such as `.csv`. `None` for a name without a dot, or with something else behind the last one.
+fn ending(name: &str) -> Option<&str> {
+    /// Maximum length of an ending; a longer one is no ending.
+    const ENDING_CHARS_MAX: usize = 12;
+    let ending = &name[name.rfind('.')?..];
+    let letters = &ending[1..];
+    let is_plain = letters.chars().all(|letter| letter.is_ascii_alphanumeric());
+    (is_plain && !letters.is_empty() && ending.len() <= ENDING_CHARS_MAX).then_some(ending)
+}
+
 /// Numbers of files that were not read, by the ending of their names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]
 pub struct Skipped(BTreeMap<String, u64>);
 
 impl Skipped {
-    /// Maximum length of an ending that is shown; a longer one is no ending.
-    const ENDING_CHARS_MAX: usize = 12;
-
     /// Counts a file by its path.
     pub fn add(&mut self, path: &str) {
-        let name = name_of(path);
-        let ending = name.rfind('.').map(|at| &name[at..]);
-        let is_plain = |ending: &&str| {
-            let letters = ending.chars().skip(1);
-            ending.len() <= Self::ENDING_CHARS_MAX
-                && letters.clone().count() > 0
-                && letters
-                    .into_iter()
-                    .all(|letter| letter.is_ascii_alphanumeric())
-        };
-        let ending = ending.filter(is_plain).map(str::to_ascii_lowercase);
+        let ending = ending(name_of(path)).map(str::to_ascii_lowercase);
         let ending = ending.unwrap_or_else(|| "without an ending".to_owned());
         *self.0.entry(ending).or_default() += 1;
     }
@@ -118,6 +121,7 @@ mod tests {
             ("x.csv", Promise::Maybe),
             ("000000.gz", Promise::Maybe),
             ("a.b/stream-1-2026-11-20-08-15-00-EXAMPLE", Promise::Maybe),
+            ("my.stream-1-2026-11-20-08-15-00-EXAMPLE", Promise::Maybe),
             ("x.png", Promise::Nothing),
             (".gitignore", Promise::Nothing),
             ("__MACOSX/a/x.json", Promise::Nothing),

@@ -7,8 +7,10 @@ use std::io::Read as _;
 
 use flate2::bufread::MultiGzDecoder;
 
+use crate::HEAD_BYTES;
+use crate::archive;
 use crate::table::{self, Columns};
-use crate::timed_lines::begins_with_time;
+use crate::timed_lines::{BYTE_ORDER_MARK, begins_with_time};
 use crate::utf16::ByteOrder;
 
 /// The kind of an input.
@@ -20,7 +22,7 @@ pub enum Kind {
     Gzip,
     /// Zstandard data.
     Zstd,
-    /// UTF-16 text with a byte order mark.
+    /// UTF-16 text: with a byte order mark, or JSON without one.
     Utf16(ByteOrder),
     /// Records with a time in front, as `aws logs tail` and exports of CloudWatch Logs have it.
     TimedLines,
@@ -44,7 +46,7 @@ pub enum Kind {
 }
 
 /// The first bytes of formats that are not read: bytes, name, and what to do.
-const UNSUPPORTED: [(&[u8], &str, &str); 9] = [
+const UNSUPPORTED: [(&[u8], &str, &str); 8] = [
     (b"BZh", "bzip2 data", "unpack it first: bunzip2 -k FILE"),
     (b"\xfd7zXZ", "xz data", "unpack it first: unxz -k FILE"),
     (
@@ -61,11 +63,6 @@ const UNSUPPORTED: [(&[u8], &str, &str); 9] = [
     ),
     (b"ORC", "an ORC file", "export the rows as JSON or CSV"),
     (b"Obj\x01", "an Avro file", "export the rows as JSON or CSV"),
-    (
-        b"PK\x03\x04",
-        "a zip archive inside of another file or on standard input",
-        "unpack it first: unzip FILE",
-    ),
 ];
 
 /// Offset and bytes of the mark of a tar archive (POSIX, ustar).
@@ -82,9 +79,9 @@ impl Kind {
 pub fn of(head: &[u8]) -> Kind {
     match head {
         [0x1f, 0x8b, ..] => return Kind::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => return Kind::Zstd,
-        [0xff, 0xfe, ..] => return Kind::Utf16(ByteOrder::Little),
-        [0xfe, 0xff, ..] => return Kind::Utf16(ByteOrder::Big),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => return Kind::Zstd,
+        [0xff, 0xfe, ..] | [b'{' | b'[', 0, ..] => return Kind::Utf16(ByteOrder::Little),
+        [0xfe, 0xff, ..] | [0, b'{' | b'[', ..] => return Kind::Utf16(ByteOrder::Big),
         [b'P', b'A', b'R', b'1', ..] => return Kind::Parquet,
         _ => {}
     }
@@ -99,11 +96,17 @@ pub fn of(head: &[u8]) -> Kind {
     if let Some(&(_, what, advice)) = found {
         return Kind::Unsupported { what, advice };
     }
+    if archive::is_zip(head) {
+        return Kind::Unsupported {
+            what: "a zip archive inside of another file or on standard input",
+            advice: "unpack it first: unzip FILE",
+        };
+    }
     of_text(head)
 }
 
 fn of_text(head: &[u8]) -> Kind {
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let text = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
     let text = text.trim_ascii_start();
     match text {
         [b'{', ..] | [b'[', b'{' | b'[' | b'"' | b']' | b' ' | b'\r' | b'\n', ..] => {
@@ -134,8 +137,8 @@ fn has(text: &[u8], key: &[u8]) -> bool {
     text.windows(key.len()).any(|window| window == key)
 }
 
-/// Number of unpacked bytes that are examined.
-const UNPACKED_BYTES: u64 = 4096;
+/// Number of unpacked bytes that are examined: as many as of an input that is not packed.
+const UNPACKED_BYTES: u64 = HEAD_BYTES as u64;
 
 /// Returns the kind of what is in gzip data; `None` for other data, or if nothing can be unpacked from its first bytes.
 pub(crate) fn unpacked_head(kind: Kind, head: &[u8]) -> Option<Kind> {

@@ -1,8 +1,9 @@
 //! Turns files that are not JSON into JSON records, which the crate `input` reads: archives and compressed files, UTF-16,
 //! lines with a time in front, tables, events of Security Lake, Parquet.
 //!
-//! Nothing here opens a file or knows its name. The first bytes decide, and the memory does not depend on the length of
-//! the input, except for Parquet, whose index is at its end.
+//! Nothing here opens a file or knows its name. The first bytes decide. The memory does not depend on the length of the
+//! input, except for Parquet, whose index is at its end, and for a zip archive, whose list is kept. Of lines and rows, one is
+//! kept at a time.
 //!
 //! The modules, in reading order:
 //!
@@ -50,8 +51,11 @@ pub struct Opened {
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// Reading failed.
-    #[error("cannot read the input: {0}")]
-    Io(#[from] io::Error),
+    #[error(transparent)]
+    Io(ReadError),
+    /// The input cannot be opened; the text of the error names the fault and what to do.
+    #[error(transparent)]
+    Closed(io::Error),
     /// The format is known, and is not read.
     #[error("{what} is not read; {advice}")]
     Unsupported {
@@ -68,6 +72,13 @@ pub enum FormatError {
         /// What is wrong, and what to do.
         detail: String,
     },
+}
+
+impl From<io::Error> for FormatError {
+    /// Keeps the [`ReadError`] inside of an I/O error, which names the fault already.
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.downcast::<ReadError>().unwrap_or_else(ReadError::Io))
+    }
 }
 
 /// Maximum number of compressed or converted layers around each other, such as gzip in gzip.

@@ -41,15 +41,18 @@ enum Identity {
 }
 
 /// Names of columns that have the whole record; without signs, in lower case.
-const WHOLE: [&str; 7] = [
+const WHOLE: [&str; 6] = [
     "raw",
     "eventjson",
     "message",
     "eventoriginal",
     "cloudtrailevent",
     "eventdata",
-    "@message",
 ];
+
+/// Fields without which a failure looks like a success. If one of them is the last column, nothing shows that its last cell
+/// is whole, unless a line break follows.
+const OUTCOMES: [&str; 3] = ["errorcode", "errormessage", "responseelements"];
 
 /// Names of columns that are fields of the identity, and the field of each.
 const PARTS: [(&str, &str); 8] = [
@@ -89,21 +92,23 @@ pub(crate) fn columns(head: &[u8]) -> Option<Columns> {
         let header = table.byte_headers().ok()?;
         let names: Vec<String> = header.iter().map(plain).collect();
         let has = |wanted: &str| names.iter().any(|name| name == wanted);
+        let is_console = header
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(b"User name"));
         let whole = WHOLE
             .iter()
             .find_map(|wanted| names.iter().position(|name| name == wanted));
-        let whole = whole.filter(|_| is_trail("eventSource") || is_trail("awslogs"));
-        if whole.is_none() && !has("eventname") {
+        let whole = whole
+            .filter(|_| is_trail("eventSource") || is_trail("awslogs"))
+            .filter(|place| has_json(&mut table, *place));
+        // Other tables have names of events, too.
+        let is_of_events = has("eventname") && (has("eventsource") || has("errorcode"));
+        if whole.is_none() && !is_of_events {
             return None;
         }
         let identity = match () {
             () if has("useridentity") => Identity::Whole,
-            () if header
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case(b"User name")) =>
-            {
-                Identity::Console
-            }
+            () if is_console => Identity::Console,
             () if PARTS.iter().any(|(name, _)| has(name)) => Identity::Parts,
             () => Identity::Absent,
         };
@@ -115,6 +120,16 @@ pub(crate) fn columns(head: &[u8]) -> Option<Columns> {
             identity,
         })
     })
+}
+
+/// Checks whether the first cell of a column that is not empty begins as JSON does.
+fn has_json(table: &mut Reader<impl Read>, place: usize) -> bool {
+    let mut rows = table.byte_records().map_while(Result::ok);
+    let first = rows.find_map(|row| {
+        let cell = row.get(place)?.trim_ascii();
+        cell.first().copied()
+    });
+    matches!(first, Some(b'{' | b'['))
 }
 
 impl Columns {
@@ -159,26 +174,42 @@ pub(crate) fn records(
     input: impl Read + 'static,
     columns: Columns,
 ) -> (Box<dyn Read>, Option<String>) {
-    let left = Rc::new(Cell::new(LINE_BYTES_MAX));
+    let left = Rc::new(Cell::new(Left::Bytes(LINE_BYTES_MAX)));
     let input = Limited {
         input,
         left: Rc::clone(&left),
     };
     let mut table = reader(input, columns.delimiter);
+    let mut names = None;
     let mut cells = ByteRecord::new();
     let produced = Produced::new(move |out: &mut Vec<u8>| {
-        left.set(LINE_BYTES_MAX);
-        let names = table.byte_headers().map_err(io::Error::from)?.clone();
+        left.set(Left::Bytes(LINE_BYTES_MAX));
+        let names = match &names {
+            Some(names) => names,
+            None => {
+                let header = table.byte_headers().map_err(io::Error::from)?;
+                names.insert(
+                    header
+                        .iter()
+                        .map(|name| Name::of(name, columns))
+                        .collect::<Vec<_>>(),
+                )
+            }
+        };
         if !table
             .read_byte_record(&mut cells)
             .map_err(io::Error::from)?
         {
             return Ok(false);
         }
+        // A row that ends with a line break is complete before the end of the input is seen.
+        let is_open =
+            left.get() == Left::Nothing && names.last().is_some_and(|name| name.is_outcome);
         let line = match columns.whole {
             Some(place) => whole(cells.get(place).unwrap_or_default()),
-            None if cells.len() < names.len() => string("a row that was cut off"),
-            None => of_row(&names, &cells, columns),
+            None if cells.len() > names.len() => string("a row with more cells than names"),
+            None if is_open || cells.len() < names.len() => string("a row that was cut off"),
+            None => of_row(names, &cells, columns),
         };
         out.extend_from_slice(line.as_bytes());
         out.push(b'\n');
@@ -188,7 +219,7 @@ pub(crate) fn records(
 }
 
 /// Returns the JSON line of a cell that has a whole record.
-fn whole(cell: &[u8]) -> String {
+pub(crate) fn whole(cell: &[u8]) -> String {
     let text = String::from_utf8_lossy(cell);
     let text = text.trim();
     if text.starts_with(['{', '[']) {
@@ -204,48 +235,86 @@ fn string(text: &str) -> String {
     json
 }
 
-fn of_row(names: &ByteRecord, cells: &ByteRecord, columns: Columns) -> String {
-    let mut fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+/// The name of a column, and what it means.
+struct Name {
+    plain: String,
+    /// The field of the identity that the column is.
+    part: Option<&'static str>,
+    is_outcome: bool,
+}
+
+impl Name {
+    fn of(name: &[u8], columns: Columns) -> Self {
+        let plain = plain(name);
+        let part = PARTS.iter().find(|(part, _)| *part == plain);
+        let part = part.filter(|_| columns.identity != Identity::Whole);
+        Self {
+            part: part.map(|(_, field)| *field),
+            is_outcome: OUTCOMES.contains(&plain.as_str()),
+            plain,
+        }
+    }
+}
+
+fn of_row(names: &[Name], cells: &ByteRecord, columns: Columns) -> String {
+    let mut fields: Vec<(&str, Cow<'_, str>)> = Vec::new();
     let mut identity = String::new();
     for (name, cell) in names.iter().zip(cells) {
-        let (name, cell) = (plain(name), String::from_utf8_lossy(cell));
-        let part = PARTS.iter().find(|(part, _)| *part == name);
-        match part.filter(|_| columns.identity != Identity::Whole) {
+        // Without its column of error codes, a row would be refused.
+        if cell.is_empty() && !name.is_outcome {
+            continue;
+        }
+        let cell = String::from_utf8_lossy(cell);
+        match name.part {
             Some(_) if cell.trim().is_empty() => {}
-            Some((_, field)) => {
+            Some(field) => {
                 identity.push(if identity.is_empty() { '{' } else { ',' });
                 row::quote(field, &mut identity);
                 identity.push(':');
                 row::quote(cell.trim(), &mut identity);
             }
-            None => fields.push((name.into(), cell)),
+            None => fields.push((&name.plain, cell)),
         }
     }
     if !identity.is_empty() {
         let is_root =
             columns.identity == Identity::Console && identity.contains(r#""userName":"root""#);
         identity.push_str(if is_root { r#","type":"Root"}"# } else { "}" });
-        fields.push(("useridentity".into(), identity.into()));
+        fields.push(("useridentity", identity.into()));
     }
-    let fields = fields.iter().map(|(name, text)| (&**name, text.clone()));
-    row::record(fields)
+    row::record(fields.into_iter())
         .unwrap_or_else(|| string("a row without the name and the source of an event"))
+}
+
+/// What is left of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// So many bytes at most before the row has to end.
+    Bytes(u64),
+    /// The input has ended.
+    Nothing,
 }
 
 /// A reader that fails in a row that is too long, such as one with a quote that is never closed.
 struct Limited<R> {
     input: R,
-    left: Rc<Cell<u64>>,
+    left: Rc<Cell<Left>>,
 }
 
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(target)?;
-        let left = self.left.get().checked_sub(count as u64);
-        self.left.set(left.ok_or_else(|| {
-            let text = format!("a row of the table has more than {LINE_BYTES_MAX} bytes");
-            io::Error::new(io::ErrorKind::InvalidData, text)
-        })?);
+        let Left::Bytes(left) = self.left.get() else {
+            return Ok(count);
+        };
+        self.left.set(match left.checked_sub(count as u64) {
+            _ if count == 0 && !target.is_empty() => Left::Nothing,
+            Some(left) => Left::Bytes(left),
+            None => {
+                let text = format!("a row of the table has more than {LINE_BYTES_MAX} bytes");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+        });
         Ok(count)
     }
 }

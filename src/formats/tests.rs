@@ -10,8 +10,12 @@ use super::*;
 const RECORD: &str = r#"{"eventSource":"s3.amazonaws.com","eventName":"GetObject"}"#;
 
 fn read(input: impl Into<Vec<u8>>) -> Result<String, String> {
+    read_within(10_000_000, input)
+}
+
+fn read_within(inflated_bytes_max: u64, input: impl Into<Vec<u8>>) -> Result<String, String> {
     let limits = Limits {
-        inflated_bytes_max: 10_000_000,
+        inflated_bytes_max,
         ..Limits::default()
     };
     let input = Box::new(Cursor::new(input.into()));
@@ -41,6 +45,10 @@ fn lines_with_a_time_lose_it_and_printed_records_become_one_line() {
     );
     let coloured = format!("\u{1b}[32m2026-11-20T08:15:00\u{1b}[0m {RECORD}");
     assert_eq!(read(coloured).unwrap(), format!("{RECORD}\n"));
+    let marked = format!("\u{feff}2026-11-20T08:15:00 {RECORD}\n");
+    assert_eq!(read(marked.clone()).unwrap(), format!("{RECORD}\n"));
+    let wide: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(read(wide).unwrap(), format!("{RECORD}\n"));
 }
 
 #[test]
@@ -58,7 +66,8 @@ fn layers_are_opened_up_to_a_limit() {
     }
     let units: Vec<u8> = RECORD.encode_utf16().flat_map(u16::to_be_bytes).collect();
     let wide = [&[0xfe, 0xff][..], &units].concat();
-    assert_eq!(read(gzip(wide)).unwrap(), format!("\u{feff}{RECORD}"));
+    assert_eq!(read(gzip(wide)).unwrap(), RECORD);
+    assert_eq!(read(units).unwrap(), RECORD);
 }
 
 #[test]
@@ -76,8 +85,34 @@ fn a_table_without_error_codes_is_refused_and_one_with_whole_records_is_not() {
         "{\"eventID\":\"1\",\"eventName\":\"GetObject\",\"eventSource\":\"s3.amazonaws.com\",\"errorCode\":\"AccessDenied\",\"userIdentity\":{\"arn\":\"arn:aws:iam::1:user/x\"}}\n\"a row without the name and the source of an event\"\n"
     );
     assert_eq!(read("a,b\n1,2\n").unwrap(), "a,b\n1,2\n");
-    let endless = format!("_raw\n\"eventSource{}", "x".repeat(9_000_000));
+    // Foreign tables, and a column of messages beside those of the event.
+    let other = "date,Event name,Event count\n2026-01-01,page_view,7\n";
+    assert_eq!(read(other).unwrap(), other);
+    assert_eq!(
+        read("eventSource;eventName;errorCode;message\ns3;ListBuckets;AccessDenied;no\n").unwrap(),
+        "{\"eventSource\":\"s3\",\"eventName\":\"ListBuckets\",\"errorCode\":\"AccessDenied\",\"message\":\"no\"}\n"
+    );
+    let endless = format!("_raw\n\"{{\"\"eventSource{}", "x".repeat(9_000_000));
     assert!(read(endless).unwrap_err().contains("a row of the table"));
+}
+
+#[test]
+fn a_row_that_is_cut_or_shifted_is_no_record() {
+    let table = |row: &str| read(format!("eventsource,eventname,errorcode\n{row}")).unwrap();
+    let whole = "{\"eventSource\":\"s3\",\"eventName\":\"X\",\"errorCode\":\"Denied\"}\n";
+    for row in ["s3,X,Denied\n", "s3,X,Denied\r\n", "s3,X,\"Denied\"\n"] {
+        assert_eq!(table(row), whole, "{row}");
+    }
+    for row in ["s3,X,", "s3,X,Den", "s3,X,\"Den", "s3,X,\"Den\n", "s3,X\n"] {
+        assert_eq!(table(row), "\"a row that was cut off\"\n", "{row}");
+    }
+    assert_eq!(
+        table("s3,List,Buckets,Denied\n"),
+        "\"a row with more cells than names\"\n"
+    );
+    // Here, the last cell does not decide.
+    let read = read("eventsource,errorcode,eventname\ns3,Denied,X").unwrap();
+    assert!(read.contains("\"errorCode\":\"Denied\""), "{read}");
 }
 
 #[test]
@@ -170,7 +205,8 @@ fn unzip(archive: &[u8]) -> Result<String, String> {
         ..Limits::default()
     };
     let archive = archive.to_vec();
-    let entries = archive::entries(Cursor::new(&archive[..])).map_err(|error| error.to_string())?;
+    let entries = archive::entries(Cursor::new(&archive[..]), |name| name != "x00001");
+    let (entries, _) = entries.map_err(|error| error.to_string())?;
     let entry = entries.first().ok_or("no file")?;
     let file = entry.read(Cursor::new(archive), &limits);
     let mut text = String::new();
@@ -178,6 +214,20 @@ fn unzip(archive: &[u8]) -> Result<String, String> {
         .map_err(|error| error.to_string())?
         .read_to_string(&mut text);
     read.map(|_| text).map_err(|error| error.to_string())
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_parquet_file_is_read_within_one_limit_for_its_columns_and_its_records() {
+    let file = include_bytes!("../../tests/fixtures/inputs/lake-eventjson.parquet");
+    let text = read(&file[..]).unwrap();
+    assert_eq!(text.lines().count(), 3);
+    let within = |limit: usize| read_within(limit.try_into().unwrap(), &file[..]);
+    assert!(within(file.len().max(text.len()) + 500).is_ok());
+    for limit in [file.len() - 1, text.len() - 1] {
+        let error = within(limit).unwrap_err();
+        assert!(error.contains("inflates to more than"), "{error}");
+    }
 }
 
 #[test]
@@ -196,13 +246,24 @@ fn a_zip_archive_is_read_within_the_limits_and_without_overlaps() {
         }
     }
     let bomb = unzip(&zip(&vec![b' '; 2_000_000], 1)).unwrap_err();
-    assert!(
-        bomb.contains("inflates to more than 1000000 bytes"),
-        "{bomb}"
-    );
+    assert!(bomb.contains("more than 1000000 bytes together"), "{bomb}");
+    let mut longer = zip(&[b' '; 5_000], 1);
+    let list = longer.len() - 22 - 46 - 6;
+    // The list says that the file is shorter than it is.
+    longer[list + 24..list + 28].copy_from_slice(&100_u32.to_le_bytes());
+    assert!(unzip(&longer).unwrap_err().contains("is damaged"));
     let large: Vec<u8> = (0_u32..5_000)
         .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
         .collect();
     let overlapping = unzip(&zip(&large, 40)).unwrap_err();
     assert!(overlapping.contains("overlap"), "{overlapping}");
+    let mut twice = zip(RECORD.as_bytes(), 2);
+    let name = twice.len() - 22 - 6;
+    twice[name..name + 6].copy_from_slice(b"x00000");
+    let error = unzip(&twice).unwrap_err();
+    assert!(error.contains("have one name"), "{error}");
+    let empty = [&b"PK\x05\x06"[..], &[0; 18]].concat();
+    assert!(archive::is_zip(&empty));
+    let (files, others) = archive::entries(Cursor::new(&empty), |_| true).unwrap();
+    assert!(files.is_empty() && others.is_empty());
 }

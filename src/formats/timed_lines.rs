@@ -26,11 +26,15 @@ pub(crate) fn begins_with_time(text: &[u8]) -> bool {
         })
 }
 
+/// U+FEFF in UTF-8, which Windows PowerShell writes in front of a text.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Returns the records of an input, one a line.
 pub(crate) fn records(input: impl Read + 'static) -> Box<dyn Read> {
     let mut lines = Lines {
         input: BufReader::with_capacity(64 * 1024, input),
         is_at_start: true,
+        is_first: true,
         is_in_record: false,
         words: Vec::new(),
     };
@@ -41,6 +45,7 @@ struct Lines<R> {
     input: BufReader<R>,
     /// Whether the next piece begins a line. A line that is too long comes in pieces.
     is_at_start: bool,
+    is_first: bool,
     is_in_record: bool,
     /// The text behind a time, without a record. It is dropped if a record follows in the next line.
     words: Vec<u8>,
@@ -57,6 +62,10 @@ impl<R: Read> Lines<R> {
         }
         let starts = std::mem::replace(&mut self.is_at_start, piece.ends_with(b"\n"));
         let text = piece.strip_suffix(b"\n").unwrap_or(&piece);
+        let text = match std::mem::take(&mut self.is_first) {
+            true => text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text),
+            false => text,
+        };
         if !(starts && begins_with_time(text)) {
             if text.starts_with(b"{") {
                 self.words.clear();

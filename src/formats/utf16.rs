@@ -11,7 +11,8 @@ pub enum ByteOrder {
     Big,
 }
 
-/// A reader that converts UTF-16 to UTF-8. A unit that is not part of a character becomes U+FFFD.
+/// A reader that converts UTF-16 to UTF-8, without a byte order mark at the start. A unit that is not part of a character
+/// becomes U+FFFD.
 pub(crate) struct Decoder<R> {
     input: R,
     order: ByteOrder,
@@ -21,6 +22,7 @@ pub(crate) struct Decoder<R> {
     /// A byte without its second, and the first half of a pair.
     odd: Option<u8>,
     high: Option<u16>,
+    is_at_start: bool,
     has_ended: bool,
 }
 
@@ -33,6 +35,7 @@ impl<R: Read> Decoder<R> {
             at: 0,
             odd: None,
             high: None,
+            is_at_start: true,
             has_ended: false,
         }
     }
@@ -77,6 +80,9 @@ impl<R: Read> Decoder<R> {
     }
 
     fn letter(&mut self, letter: char) {
+        if std::mem::take(&mut self.is_at_start) && letter == '\u{feff}' {
+            return;
+        }
         let mut bytes = [0; 4];
         self.ready.extend(letter.encode_utf8(&mut bytes).as_bytes());
     }
@@ -100,7 +106,7 @@ mod tests {
 
     #[test]
     fn pairs_are_joined_and_halves_replaced() {
-        let mut units: Vec<u16> = "\u{feff}a𝄞é".encode_utf16().collect();
+        let mut units: Vec<u16> = "\u{feff}a\u{feff}𝄞é".encode_utf16().collect();
         units.extend([0xd800, u16::from(b'b'), 0xdc00, 0xd800]);
         for order in [ByteOrder::Little, ByteOrder::Big] {
             let bytes: Vec<u8> = units
@@ -114,7 +120,7 @@ mod tests {
             Decoder::new(&bytes[..], order)
                 .read_to_string(&mut text)
                 .unwrap();
-            assert_eq!(text, "\u{feff}a𝄞é\u{fffd}b\u{fffd}\u{fffd}");
+            assert_eq!(text, "a\u{feff}𝄞é\u{fffd}b\u{fffd}\u{fffd}");
         }
     }
 }

@@ -143,7 +143,10 @@ pub enum ReadError {
     #[error("the input is empty; expected CloudTrail records")]
     Empty,
     /// The input does not begin with a JSON object or array.
-    #[error("no CloudTrail records: expected JSON, found {likeness} at byte {offset}")]
+    #[error(
+        "no CloudTrail records: expected JSON, found {likeness} at byte {offset}{}",
+        likeness::next_step(likeness)
+    )]
     NotJson {
         /// Offset of the first byte that is not white space, after decompression.
         offset: u64,

@@ -6,38 +6,151 @@
 
 use records::redact::sanitize;
 
-/// Sets of JSON keys, and the kind of object that has all of them. The first set that matches decides.
-const KNOWN: [(&[&str], &str); 15] = [
+/// Sets of JSON keys, the kind of object that has all of them, and what to do. The first set that matches decides.
+const KNOWN: [(&[&str], &str, &str); 22] = [
     (
         &["@message"],
         "an export of the results of CloudWatch Logs Insights",
+        "select the log group of a trail, and @message",
     ),
-    (&["eventJson"], "a row of a CloudTrail Lake query"),
+    (
+        &["eventJson"],
+        "a row of a CloudTrail Lake query",
+        "select eventJson as it is, without a function",
+    ),
     (
         &["eventversion"],
         "a row of an Athena table, with column names in lower case",
+        "select eventname, eventsource and errorcode, too",
     ),
-    (&["kinesis"], "an event of Kinesis for a Lambda function"),
+    (
+        &["kinesis"],
+        "an event of Kinesis for a Lambda function",
+        "scan what its data holds, if that is from CloudTrail",
+    ),
     (
         &["deliveryStreamArn"],
         "an event of Firehose for a Lambda function",
+        "scan what its data holds, if that is from CloudTrail",
     ),
-    (&["receiptHandle"], "an event of SQS for a Lambda function"),
-    (&["ReceiptHandle"], "messages of SQS"),
-    (&["dynamodb"], "an event of a DynamoDB stream"),
-    (&["s3", "eventSource"], "an event notification of S3"),
-    (&["Sns"], "an event of SNS for a Lambda function"),
-    (&["TopicArn", "Message"], "a notification of SNS"),
+    (
+        &["receiptHandle"],
+        "an event of SQS for a Lambda function",
+        "scan what its body holds, if that is from CloudTrail",
+    ),
+    (
+        &["ReceiptHandle"],
+        "messages of SQS",
+        "scan what Body holds, if that is from CloudTrail",
+    ),
+    (
+        &["dynamodb"],
+        "an event of a DynamoDB stream",
+        "it has no calls; scan the files of a trail",
+    ),
+    (
+        &["s3", "eventSource"],
+        "an event notification of S3",
+        "scan the object that it names: s3://BUCKET/KEY",
+    ),
+    (
+        &["Sns"],
+        "an event of SNS for a Lambda function",
+        "scan what Message holds, if that is from CloudTrail",
+    ),
+    (
+        &["TopicArn", "Message"],
+        "a notification of SNS",
+        "scan what Message holds, if that is from CloudTrail",
+    ),
     (
         &["detail-type", "source"],
         "an EventBridge event that is not from CloudTrail",
+        "match the detail-type AWS API Call via CloudTrail in the rule",
     ),
-    (&["Findings"], "findings of Security Hub"),
+    (
+        &["Findings"],
+        "findings of Security Hub",
+        "they have no calls; scan the files of a trail",
+    ),
     (
         &["class_uid", "metadata"],
         "an event of Security Lake (OCSF)",
+        "scan those of the source CLOUD_TRAIL_MGMT or S3_DATA",
     ),
-    (&["configurationItems"], "an object of AWS Config"),
+    (
+        &["configurationItems"],
+        "an object of AWS Config",
+        "it has no calls; scan the folder CloudTrail beside its folder Config",
+    ),
+    (
+        &["ResultSet"],
+        "an answer of athena get-query-results",
+        "download the CSV of the query from its output location",
+    ),
+    (
+        &["VarCharValue"],
+        "a cell of athena get-query-results",
+        "download the CSV of the query from its output location",
+    ),
+    (
+        &["responses"],
+        "an answer of _msearch",
+        "scan each of its responses: jq .responses[]",
+    ),
+    (
+        &["fields", "_index"],
+        "a document of a search without its source",
+        "search with _source instead of fields",
+    ),
+    (
+        &["@timestamp", "event", "aws"],
+        "a document of Elastic without the record",
+        "set preserve_original_event in the integration, so that event.original has it",
+    ),
+    (
+        &["_time"],
+        "a result of Splunk without the record",
+        "add _raw: | table _raw",
+    ),
+    (
+        &["EventId", "EventName"],
+        "events of lookup-events without the record",
+        "leave out --query, or add CloudTrailEvent to it",
+    ),
+];
+
+/// What to do with content that is not JSON, by its description.
+const NEXT_STEPS: [(&str, &str); 2] = [
+    (
+        TABLE,
+        "; select eventname, eventsource and errorcode, or a column with the whole record: eventJson, @message or _raw",
+    ),
+    (CLI_TEXT, "; run it again with --output json"),
+];
+
+const TABLE: &str = "a table of comma-separated values";
+const CLI_TEXT: &str = "text of the AWS CLI";
+
+/// How an answer of the AWS CLI begins with `--output text`, `yaml` and `table`.
+const CLI_TEXT_STARTS: [&[u8]; 16] = [
+    b"EVENTS\t",
+    b"RESULTS\t",
+    b"COMPLETE\t",
+    b"Complete\t",
+    b"QUERYRESULTROWS\t",
+    b"MESSAGES\t",
+    b"RECORDS\t",
+    b"events:",
+    b"Events:",
+    b"results:",
+    b"ResultSet:",
+    b"QueryStatus:",
+    b"Messages:",
+    b"Records:",
+    // The tokens of `logs get-log-events`.
+    b"b/",
+    b"------",
 ];
 
 /// Maximum number of keys in the description of an unknown object.
@@ -78,19 +191,28 @@ pub fn of_bytes(bytes: &[u8]) -> &'static str {
     let line = bytes.split(|byte| *byte == b'\n').next();
     let line = line.unwrap_or_default();
     let line = &line[..line.len().min(LINE_BYTES_MAX)];
+    if CLI_TEXT_STARTS.iter().any(|start| line.starts_with(start)) {
+        return CLI_TEXT;
+    }
     let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t' | b'\r' | 0x80..);
     if !line.iter().all(is_text) {
         return "binary data";
     }
     match (line.contains(&b'{'), line.contains(&b',')) {
         (true, _) => "text in front of JSON",
-        (false, true) => "a table of comma-separated values",
+        (false, true) => TABLE,
         (false, false) => "text",
     }
 }
 
+/// Returns what to do with content that [`of_bytes`] described so: an end of a sentence, or nothing.
+pub fn next_step(likeness: &str) -> &'static str {
+    let known = NEXT_STEPS.iter().find(|(what, _)| *what == likeness);
+    known.map_or("", |(_, next)| next)
+}
+
 /// Describes the text of a record that is not a CloudTrail event, for an error message: the words after "it looks
-/// like".
+/// like", and what to do.
 pub fn of_record(text: &str) -> String {
     let mut names: Vec<String> = Vec::new();
     let found = json::each_field(text, |name, _| {
@@ -105,9 +227,9 @@ pub fn of_record(text: &str) -> String {
         Ok(()) => {}
     }
     let has = |wanted: &&str| names.iter().any(|name| name == wanted);
-    let known = KNOWN.iter().find(|(wanted, _)| wanted.iter().all(has));
+    let known = KNOWN.iter().find(|(wanted, ..)| wanted.iter().all(has));
     match known {
-        Some((_, what)) => (*what).to_owned(),
+        Some((_, what, next)) => format!("{what}; {next}"),
         None => members(&names),
     }
 }
@@ -132,15 +254,15 @@ mod tests {
         for (text, what) in [
             (
                 r#"{"@timestamp":"2026-11-20 08:15:00.000","@message":{}}"#,
-                "an export of the results of CloudWatch Logs Insights",
+                "an export of the results of CloudWatch Logs Insights; select the log group of a trail, and @message",
             ),
             (
                 r#"{"kinesis":{},"eventSource":"aws:kinesis"}"#,
-                "an event of Kinesis for a Lambda function",
+                "an event of Kinesis for a Lambda function; scan what its data holds, if that is from CloudTrail",
             ),
             (
                 r#"{"eventSource":"aws:s3","s3":{}}"#,
-                "an event notification of S3",
+                "an event notification of S3; scan the object that it names: s3://BUCKET/KEY",
             ),
             (r#""{\"eventID\":1}""#, "strings instead of records"),
             ("17", "other values instead of records"),
@@ -172,11 +294,14 @@ mod tests {
                 b"eventTime,eventName\n{",
                 "a table of comma-separated values",
             ),
+            (b"EVENTS\t1\t{", "text of the AWS CLI"),
             (b"Nothing found", "text"),
             (b"\x00\x01", "binary data"),
             (b"", "text"),
         ] {
             assert_eq!(of_bytes(bytes), what);
         }
+        assert!(next_step(TABLE).contains("errorcode"));
+        assert_eq!(next_step("XML or HTML"), "");
     }
 }
