@@ -26,6 +26,7 @@ use walkdir::WalkDir;
 
 use crate::aws_options::Remote;
 use crate::counts::counted;
+use crate::piped::UntilEnd;
 use crate::s3::Object;
 use crate::skipped::{Promise, Skipped, TRAIL_ENDINGS};
 use crate::{output, path_advice, piped, s3};
@@ -349,7 +350,7 @@ impl Input {
             Self::Object(object) => {
                 Box::new(progress.wrap_read(object.open().map_err(FormatError::Closed)?))
             }
-            Self::Stdin => Box::new(io::stdin().lock()),
+            Self::Stdin => Box::new(UntilEnd::new(io::stdin().lock())),
         })
     }
 

@@ -23,7 +23,7 @@ pub struct ListOptions {
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     pub format: ListFormat,
-    /// Print a second line with details for each row, absolute times, and all totals
+    /// Print details below each row, absolute times, and all totals
     #[arg(long, short)]
     pub verbose: bool,
     /// Print errors only; the exit code has the answer
@@ -34,7 +34,7 @@ pub struct ListOptions {
 /// Option of commands whose exit code says how severe their list is.
 #[derive(Debug, Args)]
 pub struct FailOn {
-    /// Exit with code 3 if the list has something of at least this severity: info, warning, error or critical
+    /// Exit with code 3 if the list has something that is at least so severe
     #[arg(long, value_name = "SEVERITY", value_parser = severity_parser(), hide_possible_values = true)]
     fail_on: Option<Severity>,
 }

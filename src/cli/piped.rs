@@ -1,6 +1,6 @@
 //! Standard input as an input: it is read if something is piped, and a person at a terminal is informed that it is read.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Read};
 use std::path::PathBuf;
 
 use crate::WrongUsage;
@@ -25,6 +25,33 @@ pub fn or_piped(paths: &[PathBuf]) -> Result<Vec<PathBuf>, WrongUsage> {
 pub fn announce() {
     if io::stdin().is_terminal() {
         output::complain("reading from standard input; end with Ctrl-D");
+    }
+}
+
+/// A reader that is not asked again after its end. A terminal would wait for a second Ctrl-D.
+pub struct UntilEnd<R> {
+    input: R,
+    is_over: bool,
+}
+
+impl<R> UntilEnd<R> {
+    /// Creates a reader of `input` up to its first end.
+    pub fn new(input: R) -> Self {
+        Self {
+            input,
+            is_over: false,
+        }
+    }
+}
+
+impl<R: Read> Read for UntilEnd<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_over || buffer.is_empty() {
+            return Ok(0);
+        }
+        let count = self.input.read(buffer)?;
+        self.is_over = count == 0;
+        Ok(count)
     }
 }
 

@@ -15,23 +15,20 @@ use crate::{html, json, output, story, table};
 
 /// Group the errors in CloudTrail records into clusters, list sensitive calls that succeeded, and find incidents
 ///
-/// A path is a CloudTrail file (.json, .json.gz), a file with one JSON record per line (.jsonl, .jsonl.gz), a
-/// saved CloudWatch Logs subscription payload, a folder of these, a place in S3 (s3:, with the permissions `s3:ListBucket` and
-/// `s3:GetObject`), or - for standard input. An event that is read twice is counted once.
+/// A path is a file, a folder, a zip archive, a place in S3 (with the permissions `s3:ListBucket` and `s3:GetObject`), or - for
+/// standard input. docs/input.md lists all forms that are read. An event that is read twice is counted once.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector scan AWSLogs/\n  \
-    cloudtrail-inspector scan --db trail.db AWSLogs/ && sqlite3 trail.db 'SELECT count, action, code FROM clusters'\n  \
+    cloudtrail-inspector scan --db trail.db AWSLogs/\n  \
     cloudtrail-inspector scan --html report.html AWSLogs/\n  \
     cloudtrail-inspector scan --severity error --since yesterday -v AWSLogs/\n  \
     cloudtrail-inspector scan -q --fail-on critical AWSLogs/ || echo 'look at this'\n  \
-    cloudtrail-inspector scan --db new.db --marks-from trail.db AWSLogs/\n  \
     cloudtrail-inspector scan --inspect AWSLogs/111122223333/CloudTrail/eu-central-1/2026/\n  \
-    cloudtrail-inspector scan --stack errors AWSLogs/111122223333/CloudTrail/eu-central-1/2026/11/\n  \
-    cloudtrail-inspector scan --region eu-central-1 's3://trail/AWSLogs/111122223333/CloudTrail/eu-*/2026/11/'")]
+    cloudtrail-inspector scan 's3://trail/AWSLogs/*/CloudTrail/eu-*/2026/11/'")]
 pub struct Arguments {
     #[arg(
-        help = "CloudTrail files, folders, s3://BUCKET/PATH, or - for standard input [default: what is piped]"
+        help = "Files, folders, s3://BUCKET/PATH, or - for standard input [default: what is piped]"
     )]
     paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -41,15 +38,13 @@ pub struct Arguments {
     /// Also write a report to this file: one self-contained HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Carry decisions over from this SQLite file to the clusters in --db that have the same events, after a change of the identity
-    /// version. The file stays unchanged
+    /// Carry decisions over from this store to --db, after a change of the identity version
     #[arg(long, value_name = "FILE", requires = "db")]
     marks_from: Option<PathBuf>,
-    /// Also print a timeline in event time: new, recovered, regressed and escalating clusters, sensitive calls,
-    /// alerts about incidents
+    /// Also print a timeline in event time, with the alerts that would be sent
     #[arg(long)]
     inspect: bool,
-    /// Maximum number of incidents, sensitive calls and clusters in the tables; 0 shows all [default: 5, 10 and 30]
+    /// Maximum number of rows of each table; 0 shows all [default: 5, 10 and 30]
     #[arg(long)]
     limit: Option<usize>,
     #[command(flatten)]

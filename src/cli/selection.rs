@@ -23,7 +23,7 @@ pub struct Selection {
     /// Only what has at least this severity: info, warning, error or critical
     #[arg(long, value_name = "SEVERITY", value_parser = severity_parser(), hide_possible_values = true)]
     pub severity: Option<Severity>,
-    /// Only failures of these classes, such as denied,signin; watch is sensitive calls
+    /// Only these classes, such as denied,signin; watch is sensitive calls
     #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = class_parser(), hide_possible_values = true)]
     pub class: Vec<Class>,
     /// Only these accounts

@@ -61,15 +61,15 @@ pub struct SourceArguments {
     pub db: Option<PathBuf>,
     #[command(flatten)]
     pub table: TableArguments,
-    /// Reject a file that has more MiB than this when decompressed
+    /// Reject a file with more MiB when decompressed
     #[arg(long, value_name = "MIB", default_value_t = INFLATED_MIB_MAX, help_heading = "Reading")]
     pub inflated_mib_max: u64,
     #[command(flatten)]
     pub rules: RulesArguments,
-    /// Exit with code 1 if anything was not read: a file of a folder, or a single record
+    /// Exit with code 1 if any file or record was not read
     #[arg(long, help_heading = "Reading")]
     pub strict: bool,
-    /// Number of files to read in parallel [default: one per CPU, from S3 at least 16]
+    /// Files to read in parallel [default: one per CPU, from S3 at least 16]
     #[arg(long, short, value_name = "N", value_parser = jobs_count, help_heading = "Reading")]
     pub jobs: Option<NonZeroUsize>,
 }

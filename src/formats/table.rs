@@ -282,8 +282,7 @@ fn of_row(names: &[Name], cells: &ByteRecord, columns: Columns) -> String {
         identity.push_str(if is_root { r#","type":"Root"}"# } else { "}" });
         fields.push(("useridentity", identity.into()));
     }
-    row::record(fields.into_iter())
-        .unwrap_or_else(|| string("a row without the name and the source of an event"))
+    row::read(fields.into_iter()).unwrap_or_else(string)
 }
 
 /// What is left of an input.

@@ -116,10 +116,10 @@ const TRIED: [(&str, i32, &str); 18] = [
         "invalid value '0' for '--jobs <N>': expected a number of files of at least 1",
     ),
     (
-        "top --db trail.db --since yesterday",
+        "top --db trail.db --since tomorrow",
         2,
-        "invalid value 'yesterday' for '--since <WHEN>': expected a time (2026-11-21T08:00:00Z), a date (2026-11-21), or a \
-         duration before the newest event (30m, 24h, 7d, 2w)",
+        "invalid value 'tomorrow' for '--since <WHEN>': expected a time (2026-11-21T08:00), a date (2026-11-21), today or \
+         yesterday (days of the newest event, in UTC), or a duration before the newest event (30m, 24h, 7d, 2w)",
     ),
     (
         "clusters resolve k5ay --db trail.db",
