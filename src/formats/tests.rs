@@ -82,15 +82,16 @@ fn a_table_without_error_codes_is_refused_and_one_with_whole_records_is_not() {
     let parts = "eventid;eventname;eventsource;errorcode;arn\n1;GetObject;s3.amazonaws.com;AccessDenied;arn:aws:iam::1:user/x\n;;;;\n";
     assert_eq!(
         read(parts).unwrap(),
-        "{\"eventID\":\"1\",\"eventName\":\"GetObject\",\"eventSource\":\"s3.amazonaws.com\",\"errorCode\":\"AccessDenied\",\"userIdentity\":{\"arn\":\"arn:aws:iam::1:user/x\"}}\n\"a row without the name and the source of an event\"\n"
+        "{\"eventID\":\"1\",\"eventName\":\"GetObject\",\"eventSource\":\"s3.amazonaws.com\",\"errorCode\":\"AccessDenied\",\"userIdentity\":{\"arn\":\"arn:aws:iam::1:user/x\"}}\n\"a row without the name and the source of an event; select eventName and eventSource\"\n"
     );
     assert_eq!(read("a,b\n1,2\n").unwrap(), "a,b\n1,2\n");
     // Foreign tables, and a column of messages beside those of the event.
     let other = "date,Event name,Event count\n2026-01-01,page_view,7\n";
     assert_eq!(read(other).unwrap(), other);
     assert_eq!(
-        read("eventSource;eventName;errorCode;message\ns3;ListBuckets;AccessDenied;no\n").unwrap(),
-        "{\"eventSource\":\"s3\",\"eventName\":\"ListBuckets\",\"errorCode\":\"AccessDenied\",\"message\":\"no\"}\n"
+        read("eventID;eventSource;eventName;errorCode;message\n1;s3;ListBuckets;AccessDenied;no\n")
+            .unwrap(),
+        "{\"eventID\":\"1\",\"eventSource\":\"s3\",\"eventName\":\"ListBuckets\",\"errorCode\":\"AccessDenied\",\"message\":\"no\"}\n"
     );
     let endless = format!("_raw\n\"{{\"\"eventSource{}", "x".repeat(9_000_000));
     assert!(read(endless).unwrap_err().contains("a row of the table"));
@@ -98,8 +99,10 @@ fn a_table_without_error_codes_is_refused_and_one_with_whole_records_is_not() {
 
 #[test]
 fn a_row_that_is_cut_or_shifted_is_no_record() {
-    let table = |row: &str| read(format!("eventsource,eventname,errorcode\n{row}")).unwrap();
-    let whole = "{\"eventSource\":\"s3\",\"eventName\":\"X\",\"errorCode\":\"Denied\"}\n";
+    let table =
+        |row: &str| read(format!("eventid,eventsource,eventname,errorcode\n1,{row}")).unwrap();
+    let whole =
+        "{\"eventID\":\"1\",\"eventSource\":\"s3\",\"eventName\":\"X\",\"errorCode\":\"Denied\"}\n";
     for row in ["s3,X,Denied\n", "s3,X,Denied\r\n", "s3,X,\"Denied\"\n"] {
         assert_eq!(table(row), whole, "{row}");
     }
@@ -111,7 +114,7 @@ fn a_row_that_is_cut_or_shifted_is_no_record() {
         "\"a row with more cells than names\"\n"
     );
     // Here, the last cell does not decide.
-    let read = read("eventsource,errorcode,eventname\ns3,Denied,X").unwrap();
+    let read = read("eventid,eventsource,errorcode,eventname\n1,s3,Denied,X").unwrap();
     assert!(read.contains("\"errorCode\":\"Denied\""), "{read}");
 }
 
