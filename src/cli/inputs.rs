@@ -248,8 +248,9 @@ impl Inputs {
     fn add(&mut self, path: PathBuf) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         match Promise::of(&name) {
-            Promise::Trail | Promise::Maybe if is_zip(&path) => self.unzip(&path),
+            // A trail file is opened only once: a folder may have very many.
             Promise::Trail => self.found.push(Input::File(path)),
+            Promise::Maybe if is_zip(&path) => self.unzip(&path),
             Promise::Maybe => self.found.push(Input::Maybe(path)),
             Promise::Nothing => self.skipped.add(&name),
         }

@@ -98,7 +98,7 @@ pub fn of(head: &[u8]) -> Kind {
     }
     if archive::is_zip(head) {
         return Kind::Unsupported {
-            what: "a zip archive inside of another file or on standard input",
+            what: "a zip archive that is named as a trail file, inside of another file or on standard input",
             advice: "unpack it first: unzip FILE",
         };
     }

@@ -373,7 +373,7 @@ fn what_is_not_read_is_named_with_the_next_step() {
     let ran: Ran = folder.run_with(fixture("trail.zip"), &["scan", "-"]);
     ran.fails(
         1,
-        "a zip archive inside of another file or on standard input is not read",
+        "a zip archive that is named as a trail file, inside of another file or on standard input is not read",
     );
 }
 
