@@ -134,7 +134,7 @@ fn is_security_lake(text: &[u8]) -> bool {
 }
 
 fn has(text: &[u8], key: &[u8]) -> bool {
-    text.windows(key.len()).any(|window| window == key)
+    memchr::memmem::find(text, key).is_some()
 }
 
 /// Number of unpacked bytes that are examined: as many as of an input that is not packed.
