@@ -33,6 +33,7 @@ pub enum Promise {
 impl Promise {
     /// Returns whether a path is that of one file, rather than of a folder: its name has an ending of a file that may hold
     /// records.
+    #[cfg(feature = "aws")]
     pub fn is_of_file(path: &str) -> bool {
         ending(name_of(path)).is_some() && Self::of(path) != Self::Nothing
     }
