@@ -1,6 +1,6 @@
 //! Lists the trail files below a path in S3, and reads them in pieces.
 //!
-//! A list asks for as few pages as it can: folders are told apart by [`Place`], and a list of dates begins at the first day. A
+//! A list asks for as few pages as possible: [`Place`] decides which folders are listed, and a list of dates begins at the first day. A
 //! body that breaks off continues where it ended. The SDK repeats each request by itself.
 
 use std::sync::Arc;

@@ -151,7 +151,7 @@ pub(crate) fn unpacked_head(kind: Kind, head: &[u8]) -> Option<Kind> {
         .take(UNPACKED_BYTES)
         .read_to_end(&mut unpacked);
     match unpacked.is_empty() {
-        // `input` says what is wrong with it.
+        // `input` reports the damage.
         true => Some(Kind::Json),
         false => Some(match of(&unpacked) {
             Kind::Other => Kind::Json,

@@ -49,7 +49,7 @@ pub fn with_aws(folder: &Folder, arguments: &[&str], endpoint: &str) -> Command 
 
 const NO_PATH: &str = "no path given, and nothing is piped to standard input; give CloudTrail files or folders, or - for standard input";
 
-/// What is tried, the exit code, and what is said.
+/// What is tried, the exit code, and the expected message.
 const TRIED: [(&str, i32, &str); 18] = [
     ("scan", 2, NO_PATH),
     ("top", 2, NO_PATH),
@@ -188,7 +188,7 @@ fn whoever_lacks_credentials_or_a_region_reads_how_to_get_them() {
     );
 }
 
-/// Error codes of AWS with their messages, and what is said after them. No emulator gives these answers; they are as the API
+/// Error codes of AWS with their messages, and the expected output. No emulator gives these answers; they are as the API
 /// reference of DynamoDB documents them.
 const REFUSED: [(&str, &str, &str); 4] = [
     (
