@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write as _};
 use std::sync::{Arc, LazyLock};
 
+use alerts::locale::Language;
 use alerts::{hint, severity};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -327,6 +328,7 @@ fn assert_concluded(conclusion: &Conclusion<'_>) {
         identity,
         &conclusion.understanding.template,
         &conclusion.facets,
+        Language::En,
     );
 }
 

@@ -4,12 +4,18 @@ use clusters::Cluster;
 use clusters::facet::Facets;
 
 use crate::hint::hint;
+use crate::locale::Language;
 use crate::severity;
 
-/// Returns advice on a cluster, as [`hint`] does, in English.
-pub fn of_cluster(cluster: &Cluster) -> String {
+/// Returns advice on a cluster, as [`hint`] does.
+pub fn of_cluster(cluster: &Cluster, language: Language) -> String {
     let facts = &cluster.facts;
-    hint(&facts.identity, &facts.template, &decisive(cluster))
+    hint(
+        &facts.identity,
+        &facts.template,
+        &decisive(cluster),
+        language,
+    )
 }
 
 /// Returns the facets that advice on a cluster is about: the most frequent ones.

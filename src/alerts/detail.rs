@@ -17,6 +17,7 @@ use crate::cluster_hint;
 use crate::facts::{CallFacts, Facts};
 use crate::kind::AlertKind;
 use crate::links::Links;
+use crate::locale::Language;
 use crate::message::{Example, Message};
 use crate::safe::{readable, token};
 
@@ -162,7 +163,7 @@ fn cluster(cluster: &Cluster, message: &Message) -> Value {
     let identity = &cluster.facts.identity;
     let optional = |text: &Option<String>| text.as_deref().map(|text| token(text, CHARS_MAX));
     let template = |text: &str| readable(text, TEMPLATE_CHARS_MAX);
-    let advice = cluster_hint::of_cluster(cluster);
+    let advice = cluster_hint::of_cluster(cluster, Language::En);
     let mut shape = json!({
         "id": cluster.id.to_string(),
         "identity": {

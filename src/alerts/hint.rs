@@ -14,6 +14,7 @@ use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
 use clusters::{short_name, short_policy};
 
+use crate::locale::Language;
 use catalog::{Advice, LAYERS, PLACEHOLDER_COUNT, PLACEHOLDERS, Placeholder};
 
 pub(crate) mod catalog;
@@ -37,23 +38,34 @@ struct Failure<'a> {
     facets: &'a Facets,
 }
 
-/// Returns advice on what to do about a failed call or a sensitive call, in English, as one to three sentences.
+/// Returns advice on what to do about a failed call or a sensitive call, as one to three sentences.
 ///
 /// `template` is the masked error message, or empty. `facets` are those of an event, or the most frequent ones of a
 /// cluster. The result contains names that callers can influence.
-pub fn hint(identity: &Identity, template: &str, facets: &Facets) -> String {
+pub fn hint(identity: &Identity, template: &str, facets: &Facets, language: Language) -> String {
     let advice = advice(identity, template, facets);
     let values = values(identity, facets);
     let mut text = String::new();
-    let mut parts = advice.english.split('{');
+    let sentences = language.pick(advice.english, advice.chinese);
+    let mut parts = sentences.split('{');
     text.extend(parts.next());
     for part in parts {
         let (name, words) = part.split_once('}').unwrap_or((part, ""));
         let value = values.iter().find(|(of, _)| of.name == name);
         text.push_str(&match value {
+            Some((of, Some(value))) if of.name == "layer" => {
+                layer_name(value, language).unwrap_or_default().to_owned()
+            }
             Some((_, Some(value))) => value.clone(),
-            Some((of, None)) if text.is_empty() => capitalized(of.english),
-            Some((of, None)) => of.english.to_owned(),
+            Some((of, None)) => {
+                let words = language.pick(of.english, of.chinese);
+                let is_start = text.is_empty() && language == Language::En;
+                if is_start {
+                    capitalized(words)
+                } else {
+                    words.to_owned()
+                }
+            }
             None => String::new(),
         });
         text.push_str(words);
@@ -70,7 +82,7 @@ pub(crate) fn capitalized(words: &str) -> String {
 
 /// Returns each placeholder of advice with its value; `None` if the facets have no value for it.
 ///
-/// The value of the placeholder `layer` is text of the program, and only in English. All others are untrusted text.
+/// The value of the placeholder `layer` is the name of a layer, see [`layer_name`]. All others are untrusted text.
 pub(crate) fn values(
     identity: &Identity,
     facets: &Facets,
@@ -86,7 +98,7 @@ pub(crate) fn values(
             "caller" => caller(identity, facets.get(FacetKind::Principal)),
             "layer" => {
                 let row = LAYERS.iter().find(|(name, _, _)| *name == layer);
-                row.map(|(_, english, _)| (*english).to_owned())
+                row.map(|(name, ..)| (*name).to_owned())
             }
             "policy" => facets
                 .get(FacetKind::Policy)
@@ -126,6 +138,12 @@ fn values_of_call(
         };
         (placeholder, value)
     })
+}
+
+/// Returns a layer of policies in words, such as `the resource's policy`; `None` if there is no layer with this name.
+pub(crate) fn layer_name(name: &str, language: Language) -> Option<&'static str> {
+    let row = LAYERS.iter().find(|(of, ..)| *of == name);
+    row.map(|(_, english, chinese)| language.pick(*english, *chinese))
 }
 
 /// Returns the name of a caller as advice shows it; `None` if it is not known.

@@ -14,6 +14,8 @@
 //! - `severity` computes a severity as a sum of terms, each with its points and its reason.
 //! - `hint` gives one to three sentences of advice. It never proposes a policy. `cluster_hint` is the advice on a cluster.
 //! - `incident_advice` says what to do about an incident, in which order, and with which commands.
+//! - `locale` has the language and the time zone of a reader, and `terms` the names of severities, states, classes and
+//!   decisions in both languages.
 //! - `text` renders a message in English or Chinese; text of the program and text of callers stay
 //!   separate.
 //! - `safe` makes the text of callers harmless for each output form.
@@ -30,9 +32,11 @@ pub mod hint;
 pub mod incident_advice;
 pub mod kind;
 pub mod links;
+pub mod locale;
 pub mod message;
 pub mod outbox;
 pub mod safe;
 pub mod severity;
 pub mod sns;
+pub mod terms;
 pub mod text;

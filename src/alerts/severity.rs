@@ -11,6 +11,8 @@
 //! - origin: is the caller a program that is known to probe? An AWS service that calls with the permissions of a
 //!   person, a role or a key (`via athena`) is no excuse.
 
+mod reasons;
+
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -31,6 +33,8 @@ use crate::alert::Alert;
 use crate::facts::incident::IncidentFacts;
 use crate::facts::{CampaignFacts, Facts, Shape};
 use crate::hint::sensitive::{self, Effect};
+use crate::locale::Language;
+use crate::severity::reasons::reason;
 
 /// The severity of a cluster or an alert, by how soon people should react.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
@@ -74,10 +78,12 @@ impl Serialize for Reason {
 
 impl Reason {
     /// Returns the reason in words for people, without points.
-    pub fn sentence(&self) -> String {
-        match self.points {
-            Some(..0) => format!("less severe: {}", self.text),
-            _ => self.text.clone(),
+    pub fn sentence(&self, language: Language) -> String {
+        let text = reason(&self.text, language);
+        match (self.points, language) {
+            (Some(..0), Language::En) => format!("less severe: {text}"),
+            (Some(..0), Language::Zh) => format!("降低级别：{text}"),
+            _ => text.to_owned(),
         }
     }
 }
@@ -96,8 +102,9 @@ pub struct Assessment {
 
 impl Assessment {
     /// Returns the reasons in words for people, without points.
-    pub fn sentences(&self) -> Vec<String> {
-        self.reasons.iter().map(Reason::sentence).collect()
+    pub fn sentences(&self, language: Language) -> Vec<String> {
+        let reasons = self.reasons.iter();
+        reasons.map(|reason| reason.sentence(language)).collect()
     }
 }
 

@@ -11,10 +11,11 @@ use crate::alert::Alert;
 use crate::facts::incident::{IncidentFacts, IncidentStage};
 use crate::facts::{Facts, Stage};
 use crate::kind::AlertKind;
+use crate::locale::Language;
 use crate::message::Message;
 use crate::safe::cut;
 use crate::severity::Severity;
-use crate::text::{Language, Texts, incident_words};
+use crate::text::{Texts, incident_words};
 
 /// The longest body of an SNS message, in bytes. The limit of SNS is 256 KiB together with the attributes.
 pub const BODY_BYTES_MAX: usize = 200 << 10;

@@ -11,7 +11,7 @@ mod document;
 mod en;
 mod facts_text;
 mod incident;
-pub(crate) mod incident_words;
+pub mod incident_words;
 mod keys;
 pub mod parameters;
 mod summary;
@@ -30,32 +30,21 @@ use serde_json::Value;
 
 use crate::cluster_hint;
 use crate::facts::Facts;
-use crate::hint::catalog::{Advice, LAYERS};
-use crate::hint::{self, capitalized};
+use crate::hint::{self, capitalized, layer_name};
 use crate::kind::AlertKind;
 use crate::links::Links;
+use crate::locale::{Language, Locale};
 use crate::message::{Enrichment, Example, Message};
 use crate::safe::readable;
 use crate::severity::Severity;
 use crate::text::document::{Line, Piece, Pieces, Section, fill, joined};
 use crate::text::words::Words;
 
-/// The language of the titles and texts of messages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr)]
-#[strum(serialize_all = "lowercase")]
-pub enum Language {
-    /// English.
-    #[default]
-    En,
-    /// Chinese, simplified.
-    Zh,
-}
-
-/// The settings for rendering messages: language and links.
+/// The settings for rendering messages: language, time zone and links.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts {
-    /// The language of titles and texts.
-    pub language: Language,
+    /// The language of titles and texts, and the time zone of times.
+    pub locale: Locale,
     /// The consoles that links in the text lead to.
     pub links: Links,
 }
@@ -68,34 +57,9 @@ const DETAILS_MAX: usize = 20;
 /// The longest shown error message, in characters.
 const TEMPLATE_CHARS_MAX: usize = 512;
 
-impl Language {
-    /// Returns the language with this [`Self::name`], `en` or `zh`; `None` for any other text.
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "en" => Some(Self::En),
-            "zh" => Some(Self::Zh),
-            _ => None,
-        }
-    }
-
-    /// Returns the name of the language in settings: `en` or `zh`.
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-
-    fn words(self) -> &'static Words {
-        match self {
-            Self::En => &en::ENGLISH,
-            Self::Zh => &zh::CHINESE,
-        }
-    }
-
-    fn advice(self, advice: &Advice) -> &'static str {
-        match self {
-            Self::En => advice.english,
-            Self::Zh => advice.chinese,
-        }
-    }
+/// Returns the words of a language.
+fn words_of(language: Language) -> &'static Words {
+    language.pick(&en::ENGLISH, &zh::CHINESE)
 }
 
 impl Texts {
@@ -112,7 +76,7 @@ impl Texts {
     }
 
     fn sections(&self, message: &Message) -> Vec<Section> {
-        let words = self.language.words();
+        let words = words_of(self.locale.language);
         let writer = Writer {
             message,
             facts: &message.alert.facts,
@@ -172,7 +136,10 @@ impl Writer<'_> {
         lines.push(item(words.severity, &[("severity", severity)]));
         if !message.severity.reasons.is_empty() {
             // A reason may hold the name of a rule.
-            let reasons = message.severity.sentences().into_iter();
+            let reasons = message
+                .severity
+                .sentences(self.texts.locale.language)
+                .into_iter();
             let reasons = reasons.map(|reason| vec![Piece::other(&reason)]).collect();
             let reasons = joined(reasons, words.comma);
             lines.push(item(words.reasons, &[("reasons", reasons)]));
@@ -459,14 +426,16 @@ impl Writer<'_> {
     /// empty.
     fn advice(&self, identity: &Identity, template: &str, facets: &Facets) -> Pieces {
         let advice = hint::advice(identity, template, facets);
-        let sentence = self.texts.language.advice(advice);
-        let is_english = self.texts.language == Language::En;
+        let language = self.texts.locale.language;
+        let sentence = language.pick(advice.english, advice.chinese);
         let pieces = hint::values(identity, facets).map(|(placeholder, value)| {
             let name = placeholder.name;
             let piece = match value {
-                Some(english) if name == "layer" => Piece::own(self.layer(&english)),
+                Some(layer) if name == "layer" => {
+                    Piece::own(layer_name(&layer, language).unwrap_or_default())
+                }
                 Some(value) => Piece::other(&value),
-                None if !is_english => Piece::own(placeholder.chinese),
+                None if language == Language::Zh => Piece::own(placeholder.chinese),
                 None if sentence.starts_with(&format!("{{{name}}}")) => {
                     Piece::own(capitalized(placeholder.english))
                 }
@@ -475,15 +444,6 @@ impl Writer<'_> {
             (name, vec![piece])
         });
         fill(sentence, &pieces)
-    }
-
-    /// Returns a layer of policies in the language of the message. `english` is its English text in [`LAYERS`].
-    fn layer(&self, english: &str) -> String {
-        let row = LAYERS.iter().find(|(_, words, _)| *words == english);
-        match (self.texts.language, row) {
-            (Language::Zh, Some((_, _, chinese))) => (*chinese).to_owned(),
-            _ => english.to_owned(),
-        }
     }
 
     fn examples(&self) -> Vec<Line> {

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use alerts::locale::Language;
 use clap::{Args, ValueEnum};
 use clusters::selection::NO_EVENT;
 use input::file::read_reference;
@@ -288,7 +289,7 @@ fn text(explanation: &Explanation) -> String {
     if let Some(severity) = explanation.severity {
         lines.push(line("severity", severity));
         let reasons = explanation.severity_reasons.iter();
-        lines.extend(reasons.map(|reason| line("", &reason.sentence())));
+        lines.extend(reasons.map(|reason| line("", &reason.sentence(Language::En))));
         lines.push(line("facets", ""));
         let facets = explanation.facets.iter();
         lines.extend(facets.map(|(name, value)| line("", &format!("{name:<15} {value}"))));

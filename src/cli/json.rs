@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use alerts::hint::hint;
+use alerts::locale::Language;
 use alerts::severity::{self, Assessment, Reason};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
@@ -503,7 +504,12 @@ impl Explanation {
         self.facets = flat(&conclusion.facets);
         self.severity = Some(severity.name());
         self.severity_reasons = reasons;
-        self.hint = Some(hint(identity, &understanding.template, &conclusion.facets));
+        self.hint = Some(hint(
+            identity,
+            &understanding.template,
+            &conclusion.facets,
+            Language::En,
+        ));
     }
 
     /// Returns the name and the value of each component in `identity`; empty for an event without a cluster.

@@ -15,7 +15,7 @@ use alerts::guance::site::{SITES, site};
 use alerts::links::Links;
 use alerts::message::{ClusterContext, Message};
 use alerts::text::Texts;
-use alerts::{detail, sns, text};
+use alerts::{detail, locale, sns};
 use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, ValueEnum};
 use clusters::circumstance::Circumstances;
@@ -123,7 +123,7 @@ impl Sink {
     }
 }
 
-impl From<Language> for text::Language {
+impl From<Language> for locale::Language {
     fn from(language: Language) -> Self {
         match language {
             Language::En => Self::En,
@@ -165,7 +165,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     scanned.complain(true);
     let links = Links::default().with_guance(&arguments.site, None);
     let texts = Texts {
-        language: arguments.language.into(),
+        locale: locale::Language::from(arguments.language).into(),
         links: links.context("the console of the site")?,
     };
     let sinks = match arguments.sink.as_slice() {

@@ -62,6 +62,7 @@ impl Widget {
             links: self.settings.links.clone(),
             account_names: self.settings.account_names.clone(),
             keys: self.settings.keys.clone(),
+            locale: self.settings.locale,
             decides: self.settings.decides,
             as_of: now(),
             now: now(),

@@ -177,20 +177,28 @@ pub fn seconds(text: &str) -> Option<i64> {
 ///
 /// The units are days, hours, minutes and seconds. Units below the two largest are dropped. A negative length is `0s`.
 pub fn duration(seconds: i64) -> String {
+    let parts = duration_parts(seconds).into_iter();
+    let parts: Vec<String> = parts
+        .map(|(count, unit)| format!("{count}{unit}"))
+        .collect();
+    parts.join(" ")
+}
+
+/// Returns a length of time, given in seconds, as one or two numbers with their units: `d`, `h`, `m` or `s`.
+///
+/// Units below the two largest are dropped. A negative length is 0 seconds.
+pub fn duration_parts(seconds: i64) -> Vec<(i64, &'static str)> {
     let mut rest = seconds.max(0);
     let counts = UNITS[1..].iter().map(|(unit, length)| {
         let count = rest / length;
         rest %= length;
-        (count, unit)
+        (count, *unit)
     });
     let from_largest = counts.skip_while(|(count, _)| *count == 0).take(2);
-    let parts = from_largest.filter(|(count, _)| *count > 0);
-    let parts: Vec<String> = parts
-        .map(|(count, unit)| format!("{count}{unit}"))
-        .collect();
+    let parts: Vec<(i64, &str)> = from_largest.filter(|(count, _)| *count > 0).collect();
     match parts.is_empty() {
-        true => "0s".to_owned(),
-        false => parts.join(" "),
+        true => vec![(0, "s")],
+        false => parts,
     }
 }
 

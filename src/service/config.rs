@@ -15,6 +15,7 @@ pub mod widget;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use alerts::locale::{Language, Locale, Zone};
 use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
 use clusters::own_roles::{OwnRoles, Role};
@@ -310,6 +311,33 @@ impl SettingsReader {
                 false
             }
         }
+    }
+
+    /// Parses the language and the time zone of texts for people.
+    fn locale(&mut self) -> Locale {
+        let mut locale = Locale::default();
+        if let Some(given) = self.given("LANGUAGE") {
+            match Language::from_name(&given) {
+                Some(language) => locale.language = language,
+                None => self.report(
+                    "LANGUAGE",
+                    format!("{} is neither en nor zh", shown(&given)),
+                ),
+            }
+        }
+        if let Some(given) = self.given("TIME_ZONE") {
+            match Zone::parse(&given) {
+                Some(zone) => locale.zone = zone,
+                None => self.report(
+                    "TIME_ZONE",
+                    format!(
+                        "{} is not an offset from UTC; give UTC or an offset such as +08:00",
+                        shown(&given)
+                    ),
+                ),
+            }
+        }
+        locale
     }
 
     fn own(&mut self, setting: &'static str) -> OwnRoles {

@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 
+use alerts::locale::Language;
 use alerts::severity::{self, Assessment, Severity};
 use alerts::text::parameters;
 use alerts::{cluster_hint, links};
@@ -209,10 +210,10 @@ pub fn card(described: &DescribedCall) -> Markup {
                 " · account " bdi.nowrap { (shown(&call.facts.identity.account_id)) }
                 " · " (span(call.span))
             }
-            p { (shown(&cluster_hint::of_cluster(call))) }
+            p { (shown(&cluster_hint::of_cluster(call, Language::En))) }
             dl.facts {
                 dt { "severity" }
-                dd { (assessment.severity.name()) ": " (assessment.sentences().join(", ")) }
+                dd { (assessment.severity.name()) ": " (assessment.sentences(Language::En).join(", ")) }
                 @if let Some(details) = details { (did(details)) }
                 @if let Some(why) = silence(call, details.as_ref()) { dt { "alerts" } dd { "none: " bdi { (why) } } }
                 (values(call, FacetKind::Principal, "who", 3))

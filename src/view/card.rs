@@ -1,6 +1,7 @@
 //! A cluster as a card of the report: failure, severity, cause, callers and origins, a hint, and samples.
 
 use alerts::cluster_hint;
+use alerts::locale::Language;
 use alerts::severity::{Assessment, Severity};
 use clusters::facet::FacetKind;
 use clusters::lifecycle::Status;
@@ -115,10 +116,10 @@ pub fn card(described: &DescribedCluster) -> Markup {
                 " · " (described.status()) " · account " bdi.nowrap { (shown(&identity.account_id)) }
                 " · " (span(cluster.span))
             }
-            p { (shown(&cluster_hint::of_cluster(cluster))) }
+            p { (shown(&cluster_hint::of_cluster(cluster, Language::En))) }
             dl.facts {
                 dt { "severity" }
-                dd { (assessment.severity.name()) ": " (assessment.sentences().join(", ")) }
+                dd { (assessment.severity.name()) ": " (assessment.sentences(Language::En).join(", ")) }
                 (why(cluster))
                 (values(cluster, FacetKind::Principal, "who", 3))
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::cluster_hint;
 use alerts::incident_advice::{self, AdviceItem, AdviceStep};
+use alerts::locale::Language;
 use alerts::outbox::MessageLogEntry;
 use alerts::severity::{Assessment, Reason};
 use clusters::facet::FacetKind;
@@ -404,7 +405,7 @@ impl ClusterShape {
             last_seen: text(last_seen),
             severity: assessment.severity.name(),
             severity_reasons: assessment.reasons,
-            hint: cluster_hint::of_cluster(cluster),
+            hint: cluster_hint::of_cluster(cluster, Language::En),
             status: listed.status().name(),
             triage: triage_status.map(TriageShape::of),
             identity: IdentityShape::of(identity),
@@ -430,7 +431,7 @@ impl CallShape {
             last_seen: text(call.span.last_seen),
             severity: assessment.severity.name(),
             severity_reasons: assessment.reasons,
-            hint: cluster_hint::of_cluster(call),
+            hint: cluster_hint::of_cluster(call, Language::En),
             facets: facets(call),
             samples: samples(call),
         }

@@ -10,6 +10,7 @@ use std::task::{Context, Waker};
 use alerts::alert::{Alert, AlertId};
 use alerts::facts::Facts;
 use alerts::kind::AlertKind;
+use alerts::locale::Language;
 use alerts::message::{Enrichment, Message};
 use alerts::outbox::{Capacity, OutboxRow, SinkAnswer};
 use alerts::severity::Severity;
@@ -928,7 +929,7 @@ fn a_sensitive_call_has_the_severity_that_a_rule_gives_it_and_a_policy_goes_by_i
                 format!(
                     "{} {target}: {}",
                     message.level().name(),
-                    message.severity.sentences().pop().unwrap()
+                    message.severity.sentences(Language::En).pop().unwrap()
                 )
             })
             .collect();
@@ -1063,7 +1064,7 @@ fn a_key_that_slept_for_120_days_is_told_once_and_makes_the_error_louder() {
         );
     }
     assert_eq!(told[1].alert.about(), OURS);
-    let reasons = told[1].severity.sentences().join("; ");
+    let reasons = told[1].severity.sentences(Language::En).join("; ");
     assert!(reasons.contains("woke up after 120 days"), "{reasons}");
     // What IAM notices later is the same awakening.
     world.directory.say(|_| Ok(used(0)));

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
+use alerts::locale::Language;
 use alerts::{hint, severity};
 use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
@@ -1400,7 +1401,12 @@ fn a_cluster_with_an_explicit_deny_among_its_refusals_is_never_answered_with_an_
         refused(4, explicit),
     ];
     let clusters = snapshot(&records).clusters();
-    let hint = hint::hint(&clusters[0].facts.identity, "", &clusters[0].typical());
+    let hint = hint::hint(
+        &clusters[0].facts.identity,
+        "",
+        &clusters[0].typical(),
+        Language::En,
+    );
     assert!(hint.contains("explicitly"), "{hint}");
 }
 

@@ -9,10 +9,11 @@ use alerts::facts::incident::{FACTS_BYTES_MAX, IncidentFacts, IncidentStage};
 use alerts::guance::event::{Checker, event};
 use alerts::guance::line_protocol::{self, Field};
 use alerts::kind::AlertKind;
+use alerts::locale::Language;
 use alerts::message::Message;
 use alerts::severity::Severity;
 use alerts::sns;
-use alerts::text::{Language, Texts};
+use alerts::text::Texts;
 use clusters::incident::actor::ActorKind;
 use clusters::incident::ledger::{Standing, WasOpen};
 use clusters::incident::life::{IncidentAlert, IncidentId, SentAlert};
@@ -174,7 +175,10 @@ fn message(alert: Alert) -> Message {
 
 fn texts(language: Language) -> Texts {
     let links = links();
-    Texts { language, links }
+    Texts {
+        locale: language.into(),
+        links,
+    }
 }
 
 /// Returns alerts as people get them, in both languages.

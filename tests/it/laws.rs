@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use alerts::locale::Language;
 use alerts::{hint, severity};
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
@@ -417,7 +418,7 @@ fn digest(text: &str) {
         let conclusion = conclude(&record, &Wrapper::default(), class);
         let identity = &conclusion.understanding.identity;
         let _ = severity::assess_facets(identity, &conclusion.facets, Span::at(conclusion.at));
-        let _ = hint::hint(identity, "", &conclusion.facets);
+        let _ = hint::hint(identity, "", &conclusion.facets, Language::En);
         assert_eq!(identity.cluster_id().to_string().len(), 26);
     }
 }

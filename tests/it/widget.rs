@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use alerts::links::Links;
+use alerts::locale::Locale;
 use aws::dynamodb::table::Table as _;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::JournalEvent;
@@ -66,6 +67,7 @@ pub fn setting() -> WidgetSetting {
             dormant_days: 90,
             canaries: [].into(),
         },
+        locale: Locale::default(),
         decides: true,
         as_of: at(12),
         now: at(12),

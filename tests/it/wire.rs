@@ -13,10 +13,11 @@ use alerts::guance::line_protocol::{Field, Point};
 use alerts::guance::open_api::{custom_event, push_event};
 use alerts::kind::AlertKind;
 use alerts::links::Links;
+use alerts::locale::Language;
 use alerts::message::{ClusterContext, Message};
 use alerts::severity::Reason;
 use alerts::sns::{attributes, body, subject};
-use alerts::text::{Language, Texts};
+use alerts::text::Texts;
 use clusters::circumstance::Circumstances;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{IamAnswer, KeyReport};
@@ -43,7 +44,10 @@ fn texts(language: Language) -> Texts {
         .unwrap()
         .with_stack("eu-central-1", Some("errors"), Some("trail-logs"))
         .unwrap();
-    Texts { language, links }
+    Texts {
+        locale: language.into(),
+        links,
+    }
 }
 
 /// A parsed line of line protocol.
@@ -810,7 +814,7 @@ fn assert_markdown(markdown: &str, texts: &Texts, kind: AlertKind) {
             other => panic!("{other:?} in {markdown}"),
         }
     }
-    assert_eq!(headings, headings_of(kind, texts.language));
+    assert_eq!(headings, headings_of(kind, texts.locale.language));
     for trace in [
         "evil", "script", "channel", "DROP", "@", "<", ">", "://", "|", "FORMULA",
     ] {

@@ -10,6 +10,7 @@ use clusters::watch::{CallDetails, Watch, Watches};
 
 use super::catalog::{ALL, LAYERS, PLACEHOLDERS};
 use super::hint;
+use crate::locale::Language;
 
 const CONFIG: &str =
     "arn:aws:iam::111122223333:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig";
@@ -32,7 +33,7 @@ impl Case<'_> {
         for (kind, value) in self.facets {
             facets.set(*kind, Some(value));
         }
-        hint(&identity, self.message, &facets)
+        hint(&identity, self.message, &facets, Language::En)
     }
 }
 
@@ -635,7 +636,7 @@ fn each_watched_call_says_what_it_did_and_how_to_check_it() {
             let advice = super::advice(&identity, "", &Facets::default());
             let place = format!("{} {}", watch.name, advice.name);
             assert_ne!(advice.name, "SENSITIVE", "{place}");
-            let hint = hint(&identity, "", &Facets::default());
+            let hint = hint(&identity, "", &Facets::default(), Language::En);
             assert!(hint.contains("role/deploy"), "{place}: {hint}");
             let names_target = ["resource", "bucket"];
             let names_target = names_target.map(|of| format!("{{{of}}}"));
@@ -653,7 +654,7 @@ fn advice_about_a_sensitive_call_names_the_policy_that_was_given() {
     let watches = Watches::default();
     let watch = watches.named("iam-attach-user-policy").unwrap();
     let identity = identity_of_call(watch, &("iam".to_owned(), "AttachUserPolicy".to_owned()));
-    let hint = hint(&identity, "", &Facets::default());
+    let hint = hint(&identity, "", &Facets::default(), Language::En);
     assert!(
         hint.starts_with("role/deploy attached PowerUserAccess to arn:aws:s3:::backups."),
         "{hint}"

@@ -10,10 +10,11 @@ use clusters::watch::{CallDetails, Tier, Watches};
 use crate::facts::CallFacts;
 use crate::hint::capitalized;
 use crate::links;
+use crate::locale::Language;
 use crate::safe::{readable, titled};
 use crate::text::document::{Line, Piece, Pieces, fill};
 use crate::text::parameters::{self, Parameter};
-use crate::text::{Language, Texts, Writer, item, own};
+use crate::text::{Texts, Writer, item, own, words_of};
 
 /// The longest name in a title, and the longest value of a parameter in it, in characters.
 const TITLED_CHARS_MAX: usize = 64;
@@ -24,7 +25,7 @@ const TITLED_PARAMETERS_MAX: usize = 3;
 impl Texts {
     /// Returns the title of a message about a sensitive call, without the words in brackets and the account.
     pub(super) fn titled_call(&self, call: &CallFacts, account_id: &str, count: u64) -> String {
-        let words = self.language.words();
+        let words = words_of(self.locale.language);
         let caller = call.principal.as_deref().filter(|name| !name.is_empty());
         let caller = caller.map(|name| {
             let name = readable(short_name(name, account_id), TITLED_CHARS_MAX);
@@ -36,7 +37,7 @@ impl Texts {
         let target = details.and_then(|details| {
             let target = details.target.as_deref()?;
             let target = titled(&readable(target, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
-            let kind = parameters::kind_of_target(details, self.language);
+            let kind = parameters::kind_of_target(details, self.locale.language);
             let target = match kind {
                 Some(kind) => format!("{kind} {target}"),
                 None => target,
@@ -48,7 +49,8 @@ impl Texts {
             .replace("{api}", &titled_api(call))
             .replace("{caller}", &caller.unwrap_or_default())
             .replace("{target}", &target.unwrap_or_default());
-        let parameters = details.map_or_else(Vec::new, |of| parameters::of(of, self.language));
+        let parameters =
+            details.map_or_else(Vec::new, |of| parameters::of(of, self.locale.language));
         let mut separator = words.colon;
         for parameter in parameters.iter().take(TITLED_PARAMETERS_MAX) {
             title.push_str(separator);
@@ -115,7 +117,7 @@ impl Writer<'_> {
             fill(words.by_caller, &[("caller", name)])
         });
         let target = details.target.as_deref().map_or_else(Vec::new, |target| {
-            let kind = parameters::kind_of_target(details, self.texts.language);
+            let kind = parameters::kind_of_target(details, self.texts.locale.language);
             let mut pieces = Pieces::new();
             if let Some(kind) = kind {
                 pieces.extend([Piece::own(kind), Piece::own(" ")]);
@@ -133,7 +135,7 @@ impl Writer<'_> {
         let words = self.words;
         let mut lines = Vec::new();
         if let Some(details) = &call.details {
-            let parameters = parameters::of(details, self.texts.language);
+            let parameters = parameters::of(details, self.texts.locale.language);
             lines.extend(parameters.iter().map(|of| self.parameter(of)));
             if let Some(why) = self.why(details) {
                 lines.push(item(words.why_watched, &[("why", why)]));
@@ -188,7 +190,7 @@ impl Writer<'_> {
     }
 
     fn parameter(&self, parameter: &Parameter<'_>) -> Line {
-        let label = match (parameter.is_known, self.texts.language) {
+        let label = match (parameter.is_known, self.texts.locale.language) {
             (true, Language::En) => own(capitalized(parameter.label)),
             (true, Language::Zh) => own(parameter.label),
             (false, _) => vec![Piece::other(parameter.label)],
@@ -205,7 +207,7 @@ impl Writer<'_> {
         let watches = Watches::default();
         let watch = watches.named(&details.watch)?;
         let chinese = watch.why_chinese.as_deref();
-        Some(own(match self.texts.language {
+        Some(own(match self.texts.locale.language {
             Language::Zh => chinese.unwrap_or(&watch.why),
             Language::En => &watch.why,
         }))
@@ -255,7 +257,7 @@ mod tests {
 
     fn texts(language: Language) -> Texts {
         Texts {
-            language,
+            locale: language.into(),
             ..Texts::default()
         }
     }

@@ -14,12 +14,13 @@ use crate::facts::incident::{
     WayInFacts,
 };
 use crate::hint::capitalized;
+use crate::locale::Language;
 use crate::message::Message;
 use crate::safe::{readable, titled};
 use crate::severity::Severity;
 use crate::text::document::{Line, Piece, Pieces, Section, fill, joined};
 use crate::text::incident_words as words_of;
-use crate::text::{Language, Texts, Writer, events, item, level, own};
+use crate::text::{Texts, Writer, events, item, level, own, words_of};
 
 /// The longest title, in characters, so that the screen of a locked phone shows it.
 const TITLE_CHARS_MAX: usize = 100;
@@ -42,7 +43,7 @@ const MEMBERS_MAX: usize = 6;
 impl Texts {
     /// Returns the title of a message about an incident: how severe it is, who does it, and what, in at most 100 characters.
     pub(super) fn titled_incident(&self, incident: &IncidentFacts, message: &Message) -> String {
-        let words = self.language.words();
+        let words = words_of(self.locale.language);
         let severity = level(words, message.level());
         let head = match incident.stage {
             IncidentStage::Opened => capitalized(severity),
@@ -61,7 +62,7 @@ impl Texts {
             0 | 1 => String::new(),
             count => words.title_steps.replace("{count}", &count.to_string()),
         };
-        let did = words_of::did(&incident.reason, self.language).unwrap_or_default();
+        let did = words_of::did(&incident.reason, self.locale.language).unwrap_or_default();
         let (form, tail) = match incident.stage {
             IncidentStage::Merged => (words.title_part, account),
             _ => (words.title_did, steps + &account),
@@ -80,7 +81,10 @@ impl Texts {
         let (name, person) = parts(incident.actor.kind, &incident.actor.name, account_id);
         let (form, shown) = match person {
             Some(person) => ("{name}", person),
-            None => (words_of::actor(incident.actor.kind, self.language), name),
+            None => (
+                words_of::actor(incident.actor.kind, self.locale.language),
+                name,
+            ),
         };
         let of_form = |form: &str| form.replace("{name}", "").trim().chars().count() + 1;
         let is_short = of_form(form) + NAME_CHARS_MIN <= chars_max;
@@ -134,7 +138,7 @@ impl Writer<'_> {
 
     /// Returns an actor, such as `user mila`.
     fn actor(&self, of: &Actor) -> Pieces {
-        let form = words_of::actor(of.kind, self.texts.language);
+        let form = words_of::actor(of.kind, self.texts.locale.language);
         let (name, person) = parts(of.kind, &of.name, &of.account_id);
         let values = [
             ("name", vec![Piece::other(name)]),
@@ -212,7 +216,7 @@ impl Writer<'_> {
             (_, true) => words.goes_on,
             (_, false) => words.went_quiet,
         };
-        let language = self.texts.language;
+        let language = self.texts.locale.language;
         let what = match (words_of::reason(&incident.reason, language), language) {
             (Some(reason), Language::En) => Piece::own(uncapitalized(reason)),
             (Some(reason), Language::Zh) => Piece::own(reason),
@@ -259,7 +263,7 @@ impl Writer<'_> {
     }
 
     fn tactics(&self, tactics: impl Iterator<Item = Tactic>) -> Pieces {
-        let name = |tactic| own(words_of::tactic(tactic, self.texts.language));
+        let name = |tactic| own(words_of::tactic(tactic, self.texts.locale.language));
         let names: Vec<Pieces> = tactics.map(name).collect();
         match names.is_empty() {
             true => own(self.words.no_tactic),
@@ -294,7 +298,7 @@ impl Writer<'_> {
             });
             let proof = of
                 .link
-                .map(|link| words_of::proof(link, self.texts.language));
+                .map(|link| words_of::proof(link, self.texts.locale.language));
             let at = of.linked.unwrap_or(of.first);
             let values = [
                 ("member", member),
@@ -328,7 +332,7 @@ impl Writer<'_> {
         let words = self.words;
         let tactic = step
             .tactic
-            .map(|tactic| words_of::tactic(tactic, self.texts.language));
+            .map(|tactic| words_of::tactic(tactic, self.texts.locale.language));
         let outcome = match step.outcome {
             Outcome::Succeeded => vec![Piece::strong(words.succeeded)],
             Outcome::Refused => own(words.refused),
@@ -448,7 +452,7 @@ impl Writer<'_> {
     }
 
     fn object(&self, kind: &str) -> Pieces {
-        let known = words_of::object(kind, self.texts.language);
+        let known = words_of::object(kind, self.texts.locale.language);
         vec![known.map_or_else(|| Piece::other(kind), Piece::own)]
     }
 
@@ -519,7 +523,7 @@ impl Writer<'_> {
     }
 
     fn in_language<'t>(&self, english: &'t str, chinese: &'t str) -> &'t str {
-        match self.texts.language {
+        match self.texts.locale.language {
             Language::En => english,
             Language::Zh => chinese,
         }
@@ -530,7 +534,7 @@ impl Writer<'_> {
         let mut lines = Vec::new();
         if incident.stage != IncidentStage::Merged && !incident.evidence.is_empty() {
             let evidence = incident.evidence.iter().map(|of| {
-                let reason = words_of::evidence(of.kind, of.items, self.texts.language);
+                let reason = words_of::evidence(of.kind, of.items, self.texts.locale.language);
                 let values = [("reason", own(reason)), ("count", own(of.items))];
                 fill(words.evidence_items, &values)
             });

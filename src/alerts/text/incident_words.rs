@@ -6,7 +6,7 @@ use clusters::incident::link::LinkKind;
 use clusters::incident::remedy::remedy;
 use clusters::incident::technique::Tactic;
 
-use crate::text::Language;
+use crate::locale::Language;
 
 /// A text in both languages.
 type Both = (&'static str, &'static str);
@@ -19,7 +19,7 @@ fn in_language((english, chinese): Both, language: Language) -> &'static str {
 }
 
 /// Returns how an actor is called: a sentence part with the placeholders `{name}` and, for a person, `{person}`.
-pub(crate) fn actor(kind: ActorKind, language: Language) -> &'static str {
+pub fn actor(kind: ActorKind, language: Language) -> &'static str {
     let both = match kind {
         ActorKind::Root => ("the root user", "根用户"),
         ActorKind::User => ("user {name}", "用户 {name} "),
@@ -39,7 +39,7 @@ pub(crate) fn actor(kind: ActorKind, language: Language) -> &'static str {
 }
 
 /// Returns the proof that an identity is one of an actor, as a sentence part.
-pub(crate) fn proof(kind: LinkKind, language: Language) -> &'static str {
+pub fn proof(kind: LinkKind, language: Language) -> &'static str {
     let both = match kind {
         LinkKind::AssumedRole => (
             "proven, the answer of AssumeRole has the access key of this session",
@@ -66,7 +66,7 @@ pub(crate) fn proof(kind: LinkKind, language: Language) -> &'static str {
 }
 
 /// Returns the name of a tactic of MITRE ATT&CK.
-pub(crate) fn tactic(tactic: Tactic, language: Language) -> &'static str {
+pub fn tactic(tactic: Tactic, language: Language) -> &'static str {
     let both = match tactic {
         Tactic::ResourceDevelopment => ("resource development", "资源开发"),
         Tactic::InitialAccess => ("initial access", "初始访问"),
@@ -85,7 +85,7 @@ pub(crate) fn tactic(tactic: Tactic, language: Language) -> &'static str {
 }
 
 /// Returns what the items of a kind of evidence are.
-pub(crate) fn evidence(kind: EvidenceKind, items: usize, language: Language) -> &'static str {
+pub fn evidence(kind: EvidenceKind, items: usize, language: Language) -> &'static str {
     let english = || {
         let row = KINDS
             .iter()
@@ -189,19 +189,19 @@ static REASONS: [(&str, &str, Both); 13] = [
 
 /// Returns why an incident is as serious as it is, in a sentence. `english` is the sentence of the engine; `None` if it is
 /// not known.
-pub(crate) fn reason(english: &str, language: Language) -> Option<&'static str> {
+pub fn reason(english: &str, language: Language) -> Option<&'static str> {
     let row = REASONS.iter().find(|row| row.0 == english)?;
     Some(in_language((row.0, row.1), language))
 }
 
 /// Returns what an actor did, in the fewest words. `english` is the sentence of the engine; `None` if it is not known.
-pub(crate) fn did(english: &str, language: Language) -> Option<&'static str> {
+pub fn did(english: &str, language: Language) -> Option<&'static str> {
     let row = REASONS.iter().find(|row| row.0 == english)?;
     Some(in_language(row.2, language))
 }
 
 /// Returns what an object is that an actor made, by its kind; `None` if the kind is not known.
-pub(crate) fn object(kind: &str, language: Language) -> Option<&'static str> {
+pub fn object(kind: &str, language: Language) -> Option<&'static str> {
     let remedy = remedy(kind, "")?;
     Some(in_language(
         (remedy.what(), remedy.what_chinese()),

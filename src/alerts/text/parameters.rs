@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use clusters::watch::CallDetails;
 
-use crate::text::Language;
+use crate::locale::Language;
 
 /// A parameter of a sensitive call as messages show it.
 #[derive(Debug)]

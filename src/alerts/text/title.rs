@@ -9,7 +9,7 @@ use crate::message::Message;
 use crate::safe::{readable, titled};
 use crate::text::facts_text::{circumstance, short_value};
 use crate::text::words::Words;
-use crate::text::{Texts, calls, events, shown_about, summary};
+use crate::text::{Texts, calls, events, shown_about, summary, words_of};
 
 /// The longest title, in characters. This is the limit of Guance.
 const TITLE_CHARS_MAX: usize = 256;
@@ -20,7 +20,7 @@ const TITLED_CHARS_MAX: usize = 64;
 impl Texts {
     /// Returns the title of a message: one line of at most 256 characters, for an incident of at most 100.
     pub fn title(&self, message: &Message) -> String {
-        let words = self.language.words();
+        let words = words_of(self.locale.language);
         if let Facts::Incident(incident) = &message.alert.facts {
             return self.titled_incident(incident, message);
         }
@@ -41,7 +41,7 @@ impl Texts {
     }
 
     fn titled_alert(&self, message: &Message) -> String {
-        let words = self.language.words();
+        let words = words_of(self.locale.language);
         let alert = &message.alert;
         match &alert.facts {
             Facts::Campaign(of) => {
@@ -80,7 +80,7 @@ impl Texts {
     }
 
     fn titled_error(&self, cluster: &Cluster, message: &Message) -> String {
-        let words = self.language.words();
+        let words = words_of(self.locale.language);
         let identity = &cluster.facts.identity;
         let code = cluster.error_code().unwrap_or(&identity.code);
         let api = match identity.service.is_empty() {

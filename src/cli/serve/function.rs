@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use alerts::links::Links;
+use alerts::locale::Locale;
 use anyhow::Context as _;
 use clusters::keys::{DORMANT_DAYS, KeySettings};
 use pollster::block_on;
@@ -195,6 +196,7 @@ fn setting(listing: &Listing, as_of: Timestamp, now: Timestamp) -> WidgetSetting
             dormant_days: DORMANT_DAYS,
             canaries: BTreeSet::new(),
         },
+        locale: Locale::default(),
         decides: true,
         as_of,
         now,

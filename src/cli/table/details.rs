@@ -1,5 +1,6 @@
 //! One cluster or sensitive call in words: one fact a line.
 
+use alerts::locale::Language;
 use alerts::{cluster_hint, links};
 use clusters::triage::TriageStatus;
 use clusters::{Cluster, Span};
@@ -54,10 +55,10 @@ pub fn cluster(
         }
     }
     line("severity", assessment.severity.name());
-    for reason in assessment.sentences() {
+    for reason in assessment.sentences(Language::En) {
         line("", &reason);
     }
-    let advice = cluster_hint::of_cluster(cluster);
+    let advice = cluster_hint::of_cluster(cluster, Language::En);
     line("hint", &advice);
     lines.extend(facet_lines(cluster));
     let samples = cluster.samples.iter().take(SAMPLES_SHOWN);
@@ -123,10 +124,10 @@ pub fn call(call: Cluster) -> String {
     line("calls", &call.span.count.to_string());
     line("seen (UTC)", &seen(call.span).replace('\n', " to "));
     line("severity", described.assessment.severity.name());
-    for reason in described.assessment.sentences() {
+    for reason in described.assessment.sentences(Language::En) {
         line("", &reason);
     }
-    line("hint", &cluster_hint::of_cluster(call));
+    line("hint", &cluster_hint::of_cluster(call, Language::En));
     lines.extend(facet_lines(call));
     let names = std::iter::once("events").chain(std::iter::repeat(""));
     for (name, sample) in names.zip(&call.samples) {

@@ -7,7 +7,8 @@ use alerts::guance::endpoint::{AllowedHosts, Endpoint};
 use alerts::guance::route::Route;
 use alerts::guance::site::{self, SITES, Site};
 use alerts::links::Links;
-use alerts::text::{Language, Texts};
+use alerts::locale::Locale;
+use alerts::text::Texts;
 use clusters::keys::KeySettings;
 use clusters::report::Metrics;
 use records::principal::is_account_id;
@@ -37,8 +38,8 @@ pub struct DeliverSettings {
     pub topic_arn: Option<String>,
     /// The name or ARN of the event bus; `None` if EventBridge is not a sink of the stack.
     pub event_bus_name: Option<String>,
-    /// The language in which alert texts are written.
-    pub language: Language,
+    /// The language in which alert texts are written, and the time zone of their times.
+    pub locale: Locale,
     /// The AWS region of the stack, to whose consoles links in alerts lead.
     pub region: String,
     /// The name of the stack's dashboard in CloudWatch; `None` if the stack has none.
@@ -124,7 +125,7 @@ impl DeliverSettings {
             event_bus_name: sinks
                 .contains(&SinkName::EventBridge)
                 .then(|| reading.bus("EVENT_BUS_NAME", &place)),
-            language: reading.language("LANGUAGE"),
+            locale: reading.locale(),
             dashboard_name: reading.given("DASHBOARD_NAME"),
             log_groups: reading.list("LOG_GROUP_NAMES"),
             keys: reading.keys(&account_names, account_role_name.as_deref()),
@@ -187,7 +188,7 @@ impl DeliverSettings {
         let with_guance =
             console.and_then(|console| links.clone().with_guance(console, workspace).ok());
         Texts {
-            language: self.language,
+            locale: self.locale,
             links: with_guance.unwrap_or(links),
         }
     }
@@ -366,16 +367,6 @@ impl SettingsReader {
         name
     }
 
-    fn language(&mut self, setting: &'static str) -> Language {
-        let Some(given) = self.given(setting) else {
-            return Language::default();
-        };
-        Language::from_name(&given).unwrap_or_else(|| {
-            self.report(setting, format!("{} is neither en nor zh", shown(&given)));
-            Language::default()
-        })
-    }
-
     fn workspace_id(&mut self, setting: &'static str) -> Option<String> {
         let given = self.given(setting)?;
         let rest = given.strip_prefix("wksp_").unwrap_or_default();
@@ -456,6 +447,8 @@ fn in_place<'a>(
 mod tests {
     use records::time::Timestamp;
 
+    use alerts::locale::Language;
+
     use super::*;
 
     const GUANCE: [(&str, &str); 3] = [
@@ -485,6 +478,7 @@ mod tests {
     fn valid_settings_are_parsed() {
         let settings = parse(&[
             ("LANGUAGE", "zh"),
+            ("TIME_ZONE", "+08:00"),
             ("ACCOUNT_NAMES", "111122223333=hub,444455556666=shop"),
             ("ACCOUNT_ROLE_NAME", "key-reader"),
             ("GUANCE_SAMPLE_LOGS", "true"),
@@ -502,7 +496,8 @@ mod tests {
         );
         assert!(guance.sample_logs);
         assert_eq!(settings.sinks().len(), 3);
-        assert_eq!(settings.language, Language::Zh);
+        assert_eq!(settings.locale.language, Language::Zh);
+        assert_eq!(settings.locale.zone.to_string(), "UTC+08:00");
         assert_eq!(settings.keys.dormant_days, 90);
         let members: Vec<_> = settings.keys.member_accounts.iter().collect();
         assert_eq!(members, ["444455556666"]);
@@ -597,6 +592,7 @@ mod tests {
                 "us-east-1",
             ),
             ("LANGUAGE", "fr", "neither en nor zh"),
+            ("TIME_ZONE", "Asia/Shanghai", "not an offset from UTC"),
             ("OWN_ACCOUNT_ID", "1", "twelve digits"),
             ("DORMANT_DAYS", "0", "from 1 to 3650"),
             ("ACCOUNT_ROLE_NAME", "a b", "name of a role"),

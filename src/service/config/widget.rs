@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use alerts::links::Links;
+use alerts::locale::Locale;
 use clusters::keys::KeySettings;
 
 use super::keys;
@@ -22,6 +23,9 @@ pub struct WidgetSettings {
     pub keys: KeySettings,
     /// The AWS region and the log groups that links on the pages lead to, in the CloudWatch console.
     pub links: Links,
+    /// The language of pages for readers whose language is neither English nor Chinese, and the time zone of readers whose
+    /// time zone is not known.
+    pub locale: Locale,
     /// Whether people may make decisions about clusters in the dashboard, such as to mute a cluster.
     pub decides: bool,
     /// How much the function writes to its log.
@@ -52,6 +56,7 @@ impl WidgetSettings {
             account_names,
             keys,
             links,
+            locale: reading.locale(),
             decides: reading.boolean("DECISIONS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };

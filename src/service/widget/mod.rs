@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alerts::links::Links;
+use alerts::locale::Locale;
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::journal::JournalEntry;
@@ -49,6 +50,9 @@ pub struct WidgetSetting {
     pub keys: KeySettings,
     /// Whether people may make decisions about clusters, such as to mute a cluster.
     pub decides: bool,
+    /// The language of pages for a reader whose language is neither English nor Chinese, and the time zone of a reader
+    /// whose time zone is not known.
+    pub locale: Locale,
     /// The latest moment that the pages show, in event time: the current time, or the time of the last event of an old
     /// trail.
     pub as_of: Timestamp,
@@ -228,6 +232,7 @@ fn frame<'a>(setting: &'a WidgetSetting, context: &Context) -> Frame<'a> {
     Frame {
         endpoint: &setting.endpoint,
         is_dark: context.is_dark,
+        locale: context.locale(setting.locale),
         account_names: &setting.account_names,
     }
 }

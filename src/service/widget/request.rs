@@ -5,6 +5,7 @@
 //! "Interactivity in the custom widget"). Every caller who may invoke the function can send any event, so an event that
 //! is not valid is answered with a sentence.
 
+use alerts::locale::{Language, Locale, Zone};
 use clusters::fingerprint::ClusterId;
 use records::principal::is_account_id;
 use records::redact::sanitize;
@@ -100,6 +101,11 @@ pub enum OfferedDecision {
 /// The facts about the dashboard that CloudWatch sends with a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
+    /// The language that the widget's parameters name, else that of the person's console; `None` if it is neither English
+    /// nor Chinese.
+    pub language: Option<Language>,
+    /// The time zone that the dashboard shows; `None` if CloudWatch sends no valid one.
+    pub zone: Option<Zone>,
     /// Whether the dashboard has the dark theme.
     pub is_dark: bool,
     /// The name of the dashboard without invisible characters; empty if CloudWatch does not send it.
@@ -124,8 +130,13 @@ impl WidgetRequest {
     /// is valid.
     pub fn parse(event: &str) -> Result<Self, (RequestError, Context)> {
         let event: Value = serde_json::from_str(event).unwrap_or(Value::Null);
-        let context = Context::of(&event["widgetContext"]);
-        match EventFields(&event).action(&context) {
+        let mut context = Context::of(&event["widgetContext"]);
+        let fields = EventFields(&event);
+        match fields.one("language", &Language::ALL, Language::name) {
+            Ok(language) => context.language = language.or(context.language),
+            Err(error) => return Err((error, context)),
+        }
+        match fields.action(&context) {
             Ok(action) => Ok(Self { action, context }),
             Err(error) => Err((error, context)),
         }
@@ -141,6 +152,14 @@ impl OfferedDecision {
 }
 
 impl Context {
+    /// Returns the language and the time zone of the person; those of `usual` if CloudWatch does not send them.
+    pub fn locale(&self, usual: Locale) -> Locale {
+        Locale {
+            language: self.language.unwrap_or(usual.language),
+            zone: self.zone.unwrap_or(usual.zone),
+        }
+    }
+
     fn of(given: &Value) -> Self {
         let text = |name: &str| given[name].as_str().unwrap_or_default();
         let account_id = text("accountId");
@@ -148,6 +167,10 @@ impl Context {
         let shown = &given["timeRange"];
         let zoomed = shown.get("zoom").filter(|zoom| zoom.is_object());
         Self {
+            language: language(text("locale")),
+            zone: given["timezone"]["offsetInMinutes"]
+                .as_i64()
+                .and_then(Zone::from_minutes),
             is_dark: text("theme") == "dark",
             dashboard: sanitize(text("dashboardName"), NAME_CHARS_MAX),
             account_id: match is_account_id(account_id) {
@@ -157,6 +180,14 @@ impl Context {
             range: zoomed.and_then(range).or_else(|| range(shown)),
         }
     }
+}
+
+/// Returns the language of a locale such as `en`, `en-US` or `zh`; `None` for all other languages.
+///
+/// Traditional Chinese (`zh-TW`, `zh-HK`, `zh-Hant`) is shown in simplified Chinese, which its readers can read.
+fn language(locale: &str) -> Option<Language> {
+    let tag = locale.split(['-', '_']).next().unwrap_or_default();
+    Language::from_name(&tag.to_ascii_lowercase())
 }
 
 /// Parses a time range with `start` and `end` in milliseconds since 1970. The second of `end` is included.

@@ -93,7 +93,7 @@ impl CallPage<'_> {
                 "Sensitive call " span.badge.(severity) { (severity) }
                 @if let Some(word) = weight(&subject) { " " span.mark { (word) } }
             }
-            p { (shown(&cluster_hint::of_cluster(self.call))) }
+            p { (shown(&cluster_hint::of_cluster(self.call, self.frame.locale.language))) }
             dl.facts {
                 dt { "account" } dd { (self.frame.account(&identity.account_id)) }
                 @if let Some(caller) = &identity.cause { dt { "who" } dd { bdi { (shown(caller)) } } }
@@ -102,7 +102,7 @@ impl CallPage<'_> {
                 (parameters(subject.call.as_ref()))
                 (self.times())
                 dt { "severity" }
-                dd { (severity) ": " (self.assessment.sentences().join(", ")) }
+                dd { (severity) ": " (self.assessment.sentences(self.frame.locale.language).join(", ")) }
                 (watched(subject.call.as_ref()))
                 dt { "alert" } dd { (self.alert(subject.call.as_ref())) }
             }

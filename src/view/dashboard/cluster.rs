@@ -105,13 +105,13 @@ impl ClusterPage<'_> {
                 span.badge.(severity) { (severity) }
                 @if let Some(triage_status) = self.triage_status { " " (decided(triage_status)) }
             }
-            p { (shown(&cluster_hint::of_cluster(self.cluster))) }
+            p { (shown(&cluster_hint::of_cluster(self.cluster, self.frame.locale.language))) }
             (self.decide())
             dl.facts {
                 dt { "account" } dd { (self.frame.account(&identity.account_id)) }
                 (self.times())
                 dt { "severity" }
-                dd { (severity) ": " (assessment.sentences().join(", ")) }
+                dd { (severity) ": " (assessment.sentences(self.frame.locale.language).join(", ")) }
                 (why(self.cluster))
             }
             (drawing(&hours))

@@ -16,6 +16,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use alerts::locale::Locale;
 use clusters::fingerprint::ClusterSubject;
 use clusters::triage::TriageStatus;
 use maud::{Markup, PreEscaped, html};
@@ -36,6 +37,8 @@ pub struct Frame<'a> {
     pub endpoint: &'a str,
     /// Whether the page has light text on a dark ground, for a dashboard with the dark theme.
     pub is_dark: bool,
+    /// The language of the page, and the time zone of its times.
+    pub locale: Locale,
     /// The names that the pages show for accounts, by account id. An account may have no name.
     pub account_names: &'a BTreeMap<String, String>,
 }
@@ -54,7 +57,7 @@ impl Frame<'_> {
     fn page(&self, content: &Markup) -> String {
         let theme = if self.is_dark { "ci dark" } else { "ci light" };
         let page = html! {
-            div class=(theme) {
+            div class=(theme) lang=(self.locale.language.tag()) {
                 style { (PreEscaped(STYLE)) }
                 (content)
             }

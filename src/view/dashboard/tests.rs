@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alerts::links::Links;
+use alerts::locale::Locale;
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, ClusterSubject, Identity, STRONG, WEAK};
@@ -87,6 +88,7 @@ fn frame(account_names: &BTreeMap<String, String>) -> Frame<'_> {
     Frame {
         endpoint: "arn:aws:lambda:eu-central-1:111122223333:function:x",
         is_dark: false,
+        locale: Locale::default(),
         account_names,
     }
 }
