@@ -19,6 +19,7 @@ use clusters::keys::masked;
 use records::principal::is_account_id;
 use records::time::Timestamp;
 
+use crate::locale::Language;
 use crate::safe::readable;
 
 /// A text of the program in both languages.
@@ -97,9 +98,10 @@ impl AdviceStep {
         }
     }
 
-    /// Returns the sentences in English, with their values made readable.
-    pub fn english(&self) -> String {
-        let mut text = self.sentence.english.to_owned();
+    /// Returns the sentences in a language, with their values made readable.
+    pub fn text(&self, language: Language) -> String {
+        let sentence = language.pick(self.sentence.english, self.sentence.chinese);
+        let mut text = sentence.to_owned();
         for (name, value) in &self.values {
             text = text.replace(&format!("{{{name}}}"), &readable(value, NAME_CHARS_MAX));
         }
@@ -622,7 +624,7 @@ mod tests {
     fn text(steps: &[AdviceStep]) -> String {
         let mut text = String::new();
         for (number, step) in (1..).zip(steps) {
-            text.push_str(&format!("{number}. {}\n", step.english()));
+            text.push_str(&format!("{number}. {}\n", step.text(Language::En)));
             for item in &step.items {
                 text.push_str(&format!("   {} {}\n", item.what.english, item.name));
                 for command in &item.commands {
@@ -749,7 +751,10 @@ mod tests {
             ),
         ] {
             let steps = advice(&incident(kind, name, Ledger::default()));
-            assert!(steps[1].english().contains(says), "{name}: {steps:?}");
+            assert!(
+                steps[1].text(Language::En).contains(says),
+                "{name}: {steps:?}"
+            );
             let found = steps[1]
                 .items
                 .iter()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use alerts::locale::Language;
 use alerts::severity::Severity;
 use anyhow::Context as _;
 use clap::Args;
@@ -162,8 +163,8 @@ fn sensitive_call(sum: &ClusterTotals<'_>, last_day: u64) -> Subject {
     let target = described.details.as_ref();
     let target = target.and_then(|details| call::target(details, &identity.account_id));
     let what = match target {
-        Some(target) => format!("{} on {target}", call::title(identity)),
-        None => call::title(identity),
+        Some(target) => format!("{} on {target}", call::title(identity, Language::En)),
+        None => call::title(identity, Language::En),
     };
     Subject {
         kind: Kind::SensitiveCall,
@@ -189,10 +190,13 @@ fn of_incident(of: &clusters::incident::Incident) -> Subject {
         id: of.id.text().to_owned(),
         former: of.merged.iter().map(|id| id.text().to_owned()).collect(),
         account_id: of.actor.account_id.clone(),
-        what: sanitize(&format!("incident: {}", incident::steps(of)), 200),
-        who: incident::who(&of.actor),
+        what: sanitize(
+            &format!("incident: {}", incident::steps(of, Language::En)),
+            200,
+        ),
+        who: incident::who(&of.actor, Language::En),
         severity: incident::severity(of.severity),
-        status: Some(incident::state(of)),
+        status: Some(incident::state(of, Language::En)),
         is_open: of.is_open,
         is_escalating: false,
         events: of.events,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use alerts::links::Links;
+use alerts::locale::{Language, Locale};
 use alerts::severity::Severity;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, Identity};
@@ -175,13 +176,15 @@ impl Entry {
         let described = DescribedCall::of(sum.cluster());
         let (cluster, details) = (&described.call, described.details.as_ref());
         let identity = &cluster.facts.identity;
-        let call = call::title(identity);
+        let call = call::title(identity, Language::En);
         let target = details.and_then(|of| call::target(of, &identity.account_id));
         let target = target.map(shown).unwrap_or_default();
         let mut detail: Vec<String> = Vec::new();
-        detail.extend(details.map(|of| call::deciding(of, &identity.account_id)));
+        detail.extend(details.map(|of| call::deciding(of, &identity.account_id, Language::En)));
         detail.extend(described.is_strong().then(|| "strong".to_owned()));
-        detail.extend(call::silence(cluster, details).map(|why| format!("no alert: {why}")));
+        detail.extend(
+            call::silence(cluster, details, Language::En).map(|why| format!("no alert: {why}")),
+        );
         detail.retain(|text| !text.is_empty());
         Self {
             kind: Kind::SensitiveCall,
@@ -201,7 +204,7 @@ impl Entry {
     /// Returns what lists print of an incident.
     pub fn of_incident(incident: &Incident) -> Self {
         let regions = &incident.sources.regions;
-        let stays = incident::stays(&incident.ledger).into_iter();
+        let stays = incident::stays(&incident.ledger, Locale::default()).into_iter();
         let stays: Vec<String> = stays
             .map(|(title, line)| format!("{title}: {line}"))
             .collect();
@@ -212,7 +215,7 @@ impl Entry {
             kind: Kind::Incident,
             id: incident.id.text().to_owned(),
             severity: incident::severity(incident.severity),
-            status: incident::state(incident),
+            status: incident::state(incident, Language::En),
             mark: None,
             span: incident::span(incident),
             account_id: shown(&incident.actor.account_id),
@@ -224,9 +227,9 @@ impl Entry {
             code: String::new(),
             class: "",
             what: incident.severity_reason.trim_end_matches('.').to_owned(),
-            who: (incident::who(&incident.actor), 0),
+            who: (incident::who(&incident.actor, Language::En), 0),
             resource: (stays.join("; "), 0),
-            detail: vec![incident::steps(incident)],
+            detail: vec![incident::steps(incident, Language::En)],
             incidents: Vec::new(),
             link: links.next(),
         }

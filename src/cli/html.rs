@@ -7,6 +7,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use alerts::locale::Locale;
 use anyhow::Context as _;
 use view::report::{Report, Unread};
 
@@ -17,7 +18,7 @@ use crate::source::{Scanned, StoreAnswer};
 use crate::used_files::destination;
 
 /// Writes the HTML report of a scan to the file `path`, and prints the path to stderr. `inputs` are the paths that
-/// the user gave.
+/// the user gave, `locale` is the language and the time zone of the page.
 ///
 /// # Errors
 /// Fails if the file cannot be written; a report that exists there stays unchanged.
@@ -26,6 +27,7 @@ pub fn write(
     inputs: &[PathBuf],
     scanned: &Scanned,
     answer: &StoreAnswer,
+    locale: Locale,
 ) -> anyhow::Result<()> {
     let inputs: Vec<String> = inputs.iter().map(|input| shown(input)).collect();
     let failed: Vec<Unread> = scanned
@@ -49,6 +51,7 @@ pub fn write(
     let report = Report {
         inputs: &inputs,
         files: scanned.files,
+        locale,
         record_counts: &scanned.record_counts,
         snapshot: &answer.snapshot,
         listing: &answer.listing,

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use alerts::incident_advice::advice;
+use alerts::locale::{Language, Locale};
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::incident::ledger::Ledger;
@@ -51,15 +52,15 @@ fn head(incident: &Incident) -> String {
     let sources = &incident.sources;
     let (began, last) = (second(incident.began), second(incident.last));
     let mut lines = vec![
-        incident::who(&incident.actor),
+        incident::who(&incident.actor, Language::En),
         format!("{} {}", incident.actor.account_id, incident.id.text()),
     ];
     let mut line = |name: &str, value: &str| lines.push(format!("  {name:<15} {value}"));
     line("severity", incident.severity.name());
     line("", incident.severity_reason);
     line("seen (UTC)", &format!("{began} to {last}"));
-    line("status", incident::state(incident));
-    line("steps", &incident::steps(incident));
+    line("status", incident::state(incident, Language::En));
+    line("steps", &incident::steps(incident, Language::En));
     line("events", &incident.events.to_string());
     line("addresses", &some(&sources.addresses));
     line("programs", &some(&sources.user_agents));
@@ -88,9 +89,12 @@ fn members(incident: &Incident) -> String {
     let mut lines = Vec::new();
     for member in incident.members.iter().take(ROWS_SHOWN) {
         let events = counted(member.events, "event");
-        lines.push(format!("  {}: {events}", incident::who(&member.identity)));
+        lines.push(format!(
+            "  {}: {events}",
+            incident::who(&member.identity, Language::En)
+        ));
         if let Some(link) = member.link {
-            let strength = incident::strength(link.strength);
+            let strength = incident::strength(link.strength, Language::En);
             lines.push(format!(
                 "    {strength} at {}: {}",
                 second(link.at),
@@ -114,13 +118,17 @@ fn steps(incident: &Incident, screen: &Screen) -> String {
         Column::whole("STRONG", 6),
     ];
     let row = |step: &Step| {
-        let tactic = step.key.tactic.map(incident::tactic).unwrap_or_default();
+        let tactic = step
+            .key
+            .tactic
+            .map(|of| incident::tactic(of, Language::En))
+            .unwrap_or_default();
         let technique = step.key.technique.as_deref().unwrap_or_default();
         Row {
             cells: vec![
                 Cell::new(second(step.first)),
                 Cell::new(incident::call(step)),
-                Cell::new(incident::outcome(step.key.outcome)),
+                Cell::new(incident::outcome(step.key.outcome, Language::En)),
                 Cell::new(some(&step.targets)),
                 Cell::new(step.count.to_string()),
                 Cell::new(tactic),
@@ -148,7 +156,10 @@ fn ledger(ledger: &Ledger) -> String {
         let by = sanitize(&made.by, NAME_CHARS_MAX);
         let region = made.region.as_deref();
         let region = region.map(|region| format!(" in {}", sanitize(region, NAME_CHARS_MAX)));
-        let (object, region) = (incident::object(made), region.unwrap_or_default());
+        let (object, region) = (
+            incident::object(made, Language::En),
+            region.unwrap_or_default(),
+        );
         lines.push(format!(
             "    {}  {object}{region}, by {by}",
             second(made.at)
@@ -159,7 +170,10 @@ fn ledger(ledger: &Ledger) -> String {
         lines.push("  was open for a time, and is gone".to_owned());
     }
     for of in &ledger.was_open {
-        let (object, by) = (incident::opened(of), sanitize(&of.by, NAME_CHARS_MAX));
+        let (object, by) = (
+            incident::opened(of, Locale::default()),
+            sanitize(&of.by, NAME_CHARS_MAX),
+        );
         lines.push(format!("    {}  {object}, ended by {by}", second(of.from)));
     }
     add_more(&mut lines, ledger.was_open_count, ledger.was_open.len());
@@ -167,7 +181,7 @@ fn ledger(ledger: &Ledger) -> String {
         lines.push("  ways in that the actor had".to_owned());
     }
     for way in &ledger.ways_in {
-        let way_in = incident::way_in(way);
+        let way_in = incident::way_in(way, Language::En);
         lines.push(format!("    {way_in}, last used {}", second(way.last)));
     }
     if lines.is_empty() {
@@ -179,7 +193,7 @@ fn ledger(ledger: &Ledger) -> String {
 fn what_to_do(incident: &Incident) -> String {
     let mut lines = Vec::new();
     for (number, step) in (1..).zip(advice(incident)) {
-        lines.push(format!("  {number}. {}", step.english()));
+        lines.push(format!("  {number}. {}", step.text(Language::En)));
         for item in &step.items {
             let name = sanitize(&item.name, NAME_CHARS_MAX);
             lines.push(format!("     {} {name}", item.what.english));

@@ -26,7 +26,7 @@
 //! - `inputs` finds and opens files; `skipped` counts files that hold no records; `jobs` reads them with several threads and keeps their order.
 //! - `place` names a store in commands that people may copy.
 //! - `open_store` opens the SQLite file or the table that holds clusters; `stack` has the options that name the table.
-//! - `settings` loads a settings file of a stack.
+//! - `settings` loads a settings file of a stack; `locale_options` has `--language` and `--time-zone`.
 //! - `carry` carries decisions over from clusters with ids of an earlier version of the identity.
 //! - `selection` has the filters of lists, and `when` parses their times; `machine` has the clock, random secrets and the asynchronous runtime.
 //! - `help` has the form of the help, the exit codes and the version; `next_step` says what to do about errors of AWS.
@@ -62,6 +62,7 @@ mod inputs;
 mod jobs;
 mod json;
 mod list_format;
+mod locale_options;
 mod machine;
 mod man;
 #[cfg(feature = "aws")]

@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::entry::Kind;
 use crate::list_format::{self, FailOn, ListFormat, ListOptions};
+use crate::locale_options::LocaleOptions;
 use crate::piped::or_piped;
 use crate::place::Place;
 use crate::selection::Selection;
@@ -21,7 +22,7 @@ use crate::{html, json, output, story, table};
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector scan AWSLogs/\n  \
     cloudtrail-inspector scan --db trail.db AWSLogs/\n  \
-    cloudtrail-inspector scan --html report.html AWSLogs/\n  \
+    cloudtrail-inspector scan --html report.html --language zh --time-zone +08:00 AWSLogs/\n  \
     cloudtrail-inspector scan --severity error --since yesterday -v AWSLogs/\n  \
     cloudtrail-inspector scan -q --fail-on critical AWSLogs/ || echo 'look at this'\n  \
     cloudtrail-inspector scan --inspect AWSLogs/111122223333/CloudTrail/eu-central-1/2026/\n  \
@@ -38,6 +39,8 @@ pub struct Arguments {
     /// Also write a report to this file: one self-contained HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    locale: LocaleOptions,
     /// Carry decisions over from this store to --db, after a change of the identity version
     #[arg(long, value_name = "FILE", requires = "db")]
     marks_from: Option<PathBuf>,
@@ -75,7 +78,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (scanned, mut answer) = source.scan_beside(beside, paths, query)?;
     scanned.complain(arguments.options.verbose);
     // The page is written first, because a reader may close stdout early. An error of the page is returned last.
-    let page = page.map_or(Ok(()), |path| html::write(path, paths, &scanned, &answer));
+    let page = page.map_or(Ok(()), |path| {
+        html::write(path, paths, &scanned, &answer, arguments.locale.locale())
+    });
     // The page has everything.
     arguments.selection.apply(&mut answer);
     if !arguments.options.quiet {

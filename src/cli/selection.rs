@@ -3,6 +3,7 @@
 //! A [`Selection`] is applied to the answer of a store, once, behind everything that needs all events. So status and
 //! severity are those of all events, and a cluster has the same severity with any filter.
 
+use alerts::locale::Language;
 use alerts::severity::{self, Severity};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
@@ -139,7 +140,7 @@ impl Selection {
             && self.principal.as_deref().is_none_or(|pattern| {
                 names.any(|of| {
                     is_named(pattern, &of.name, &of.account_id)
-                        || is_named(pattern, &incident::who(of), &of.account_id)
+                        || is_named(pattern, &incident::who(of, Language::En), &of.account_id)
                 })
             })
     }

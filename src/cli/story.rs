@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use alerts::locale::Language;
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::incident::life::SentAlert;
@@ -82,8 +83,11 @@ pub fn alerts_about(incidents: &[Incident]) -> impl Iterator<Item = (&Incident, 
 /// Returns an incident as it was with an alert, such as `opened: user mila, critical, 3 steps: …`.
 fn told(incident: &Incident, alert: &SentAlert) -> String {
     let kind: &str = alert.alert.into();
-    let (who, severity) = (incident::who(&incident.actor), incident.severity.name());
-    let steps = incident::steps(incident);
+    let (who, severity) = (
+        incident::who(&incident.actor, Language::En),
+        incident.severity.name(),
+    );
+    let steps = incident::steps(incident, Language::En);
     format!(
         "{kind}: {who}, {severity}, {steps} ({})",
         incident.id.text()
@@ -124,7 +128,7 @@ fn sensitive_call(transition: &Transition, call: &SensitiveCall) -> String {
     }
     let caller = call.caller.as_deref().unwrap_or("several callers");
     let _ = write!(text, " by {}", name(short_name(caller, account_id)));
-    let deciding = details.map(|of| call::deciding(of, account_id));
+    let deciding = details.map(|of| call::deciding(of, account_id, Language::En));
     let deciding = deciding.unwrap_or_default();
     if !deciding.is_empty() {
         let _ = write!(text, ": {deciding}");

@@ -9,7 +9,7 @@ use Form::{
 use Network::{Dns, Internal, Nat, Office, OfficeV6, Outside, Stranger};
 use Sessions::{Botocore, Instances, Named};
 
-use crate::random::Random;
+use crate::random::{BASE32, Random};
 use crate::text::{fill, moment, quote};
 
 /// An AWS account of the fictional web shop, with its partition and its regions.
@@ -202,6 +202,7 @@ const ACTORS: &[Actor] = &[
     actor("partner-feed", PROD, User, Nat, BOTO),
     actor("ci-legacy-deploy", PROD, User, Nat, CLI),
     actor("leaked-ci-key", PROD, User, Stranger, CLI),
+    actor("svc-monitor", PROD, User, Stranger, CLI),
     actor("backup-2019", PROD, User, Outside, BOTO),
     actor("kiosk-feed", PROD, Federated, Nat, JAVA),
     actor("jonas.berg@example.com", STAGING, Saml, Office, BROWSER),
@@ -239,7 +240,10 @@ impl Actor {
         // The console signs with a temporary key, even for an IAM user.
         let key = match self.form {
             User if self.agent != BROWSER => self.key(),
-            _ => session_key(&format!("{arn}{}", time.div_euclid(3600))),
+            _ => {
+                let session = format!("{arn}{}", time.div_euclid(3600));
+                key_id("ASIA", self.key_account(), &mut Random::of(&session))
+            }
         };
         let agent = if self.network == Dns {
             self.name
@@ -260,7 +264,19 @@ impl Actor {
     /// Returns the id of the long-term access key with which this actor signs, if the actor is an IAM user. The id is
     /// the same for every seed.
     pub fn key(&self) -> String {
-        format!("AKIA{}EXAMPLE", Random::of(self.user_name()).base32(9))
+        key_id(
+            "AKIA",
+            self.key_account(),
+            &mut Random::of(self.user_name()),
+        )
+    }
+
+    /// Returns the id of the account that the actor's keys belong to.
+    fn key_account(&self) -> &'static str {
+        match self.form {
+            Outsider | OutsiderRole => FOREIGN,
+            _ => self.account.id,
+        }
     }
 
     /// Returns the user name; the actor with the leaked key acts as the user `ci-legacy-deploy`.
@@ -414,8 +430,14 @@ impl CallingActor {
     }
 }
 
-fn session_key(session: &str) -> String {
-    format!("ASIA{}EXAMPLE", Random::of(session).base32(9))
+/// Returns the id of an access key of an account. AWS writes the account into the id: it is 40 of the first 45 bits.
+pub fn key_id(prefix: &str, account_id: &str, random: &mut Random) -> String {
+    let account: u64 = account_id.parse().unwrap_or_default();
+    let rest = random.base32(4);
+    let bits = account << 4 | u64::from(rest.as_bytes()[0] % 16);
+    let letter = |place: u64| char::from(BASE32[(bits >> (5 * place) & 31) as usize]);
+    let account: String = (0..9).rev().map(letter).collect();
+    format!("{prefix}{account}{}DEMO", &rest[1..])
 }
 
 #[cfg(test)]

@@ -162,6 +162,7 @@ pub fn trail(plan: &Plan) -> Demo {
         sleeping_key: scenarios::sleeping_key(&mut generator),
         ..Truth::default()
     };
+    scenarios::takeover(&mut generator);
     scenarios::nightly_job(&mut generator);
     scenarios::broken_role(&mut generator, (plan.events_per_hour / 30).max(2) as usize);
     scenarios::throttle_burst(&mut generator);

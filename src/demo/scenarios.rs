@@ -134,6 +134,53 @@ pub fn recon(generator: &mut Generator) -> Reconnaissance {
     }
 }
 
+/// The calls by which the owner of the leaked key gets a lasting way in, all of which succeed: service, API, parameters
+/// and response.
+#[rustfmt::skip]
+const TAKEOVER: &[(&str, &str, &str, &str)] = &[
+    ("iam", "CreateUser", r#"{"userName":"svc-monitor"}"#, r#"{"user":{"arn":"arn:aws:iam::$account:user/svc-monitor","userName":"svc-monitor"}}"#),
+    ("iam", "AttachUserPolicy", r#"{"userName":"svc-monitor","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#, "null"),
+    ("iam", "CreateAccessKey", r#"{"userName":"svc-monitor"}"#, r#"{"accessKey":{"userName":"svc-monitor","accessKeyId":"$key","status":"Active"}}"#),
+];
+
+/// The calls of the new user: they stop the trail and share a snapshot with another account.
+#[rustfmt::skip]
+const AFTERWARDS: &[(&str, &str, &str, &str)] = &[
+    ("cloudtrail", "StopLogging", r#"{"name":"audit-trail"}"#, "null"),
+    ("ec2", "ModifySnapshotAttribute", r#"{"snapshotId":"snap-0c4f2b7e91d5a6830","attributeType":"CREATE_VOLUME_PERMISSION","createVolumePermission":{"add":{"items":[{"userId":"999988887777"}]}}}"#, r#"{"_return":true}"#),
+];
+
+/// Adds what the owner of the leaked key does after the refusals: a new user with all permissions, and what it does. No
+/// call fails, so only sensitive calls show it.
+pub fn takeover(generator: &mut Generator) {
+    let began = generator.at(620) + 420;
+    let user = actors::find("svc-monitor");
+    for (actor, from, calls) in [
+        (actors::find("leaked-ci-key"), began, TAKEOVER),
+        (user, began + 240, AFTERWARDS),
+    ] {
+        let caller = actor.call(&mut generator.random, from);
+        for (number, (service, name, params, response)) in calls.iter().enumerate() {
+            let call = Call {
+                class: Some(Class::Watch),
+                service,
+                name,
+                code: "",
+                ..REFUSED
+            };
+            let time = from + number as i64 * 35;
+            let region = caller.account.region(service, &mut generator.random);
+            let response = response.replace("$account", caller.account.id);
+            let response = response.replace("$key", &user.key());
+            let draft = generator.draft(&call, &caller, time, region, "", params);
+            generator.add(&Draft {
+                response: &response,
+                ..draft
+            });
+        }
+    }
+}
+
 /// Adds one refused call with an access key that is used nowhere else, and returns the id of the key.
 pub fn sleeping_key(generator: &mut Generator) -> String {
     let call = Call {

@@ -9,6 +9,7 @@ mod catalog;
 use clusters::event_name::unversioned;
 use records::time::Timestamp;
 
+use crate::actors::key_id;
 use crate::event::Object;
 use crate::random::Random;
 use crate::text::{fill, moment, quote};
@@ -142,7 +143,7 @@ impl<'p> Actor<'p> {
             place,
             name: format!("rehearsal-{}", random.hex(6)),
             id: format!("AIDA{}EXAMPLE", random.base32(10)),
-            key: format!("AKIA{}EXAMPLE", random.base32(9)),
+            key: key_id("AKIA", &place.account_id, random),
             address: format!("203.0.113.{}", 1 + random.below(254)),
             made: format!("rehearsal-made-{}", random.hex(6)),
             outsider,
@@ -302,7 +303,7 @@ fn fill_in(template: &str, actor: &Actor<'_>, region: &str, target: &str) -> Str
         "made" => actor.made.clone(),
         "outsider" => actor.outsider.to_owned(),
         "target" => target.to_owned(),
-        "newkey" => format!("AKIA{}EXAMPLE", Random::of(&actor.key).base32(9)),
+        "newkey" => key_id("AKIA", &actor.place.account_id, &mut Random::of(&actor.key)),
         _ => String::new(),
     })
 }

@@ -191,8 +191,8 @@ fn the_recon_is_25_apis_in_six_minutes_from_a_new_address() {
         let failed = has_value(&event, "errorCode");
         if identity["arn"] == *demo.truth.recon.principal_arn {
             assert_eq!(identity["accessKeyId"], *demo.truth.recon.access_key_id);
-            let address = event["sourceIPAddress"].as_str().unwrap().to_owned();
-            assert_eq!(address.starts_with("203.0.113."), failed, "{address}");
+            let address = event["sourceIPAddress"].as_str().unwrap();
+            assert!(address.starts_with("203.0.113.") || !failed, "{address}");
         }
         if failed && identity["arn"] == *demo.truth.recon.principal_arn {
             apis.insert((

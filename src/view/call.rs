@@ -2,9 +2,10 @@
 //!
 //! Equal calls of one caller are shown together. They have no status, because nothing opens, lasts or recovers.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use alerts::locale::Language;
+use alerts::locale::{Language, Locale};
 use alerts::severity::{self, Assessment, Severity};
 use alerts::text::parameters;
 use alerts::{cluster_hint, links};
@@ -19,9 +20,9 @@ use clusters::{Cluster, ClusterSnapshot, ClusterTotals, short_name};
 use maud::{Markup, html};
 use records::redact::sanitize;
 
-use super::card::{badge, evidence, values};
+use super::card::{CardWords, badge, evidence, reasons, values};
 use super::listing::call_place;
-use super::{counted, shown, span};
+use super::{fill, plural, shown, span};
 
 /// The maximum number of parameters in one line of text. All are in the JSON and on the page of the call.
 const PARAMETERS_MAX: usize = 3;
@@ -81,12 +82,15 @@ pub fn is_silent(call: &ClusterTotals<'_>) -> bool {
 /// Returns the name of a call, such as `iam:CreateUser`.
 ///
 /// Calls beyond the limit on different calls in an hour were counted together; their name says so.
-pub fn title(identity: &Identity) -> String {
+pub fn title(identity: &Identity, language: Language) -> String {
     let Identity {
         service, action, ..
     } = identity;
     let title = match is_overflow(identity) {
-        true => format!("{service}: calls beyond {NEW_CLUSTERS_MAX} different ones in an hour"),
+        true => language.pick(
+            format!("{service}: calls beyond {NEW_CLUSTERS_MAX} different ones in an hour"),
+            format!("{service}：一小时内超出 {NEW_CLUSTERS_MAX} 种的其余操作"),
+        ),
         false => format!("{service}:{action}"),
     };
     sanitize(&title, 160)
@@ -105,20 +109,21 @@ pub fn target<'d>(details: &'d CallDetails, account_id: &str) -> Option<&'d str>
 }
 
 /// Returns the parameters of a call with their names as words, the most important first.
-pub fn parameters(details: &CallDetails) -> Vec<(String, &str)> {
-    let ordered = parameters::ordered(details).into_iter();
-    ordered.map(|(name, value)| (words(name), value)).collect()
+pub fn parameters(details: &CallDetails, language: Language) -> Vec<(String, Cow<'_, str>)> {
+    let all = parameters::of(details, language).into_iter();
+    all.map(|of| (words(of.label), of.value)).collect()
 }
 
 /// Returns what decides about a call as one line, such as `port tcp 22, range 0.0.0.0/0`; empty if nothing is known. The
 /// start of ARNs of the account is left out.
-pub fn deciding(details: &CallDetails, account_id: &str) -> String {
-    let telling = parameters::telling(details).into_iter();
-    let shown = telling.take(PARAMETERS_MAX).map(|(name, value)| {
-        let value = sanitize(short_name(value, account_id), VALUE_CHARS_MAX);
-        format!("{} {value}", words(name))
+pub fn deciding(details: &CallDetails, account_id: &str, language: Language) -> String {
+    let all = parameters::of(details, language).into_iter();
+    let shown = all.take(PARAMETERS_MAX).map(|of| {
+        let value = sanitize(short_name(&of.value, account_id), VALUE_CHARS_MAX);
+        format!("{} {value}", words(of.label))
     });
-    shown.collect::<Vec<_>>().join(", ")
+    let comma = language.pick(", ", "，");
+    shown.collect::<Vec<_>>().join(comma)
 }
 
 /// Returns the name of a parameter as words.
@@ -126,19 +131,34 @@ fn words(name: &str) -> String {
     sanitize(&name.replace('_', " "), 64)
 }
 
-/// Returns why a call is watched, as a sentence; `None` if the watch is no longer in the table.
-pub fn why(details: &CallDetails) -> Option<String> {
-    let of_table = || Some(Watches::default().named(&details.watch)?.why.clone());
-    details.why.clone().or_else(of_table)
+/// Returns why a call is watched, as a sentence; `None` if the watch is no longer in the table. A watch of the user has its
+/// own sentence, in one language.
+pub fn why(details: &CallDetails, language: Language) -> Option<String> {
+    if let Some(why) = &details.why {
+        return Some(why.clone());
+    }
+    let watches = Watches::default();
+    let watch = watches.named(&details.watch)?;
+    let chinese = watch.why_chinese.as_ref().unwrap_or(&watch.why);
+    Some(language.pick(&watch.why, chinese).clone())
 }
 
 /// Returns why no alert is sent about a call, for people; `None` if alerts are sent.
-pub fn silence(call: &Cluster, details: Option<&CallDetails>) -> Option<String> {
+pub fn silence(
+    call: &Cluster,
+    details: Option<&CallDetails>,
+    language: Language,
+) -> Option<String> {
     if let Some(rule) = details.and_then(|of| of.expected_by.as_deref()) {
-        return Some(format!("expected by the rule {:?}", shown(rule)));
+        let rule = shown(rule);
+        return Some(language.pick(
+            format!("expected by the rule {rule:?}"),
+            format!("规则 {rule:?} 标为预期"),
+        ));
     }
     let is_silent = call_alerts::is_silent(details, call.facet_sets.first()?);
-    is_silent.then(|| "made by an AWS service".to_owned())
+    let words = language.pick("made by an AWS service", "由 AWS 服务发出");
+    is_silent.then(|| words.to_owned())
 }
 
 impl DescribedCall {
@@ -156,27 +176,22 @@ impl DescribedCall {
         format!("s-{}", self.call.id)
     }
 
-    /// Returns the name of the severity as HTML, in its color.
-    pub fn badge(&self) -> Markup {
-        badge(self.assessment.severity)
-    }
-
     /// Returns the call and its target as HTML, such as `iam:CreateUser on bob`.
-    pub fn what(&self) -> Markup {
+    pub fn what(&self, language: Language) -> Markup {
         let identity = &self.call.facts.identity;
         let details = self.details.as_ref();
         let target = details.and_then(|of| target(of, &identity.account_id));
         html! {
-            bdi.call { (title(identity)) }
-            @if let Some(target) = target { " on " bdi { (shown(target)) } }
+            bdi.call { (title(identity, language)) }
+            @if let Some(target) = target { (language.pick(" on ", "，对象 ")) bdi { (shown(target)) } }
         }
     }
 
     /// Returns what decides about the call as HTML; empty if nothing is known.
-    pub fn deciding(&self) -> Markup {
+    pub fn deciding(&self, language: Language) -> Markup {
         let account_id = &self.call.facts.identity.account_id;
         let details = self.details.as_ref();
-        let words = details.map(|of| deciding(of, account_id));
+        let words = details.map(|of| deciding(of, account_id, language));
         let words = words.unwrap_or_default();
         html! { @if !words.is_empty() { " " bdi.cause { (words) } } }
     }
@@ -195,62 +210,67 @@ impl DescribedCall {
 }
 
 /// Returns the card of a sensitive call in the report, as HTML.
-pub fn card(described: &DescribedCall) -> Markup {
+pub fn card(described: &DescribedCall, locale: Locale) -> Markup {
+    let (words, language) = (CardWords::of(locale.language), locale.language);
     let DescribedCall {
         call,
         details,
         assessment,
     } = described;
+    let account = html! { bdi.nowrap { (shown(&call.facts.identity.account_id)) } };
     html! {
         article.card id=(described.anchor()) {
-            h3 { (described.badge()) " " (described.what()) }
+            h3 { (badge(assessment.severity, language)) " " (described.what(language)) }
             p.meta {
-                strong { (counted(call.span.count, "call")) }
-                @if described.is_strong() { " · strong" }
-                " · account " bdi.nowrap { (shown(&call.facts.identity.account_id)) }
-                " · " (span(call.span))
+                strong { (plural(call.span.count, words.one_call, words.calls)) }
+                @if described.is_strong() { " · " (words.strong) }
+                " · " (fill(words.account, &[("id", account)])) " · " (span(call.span, locale))
             }
-            p { (shown(&cluster_hint::of_cluster(call, Language::En))) }
+            p { (shown(&cluster_hint::of_cluster(call, language))) }
             dl.facts {
-                dt { "severity" }
-                dd { (assessment.severity.name()) ": " (assessment.sentences(Language::En).join(", ")) }
-                @if let Some(details) = details { (did(details)) }
-                @if let Some(why) = silence(call, details.as_ref()) { dt { "alerts" } dd { "none: " bdi { (why) } } }
-                (values(call, FacetKind::Principal, "who", 3))
+                dt { (words.severity) }
+                dd { (reasons(assessment, language)) }
+                @if let Some(details) = details { (did(details, language)) }
+                @if let Some(why) = silence(call, details.as_ref(), language) {
+                    dt { (words.alerts) } dd { (words.no_alert) bdi { (why) } }
+                }
+                (values(call, FacetKind::Principal, words.who, 3, language))
             }
             details {
-                summary { "Origins, event ids, samples" }
-                (evidence(call))
+                summary { (words.call_details) }
+                (evidence(call, locale))
                 @if !call.samples.is_empty() {
                     dl.facts {
-                        dt { "event ids" }
+                        dt { (words.event_ids) }
                         dd { @for sample in &call.samples { div { code.copy { (sample.id) } } } }
                     }
                 }
             }
-            p.id { "sensitive call " code.copy { (call.id) } }
+            @let id = html! { code.copy { (call.id) } };
+            p.id { (fill(words.call_id, &[("id", id)])) }
         }
     }
 }
 
 /// Returns why the call is watched and what it did, as rows of an HTML description list.
-fn did(details: &CallDetails) -> Markup {
+fn did(details: &CallDetails, language: Language) -> Markup {
+    let words = CardWords::of(language);
     html! {
-        @if let Some(why) = why(details) { dt { "why" } dd { bdi { (shown(&why)) } } }
+        @if let Some(why) = why(details, language) { dt { (words.why) } dd { bdi { (shown(&why)) } } }
         @if let Some(id) = &details.technique {
-            dt { "technique" }
+            dt { (words.technique) }
             dd {
                 @match links::technique(id) {
-                    Some(address) => { a href=(address) { (id) } }
+                    Some(address) => { a href=(address) { bdi { (id) } } }
                     None => { bdi { (shown(id)) } }
                 }
             }
         }
-        @if let Some(target) = &details.target { dt { "target" } dd { bdi { (shown(target)) } } }
-        @for (name, value) in parameters(details) {
-            dt { bdi { (shown(&name)) } } dd { bdi { (shown(value)) } }
+        @if let Some(target) = &details.target { dt { (words.target) } dd { bdi { (shown(target)) } } }
+        @for (name, value) in parameters(details, language) {
+            dt { bdi { (shown(&name)) } } dd { bdi { (shown(&value)) } }
         }
-        dt { "watch" } dd { bdi { (shown(&details.watch)) } " (" (details.tier.name()) ")" }
+        dt { (words.watch) } dd { bdi { (shown(&details.watch)) } }
     }
 }
 
@@ -322,7 +342,7 @@ mod tests {
             (None, &[("name", "\u{1b}[31mred")], "name [31mred"),
         ] {
             let details = details(target, parameters);
-            assert_eq!(deciding(&details, "111122223333"), words);
+            assert_eq!(deciding(&details, "111122223333", Language::En), words);
         }
     }
 
@@ -366,8 +386,9 @@ mod tests {
         ] {
             let call = made(details, origin);
             assert_eq!(caller(&call.facts.identity), Some("role/deploy"));
-            assert_eq!(silence(&call, Some(details)).as_deref(), why);
-            let card = card(&DescribedCall::of(call)).into_string();
+            let said = silence(&call, Some(details), Language::En);
+            assert_eq!(said.as_deref(), why);
+            let card = card(&DescribedCall::of(call), Locale::default()).into_string();
             assert_eq!(card.contains("<dt>alerts</dt><dd>none: "), why.is_some());
         }
     }

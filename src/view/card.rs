@@ -1,8 +1,9 @@
 //! A cluster as a card of the report: failure, severity, cause, callers and origins, a hint, and samples.
 
 use alerts::cluster_hint;
-use alerts::locale::Language;
+use alerts::locale::{Language, Locale};
 use alerts::severity::{Assessment, Severity};
+use alerts::{terms, words};
 use clusters::facet::FacetKind;
 use clusters::lifecycle::Status;
 use clusters::{Cluster, FacetValues};
@@ -10,7 +11,7 @@ use maud::{Markup, html};
 use records::redact::sanitize;
 
 use super::listing::ListedCluster;
-use super::{counted, minute, more, number, shown, span};
+use super::{compact_name, fill, moment, more, number, plural, shown, span};
 
 /// The maximum number of values of a facet on a card; the JSON output has more.
 const VALUES_MAX: usize = 10;
@@ -44,11 +45,6 @@ impl DescribedCluster {
         format!("c-{}", self.cluster.id)
     }
 
-    /// Returns the name of the severity as HTML, in the color of the severity.
-    pub fn badge(&self) -> Markup {
-        badge(self.assessment.severity)
-    }
-
     /// Returns the call, such as `s3:GetObject`, and the error code as HTML.
     pub fn what(&self) -> Markup {
         let identity = &self.cluster.facts.identity;
@@ -71,149 +67,227 @@ impl DescribedCluster {
     /// more`.
     ///
     /// For a caller of the cluster's own account, the start of the ARN is left out. Empty if no event names a caller.
-    pub fn who(&self) -> Markup {
+    pub fn who(&self, language: Language) -> Markup {
         let Some(principals) = self.cluster.facets.get(&FacetKind::Principal) else {
             return Markup::default();
         };
         html! {
             @if let Some(first) = principals.values.first() {
-                bdi { (self.cluster.short_name(&first.value)) }
+                bdi { (compact_name(self.cluster.short_name(&first.value))) }
             }
-            @if principals.distinct > 1 { " and " (number(principals.distinct as u64 - 1)) " more" }
+            @if let Some(more @ 1..) = principals.distinct.checked_sub(1) {
+                (fill(CardWords::of(language).and_more, &[("count", number(more as u64))]))
+            }
         }
     }
 
     /// Returns the name of the cluster's status as HTML; `new` is emphasized.
-    pub fn status(&self) -> Markup {
-        html! {
-            @match self.status {
-                Status::New => { strong { "new" } }
-                status => { (status.name()) }
-            }
-        }
+    pub fn status(&self, language: Language) -> Markup {
+        let name = terms::status(self.status, language);
+        html! { @if self.status == Status::New { strong { (name) } } @else { (name) } }
+    }
+}
+
+words! {
+    /// The words of the cards of clusters and sensitive calls.
+    pub(crate) struct CardWords {
+        one_event: "1 event", "1 个事件";
+        events: "{count} events", "{count} 个事件";
+        one_call: "1 call", "1 次";
+        calls: "{count} calls", "{count} 次";
+        account: "account {id}", "账号 {id}";
+        and_more: " and {count} more", "，另有 {count} 个";
+        severity: "severity", "级别";
+        colon: ": ", "：";
+        comma: ", ", "，";
+        who: "who", "调用者";
+        details: "Callers, origins, samples", "调用者、来源与样本";
+        call_details: "Origins, event ids, samples", "来源、事件编号与样本";
+        event_ids: "event ids", "事件编号";
+        cluster_id: "cluster {id}", "聚类 {id}";
+        call_id: "sensitive call {id}", "敏感操作 {id}";
+        strong: "strong", "强";
+        alerts: "alerts", "告警";
+        no_alert: "none: ", "不告警：";
+        why: "why", "关注原因";
+        technique: "technique", "技术";
+        target: "target", "对象";
+        watch: "watch", "关注规则";
+        denied_by: "denied by", "拒绝方";
+        policy: "policy", "策略";
+        cause: "cause", "原因";
+        message: "message", "错误信息";
+        region: "region", "区域";
+        network: "network", "网络";
+        vpc_endpoint: "VPC endpoint", "VPC 终端节点";
+        origin: "origin", "调用途径";
+        program: "program", "程序";
+        access_key: "access key", "访问密钥";
+        iam_action: "IAM action", "IAM 操作";
+        resource: "resource", "目标资源";
+        caller_events: "events", "事件数";
+        first_seen: "first seen ({zone})", "首次（{zone}）";
+        last_seen: "last seen ({zone})", "最近（{zone}）";
+        sample: "Sample {number}", "样本 {number}";
+        more_samples: "The JSON output has the others.", "其余样本见 JSON 输出。";
     }
 }
 
 /// Returns the name of a severity as HTML, in its color.
-pub fn badge(severity: Severity) -> Markup {
-    let name = severity.name();
-    html! { span class={ "badge " (name) } { (name) } }
+pub fn badge(severity: Severity, language: Language) -> Markup {
+    html! { span class={ "badge " (severity.name()) } { (terms::severity(severity, language)) } }
+}
+
+/// Returns a severity with its reasons.
+pub fn reasons(assessment: &Assessment, language: Language) -> Markup {
+    let words = CardWords::of(language);
+    let sentences = assessment.sentences(language);
+    html! {
+        (terms::severity(assessment.severity, language)) (words.colon)
+        @for (at, sentence) in sentences.iter().enumerate() {
+            @if at > 0 { (words.comma) } (shown(sentence))
+        }
+    }
 }
 
 /// Returns the card of a cluster in the report, as HTML.
-pub fn card(described: &DescribedCluster) -> Markup {
+pub fn card(described: &DescribedCluster, locale: Locale) -> Markup {
+    let (words, language) = (CardWords::of(locale.language), locale.language);
     let DescribedCluster {
         cluster,
         assessment,
         ..
     } = described;
-    let identity = &cluster.facts.identity;
+    let account = html! { bdi.nowrap { (shown(&cluster.facts.identity.account_id)) } };
     html! {
         article.card id=(described.anchor()) {
-            h3 { (described.badge()) " " (described.what()) }
+            h3 { (badge(assessment.severity, language)) " " (described.what()) }
             p.meta {
-                strong { (counted(cluster.span.count, "event")) }
-                " · " (described.status()) " · account " bdi.nowrap { (shown(&identity.account_id)) }
-                " · " (span(cluster.span))
+                strong { (plural(cluster.span.count, words.one_event, words.events)) }
+                " · " (described.status(language)) " · " (fill(words.account, &[("id", account)]))
+                " · " (span(cluster.span, locale))
             }
-            p { (shown(&cluster_hint::of_cluster(cluster, Language::En))) }
+            p { (shown(&cluster_hint::of_cluster(cluster, language))) }
             dl.facts {
-                dt { "severity" }
-                dd { (assessment.severity.name()) ": " (assessment.sentences(Language::En).join(", ")) }
-                (why(cluster))
-                (values(cluster, FacetKind::Principal, "who", 3))
+                dt { (words.severity) }
+                dd { (reasons(assessment, language)) }
+                (why(cluster, language))
+                (values(cluster, FacetKind::Principal, words.who, 3, language))
             }
             details {
-                summary { "Callers, origins, samples" }
-                (evidence(cluster))
+                summary { (words.details) }
+                (evidence(cluster, locale))
             }
-            p.id { "cluster " code.copy { (cluster.id) } }
+            @let id = html! { code.copy { (cluster.id) } };
+            p.id { (fill(words.cluster_id, &[("id", id)])) }
         }
     }
 }
 
 /// Returns facts about the failure as rows of an HTML description list: the policy layer and the policy that denied
 /// the call, the cause and the message.
-pub fn why(cluster: &Cluster) -> Markup {
+pub fn why(cluster: &Cluster, language: Language) -> Markup {
     let facts = &cluster.facts;
+    let words = CardWords::of(language);
     html! {
-        (values(cluster, FacetKind::Layer, "denied by", VALUES_MAX))
-        (values(cluster, FacetKind::Policy, "policy", VALUES_MAX))
+        (values(cluster, FacetKind::Layer, words.denied_by, VALUES_MAX, language))
+        (values(cluster, FacetKind::Policy, words.policy, VALUES_MAX, language))
         @if let Some(cause) = &facts.identity.cause {
-            dt { "cause" } dd { bdi { (shown(cause)) } }
+            dt { (words.cause) } dd { bdi { (shown(cause)) } }
         }
         @if !facts.template.is_empty() {
-            dt { "message" } dd { bdi { (shown(&facts.template)) } }
+            dt { (words.message) } dd { bdi { (shown(&facts.template)) } }
         }
     }
 }
 
 /// Returns the callers, origins, access keys, resources and samples of a cluster as HTML.
-pub fn evidence(cluster: &Cluster) -> Markup {
+pub fn evidence(cluster: &Cluster, locale: Locale) -> Markup {
+    let words = CardWords::of(locale.language);
+    let stored = cluster.samples.len();
     html! {
         @if let Some(principals) = cluster.facets.get(&FacetKind::Principal) {
-            (callers(principals))
+            (callers(principals, locale))
         }
         dl.facts {
-            (values(cluster, FacetKind::Region, "region", VALUES_MAX))
-            (values(cluster, FacetKind::Network, "network", VALUES_MAX))
-            (values(cluster, FacetKind::VpcEndpoint, "VPC endpoint", VALUES_MAX))
-            (values(cluster, FacetKind::Origin, "origin", VALUES_MAX))
-            (values(cluster, FacetKind::UserAgent, "program", VALUES_MAX))
-            (values(cluster, FacetKind::AccessKey, "access key", VALUES_MAX))
-            (values(cluster, FacetKind::IamAction, "IAM action", VALUES_MAX))
-            (values(cluster, FacetKind::Resource, "resource", VALUES_MAX))
+            @for (kind, name) in [
+                (FacetKind::Region, words.region),
+                (FacetKind::Network, words.network),
+                (FacetKind::VpcEndpoint, words.vpc_endpoint),
+                (FacetKind::Origin, words.origin),
+                (FacetKind::UserAgent, words.program),
+                (FacetKind::AccessKey, words.access_key),
+                (FacetKind::IamAction, words.iam_action),
+                (FacetKind::Resource, words.resource),
+            ] {
+                (values(cluster, kind, name, VALUES_MAX, locale.language))
+            }
         }
-        @let stored = cluster.samples.len();
         @for (number, sample) in cluster.samples.iter().take(SAMPLES_MAX).enumerate() {
-            h4 { "Sample " (number + 1) @if stored > 1 { " of " (stored) } }
+            h4 {
+                (fill(words.sample, &[("number", html! { (number + 1) @if stored > 1 { " / " (stored) } })]))
+            }
             pre { (pretty(&sample.json)) }
         }
-        @if stored > SAMPLES_MAX { p.more { "The JSON output has the others." } }
+        @if stored > SAMPLES_MAX { p.more { (words.more_samples) } }
     }
 }
 
-fn callers(principals: &FacetValues) -> Markup {
+fn callers(principals: &FacetValues, locale: Locale) -> Markup {
+    let words = CardWords::of(locale.language);
+    let zone = || html! { (locale.zone_name()) };
     html! {
         table.stacked {
             thead { tr {
-                th scope="col" { "who" }
-                th.n scope="col" { "events" }
-                th.wide scope="col" { "first seen (UTC)" }
-                th scope="col" { "last seen (UTC)" }
+                th scope="col" { (words.who) }
+                th.n scope="col" { (words.caller_events) }
+                th.wide scope="col" { (fill(words.first_seen, &[("zone", zone())])) }
+                th scope="col" { (fill(words.last_seen, &[("zone", zone())])) }
             } }
             tbody {
                 @for principal in principals.values.iter().take(VALUES_MAX) {
                     tr {
                         th scope="row" { bdi { (principal.value) } }
                         td.n.count { (number(principal.span.count)) }
-                        td.wide { (minute(principal.span.first_seen)) }
-                        td { (minute(principal.span.last_seen)) }
+                        td.wide { (moment(principal.span.first_seen, locale)) }
+                        td { (moment(principal.span.last_seen, locale)) }
                     }
                 }
             }
         }
-        (more(principals.distinct, VALUES_MAX))
+        (more(principals.distinct, VALUES_MAX, locale.language))
     }
 }
 
-/// Returns the row of a facts list with the most frequent values of a facet; empty if there are none.
-pub fn values(cluster: &Cluster, kind: FacetKind, name: &str, values_max: usize) -> Markup {
+/// Returns the row of a facts list with the most frequent values of a facet; empty if there are none. A kind of program and
+/// a layer of policies are in the words of the language.
+pub fn values(
+    cluster: &Cluster,
+    kind: FacetKind,
+    name: &str,
+    values_max: usize,
+    language: Language,
+) -> Markup {
     let Some(found) = cluster.facets.get(&kind) else {
         return Markup::default();
+    };
+    let text = |value: &str| match kind {
+        FacetKind::Origin => terms::origin(value, language),
+        FacetKind::Layer => terms::layer(value, language),
+        _ => value.to_owned(),
     };
     html! {
         dt { (name) }
         dd {
             @for value in found.values.iter().take(values_max) {
                 div {
-                    bdi { (value.value) }
+                    bdi { (text(&value.value)) }
                     @if value.span.count != cluster.span.count {
                         " " span.times { "×" (number(value.span.count)) }
                     }
                 }
             }
-            (more(found.distinct, values_max))
+            (more(found.distinct, values_max, language))
         }
     }
 }

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use alerts::locale::{Language, Locale};
 use alerts::severity::Severity;
+use alerts::{terms, words};
 use maud::{Markup, html};
 use records::time::{Timestamp, Window};
 
-use super::{counted, grouped, number};
+use super::{fill, grouped, number, plural};
 
 /// The maximum number of bars of a chart.
 const BARS_MAX: i64 = 200;
@@ -91,18 +93,12 @@ impl Bars {
     }
 
     /// Returns the start of the bar at a position, as text: to the minute, or only the day for bars of days.
-    fn moment(&self, at: i64) -> String {
+    fn moment(&self, at: i64, locale: Locale) -> String {
         let seconds = (self.first + at * self.width_hours) * 3600;
-        let text = Timestamp::from_seconds(seconds).map_or(String::new(), |at| at.to_string());
-        let length = if self.width_hours < 24 { 16 } else { 10 };
-        text.replace('T', " ").chars().take(length).collect()
-    }
-
-    fn width_text(&self) -> String {
-        match self.width_hours {
-            1 => "an hour".to_owned(),
-            hours if hours < 48 => format!("{hours} hours"),
-            hours => format!("{} days", hours / 24),
+        match Timestamp::from_seconds(seconds) {
+            Some(at) if self.width_hours < 24 => locale.minute(at),
+            Some(at) => locale.date(at),
+            None => String::new(),
         }
     }
 }
@@ -122,56 +118,86 @@ fn width(first: i64, last: i64) -> i64 {
 ///
 /// Each item of `events` is a severity, an hour and the number of events. The hour is `None` for events without a
 /// usable time.
-pub fn chart(events: impl Iterator<Item = (Severity, Option<Window>, u64)>) -> Markup {
+pub fn chart(
+    events: impl Iterator<Item = (Severity, Option<Window>, u64)>,
+    locale: Locale,
+) -> Markup {
+    let words = ChartWords::of(locale.language);
     let bars = Bars::of(events);
     html! {
         @if let Some((at, highest)) = bars.highest() {
             figure.chart {
-                figcaption {
-                    "Each bar is " (bars.width_text()) "; the fullest has "
-                    (counted(highest, "event")) ", from " (bars.moment(at)) " UTC."
-                }
-                (legend())
-                (drawing(&bars, highest))
+                figcaption { (caption(&bars, at, highest, locale)) }
+                (legend(locale.language))
+                (drawing(&bars, highest, locale))
                 div.axis aria-hidden="true" {
-                    span { (bars.moment(0)) }
-                    @if bars.length > 2 { span { (bars.moment(bars.length / 2)) } }
-                    @if bars.length > 1 { span { (bars.moment(bars.length)) } }
+                    span { (bars.moment(0, locale)) }
+                    @if bars.length > 2 { span { (bars.moment(bars.length / 2, locale)) } }
+                    @if bars.length > 1 { span { (bars.moment(bars.length, locale)) } }
                 }
             }
             details {
-                summary { "The chart's numbers" }
-                (numbers(&bars))
+                summary { (words.numbers) }
+                (numbers(&bars, locale))
             }
         } @else {
-            p { "No failing event has a usable time." }
+            p { (words.no_time) }
         }
         @if bars.undated > 0 {
-            p.note { (counted(bars.undated, "event")) " without a usable time: in the counts, not in the chart." }
+            p.note { (plural(bars.undated, words.one_undated, words.undated)) }
         }
     }
 }
 
-fn legend() -> Markup {
+words! {
+    /// The words of the chart.
+    struct ChartWords {
+        caption: "Each bar is {width}; the fullest has {count}, from {at} {zone}.",
+            "每根柱为 {width}；最多的一根有 {count} 个事件，始于 {at}（{zone}）。";
+        numbers: "The chart's numbers", "图表数据";
+        no_time: "No failing event has a usable time.", "没有失败事件带有可用的时间。";
+        one_undated: "{count} event without a usable time: in the counts, not in the chart.",
+            "{count} 个事件没有可用的时间：计入总数，不在图中。";
+        undated: "{count} events without a usable time: in the counts, not in the chart.",
+            "{count} 个事件没有可用的时间：计入总数，不在图中。";
+        label: "Failing events over time, from {from} to {to} {zone}; at most {count} in a bar. The numbers follow as a table.",
+            "失败事件随时间的分布，{from} 至 {to}（{zone}）；每根柱最多 {count} 个。数据见下表。";
+        failing: "failing", "个失败";
+        from: "from ({zone})", "开始（{zone}）";
+        all: "all", "合计";
+    }
+}
+
+fn caption(bars: &Bars, fullest: i64, highest: u64, locale: Locale) -> Markup {
+    let width = locale.duration(bars.width_hours * 3600);
+    let values = [
+        ("width", html! { (width) }),
+        ("count", number(highest)),
+        ("at", html! { (bars.moment(fullest, locale)) }),
+        ("zone", html! { (locale.zone_name()) }),
+    ];
+    fill(ChartWords::of(locale.language).caption, &values)
+}
+
+fn legend(language: Language) -> Markup {
     html! {
         ul.legend {
             @for severity in SEVERITIES {
-                li { span class={ "swatch " (severity.name()) } {} (severity.name()) }
+                li { span class={ "swatch " (severity.name()) } {} (terms::severity(severity, language)) }
             }
         }
     }
 }
 
 /// Draws the bars. If there are few, they do not fill the width of their slots.
-fn drawing(bars: &Bars, highest: u64) -> Markup {
+fn drawing(bars: &Bars, highest: u64, locale: Locale) -> Markup {
     const SLOT: f64 = 10.0;
     let wide = SLOT * 0.8 * (bars.length as f64 / 24.0).min(1.0);
-    let label = format!(
-        "Failing events over time, from {} to {} UTC; at most {} in a bar. The numbers follow as a table.",
-        bars.moment(0),
-        bars.moment(bars.length),
-        grouped(highest)
-    );
+    let label = ChartWords::of(locale.language).label;
+    let label = label.replace("{from}", &bars.moment(0, locale));
+    let label = label.replace("{to}", &bars.moment(bars.length, locale));
+    let label = label.replace("{zone}", &locale.zone_name());
+    let label = label.replace("{count}", &grouped(highest));
     // Each severity in a bar may be raised to the minimum height.
     let top = HEIGHT + HEIGHT_MIN * SEVERITIES.len() as f64;
     let full_width = SLOT * bars.length as f64;
@@ -181,7 +207,7 @@ fn drawing(bars: &Bars, highest: u64) -> Markup {
             @for (at, counts) in &bars.counts {
                 @let x = SLOT * *at as f64;
                 g {
-                    title { (bars.moment(*at)) " UTC: " (summed(counts)) }
+                    title { (bars.moment(*at, locale)) " " (locale.zone_name()) ": " (summed(counts, locale.language)) }
                     rect.slot x=(x) y="0" width=(SLOT) height=(top) {}
                     @for (severity, y, height) in stacked(counts, highest, top) {
                         rect class=(severity.name()) x=(rounded(x + (SLOT - wide) / 2.0))
@@ -212,29 +238,33 @@ fn rounded(length: f64) -> f64 {
     (length * 100.0).round() / 100.0
 }
 
-fn summed(counts: &Counts) -> String {
-    let mut parts = vec![format!("{} failing", grouped(counts.iter().sum()))];
+fn summed(counts: &Counts, language: Language) -> String {
+    let all = grouped(counts.iter().sum());
+    let mut parts = vec![format!("{all} {}", ChartWords::of(language).failing)];
     for (severity, count) in SEVERITIES.into_iter().zip(*counts) {
         if count > 0 {
-            parts.push(format!("{} {}", grouped(count), severity.name()));
+            let name = terms::severity(severity, language);
+            parts.push(format!("{name} {}", grouped(count)));
         }
     }
-    parts.join(", ")
+    parts.join(language.pick(", ", "，"))
 }
 
-fn numbers(bars: &Bars) -> Markup {
+fn numbers(bars: &Bars, locale: Locale) -> Markup {
+    let (words, language) = (ChartWords::of(locale.language), locale.language);
+    let zone = html! { (locale.zone_name()) };
     html! {
-        div.scroll tabindex="0" role="region" aria-label="The chart's numbers" {
+        div.scroll tabindex="0" role="region" aria-label=(words.numbers) {
             table.numbers {
                 thead { tr {
-                    th scope="col" { "from (UTC)" }
-                    @for severity in SEVERITIES { th.n scope="col" { (severity.name()) } }
-                    th.n scope="col" { "all" }
+                    th scope="col" { (fill(words.from, &[("zone", zone)])) }
+                    @for severity in SEVERITIES { th.n scope="col" { (terms::severity(severity, language)) } }
+                    th.n scope="col" { (words.all) }
                 } }
                 tbody {
                     @for (at, counts) in &bars.counts {
                         tr {
-                            th scope="row" { (bars.moment(*at)) }
+                            th scope="row" { (bars.moment(*at, locale)) }
                             @for count in counts { td.n { (number(*count)) } }
                             td.n { (number(counts.iter().sum())) }
                         }

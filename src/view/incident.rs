@@ -4,7 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use alerts::locale::{Language, Locale};
 use alerts::severity::Severity;
+use alerts::text::incident_words;
+use alerts::words;
 use clusters::incident::Incident;
 use clusters::incident::actor::{Actor, ActorKind};
 use clusters::incident::ledger::{Ledger, Made, Standing, Urgency, WasOpen, WayIn};
@@ -16,7 +19,7 @@ use clusters::incident::technique::Tactic;
 use clusters::keys::masked;
 use clusters::{Span, short_name};
 use records::redact::sanitize;
-use records::time::{Timestamp, duration};
+use records::time::Timestamp;
 
 use super::grouped;
 use super::listing::ListQuery;
@@ -40,23 +43,28 @@ pub fn severity(of: IncidentSeverity) -> Severity {
 }
 
 /// Returns the actor with its kind, such as `user mila`. The start of an ARN of the account is left out.
-pub fn who(actor: &Actor) -> String {
+pub fn who(actor: &Actor, language: Language) -> String {
     let name = short_name(&actor.name, &actor.account_id);
-    let text = match actor.kind {
-        ActorKind::Root => "root user".to_owned(),
-        ActorKind::User => format!("user {name}"),
-        ActorKind::Role => format!("role {}", name.strip_prefix("role/").unwrap_or(name)),
-        ActorKind::Person => match name.split_once(" as ") {
-            Some((role, person)) => {
-                format!("{person} in {}", role.strip_prefix("role/").unwrap_or(role))
-            }
-            None => name.to_owned(),
+    let role = name.strip_prefix("role/").unwrap_or(name);
+    let (english, chinese) = match actor.kind {
+        ActorKind::Root => ("root user".to_owned(), "根用户".to_owned()),
+        ActorKind::User => (format!("user {name}"), format!("用户 {name}")),
+        ActorKind::Role => (format!("role {role}"), format!("角色 {role}")),
+        ActorKind::Person => match role.split_once(" as ") {
+            Some((role, person)) => (
+                format!("{person} in {role}"),
+                format!("{person}（角色 {role}）"),
+            ),
+            None => (name.to_owned(), name.to_owned()),
         },
-        ActorKind::ProviderUser => format!("user {name} of a provider"),
-        ActorKind::OtherAccount => format!("account {name}"),
-        ActorKind::Network => format!("network {name}"),
+        ActorKind::ProviderUser => (
+            format!("user {name} of a provider"),
+            format!("身份提供商用户 {name}"),
+        ),
+        ActorKind::OtherAccount => (format!("account {name}"), format!("其他账号 {name}")),
+        ActorKind::Network => (format!("network {name}"), format!("网络 {name}")),
     };
-    sanitize(&text, NAME_CHARS_MAX)
+    sanitize(&language.pick(english, chinese), NAME_CHARS_MAX)
 }
 
 /// Returns the number of events of an incident, with the times of the first and the last that is evidence.
@@ -69,20 +77,35 @@ pub fn span(incident: &Incident) -> Span {
 }
 
 /// Returns whether an incident is `open` or `over`.
-pub fn state(incident: &Incident) -> &'static str {
-    if incident.is_open { "open" } else { "over" }
+pub fn state(incident: &Incident, language: Language) -> &'static str {
+    match incident.is_open {
+        true => language.pick("open", "进行中"),
+        false => language.pick("over", "已结束"),
+    }
+}
+
+/// Returns why an incident is as severe as it is, as a sentence.
+pub fn reason(incident: &Incident, language: Language) -> &'static str {
+    let english = incident.severity_reason;
+    incident_words::reason(english, language).unwrap_or(english)
 }
 
 /// Returns the number of steps, and the tactics in the order in which they began, as one line.
-pub fn steps(incident: &Incident) -> String {
-    let count = incident.steps_count;
-    let noun = if count == 1 { "step" } else { "steps" };
-    let tactics = tactics(incident);
-    let words: Vec<String> = tactics.into_iter().map(tactic).collect();
-    let count = grouped(count as u64);
-    match words.is_empty() {
-        true => format!("{count} {noun}"),
-        false => format!("{count} {noun}: {}", words.join(", ")),
+pub fn steps(incident: &Incident, language: Language) -> String {
+    let count = grouped(incident.steps_count as u64);
+    let count = match (language, incident.steps_count) {
+        (Language::En, 1) => format!("{count} step"),
+        (Language::En, _) => format!("{count} steps"),
+        (Language::Zh, _) => format!("{count} 个步骤"),
+    };
+    let tactics = tactics(incident).into_iter();
+    let tactics: Vec<&str> = tactics.map(|of| tactic(of, language)).collect();
+    match tactics.is_empty() {
+        true => count,
+        false => {
+            let tactics = tactics.join(language.pick(", ", "、"));
+            format!("{count}{}{tactics}", language.pick(": ", "："))
+        }
     }
 }
 
@@ -96,8 +119,8 @@ pub fn tactics(incident: &Incident) -> Vec<Tactic> {
 }
 
 /// Returns the name of a tactic as words.
-pub fn tactic(of: Tactic) -> String {
-    of.name().replace('-', " ")
+pub fn tactic(of: Tactic, language: Language) -> &'static str {
+    incident_words::tactic(of, language)
 }
 
 /// Returns the call of a step, such as `iam:CreateUser`.
@@ -107,23 +130,26 @@ pub fn call(step: &Step) -> String {
 }
 
 /// Returns how the calls of a step ended, in words.
-pub fn outcome(of: Outcome) -> &'static str {
+pub fn outcome(of: Outcome, language: Language) -> &'static str {
     match of {
-        Outcome::Succeeded => "succeeded",
-        Outcome::Refused => "refused",
-        Outcome::NotFound => "not found",
+        Outcome::Succeeded => language.pick("succeeded", "成功"),
+        Outcome::Refused => language.pick("refused", "被拒绝"),
+        Outcome::NotFound => language.pick("not found", "不存在或达到上限"),
     }
 }
 
 /// Returns how much a link proves, in one word.
-pub fn strength(of: Strength) -> &'static str {
-    of.into()
+pub fn strength(of: Strength, language: Language) -> &'static str {
+    match of {
+        Strength::Proven => language.pick("proven", "已证实"),
+        Strength::Made => language.pick("made", "由其创建"),
+        Strength::Likely => language.pick("likely", "很可能"),
+    }
 }
 
 /// Returns a time as `2026-11-21 08:00:00`, in UTC.
 pub fn second(at: Timestamp) -> String {
-    let text = at.to_string().replace('T', " ");
-    text.trim_end_matches('Z').to_owned()
+    Locale::default().second(at)
 }
 
 /// Checks whether an incident matches a query of a list: its account, its time, and all words in its actor, id, account,
@@ -138,51 +164,64 @@ pub fn matches(incident: &Incident, query: &ListQuery) -> bool {
         .is_none_or(|(from, until)| incident.last >= from && incident.began < until);
     let mut text = format!(
         "{} {} {} {}",
-        who(&incident.actor),
+        who(&incident.actor, Language::En),
         incident.actor.account_id,
         incident.id.text(),
         incident.severity.name(),
     );
-    text.push_str(&steps(incident));
+    text.push_str(&steps(incident, Language::En));
     let text = text.to_lowercase();
     is_of_account && is_within && query.words.iter().all(|word| text.contains(word))
 }
 
 /// Returns what an incident leaves behind in at most three lines, each with its title.
-pub fn stays(ledger: &Ledger) -> Vec<(&'static str, String)> {
+pub fn stays(ledger: &Ledger, locale: Locale) -> Vec<(&'static str, String)> {
+    let language = locale.language;
+    let words = IncidentWords::of(language);
     let mut lines = Vec::new();
     if ledger.stands_count > 0 {
         let stands = ledger.stands.iter();
-        let named = stands.map(|made| (made.kind, made.what, object(made)));
-        let line = listed(ledger.stands_count, named.collect());
+        let named = stands.map(|made| {
+            let what = what(made.kind, made.what, language);
+            (made.kind, what, object(made, language))
+        });
+        let line = listed(ledger.stands_count, named.collect(), language);
         lines.push(match ledger.removals_seen {
-            true => ("stands", line),
-            false => ("made", format!("{line}; a removal would not be seen")),
+            true => (words.stands, line),
+            false => (words.made, format!("{line}{}", words.removal_unseen)),
         });
     }
     if ledger.was_open_count > 0 {
         let was_open = ledger.was_open.iter();
-        let named = was_open.map(|of| (of.kind, of.what, opened(of)));
-        lines.push(("was open", listed(ledger.was_open_count, named.collect())));
+        let named = was_open.map(|of| {
+            let what = what(of.kind, of.what, language);
+            (of.kind, what, opened(of, locale))
+        });
+        let line = listed(ledger.was_open_count, named.collect(), language);
+        lines.push((words.was_open, line));
     }
     let (lasting, sessions): (Vec<&WayIn>, Vec<&WayIn>) =
         ledger.ways_in.iter().partition(|way| way.is_long_term);
     if !lasting.is_empty() {
-        let named = lasting.iter().map(|way| ("", "access key", way_in(way)));
-        lines.push(("way in", listed(lasting.len(), named.collect())));
+        let named = lasting.iter();
+        let named = named.map(|way| ("", words.access_key, way_in(way, language)));
+        lines.push((
+            words.way_in,
+            listed(lasting.len(), named.collect(), language),
+        ));
     } else if !sessions.is_empty() {
-        let line = "keys of sessions alone, which end by themselves";
-        lines.push(("way in", line.to_owned()));
+        lines.push((words.way_in, words.only_sessions.to_owned()));
     }
     lines
 }
 
 /// Returns a list of `count` objects as one line: their names if there are few, else the number of each kind, the most urgent
 /// first. An object has its kind, what it is, and its name in words.
-fn listed(count: usize, objects: Vec<(&str, &str, String)>) -> String {
+fn listed(count: usize, objects: Vec<(&str, &str, String)>, language: Language) -> String {
+    let comma = language.pick(", ", "、");
     if count <= NAMED_MAX {
         let named: Vec<String> = objects.into_iter().map(|(.., name)| name).collect();
-        return named.join(", ");
+        return named.join(comma);
     }
     let mut kinds: BTreeMap<(Option<Urgency>, &str), (&str, usize)> = BTreeMap::new();
     for (kind, what, _) in objects {
@@ -200,38 +239,55 @@ fn listed(count: usize, objects: Vec<(&str, &str, String)>) -> String {
     }
     let more = match count.saturating_sub(shown) {
         0 => String::new(),
-        more => format!(" and {} more", grouped(more as u64)),
+        more => {
+            let more = grouped(more as u64);
+            language.pick(format!(" and {more} more"), format!("，另有 {more} 个"))
+        }
     };
-    format!("{}: {}{more}", grouped(count as u64), words.join(", "))
+    let colon = language.pick(": ", " 个：");
+    let words = words.join(comma);
+    format!("{}{colon}{words}{more}", grouped(count as u64))
+}
+
+/// Returns what an object is, such as `user`. `english` is used for a kind that is not known.
+fn what(kind: &str, english: &'static str, language: Language) -> &'static str {
+    incident_words::object(kind, language).unwrap_or(english)
 }
 
 /// Returns an object that an actor made, such as `user eva`.
-pub fn object(made: &Made) -> String {
+pub fn object(made: &Made, language: Language) -> String {
     let unsure = match made.standing {
-        Standing::Unsure => " (made and removed in the same second)",
+        Standing::Unsure => IncidentWords::of(language).same_second,
         Standing::Stands | Standing::NotSeen => "",
     };
-    format!("{}{unsure}", named(made.what, &made.name))
+    let what = what(made.kind, made.what, language);
+    format!("{}{unsure}", named(what, &made.name))
 }
 
 /// Returns an object that was open for a time, with how long it was.
-pub fn opened(of: &WasOpen) -> String {
-    let seconds = of.until.seconds_since(of.from);
-    format!("{} for {}", named(of.what, &of.name), duration(seconds))
+pub fn opened(of: &WasOpen, locale: Locale) -> String {
+    let lasted = locale.duration(of.until.seconds_since(of.from));
+    let object = named(what(of.kind, of.what, locale.language), &of.name);
+    let words = locale.language;
+    words.pick(
+        format!("{object} for {lasted}"),
+        format!("{object}，历时 {lasted}"),
+    )
 }
 
 /// Returns an access key with which an actor called, and whose it is.
-pub fn way_in(way: &WayIn) -> String {
+pub fn way_in(way: &WayIn, language: Language) -> String {
+    let words = IncidentWords::of(language);
     let of = way.of.rsplit('/').next().unwrap_or_default();
-    let what = if way.is_long_term {
-        "access key"
-    } else {
-        "key of a session"
+    let of = sanitize(of, NAME_CHARS_MAX);
+    let what = match way.is_long_term {
+        true => words.access_key,
+        false => words.session_key,
     };
-    format!(
-        "{what} {} of {}",
-        masked(&way.key),
-        sanitize(of, NAME_CHARS_MAX)
+    let key = masked(&way.key);
+    language.pick(
+        format!("{what} {key} of {of}"),
+        format!("{what} {key}（{of}）"),
     )
 }
 
@@ -240,6 +296,21 @@ fn named(what: &str, name: &str) -> String {
     match name.is_empty() {
         true => what.to_owned(),
         false => format!("{what} {name}"),
+    }
+}
+
+words! {
+    /// The words for what an incident leaves behind.
+    struct IncidentWords {
+        stands: "stands", "仍存在";
+        made: "made", "已创建";
+        removal_unseen: "; a removal would not be seen", "；看不到移除操作";
+        was_open: "was open", "曾开放";
+        way_in: "way in", "进入途径";
+        only_sessions: "keys of sessions alone, which end by themselves", "仅有会话密钥，到期自动失效";
+        access_key: "access key", "访问密钥";
+        session_key: "key of a session", "会话密钥";
+        same_second: " (made and removed in the same second)", "（同一秒内创建并移除）";
     }
 }
 
@@ -282,7 +353,7 @@ mod tests {
                 kind,
                 name: name.to_owned(),
             };
-            assert_eq!(who(&actor), words);
+            assert_eq!(who(&actor, Language::En), words);
         }
     }
 }

@@ -424,7 +424,7 @@ impl CallShape {
             account_id: identity.account_id.clone(),
             event_source: shown(&identity.event_source()),
             event_name: shown(&identity.action),
-            silent: call::silence(call, details.as_ref()).is_some(),
+            silent: call::silence(call, details.as_ref(), Language::En).is_some(),
             did: CallDetailsShape::of(call.id, identity),
             count: call.span.count,
             first_seen: text(call.span.first_seen),
@@ -458,7 +458,10 @@ impl CallDetailsShape {
             tier: details.map(|of| of.tier.name()),
             strong: details.is_some_and(|of| of.is_strong),
             technique: of_details(|of| of.technique.as_ref()),
-            why: details.and_then(call::why).as_deref().map(shown),
+            why: details
+                .and_then(|of| call::why(of, Language::En))
+                .as_deref()
+                .map(shown),
             expected_by: of_details(|of| of.expected_by.as_ref()),
         }
     }
@@ -623,7 +626,7 @@ impl AdviceShape {
             commands: item.commands.clone(),
         };
         Self {
-            text: step.english(),
+            text: step.text(Language::En),
             objects: step.items.iter().map(object).collect(),
             more: step.more,
         }

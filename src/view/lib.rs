@@ -25,6 +25,7 @@ pub mod listing;
 pub mod report;
 mod story;
 
+use alerts::locale::{Language, Locale};
 use clusters::Span;
 use maud::{Markup, html};
 use records::redact::sanitize;
@@ -53,6 +54,22 @@ fn counted(count: u64, noun: &str) -> Markup {
     html! { (number(count)) " " (noun) @if count != 1 { "s" } }
 }
 
+/// Returns a number in a text: `one` for 1, else `many`, in which `{count}` is the number.
+fn plural(count: u64, one: &str, many: &str) -> Markup {
+    let text = if count == 1 { one } else { many };
+    fill(text, &[("count", number(count))])
+}
+
+/// Returns a moment to the minute in the time zone of a reader, such as `2026-11-02 08:03`; `undated` for `None`.
+fn moment(at: Option<Timestamp>, locale: Locale) -> Markup {
+    html! {
+        @match at {
+            Some(at) => { time datetime=(at) { (locale.minute(at)) } }
+            None => { (locale.language.pick("undated", "时间未知")) }
+        }
+    }
+}
+
 /// Returns a moment to the minute in UTC, such as `2026-11-02 08:03`; `undated` for `None`.
 fn minute(at: Option<Timestamp>) -> Markup {
     html! {
@@ -67,11 +84,13 @@ fn minute(at: Option<Timestamp>) -> Markup {
     }
 }
 
-/// Returns the first and the last time of a span, in UTC.
-fn span(span: Span) -> Markup {
+/// Returns the first and the last time of a span, in the time zone of a reader.
+fn span(span: Span, locale: Locale) -> Markup {
     html! {
-        (minute(span.first_seen))
-        @if span.first_seen != span.last_seen { " to " (minute(span.last_seen)) }
+        (moment(span.first_seen, locale))
+        @if span.first_seen != span.last_seen {
+            (locale.language.pick(" to ", " 至 ")) (moment(span.last_seen, locale))
+        }
     }
 }
 
@@ -80,11 +99,51 @@ fn shown(text: &str) -> String {
     sanitize(text, 512)
 }
 
+/// The maximum length of a name in a column of a table, in characters.
+const COMPACT_CHARS_MAX: usize = 48;
+
+/// Returns the name of a caller for a narrow column: without the path of a role, and without the random end of a role of IAM
+/// Identity Center. `role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0a1b2c3d4e5f6071 as mia` becomes
+/// `role/AWSReservedSSO_Dev as mia`.
+fn compact_name(name: &str) -> String {
+    let (role, session) = match name.split_once(" as ") {
+        Some((role, session)) => (role, format!(" as {session}")),
+        None => (name, String::new()),
+    };
+    let Some(path) = role.strip_prefix("role/") else {
+        return sanitize(name, COMPACT_CHARS_MAX);
+    };
+    let last = path.rsplit('/').next().unwrap_or(path);
+    let set = last
+        .strip_prefix("AWSReservedSSO_")
+        .and_then(|of| of.rsplit_once('_'));
+    let last = match set {
+        Some((set, _)) => format!("AWSReservedSSO_{set}"),
+        None => last.to_owned(),
+    };
+    sanitize(&format!("role/{last}{session}"), COMPACT_CHARS_MAX)
+}
+
 /// Returns a line such as `… and 3 more`, where `count` items exist and at most `shown` of them are on the page.
-fn more(count: usize, shown: usize) -> Markup {
+fn more(count: usize, shown: usize, language: Language) -> Markup {
+    let text = language.pick("… and {count} more", "…… 另有 {count} 个");
     html! {
         @if let Some(more @ 1..) = count.checked_sub(shown) {
-            p.more { "… and " (number(more as u64)) " more" }
+            p.more { (fill(text, &[("count", number(more as u64))])) }
+        }
+    }
+}
+
+/// Replaces each placeholder `{name}` in a text by the HTML that `values` has for this name. A placeholder without a value
+/// is removed.
+fn fill(text: &str, values: &[(&str, Markup)]) -> Markup {
+    let mut parts = text.split('{');
+    html! {
+        @if let Some(first) = parts.next() { (first) }
+        @for part in parts {
+            @let (name, rest) = part.split_once('}').unwrap_or((part, ""));
+            @if let Some((_, value)) = values.iter().find(|(of, _)| *of == name) { (value) }
+            (rest)
         }
     }
 }
@@ -92,6 +151,22 @@ fn more(count: usize, shown: usize) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_role_in_a_column_has_no_path() {
+        for (name, compact) in [
+            ("user/ops/mia", "user/ops/mia"),
+            ("role/deploy", "role/deploy"),
+            ("role/ci/deploy as build", "role/deploy as build"),
+            (
+                "role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0a1b2c3d4e5f6071 as mia",
+                "role/AWSReservedSSO_Dev as mia",
+            ),
+            ("role/AWSReservedSSO_", "role/AWSReservedSSO_"),
+        ] {
+            assert_eq!(compact_name(name), compact);
+        }
+    }
 
     #[test]
     fn digits_come_in_groups_of_three() {

@@ -1,25 +1,33 @@
 //! The report of a scan: one HTML file that needs no other file, so that it can be sent to a colleague.
 
+mod incidents;
+mod overview;
+mod tables;
+mod totals;
+mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use alerts::locale::Locale;
 use alerts::severity::Severity;
+use alerts::terms;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::report::RecordCounts;
 use clusters::timeline::Timeline;
-use clusters::{ClusterSnapshot, ClusterTotals, Span};
+use clusters::{ClusterSnapshot, Span};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
+use words::ReportWords;
+
 use super::call::{self, DescribedCall};
-use super::card::{DescribedCluster, badge, card};
+use super::card::DescribedCluster;
 use super::chart::{SEVERITIES, chart};
-use super::incident;
 use super::keys::keys;
 use super::listing::Listing;
-use super::{counted, minute, more, number, shown, story};
+use super::{fill, moment, number, plural, shown};
 
 /// All data that the report page of a scan shows.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +38,8 @@ pub struct Report<'a> {
     pub files: usize,
     /// The number of records in the scanned files, by outcome, such as ignored or quarantined.
     pub record_counts: &'a RecordCounts,
+    /// The language of the page, and the time zone of its times.
+    pub locale: Locale,
     /// All clusters and sensitive calls of the store, with their counts and samples.
     pub snapshot: &'a ClusterSnapshot,
     /// The listing from which severity and status of the clusters come. A cluster that is not in it is not on the page.
@@ -60,129 +70,188 @@ pub struct Unread {
 /// calls.
 pub const CARDS_MAX: usize = 500;
 
-/// The maximum number of incidents in the report.
-const INCIDENTS_MAX: usize = 50;
-
-/// The maximum number of clusters and sensitive calls that an incident is linked to.
-const LINKS_MAX: usize = 20;
-
-/// The maximum number of unreadable records in the table.
-const UNREAD_MAX: usize = 200;
-
 /// The maximum number of names of files and folders in the header.
 const INPUTS_MAX: usize = 3;
 
 const STYLE: &str = include_str!("style.css");
 
+/// The script that filters and sorts the tables. The page is complete without it.
+const SCRIPT: &str = include_str!("report/report.js");
+
+/// What the page shows, the most severe first.
+struct Contents {
+    /// The clusters of failing calls.
+    failing: Vec<DescribedCluster>,
+    /// The first sensitive calls.
+    calls: Vec<DescribedCall>,
+    /// The number of sensitive calls, with those beyond [`CARDS_MAX`].
+    calls_count: usize,
+    /// The times of all sensitive calls.
+    calls_span: Span,
+}
+
 impl Report<'_> {
     /// Returns the report as one HTML document that needs no other file.
     pub fn html(&self) -> String {
+        let contents = self.contents();
+        self.page(&html! {
+            (self.header(&contents))
+            main {
+                (self.tiles(&contents))
+                (self.overview(&contents))
+                (self.incident_cards(&contents))
+                (self.clusters(&contents.failing))
+                (self.sensitive_calls(&contents))
+                (self.keys())
+                (self.unread())
+                (self.totals())
+            }
+            footer {
+                p {
+                    @let version = html! { (env!("CARGO_PKG_VERSION")) };
+                    @let zone = html! { (self.locale.zone_name()) };
+                    (fill(self.words().footer, &[("version", version), ("zone", zone)]))
+                }
+            }
+        })
+    }
+
+    fn words(&self) -> &'static ReportWords {
+        ReportWords::of(self.locale.language)
+    }
+
+    fn contents(&self) -> Contents {
         let all = self.snapshot.clusters().into_iter();
         let described = all.filter_map(|cluster| {
             let listed = self.listing.clusters.get(&cluster.id)?;
             Some(DescribedCluster::of(cluster, listed))
         });
-        let mut described: Vec<DescribedCluster> = described.collect();
+        let mut failing: Vec<DescribedCluster> = described.collect();
         // The sort is stable: within a severity the largest stay first.
-        described.sort_by_key(|described| std::cmp::Reverse(described.assessment.severity));
-        let calls = call::listed(self.snapshot, |_| None).into_iter();
-        let calls: Vec<ClusterTotals<'_>> = calls.map(|(_, call)| call).collect();
-        page(&html! {
-            (self.header(&described, &calls))
-            main {
-                (self.incidents(&described, &calls))
-                (tiles(&described, calls.len()))
-                (self.over_time(&described))
-                (clusters(&described))
-                (sensitive_calls(&calls))
-                (self.keys())
-                (self.unread())
-            }
-            footer { p { "Written by cloudtrail-inspector " (env!("CARGO_PKG_VERSION"))
-                ". All times are event times in UTC." } }
-        })
+        failing.sort_by_key(|described| std::cmp::Reverse(described.assessment.severity));
+        let calls = call::listed(self.snapshot, |_| None);
+        let mut calls_span = Span::default();
+        for (_, call) in &calls {
+            calls_span.add(call.span);
+        }
+        let first = calls.iter().take(CARDS_MAX);
+        Contents {
+            failing,
+            calls_count: calls.len(),
+            calls_span,
+            calls: first
+                .map(|(_, call)| DescribedCall::of(call.cluster()))
+                .collect(),
+        }
     }
 
-    fn header(&self, failing: &[DescribedCluster], calls: &[ClusterTotals<'_>]) -> Markup {
+    fn header(&self, contents: &Contents) -> Markup {
+        let words = self.words();
         let mut span = Span::default();
-        for described in failing {
+        for described in &contents.failing {
             span.add(described.cluster.span);
         }
-        let mut of_calls = Span::default();
-        for call in calls {
-            of_calls.add(call.span);
-        }
-        let accounts: BTreeSet<&str> = failing
-            .iter()
-            .map(|described| described.cluster.facts.identity.account_id.as_str())
-            .collect();
-        let events = failing
-            .iter()
-            .map(|described| described.cluster.span.count)
-            .sum();
+        let identities = contents.failing.iter().map(|of| &of.cluster.facts.identity);
+        let accounts: BTreeSet<&str> = identities.map(|of| of.account_id.as_str()).collect();
+        let (clusters, accounts) = (contents.failing.len() as u64, accounts.len() as u64);
+        let counts = [
+            (
+                "events",
+                plural(span.count, words.one_failure, words.failures),
+            ),
+            (
+                "clusters",
+                plural(clusters, words.one_cluster, words.clusters),
+            ),
+            (
+                "accounts",
+                plural(accounts, words.one_account, words.accounts),
+            ),
+        ];
         html! {
             header {
-                h1 { "CloudTrail errors" }
+                h1 { (words.title) }
                 p {
-                    (counted(events, "failing event")) " in " (counted(failing.len() as u64, "cluster"))
-                    " and " (counted(accounts.len() as u64, "account"))
-                    @if span.last_seen.is_some() {
-                        ", " (minute(span.first_seen)) " to " (minute(span.last_seen)) " UTC"
-                    }
-                    "."
-                    @if !calls.is_empty() {
-                        " Beside them, " (counted(calls.len() as u64, "sensitive call")) " succeeded"
-                        @if of_calls.count > calls.len() as u64 {
-                            ", made " (counted(of_calls.count, "time")) " in all"
-                        }
-                        "."
-                    }
+                    (fill(words.summary, &counts))
+                    @if span.last_seen.is_some() { (self.from_to(span)) }
+                    (words.dot)
+                    @if contents.calls_count > 0 { (self.calls_line(contents)) }
                 }
                 p.note {
-                    (counted(self.files as u64, "file"))
-                    @if !self.inputs.is_empty() { " from " }
-                    @for (at, input) in self.inputs.iter().take(INPUTS_MAX).enumerate() {
-                        @if at > 0 { ", " }
-                        bdi { (shown(input)) }
-                    }
-                    @if let Some(more @ 1..) = self.inputs.len().checked_sub(INPUTS_MAX) {
-                        " and " (number(more as u64)) " more"
-                    }
-                    "."
+                    (self.files())
                     @if span.last_seen.is_some() {
-                        " Every status is as of " (minute(Some(self.listing.until.start()))) ", the end of the last hour."
+                        @let at = moment(Some(self.listing.until.start()), self.locale);
+                        (fill(words.as_of, &[("at", at)]))
                     }
                 }
             }
         }
     }
 
-    /// Returns the section of incidents; empty if there is none.
-    fn incidents(&self, failing: &[DescribedCluster], calls: &[ClusterTotals<'_>]) -> Markup {
-        // What has a card on this page.
-        let failing = failing.iter().take(CARDS_MAX);
-        let mut cards: BTreeMap<ClusterId, (String, Markup)> = failing
-            .map(|one| (one.cluster.id, (one.anchor(), one.what())))
-            .collect();
-        for call in calls.iter().take(CARDS_MAX) {
-            let described = DescribedCall::of(call.cluster());
-            cards.insert(call.id, (described.anchor(), described.what()));
-        }
+    fn from_to(&self, span: Span) -> Markup {
+        let zone = html! { (self.locale.zone_name()) };
+        let values = [
+            ("from", moment(span.first_seen, self.locale)),
+            ("to", moment(span.last_seen, self.locale)),
+            ("zone", zone),
+        ];
+        fill(self.words().from_to, &values)
+    }
+
+    /// Returns the number of sensitive calls, and how often they were made if some were made several times.
+    fn calls_line(&self, contents: &Contents) -> Markup {
+        let words = self.words();
+        let (count, all) = (contents.calls_count as u64, contents.calls_span.count);
         html! {
-            @if !self.incidents.is_empty() {
-                section aria-labelledby="incidents" {
-                    h2 id="incidents" { "Incidents" }
-                    p.note { "What one actor did, with evidence of an attack; the most severe first." }
-                    @for incident in self.incidents.iter().take(INCIDENTS_MAX) {
-                        (incident_card(incident, &cards))
+            (plural(count, words.one_call, words.calls))
+            @if all > count { (words.comma) (fill(words.times, &[("count", number(all))])) }
+            (words.dot)
+        }
+    }
+
+    /// Returns the number of files, and the names that were given.
+    fn files(&self) -> Markup {
+        let words = self.words();
+        let files = plural(self.files as u64, words.one_file, words.files);
+        let more = self.inputs.len().saturating_sub(INPUTS_MAX) as u64;
+        let names = html! {
+            @for (at, input) in self.inputs.iter().take(INPUTS_MAX).enumerate() {
+                @if at > 0 { (words.comma) }
+                bdi { (shown(input)) }
+            }
+            @if more > 0 { (fill(words.and_more, &[("count", number(more))])) }
+        };
+        html! {
+            @if self.inputs.is_empty() { (files) }
+            @else { (fill(words.of_files, &[("files", files), ("names", names)])) }
+            (words.dot)
+        }
+    }
+
+    /// Returns the number of clusters by severity, and of sensitive calls, as links to their tables.
+    fn tiles(&self, contents: &Contents) -> Markup {
+        let words = self.words();
+        html! {
+            ul.tiles aria-label=(words.by_severity) {
+                @for severity in SEVERITIES {
+                    @let of_severity = contents.failing.iter().filter(|of| of.assessment.severity == severity);
+                    @let name = terms::severity(severity, self.locale.language);
+                    li class=(severity.name()) {
+                        a href="#failing" data-severity=(name) {
+                            strong { (number(of_severity.count() as u64)) } " " span { (name) }
+                        }
                     }
-                    (more(self.incidents.len(), INCIDENTS_MAX))
+                }
+                li {
+                    a href="#sensitive" {
+                        strong { (number(contents.calls_count as u64)) } " " span { (words.sensitive) }
+                    }
                 }
             }
         }
     }
 
-    /// Returns the chart, and the record counts beside it.
+    /// Returns the chart.
     fn over_time(&self, failing: &[DescribedCluster]) -> Markup {
         let severities: BTreeMap<_, Severity> = failing
             .iter()
@@ -193,50 +262,9 @@ impl Report<'_> {
             .iter()
             .filter_map(|(id, hour, count)| Some((*severities.get(&id)?, hour, count)));
         html! {
-            div.beside {
-                section aria-labelledby="time" {
-                    h2 id="time" { "Failing events over time" }
-                    (chart(events))
-                }
-                section aria-labelledby="books" {
-                    h2 id="books" { "Record counts" }
-                    (self.record_counts())
-                }
-            }
-        }
-    }
-
-    /// Returns the table of record counts, whose sums a reader can check.
-    fn record_counts(&self) -> Markup {
-        let record_counts = self.record_counts;
-        let events: u64 = self.snapshot.rows().map(|(_, span)| span.count).sum();
-        html! {
-            table.books {
-                thead { tr { th scope="col" { "records of this scan" } th.n scope="col" { "count" } } }
-                tbody {
-                    (line("all", "read", record_counts.read))
-                    (line("part", "not selected: nothing failed", record_counts.not_selected()))
-                    (reasons(&record_counts.not_selected))
-                    (line("part", "selected", record_counts.selected))
-                    (line("detail", "clustered", record_counts.clustered))
-                    (line("detail", "duplicate", record_counts.duplicate))
-                    (line("detail", "ignored", record_counts.ignored()))
-                    (reasons(&record_counts.ignored))
-                    (line("detail", "quarantined: cannot be read", record_counts.quarantined()))
-                    (reasons(&record_counts.quarantined))
-                }
-            }
-            p.note {
-                "Read = not selected + selected; selected = clustered + duplicate + ignored + quarantined. "
-                "Clusters and sensitive calls hold " (counted(events, "event")) " = " (number(record_counts.clustered))
-                " of this scan + " (number(events.saturating_sub(record_counts.clustered)))
-                " that the store had before."
-                @if record_counts.unknown_codes > 0 {
-                    " " (counted(record_counts.unknown_codes, "error")) " had an unknown code."
-                }
-                @if record_counts.unknown_denials > 0 {
-                    " " (counted(record_counts.unknown_denials, "refusal")) " had an unknown wording."
-                }
+            section aria-labelledby="time" {
+                h2 id="time" { (self.words().over_time) }
+                (chart(events, self.locale))
             }
         }
     }
@@ -244,244 +272,43 @@ impl Report<'_> {
     fn keys(&self) -> Markup {
         html! {
             section aria-labelledby="keys" {
-                h2 id="keys" { "Access keys seen" }
-                @match keys(self.snapshot) {
+                h2 id="keys" { (self.words().keys) }
+                @match keys(self.snapshot, self.locale) {
                     Some(table) => { (table) }
-                    None => { p { "No event has an access key." } }
+                    None => { p { (self.words().no_key) } }
                 }
             }
         }
     }
 
-    fn unread(&self) -> Markup {
-        let records = self.record_counts.quarantined();
+    /// Returns a whole HTML document. Its Content Security Policy allows only this style sheet and this script.
+    fn page(&self, body: &Markup) -> String {
+        let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+            hash(STYLE),
+            hash(SCRIPT)
+        );
         html! {
-            section aria-labelledby="unread" {
-                h2 id="unread" { "What could not be read" }
-                @if self.failed.is_empty() && records == 0 { p { "Everything was read." } }
-                @if !self.failed.is_empty() {
-                    h3 { (counted(self.failed.len() as u64, "input")) ": none of their events is on this page" }
-                    (unread_table(self.failed, self.failed.len()))
+            (DOCTYPE)
+            html lang=(self.locale.language.tag()) {
+                head {
+                    meta charset="utf-8";
+                    meta http-equiv="Content-Security-Policy" content=(policy);
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    meta name="referrer" content="no-referrer";
+                    // Phones turn digits into links that call a number.
+                    meta name="format-detection" content="telephone=no, date=no, address=no, email=no";
+                    title { (self.words().title) }
+                    style { (PreEscaped(STYLE)) }
                 }
-                @if records > 0 {
-                    h3 { (counted(records, "quarantined record")) }
-                    (unread_table(self.quarantined, usize::try_from(records).unwrap_or(usize::MAX)))
-                }
-            }
-        }
-    }
-}
-
-/// Returns a whole HTML document. Its Content Security Policy allows only this style sheet.
-fn page(body: &Markup) -> String {
-    let style = STANDARD.encode(Sha256::digest(STYLE));
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
-    );
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="referrer" content="no-referrer";
-                // Phones turn digits into links that call a number.
-                meta name="format-detection" content="telephone=no, date=no, address=no, email=no";
-                title { "CloudTrail errors" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body { (body) }
-        }
-    }
-    .into_string()
-}
-
-/// Returns the number of clusters by severity, and of sensitive calls.
-fn tiles(failing: &[DescribedCluster], calls: usize) -> Markup {
-    html! {
-        ul.tiles aria-label="Clusters by severity" {
-            @for severity in SEVERITIES {
-                @let of_severity = failing.iter().filter(|described| described.assessment.severity == severity);
-                li class=(severity.name()) {
-                    strong { (number(of_severity.count() as u64)) } " " span { (severity.name()) }
-                }
-            }
-            li { strong { (number(calls as u64)) } " " span { "sensitive calls" } }
-        }
-    }
-}
-
-fn line(class: &str, name: &str, count: u64) -> Markup {
-    html! { tr class=(class) { th scope="row" { (name) } td.n { (number(count)) } } }
-}
-
-fn reasons(counts: &BTreeMap<&'static str, u64>) -> Markup {
-    html! { @for (reason, count) in counts { (line("reason", reason, *count)) } }
-}
-
-/// Returns the card of an incident. `cards` has the anchor and the name of each card on the page.
-fn incident_card(incident: &Incident, cards: &BTreeMap<ClusterId, (String, Markup)>) -> Markup {
-    let severity = incident::severity(incident.severity);
-    let linked: Vec<&(String, Markup)> = incident
-        .clusters
-        .iter()
-        .filter_map(|id| cards.get(id))
-        .collect();
-    html! {
-        article.card id={ "i-" (incident.id.text()) } {
-            h3 { (badge(severity)) " " bdi { (incident::who(&incident.actor)) } }
-            p.meta {
-                strong { (counted(incident.steps_count as u64, "step")) }
-                " · " (incident::state(incident))
-                " · account " bdi.nowrap { (shown(&incident.actor.account_id)) }
-                " · " (super::span(incident::span(incident)))
-            }
-            p { (incident.severity_reason) }
-            dl.facts {
-                dt { "steps" } dd { (incident::steps(incident)) }
-                @for (title, line) in incident::stays(&incident.ledger) { dt { (title) } dd { bdi { (line) } } }
-                (story::sources(incident))
-            }
-            details { summary { "What to do now, in this order" } (story::what_to_do(incident)) }
-            details { summary { "Steps, in their order" } (story::steps(incident)) }
-            details { summary { "What stays behind" } (story::left_behind(&incident.ledger)) }
-            details { summary { "Who acted, and by which proof" } (story::members(incident)) }
-            details { summary { "Evidence" } (story::evidence(incident)) }
-            @if !linked.is_empty() {
-                details {
-                    summary { "Clusters and sensitive calls" }
-                    ul.objects {
-                        @for (anchor, name) in linked.iter().take(LINKS_MAX) { li { a href={ "#" (anchor) } { (name) } } }
-                    }
-                    (more(incident.clusters.len(), linked.len().min(LINKS_MAX)))
-                }
-            }
-            p.id { "incident " code.copy { (incident.id.text()) } }
-        }
-    }
-}
-
-/// Returns the section of clusters: a table with links to the cards, and the cards.
-fn clusters(described: &[DescribedCluster]) -> Markup {
-    html! {
-        section aria-labelledby="failing" {
-            h2 id="failing" { "Failing calls" }
-            @if described.is_empty() {
-                p { "Nothing failed." }
-            } @else {
-                nav aria-label="Failing calls" { (summary(described)) }
-                (more(described.len(), CARDS_MAX))
-                @for one in described.iter().take(CARDS_MAX) { (card(one)) }
-            }
-        }
-    }
-}
-
-/// Returns the table with one row for each cluster, linked to its card.
-fn summary(described: &[DescribedCluster]) -> Markup {
-    html! {
-        table.summary {
-            thead { tr {
-                th scope="col" { "severity" }
-                th scope="col" { "what" }
-                th.n scope="col" { "events" }
-                th.wide scope="col" { "who" }
-                th.wide scope="col" { "status" }
-                th.wide scope="col" { "account" }
-                th.wide scope="col" { "last seen (UTC)" }
-            } }
-            tbody {
-                @for one in described.iter().take(CARDS_MAX) {
-                    tr {
-                        td { (one.badge()) }
-                        th scope="row" { a href={ "#" (one.anchor()) } { (one.what()) } (one.cause()) }
-                        td.n.count { (number(one.cluster.span.count)) }
-                        td.wide { (one.who()) }
-                        td.wide.status { (one.status()) }
-                        td.wide { bdi.nowrap { (shown(&one.cluster.facts.identity.account_id)) } }
-                        td.wide { (minute(one.cluster.span.last_seen)) }
-                    }
+                body {
+                    (body)
+                    script { (PreEscaped(SCRIPT)) }
                 }
             }
         }
-    }
-}
-
-/// Returns the section of sensitive calls: a table with links to the cards, and the cards.
-///
-/// A sensitive call has no status, because it succeeded: nothing lasts, and nothing recovers.
-fn sensitive_calls(calls: &[ClusterTotals<'_>]) -> Markup {
-    let described = calls.iter().take(CARDS_MAX);
-    let described: Vec<DescribedCall> = described
-        .map(|call| DescribedCall::of(call.cluster()))
-        .collect();
-    html! {
-        section aria-labelledby="watched" {
-            h2 id="watched" { "Sensitive calls" }
-            @if described.is_empty() {
-                p { "None was seen." }
-            } @else {
-                p { "These calls succeeded, and give access, stop a record, destroy data or share something." }
-                nav aria-label="Sensitive calls" { (calls_summary(&described)) }
-                (more(calls.len(), CARDS_MAX))
-                @for one in &described { (call::card(one)) }
-            }
-        }
-    }
-}
-
-/// Returns the table with one row for each sensitive call, linked to its card.
-fn calls_summary(described: &[DescribedCall]) -> Markup {
-    html! {
-        table.summary {
-            thead { tr {
-                th scope="col" { "severity" }
-                th scope="col" { "what" }
-                th.n scope="col" { "calls" }
-                th.wide scope="col" { "who" }
-                th.wide scope="col" { "weight" }
-                th.wide scope="col" { "account" }
-                th.wide scope="col" { "last call (UTC)" }
-            } }
-            tbody {
-                @for one in described {
-                    tr {
-                        td { (one.badge()) }
-                        th scope="row" { a href={ "#" (one.anchor()) } { (one.what()) } (one.deciding()) }
-                        td.n.count { (number(one.call.span.count)) }
-                        td.wide { (one.who()) }
-                        td.wide { @if one.is_strong() { strong { "strong" } } }
-                        td.wide { bdi.nowrap { (shown(&one.call.facts.identity.account_id)) } }
-                        td.wide { (minute(one.call.span.last_seen)) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn unread_table(unread: &[Unread], count: usize) -> Markup {
-    let listed = unread.len().min(UNREAD_MAX);
-    let numbered = unread.iter().any(|unread| unread.record.is_some());
-    html! {
-        table.stacked {
-            thead { tr {
-                th scope="col" { "file" }
-                @if numbered { th.n scope="col" { "record" } }
-                th scope="col" { "reason" }
-            } }
-            tbody {
-                @for unread in unread.iter().take(UNREAD_MAX) {
-                    tr {
-                        th scope="row" { bdi { (shown(&unread.file)) } }
-                        @if let Some(record) = unread.record { td.n.place { (number(record)) } }
-                        td { bdi { (shown(&unread.reason)) } }
-                    }
-                }
-            }
-        }
-        (more(count, listed))
+        .into_string()
     }
 }

@@ -1,4 +1,4 @@
-//! The report page in a real browser: no overflow, enough contrast, no requests, no scripts.
+//! The report page in a real browser: no overflow, enough contrast, no requests; its tables filter and sort, and it prints.
 //!
 //! The browser is Chromium; without one these tests print a message and pass. Pictures are saved in `target/tmp/page`.
 
@@ -10,10 +10,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
 
 use crate::bad_input::hostile;
 use crate::binary::Folder;
+use crate::chromium::Chromium;
 use crate::page::demo;
 use crate::records::lines;
 
@@ -97,7 +100,7 @@ impl Browser {
         Some((stdout, stderr))
     }
 
-    /// Measures a page at several widths, through an outer page that frames it, because the page itself runs no script.
+    /// Measures a page at several widths, through an outer page that frames it.
     fn measure(&self, folder: &Folder, scheme: &str) -> Vec<Value> {
         folder.write("probe.html", include_str!("../fixtures/page/probe.html"));
         let setting = format!("--blink-settings=preferredColorScheme={scheme}");
@@ -131,13 +134,19 @@ fn all_of(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
     all
 }
 
-/// Returns folders that each hold a report: one of the demo trail, one of hostile text.
-fn reports() -> [(&'static str, Folder); 2] {
+/// Returns folders that each hold a report: one of the demo trail in English and in Chinese, one of hostile text.
+fn reports() -> [(&'static str, Folder); 3] {
+    let chinese = demo();
+    let words = ["--language", "zh", "--time-zone", "+08:00"];
+    chinese.scan(
+        &[&["--html", "report.html"], &words[..], &["in"]].concat(),
+        0,
+    );
     let evil = Folder::with_lines(lines(&hostile()));
     evil.scan(&["--html", "report.html", "trail.jsonl"], 0);
     let demo = demo();
     demo.scan(&["--html", "report.html", "in"], 0);
-    [("demo", demo), ("hostile", evil)]
+    [("demo", demo), ("hostile", evil), ("chinese", chinese)]
 }
 
 #[test]
@@ -248,4 +257,84 @@ fn the_page_fetches_nothing_and_the_console_stays_empty() {
             "{asked:?}"
         );
     }
+}
+
+/// Opens the report of the demo at the size of a desk.
+fn opened() -> Option<(Chromium, Folder)> {
+    let mut browser = Chromium::find()?;
+    let folder = demo();
+    folder.scan(&["--html", "report.html", "in"], 0);
+    browser.size(1400, 900);
+    browser.open(&format!("file://{}", folder.path("report.html").display()));
+    Some((browser, folder))
+}
+
+/// The rows of the table of clusters that are shown.
+const ROWS: &str =
+    "[...document.querySelectorAll('[data-section=failing] tbody tr:not([hidden])')]";
+
+#[test]
+fn a_reader_filters_and_sorts_the_clusters_and_opens_one() {
+    let Some((mut browser, _folder)) = opened() else {
+        return;
+    };
+    let shown = "document.querySelector('.filters output').textContent";
+    let all = browser.text(shown);
+    browser.click("document.querySelector('.tiles .error a')");
+    let severities = format!("[...new Set({ROWS}.map(row => row.cells[0].textContent))]");
+    assert_eq!(browser.ask(&severities), json!(["error"]));
+    assert_ne!(browser.text(shown), all);
+    browser.ask("document.querySelector('.filters input').focus()");
+    browser.write("PutObject delivery");
+    let calls = format!("{ROWS}.map(row => row.querySelector('.call').textContent)");
+    assert_eq!(browser.ask(&calls), json!(["s3:PutObject"]));
+    browser.ask(&format!("{ROWS}[0].querySelector('a').click()"));
+    browser.until("document.querySelector(':target').checkVisibility()");
+    let card = browser.text("document.querySelector(':target').textContent");
+    assert!(card.contains("delivery.logs.amazonaws.com"), "{card}");
+    // The third column has the numbers of events: the most first, then the fewest.
+    let counts = "[...document.querySelectorAll('[data-section=failing] td.count data')].map(of => +of.value)";
+    let head = "document.querySelectorAll('[data-section=failing] thead button')[2]";
+    for direction in ["b - a", "a - b"] {
+        browser.ask(&format!("{head}.click()"));
+        let sorted = format!("{counts}.join() === {counts}.sort((a, b) => {direction}).join()");
+        assert_eq!(browser.ask(&sorted), true, "{direction}");
+    }
+    assert!(browser.said.is_empty(), "{:?}", browser.said);
+}
+
+#[test]
+fn the_report_fits_on_paper() {
+    let Some((mut browser, _folder)) = opened() else {
+        return;
+    };
+    // A4 between margins of 1 cm, at 96 dots per inch.
+    browser.size(718, 1000);
+    browser.call("Emulation.setEmulatedMedia", &json!({"media": "print"}));
+    for (what, expression) in [
+        (
+            "no column is cut off",
+            "document.documentElement.scrollWidth <= 718",
+        ),
+        (
+            "the fields stay on the screen",
+            "!document.querySelector('.filters').checkVisibility()",
+        ),
+        (
+            "all columns are there",
+            "[...document.querySelectorAll('[data-section=failing] th')].every(of => of.checkVisibility())",
+        ),
+    ] {
+        assert_eq!(browser.ask(expression), true, "{what}");
+    }
+    let printed = browser.call("Page.printToPDF", &json!({"printBackground": true}));
+    let pdf = BASE64_STANDARD
+        .decode(printed["data"].as_str().unwrap())
+        .unwrap();
+    let text = String::from_utf8_lossy(&pdf);
+    let pages = text.matches("/Type /Page\n").count();
+    assert!(
+        pdf.starts_with(b"%PDF-") && (3..=12).contains(&pages),
+        "{pages} pages"
+    );
 }

@@ -149,11 +149,11 @@ fn replaced(example: &str, ids: &[(&str, String)]) -> String {
     line.replace("pbpaste", "cat event.json")
         .replace(
             "generate demo",
-            "generate --hours 1 --events-per-hour 20 demo",
+            "generate --hours 2 --events-per-hour 60 demo",
         )
         .replace(
             "--hours 336 --events-per-hour 5000",
-            "--hours 1 --events-per-hour 20",
+            "--hours 2 --events-per-hour 60",
         )
 }
 

@@ -7,13 +7,12 @@
 use std::collections::BTreeMap;
 
 /// Elements whose content is not parsed as markup; `style` is handled separately.
-const OPAQUE: [&str; 9] = [
+const OPAQUE: [&str; 8] = [
     "iframe",
     "noembed",
     "noframes",
     "noscript",
     "plaintext",
-    "script",
     "template",
     "textarea",
     "xmp",
@@ -48,7 +47,7 @@ impl<'h> Reader<'h> {
         while !self.rest.is_empty() {
             if self.take("</") {
                 self.close();
-            } else if self.innermost() != "style" && self.take("<") {
+            } else if !self.is_raw() && self.take("<") {
                 self.open();
             } else {
                 self.text();
@@ -85,8 +84,13 @@ impl<'h> Reader<'h> {
         self.open.pop();
     }
 
+    /// Checks whether the text of the innermost element is a style or a script.
+    fn is_raw(&self) -> bool {
+        matches!(self.innermost(), "style" | "script")
+    }
+
     fn text(&mut self) {
-        let text = if self.innermost() == "style" {
+        let text = if self.is_raw() {
             // Nothing but its end means anything in it.
             self.up_to(self.rest.find("</")).to_owned()
         } else {

@@ -9,7 +9,7 @@ use crate::locale::Language;
 
 /// A parameter of a sensitive call as messages show it.
 #[derive(Debug)]
-pub(super) struct Parameter<'d> {
+pub struct Parameter<'d> {
     /// The name in the language of the message; if it is not known, as it is written in the watch.
     pub label: &'d str,
     /// Whether the label is a word of the program.
@@ -196,7 +196,7 @@ pub fn telling(details: &CallDetails) -> Vec<(&str, &str)> {
 }
 
 /// Returns the parameters of a call that say something new, in the words of a language.
-pub(super) fn of(details: &CallDetails, language: Language) -> Vec<Parameter<'_>> {
+pub fn of(details: &CallDetails, language: Language) -> Vec<Parameter<'_>> {
     let parameter = |(name, value)| {
         let place = place(name);
         let row = place.map(|place| &LABELS[place]);

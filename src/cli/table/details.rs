@@ -80,7 +80,7 @@ fn what(cluster: &Cluster, listed: &ListedCluster) -> String {
 /// Returns a call with its target, such as `iam:CreateUser on bob`.
 fn called(described: &DescribedCall) -> String {
     let identity = &described.call.facts.identity;
-    let title = call::title(identity);
+    let title = call::title(identity, Language::En);
     let details = described.details.as_ref();
     let target = details.and_then(|of| call::target(of, &identity.account_id));
     match target {
@@ -104,20 +104,20 @@ pub fn call(call: Cluster) -> String {
     line("caller", identity.cause.as_deref().unwrap_or("not known"));
     if let Some(details) = &described.details {
         line("target", details.target.as_deref().unwrap_or("not known"));
-        for (name, value) in call::parameters(details) {
-            line(&name, value);
+        for (name, value) in call::parameters(details, Language::En) {
+            line(&name, &value);
         }
         let strong = if details.is_strong { ", strong" } else { "" };
         line(
             "watch",
             &format!("{} ({}{strong})", details.watch, details.tier.name()),
         );
-        line("why", &call::why(details).unwrap_or_default());
+        line("why", &call::why(details, Language::En).unwrap_or_default());
         let technique = details.technique.as_deref().unwrap_or_default();
         let url = links::technique(technique).unwrap_or_default();
         line("technique", &format!("{technique} {url}"));
     }
-    let silence = call::silence(call, described.details.as_ref());
+    let silence = call::silence(call, described.details.as_ref(), Language::En);
     if let Some(why) = silence {
         line("alerts", &format!("none: {why}"));
     }

@@ -5,6 +5,7 @@
 
 use alerts::cluster_hint;
 use alerts::links::{self, Links};
+use alerts::locale::Language;
 use alerts::outbox::MessageLogEntry;
 use alerts::severity::Assessment;
 use clusters::call_alerts::{Due, due};
@@ -167,7 +168,7 @@ impl CallPage<'_> {
     }
 
     fn origins(&self) -> Markup {
-        let values = |kind, name| values(self.call, kind, name, VALUES_MAX);
+        let values = |kind, name| values(self.call, kind, name, VALUES_MAX, Language::En);
         html! {
             h3 { "Origin" }
             @if self.call.span.count == 0 { p.soft { "Its events are no longer stored." } }
@@ -191,7 +192,7 @@ impl CallPage<'_> {
                     (heads(&["Time (UTC)", "Event in CloudTrail", "Network", "Key"]))
                     tbody { @for event in self.events.iter().rev().take(LINES_MAX) { (self.event(event)) } }
                 }
-                (more(self.events.len(), LINES_MAX))
+                (more(self.events.len(), LINES_MAX, Language::En))
             }
         }
     }
@@ -244,8 +245,8 @@ fn has_target(subject: &ClusterSubject) -> bool {
 
 fn parameters(details: Option<&CallDetails>) -> Markup {
     html! {
-        @for (name, value) in details.into_iter().flat_map(call::parameters) {
-            dt { (name) } dd { bdi { (shown(value)) } }
+        @for (name, value) in details.into_iter().flat_map(|of| call::parameters(of, Language::En)) {
+            dt { (name) } dd { bdi { (shown(&value)) } }
         }
     }
 }
@@ -256,7 +257,7 @@ fn watched(details: Option<&CallDetails>) -> Markup {
         return Markup::default();
     };
     html! {
-        @if let Some(why) = call::why(details) {
+        @if let Some(why) = call::why(details, Language::En) {
             dt { "watched because" } dd { bdi { (shown(&why)) } }
         }
         dt { "watch" } dd { bdi { (shown(&details.watch)) } }

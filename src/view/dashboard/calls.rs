@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use alerts::locale::Language;
 use clusters::fingerprint::{ClusterId, ClusterSubject, STRONG};
 use clusters::inspection_state::CallHistory;
 use clusters::short_name;
@@ -141,7 +142,7 @@ fn table(frame: &Frame<'_>, page: &CallsPage<'_>) -> Markup {
 fn row(frame: &Frame<'_>, id: ClusterId, history: &CallHistory) -> Markup {
     let subject = &*history.subject;
     let severity = call_assessment(history).severity;
-    let deciding = |of| call::deciding(of, &subject.account_id);
+    let deciding = |of| call::deciding(of, &subject.account_id, Language::En);
     let deciding = subject.call.as_ref().map(deciding).unwrap_or_default();
     html! {
         tr {

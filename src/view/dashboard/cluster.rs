@@ -3,6 +3,7 @@
 
 use alerts::cluster_hint;
 use alerts::links::Links;
+use alerts::locale::Language;
 use alerts::outbox::MessageLogEntry;
 use clusters::Cluster;
 use clusters::facet::FacetKind;
@@ -112,13 +113,13 @@ impl ClusterPage<'_> {
                 (self.times())
                 dt { "severity" }
                 dd { (severity) ": " (assessment.sentences(self.frame.locale.language).join(", ")) }
-                (why(self.cluster))
+                (why(self.cluster, Language::En))
             }
             (drawing(&hours))
             (parts::keys(&self.frame, self.keys, "never with success", whole_id))
             h3 { "Callers and origins" }
             p.soft { (self.evidence_range()) }
-            (evidence(self.cluster))
+            (evidence(self.cluster, self.frame.locale))
             (self.pairs())
             (self.history())
             (related(&self.frame, self.related))
@@ -251,14 +252,14 @@ impl ClusterPage<'_> {
                     (heads(&["Failed from (UTC)", "Until", "For", "Ended as"]))
                     tbody { @for fault in self.faults.iter().rev().take(LINES_MAX) { (of_fault(fault)) } }
                 }
-                (more(self.faults.len(), LINES_MAX))
+                (more(self.faults.len(), LINES_MAX, Language::En))
             }
             @if !self.entries.is_empty() {
                 table.journal {
                     (heads(&["Time (UTC)", "Change", "Author and reason"]))
                     tbody { @for entry in self.entries.iter().rev().take(LINES_MAX) { (of_entry(entry)) } }
                 }
-                (more(self.entries.len(), LINES_MAX))
+                (more(self.entries.len(), LINES_MAX, Language::En))
             }
         }
     }

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use alerts::words;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
 use maud::{Markup, html};
+use records::time::Timestamp;
 use serde_json::json;
 
 use super::parts::{back, call_name, incident_link};
 use super::{ClickTarget, Frame};
-use crate::incident::{matches, second, severity, span, state, stays, steps, who};
+use crate::card::badge;
+use crate::incident::{matches, reason, severity, span, state, stays, steps, who};
 use crate::listing::ListQuery;
-use crate::{counted, more, number, shown, story};
+use crate::{fill, moment, more, number, plural, shown, story};
 
 /// The maximum number of incidents in the section.
 const ROWS_MAX: usize = 10;
@@ -33,83 +36,128 @@ pub struct IncidentPage<'a> {
     pub is_in_widget: bool,
 }
 
+words! {
+    /// The words for incidents in the dashboard.
+    struct IncidentWords {
+        title: "Incidents", "安全事件";
+        one: "1 incident: what one actor did, with evidence of an attack.", "1 起安全事件：单个操作者的行为，附攻击依据。";
+        many: "{count} incidents: what one actor did, with evidence of an attack.",
+            "{count} 起安全事件：单个操作者的行为，附攻击依据。";
+        severity: "Severity", "级别";
+        who_and_what: "Who and what", "操作者与行为";
+        behind: "What stays behind", "遗留影响";
+        account: "Account", "账号";
+        since: "Since ({zone})", "开始（{zone}）";
+        last: "Last ({zone})", "最近（{zone}）";
+        below: "Calls and clusters", "操作与聚类";
+        incident: "Incident ", "安全事件 ";
+        colon: ": ", "：";
+        seen: "Seen ({zone})", "时间（{zone}）";
+        from_to: "{from} to {to}", "{from} 至 {to}";
+        steps: "Steps", "步骤";
+        events: "Events", "事件数";
+        id: "ID", "编号";
+        to_do: "What to do now, in this order", "现在要做的（按顺序）";
+        in_order: "Steps, in their order", "步骤（按时间顺序）";
+        members: "Who acted, and by which proof", "身份与依据";
+        evidence: "Evidence", "判断依据";
+        clusters: "Clusters and sensitive calls", "聚类与敏感操作";
+        more: "More", "更多";
+    }
+}
+
 /// Returns the section with the incidents that match a query; empty if there are none.
 pub(super) fn section(frame: &Frame<'_>, incidents: &[Incident], query: &ListQuery) -> Markup {
+    let words = IncidentWords::of(frame.locale.language);
+    let zone = || html! { (frame.locale.zone_name()) };
     let found: Vec<&Incident> = incidents.iter().filter(|of| matches(of, query)).collect();
     html! {
         @if !found.is_empty() {
-            h3 { "Incidents" }
-            p.said { (counted(found.len() as u64, "incident")) ": what one actor did, with evidence of an attack." }
+            h3 { (words.title) }
+            p.said { (plural(found.len() as u64, words.one, words.many)) }
             table.incidents {
                 thead { tr {
-                    th.severity scope="col" { "Severity" }
-                    th.what scope="col" { "Who and what" }
-                    th.behind scope="col" { "What stays behind" }
-                    th.account scope="col" { "Account" }
-                    th.began scope="col" { "Since (UTC)" }
-                    th.last scope="col" { "Last (UTC)" }
+                    th.severity scope="col" { (words.severity) }
+                    th.what scope="col" { (words.who_and_what) }
+                    th.behind scope="col" { (words.behind) }
+                    th.account scope="col" { (words.account) }
+                    th.began scope="col" { (fill(words.since, &[("zone", zone())])) }
+                    th.last scope="col" { (fill(words.last, &[("zone", zone())])) }
                 } }
                 tbody { @for of in found.iter().take(ROWS_MAX) { (row(frame, of)) } }
             }
-            (more(found.len(), ROWS_MAX))
-            h3 { "Calls and clusters" }
+            (more(found.len(), ROWS_MAX, frame.locale.language))
+            h3 { (words.below) }
         }
     }
 }
 
 fn row(frame: &Frame<'_>, incident: &Incident) -> Markup {
-    let severity = severity(incident.severity).name();
+    let (words, language) = (
+        IncidentWords::of(frame.locale.language),
+        frame.locale.language,
+    );
     let span = span(incident);
     html! {
         tr {
             td.severity {
-                span.badge.(severity) { (severity) } " " span.mark { (state(incident)) }
+                (badge(severity(incident.severity), language)) " " span.mark { (state(incident, language)) }
             }
             th.what scope="row" {
-                a.open { bdi { (who(&incident.actor)) } }
+                a.open { bdi { (who(&incident.actor, language)) } }
                 (frame.call(ClickTarget::Popup, &incident_link(&incident.id), None))
-                div.message { (incident.severity_reason) " " (steps(incident)) }
+                div.message { (reason(incident, language)) " " (steps(incident, language)) }
             }
             td.behind {
-                @for (title, line) in stays(&incident.ledger) { div { (title) ": " bdi { (line) } } }
+                @for (title, line) in stays(&incident.ledger, frame.locale) {
+                    div { (title) (words.colon) bdi { (line) } }
+                }
             }
             td.account { (frame.account(&incident.actor.account_id)) }
-            td.began { (crate::minute(span.first_seen)) }
-            td.last { (crate::minute(span.last_seen)) }
+            td.began { (moment(span.first_seen, frame.locale)) }
+            td.last { (moment(span.last_seen, frame.locale)) }
         }
     }
 }
 
 impl IncidentPage<'_> {
+    fn words(&self) -> &'static IncidentWords {
+        IncidentWords::of(self.frame.locale.language)
+    }
+
     /// Returns the page of an incident as HTML.
     pub fn html(&self) -> String {
-        let incident = self.incident;
-        let severity = severity(incident.severity).name();
+        let (incident, words, locale) = (self.incident, self.words(), self.frame.locale);
+        let language = locale.language;
         let content = html! {
             (back(&self.frame, self.is_in_widget))
-            h2 { bdi { (who(&incident.actor)) } }
-            p { "Incident " span.badge.(severity) { (severity) } " " span.mark { (state(incident)) } }
-            p { (incident.severity_reason) }
-            dl.facts {
-                dt { "account" } dd { (self.frame.account(&incident.actor.account_id)) }
-                dt { "seen (UTC)" } dd { (second(incident.began)) " to " (second(incident.last)) }
-                dt { "steps" } dd { (steps(incident)) }
-                dt { "events" } dd { (number(incident.events)) }
-                (story::sources(incident))
-                dt { "id" } dd { code.copy { (incident.id.text()) } }
+            h2 { bdi { (who(&incident.actor, language)) } }
+            p {
+                (words.incident) (badge(severity(incident.severity), language)) " "
+                span.mark { (state(incident, language)) }
             }
-            h3 { "What to do now, in this order" }
-            (story::what_to_do(incident))
-            h3 { "Steps, in their order" }
-            (story::steps(incident))
-            h3 { "What stays behind" }
-            (story::left_behind(&incident.ledger))
-            h3 { "Who acted, and by which proof" }
-            (story::members(incident))
-            h3 { "Evidence" }
-            (story::evidence(incident))
+            p { (reason(incident, language)) }
+            dl.facts {
+                dt { (words.account) } dd { (self.frame.account(&incident.actor.account_id)) }
+                dt { (fill(words.seen, &[("zone", html! { (locale.zone_name()) })])) }
+                dd { (self.seen()) }
+                dt { (words.steps) } dd { (steps(incident, language)) }
+                dt { (words.events) } dd { (number(incident.events)) }
+                (story::sources(incident, locale))
+                dt { (words.id) } dd { code.copy { (incident.id.text()) } }
+            }
+            h3 { (words.to_do) }
+            (story::what_to_do(incident, locale))
+            h3 { (words.in_order) }
+            (story::steps(incident, locale))
+            h3 { (words.behind) }
+            (story::left_behind(&incident.ledger, locale))
+            h3 { (words.members) }
+            (story::members(incident, locale))
+            h3 { (words.evidence) }
+            (story::evidence(incident, locale))
             (self.clusters())
-            h3 { "More" }
+            h3 { (words.more) }
             p.acts {
                 a.btn { "JSON" }
                 (self.frame.call(ClickTarget::Popup, &json!({"incident": incident.id.text(), "export": true}), None))
@@ -118,14 +166,23 @@ impl IncidentPage<'_> {
         self.frame.page(&content)
     }
 
+    /// Returns the time of the first and of the last event, to the second.
+    fn seen(&self) -> Markup {
+        let second =
+            |at: Timestamp| html! { time datetime=(at) { (self.frame.locale.second(at)) } };
+        let (from, to) = (second(self.incident.began), second(self.incident.last));
+        fill(self.words().from_to, &[("from", from), ("to", to)])
+    }
+
     fn clusters(&self) -> Markup {
         let known = self.incident.clusters.iter();
         let known: Vec<(ClusterId, &ClusterSubject)> = known
             .filter_map(|id| Some((*id, &**self.subjects.get(id)?)))
             .collect();
+        let (all, listed) = (self.incident.clusters.len(), known.len().min(CLUSTERS_MAX));
         html! {
             @if !known.is_empty() {
-                h3 { "Clusters and sensitive calls" }
+                h3 { (self.words().clusters) }
                 ul.objects {
                     @for (id, subject) in known.iter().take(CLUSTERS_MAX) {
                         li {
@@ -134,7 +191,7 @@ impl IncidentPage<'_> {
                         }
                     }
                 }
-                (more(self.incident.clusters.len(), known.len().min(CLUSTERS_MAX)))
+                (more(all, listed, self.frame.locale.language))
             }
         }
     }

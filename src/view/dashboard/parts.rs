@@ -6,6 +6,7 @@ use clusters::guard::is_overflow_subject;
 use clusters::short_name;
 use std::collections::BTreeSet;
 
+use alerts::locale::Language;
 use alerts::outbox::MessageLogEntry;
 use clusters::class::Class;
 use clusters::fingerprint::ClusterId;
@@ -207,7 +208,7 @@ pub(super) fn deliveries(sent: &[MessageLogEntry]) -> Markup {
                     }
                 }
             }
-            (more(sent.len(), LINES_MAX))
+            (more(sent.len(), LINES_MAX, Language::En))
         }
     }
 }
@@ -266,7 +267,7 @@ fn others(frame: &Frame<'_>, others: &[&Related], what: impl Fn(&Related) -> Mar
                 }
             }
         } }
-        (more(others.len(), RELATED_MAX))
+        (more(others.len(), RELATED_MAX, Language::En))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alerts::links::Links;
-use alerts::locale::Locale;
+use alerts::locale::{Language, Locale};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, ClusterSubject, Identity, STRONG, WEAK};
@@ -203,7 +203,7 @@ fn a_row_has_the_parameters_of_a_line_of_text_in_the_order_of_messages() {
         ..details("orders")
     };
     let wanted = "changed validation off, shared with 444455556666, zone a";
-    assert_eq!(call::deciding(&details, ACCOUNT), wanted);
+    assert_eq!(call::deciding(&details, ACCOUNT, Language::En), wanted);
     let listing = listing(&[occurrence(1, 1, "user/mia", &details)]);
     let (section, all) = lists(&listing);
     for page in [section, all] {
