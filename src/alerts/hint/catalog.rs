@@ -243,10 +243,9 @@ catalog! {
          更改密码并结束现有会话。";
     SIGN_IN:
         "any other failed sign-in",
-        "Ask {caller} whether it was them. Several failures from one address, or a failure after \
-         the second factor, point to another person.",
-        "请向 {caller} 确认是否本人操作。来自同一地址的多次失败，或在第二因素之后的失败，表明另有\
-         其人。";
+        "Ask {caller} whether it was them. If not, another person may be guessing the password: change it, \
+         and end the open sessions.",
+        "请向 {caller} 确认是否本人操作。若不是，可能有人在猜测密码：请更改密码并结束现有会话。";
     NO_ASSIGNMENT:
         "Identity Center refused to give credentials of a role",
         "The user has no assignment of this permission set in this account: IAM Identity Center \
@@ -481,7 +480,8 @@ catalog! {
         "another layer of policies does not allow the action",
         "At least {layer} does not allow {action} on {resource}. {caller} cannot change that: ask \
          the owner of the policy.",
-        "至少{layer}不允许对 {resource} 执行 {action}。{caller} 无法自行更改，请联系该策略的负责人。";
+        "{layer}不允许对 {resource} 执行 {action}，其他策略也可能不允许。{caller} 无法自行更改，请联系\
+         该策略的负责人。";
     UNKNOWN_WORDING:
         "the refusal is worded in an unknown way",
         "The wording of the refusal is not known here; read the sample, and check who may call \
