@@ -64,7 +64,7 @@ impl Default for Checker {
 }
 
 impl Checker {
-    /// Returns the name of the inspection: the one that is set, or that of DataFlux Func's inspection in a language.
+    /// Returns the name of the inspection: the one that is set, or the usual one of Guance in a language.
     fn shown_name(&self, language: Language) -> &str {
         let usual = language.pick(
             "AWS CloudTrail Exception Event Inspection",

@@ -314,7 +314,6 @@ crate::words! {
         by: "{what}: {values}", "{what}：{values}";
         value_count: " ({count})", "（{count}）";
         more: "and {count} more", "另有 {count} 个";
-        detail: "{name}: {value}", "{name}：{value}";
         principals: "Who", "调用者";
         sessions: "Sessions", "会话";
         regions: "Regions", "区域";

@@ -157,8 +157,9 @@ where
     }
 }
 
-/// Returns the hours whose events the message of an alert includes, at most [`HOURS_MAX`]. An alert with
-/// a time range gets the last hours of that range, and one about a sensitive call those of the calls that it covers. Any
+/// Returns the hours whose events the message of an alert includes, at most [`HOURS_MAX`].
+///
+/// An alert with a time range gets the last hours of that range, and one about a sensitive call those of the calls that it covers. Any
 /// other alert gets the hours from its event on, up to now.
 pub fn hours(alert: &Alert, now: Timestamp) -> RangeInclusive<Window> {
     if let Some((from, until)) = alert.facts.range() {
