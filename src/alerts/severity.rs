@@ -203,6 +203,7 @@ pub fn of_alert(alert: &Alert) -> Assessment {
             terms.add(18, reasons::ACCOUNT_ESCALATES);
         }
         Facts::Digest(_) => terms.add(10, reasons::DIGEST),
+        Facts::AccessKey(_) => terms.add(10, reasons::ACCESS_KEY),
         Facts::Summary(_) | Facts::Learned(_) => terms.add(0, reasons::RECORD),
         Facts::SensitiveCall(call) => {
             let subject = ClusterSubject::from(&call.identity(alert.account_id()));

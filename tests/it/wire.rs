@@ -308,8 +308,28 @@ fn the_wire_of_each_state_is_as_written_down() {
 
 /// Latin words that Chinese texts may have outside code spans: names of AWS, of products, and of units.
 const LATIN: [&str; 22] = [
-    "ATT", "AK", "AWS", "AssumeRole", "CK", "CloudTrail", "Guance", "IAM", "MITRE", "SDK", "UTC",
-    "VPC", "XX", "backfill", "clusters", "list", "S3", "SCP", "RCP", "KMS", "OIDC", "SNS",
+    "ATT",
+    "AK",
+    "AWS",
+    "AssumeRole",
+    "CK",
+    "CloudTrail",
+    "Guance",
+    "IAM",
+    "MITRE",
+    "SDK",
+    "UTC",
+    "VPC",
+    "XX",
+    "backfill",
+    "clusters",
+    "list",
+    "S3",
+    "SCP",
+    "RCP",
+    "KMS",
+    "OIDC",
+    "SNS",
 ];
 
 /// Returns the Latin words of a Chinese text in Markdown that are neither code, a link, an id, nor in the list.
@@ -336,7 +356,10 @@ fn latin_words(markdown: &str) -> Vec<String> {
 
 #[test]
 fn chinese_texts_have_no_latin_words_but_codes_and_names() {
-    assert_eq!(latin_words("级别：error `x y` [查看](https://a.b)，AWS"), ["error"]);
+    assert_eq!(
+        latin_words("级别：error `x y` [查看](https://a.b)，AWS"),
+        ["error"]
+    );
     let texts = reader(Language::Zh);
     let mut all = alerts();
     all.extend(further_alerts());
@@ -346,8 +369,14 @@ fn chinese_texts_have_no_latin_words_but_codes_and_names() {
         assert_eq!(latin_words(&markdown), [""; 0], "{kind}: {markdown}");
         assert_eq!(latin_words(&subject(&message, Language::Zh)), [""; 0]);
         let title = texts.title(&message);
-        assert!(title.starts_with('[') && title.contains(|c| c > '\u{2e80}'), "{title}");
-        assert!(!markdown.contains("（UTC）") && markdown.contains("北京时间"), "{markdown}");
+        assert!(
+            title.starts_with('[') && title.contains(|c| c > '\u{2e80}'),
+            "{title}"
+        );
+        assert!(
+            !markdown.contains("（UTC）") && markdown.contains("北京时间"),
+            "{markdown}"
+        );
     }
 }
 
@@ -377,13 +406,30 @@ fn further_alerts() -> Vec<Message> {
     let silent = |name| {
         let diagnosis = Some((name, "trail-logs: the log group has no subscription filter"));
         let silent = Silent::LogGroup("trail-logs");
-        of(Alert::of_silence("111122223333", silent, since, diagnosis, second(0)))
+        of(Alert::of_silence(
+            "111122223333",
+            silent,
+            since,
+            diagnosis,
+            second(0),
+        ))
     };
-    let causes = ["no_group", "no_filter", "filter_elsewhere", "filter_other_pattern", "trail_silent"];
+    let causes = [
+        "no_group",
+        "no_filter",
+        "filter_elsewhere",
+        "filter_other_pattern",
+        "trail_silent",
+    ];
     let mut all: Vec<Message> = causes.map(silent).into();
     all.extend([
         of(Alert::learned(24)),
-        of(Alert::new(AlertSubject::Stack, Facts::Digest(digest), None, second(0))),
+        of(Alert::new(
+            AlertSubject::Stack,
+            Facts::Digest(digest),
+            None,
+            second(0),
+        )),
         of(Alert::of_summary(&day, second(0))),
         by_rule,
         awakened,
@@ -402,7 +448,7 @@ fn a_sensitive_call_says_who_did_what_and_is_a_fault_that_nothing_ends() {
     );
     assert_eq!(
         texts(Language::Zh).title(&message),
-        "[敏感操作] AWS 111122223333: iam:AttachUserPolicy，调用者 role/deployer，对象 用户 eve：\
+        "[敏感操作] AWS 111122223333：iam:AttachUserPolicy，调用者 role/deployer，对象 用户 eve：\
          策略 AdministratorAccess（2 次）"
     );
     assert_eq!(

@@ -233,3 +233,4 @@ pub(super) const DIGEST: Both = (
 );
 pub(super) const RECORD: Both = ("for the record", "仅作记录");
 pub(super) const NO_CLUSTER: Both = ("the alert has no cluster data", "告警没有聚类数据");
+pub(super) const ACCESS_KEY: Both = ("an access key did what it should not", "访问密钥行为异常");

@@ -282,7 +282,7 @@ mod tests {
         );
         assert_eq!(
             texts(Language::Zh).title(&message),
-            "[敏感操作] AWS 111122223333: cloudtrail:PutEventSelectors，调用者 role/ops，对象 跟踪 main：\
+            "[敏感操作] AWS 111122223333：cloudtrail:PutEventSelectors，调用者 role/ops，对象 跟踪 main：\
              变更 不再记录管理事件, bucket mallorys-logs（3 次）"
         );
         let plain = texts(Language::Zh).plain(&message);

@@ -36,7 +36,8 @@ impl Texts {
             (_, None) => self.titled_alert(message),
         };
         if !subject.is_empty() {
-            title.push_str(&format!(": {subject}"));
+            let colon = Words::of(self.locale.language).colon;
+            title.push_str(&format!("{colon}{subject}"));
         }
         clean(&title, TITLE_CHARS_MAX).into_owned()
     }
@@ -47,7 +48,7 @@ impl Texts {
         match &alert.facts {
             Facts::Campaign(of) => {
                 let actor = titled(&readable(&of.actor, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
-                format!("{actor} ({})", events(words, of.events))
+                format!("{actor}{}", bracketed(words, &events(words, of.events)))
             }
             Facts::Silence(of) => {
                 let log_group = of.log_group.as_deref().unwrap_or_default();
@@ -105,16 +106,18 @@ impl Texts {
         match &message.alert.facts {
             Facts::NewPrincipal(name) => {
                 let name = readable(cluster.short_name(name), TITLED_CHARS_MAX);
-                title.push_str(&format!(", {}", titled(&name, TITLED_CHARS_MAX)));
+                let name = titled(&name, TITLED_CHARS_MAX);
+                title.push_str(&format!("{}{name}", words.comma));
             }
             Facts::NewCircumstance(of) => {
                 let value = readable(short_value(of, &identity.account_id), TITLED_CHARS_MAX);
                 let what = circumstance(words, of.facet);
-                title.push_str(&format!(", {what} {}", titled(&value, TITLED_CHARS_MAX)));
+                let value = titled(&value, TITLED_CHARS_MAX);
+                title.push_str(&format!("{}{what} {value}", words.comma));
             }
             Facts::Escalation(of) => title.push_str(&hourly(words, of)),
             _ if message.alert.is_end() => {}
-            _ => title.push_str(&format!(" ({})", events(words, message.count()))),
+            _ => title.push_str(&bracketed(words, &events(words, message.count()))),
         }
         title
     }
@@ -128,7 +131,11 @@ fn hourly(words: &Words, escalation: &EscalationFacts) -> String {
     let limit = escalation.limit.to_string();
     let hourly = words.title_hourly.replace("{limit}", &limit);
     let hourly = hourly.replace("{count}", &events(words, escalation.peak));
-    format!(" ({hourly})")
+    bracketed(words, &hourly)
+}
+
+fn bracketed(words: &Words, text: &str) -> String {
+    words.title_bracket.replace("{text}", text)
 }
 
 /// Returns the words in the brackets of a title: what happened.

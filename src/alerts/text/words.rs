@@ -29,6 +29,7 @@ crate::words! {
         title_target: " on {target}", "，对象 {target}";
         title_calls: " ({count} calls)", "（{count} 次）";
         title_summary_calls: ", {calls}", "，{calls}";
+        title_bracket: " ({text})", "（{text}）";
         colon: ": ", "：";
         one_event: "1 event", "1 个事件";
         events: "{count} events", "{count} 个事件";
@@ -53,7 +54,7 @@ crate::words! {
             "{account}中已停止的错误再次出现：{api} 返回 {code}。";
         recovered:
             "An error has stopped in {account}: {code} at {api} was not seen for its quiet period of {quiet}.",
-            "{account}中的错误已停止：{api} 返回 {code}，静默期 {quiet} 内未再出现。";
+            "{account}中的错误已停止：{api} 返回 {code}，静默期（{quiet}）内未再出现。";
         escalating:
             "An error is much more frequent in {account} than it usually is: {code} at {api}.",
             "{account}中的错误远比平时频繁：{api} 返回 {code}。";
