@@ -202,3 +202,17 @@ pub fn attributes(message: &Message) -> Vec<(&'static str, String)> {
     attributes.sort();
     attributes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_have_equal_placeholders_in_both_languages() {
+        for (name, english, chinese) in SubjectWords::all() {
+            let places = |text: &str| text.matches('{').count();
+            assert_eq!(places(english), places(chinese), "{name}");
+            assert!(english.is_ascii(), "{name}");
+        }
+    }
+}

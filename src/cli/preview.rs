@@ -59,7 +59,10 @@ impl Preview<'_> {
             alerts.truncate(self.limit);
         }
         let alerts = alerts.iter();
-        alerts.map(|(_, alert)| material.message(alert)).collect()
+        let mut messages: Vec<Message> = alerts.map(|(_, alert)| material.message(alert)).collect();
+        // Some causes of a severity, such as a failure that lasts for a day, are not in the hours of a message.
+        messages.sort_by_key(|message| Reverse(message.level()));
+        messages
     }
 
     fn alerts(&self, answer: &StoreAnswer) -> Vec<Alert> {

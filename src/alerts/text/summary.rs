@@ -203,7 +203,11 @@ impl Writer<'_> {
     pub(super) fn summary_keys(&self, summary: &Summary) -> Vec<Line> {
         let words = self.words;
         if summary.keys.total == 0 {
-            return vec![Line::Paragraph(own(words.no_key))];
+            let nothing = match summary.period {
+                Period::Hour => words.no_key,
+                Period::Day | Period::Week => words.keys_of_hours,
+            };
+            return vec![Line::Paragraph(own(nothing))];
         }
         let shown = summary.keys.shown.iter().take(KEYS_MAX);
         let mut lines: Vec<Line> = shown.map(|key| self.summary_key(key)).collect();

@@ -363,6 +363,7 @@ crate::words! {
 
         // Access keys.
         keys_of_clusters: "Each of its clusters says which access keys took part.", "涉及的访问密钥请见其各个聚类。";
+        keys_of_hours: "The summaries of the hours list the access keys.", "访问密钥请见每小时的汇总。";
         no_key: "No access key took part.", "未涉及访问密钥。";
         of_account: " of account {id}", "（账号 {id}）";
         used: "last active {at}", "最后活跃于 {at}";
