@@ -310,7 +310,7 @@ crate::words! {
 
         // CloudTrail.
         account_errors: "Errors of the account in the same time: {count}", "同一时段该账号的错误总数：{count}";
-        call: "Call: {api}, class {class}, code {code}", "调用：{api}，类别{class}，错误码 {code}";
+        call: "Call: {api}, class {class}, code {code}", "调用：{api}；类别：{class}；错误码：{code}";
         call_succeeded: "Call: {api}, which succeeded", "调用：{api}，已成功";
         by: "{what}: {values}", "{what}：{values}";
         value_count: " ({count})", "（{count}）";
