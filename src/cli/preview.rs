@@ -78,7 +78,11 @@ impl Preview<'_> {
             before.insert(due.clone());
         }
         let summaries = answer.summaries.iter();
-        let is_shown = |of: &&_| self.with_held_back || Summaries::New.includes(of);
+        let sent = match self.with_held_back {
+            true => Summaries::Always,
+            false => Summaries::New,
+        };
+        let is_shown = |of: &&_| sent.includes(of);
         let summaries = summaries.filter(is_shown);
         alerts.extend(summaries.map(|summary| Alert::of_summary(summary, summary.until)));
         alerts.extend(self.of_keys(answer));

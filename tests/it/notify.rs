@@ -73,25 +73,28 @@ fn weeks() -> Folder {
     records.push(refusal(2, 3, 2, "PutBucketPolicy", "203.0.113.7"));
     records.push(refusal(3, 14, 2, "PutBucketPolicy", "192.0.2.7"));
     let mut number = 10;
-    let mut throttled = |day: u64, hour: u64, count: u64| {
+    let mut throttled = |day: u64, hour: u64, count: u64, action: &str| {
         for _ in 0..count {
             number += 1;
             records.push(record(json!({
                 "eventID": id(number),
                 "eventTime": format!("2026-11-{day:02}T{hour:02}:15:{:02}Z", number % 60),
                 "eventSource": "dynamodb.amazonaws.com",
-                "eventName": "PutItem",
+                "eventName": action,
                 "errorCode": "ThrottlingException",
             })));
         }
     };
-    // Errors in every hour, then none for half a day, and many at the end.
+    // Errors in every hour, then none for a day, and many at the end.
     for day in 1..=12 {
         for hour in 0..24 {
-            throttled(day, hour, 1);
+            for action in ["PutItem", "GetItem", "Query"] {
+                throttled(day, hour, 1, action);
+            }
         }
     }
-    throttled(14, 1, 300);
+    throttled(14, 1, 300, "PutItem");
+    records.push(refusal(9001, 14, 2, "GetBucketPolicy", "192.0.2.7"));
     records.push(record(json!({
         "eventID": id(9000),
         "eventTime": "2026-11-14T02:40:00Z",
@@ -114,7 +117,7 @@ fn each_kind_has_the_alerts_of_the_inspection_and_no_others() {
     for (kind, count) in [
         ("sensitive_call", 1),
         ("no_data", 2),
-        ("new", 2),
+        ("new", 5),
         ("new_circumstance", 1),
         ("regressed", 1),
         ("recovered", 1),
