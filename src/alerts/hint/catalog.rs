@@ -372,7 +372,7 @@ catalog! {
         "A visitor asked for a page that is not there, or the bucket policy of {bucket} does not \
          allow the distribution to read. Without s3:ListBucket a missing object is answered as \
          refused. Single refusals are normal; if each page fails, check the bucket policy.",
-        "访客请求了不存在的页面，或 {bucket} 的存储桶策略未允许该分配读取。没有 s3:ListBucket 权\
+        "访客请求了不存在的页面，或 {bucket} 的存储桶策略未允许该分配读取。没有 `s3:ListBucket` 权\
          限时，对象不存在也会答复为拒绝。零星出现属于正常；若所有页面都失败，请检查存储桶策略。";
     SERVICE:
         "an AWS service was refused at a call of its own that delivers nothing",
@@ -408,7 +408,7 @@ catalog! {
          run for any caller. The key policy and the policies of the function's own role have to \
          allow kms:Decrypt; the caller did nothing wrong.",
         "Lambda 无法解密 {resource} 的环境变量，因此任何调用者都无法运行该函数。密钥策略和函数自身角色的策略\
-         须允许 kms:Decrypt；调用者没有做错。";
+         须允许 `kms:Decrypt`；调用者没有做错。";
     ORGANIZATION:
         "AWS Organizations refused without a reason",
         "Most calls of AWS Organizations work only in the management account or in an account \
