@@ -139,7 +139,7 @@ fn bracketed(words: &Words, text: &str) -> String {
 }
 
 /// Returns the words in the brackets of a title: what happened.
-pub(crate) fn title_word(message: &Message, language: Language) -> &'static str {
+fn title_word(message: &Message, language: Language) -> &'static str {
     let words = Words::of(language);
     match (message.alert.kind(), message.alert.facts.stage()) {
         (AlertKind::Escalating, Some(Stage::Ended)) => words.title_calmed,
