@@ -341,9 +341,13 @@ impl Writer<'_> {
                 _ => &value.value,
             };
             let language = self.texts.locale.language;
-            let mut pieces = match facet {
-                Facet::Origin => own(terms::origin(name, language)),
-                Facet::Layer => own(terms::layer(name, language)),
+            let mut pieces = match (facet, name.strip_prefix("via ")) {
+                (Facet::Origin, Some(service)) => {
+                    let via = Piece::own(language.pick("via ", "经由 "));
+                    vec![via, Piece::other(service)]
+                }
+                (Facet::Origin, None) => term(name, language, terms::origin),
+                (Facet::Layer, _) => term(name, language, terms::layer),
                 _ => vec![Piece::other(name)],
             };
             let count = own(value.span.count);
@@ -476,6 +480,14 @@ impl Writer<'_> {
         };
         let examples = self.message.examples.iter();
         examples.take(EXAMPLES_MAX).map(line).collect()
+    }
+}
+
+/// Returns the name of a conclusion in a language. A value that the table of terms does not have is untrusted text.
+fn term(value: &str, language: Language, name: impl Fn(&str, Language) -> String) -> Pieces {
+    match name(value, Language::Zh) == value {
+        true => vec![Piece::other(value)],
+        false => own(name(value, language)),
     }
 }
 

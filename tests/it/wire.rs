@@ -307,7 +307,8 @@ fn the_wire_of_each_state_is_as_written_down() {
 }
 
 /// Latin words that Chinese texts may have outside code spans: names of AWS, of products, and of units.
-const LATIN: [&str; 22] = [
+const LATIN: [&str; 23] = [
+    "Detach",
     "ATT",
     "AK",
     "AWS",

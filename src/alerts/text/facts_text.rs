@@ -14,7 +14,7 @@ use crate::locale::Language;
 use crate::terms;
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
 use crate::text::words::Words;
-use crate::text::{Writer, api, events, item, own};
+use crate::text::{Writer, api, events, item, own, term};
 
 impl Writer<'_> {
     /// Returns the first sentence of a message about a campaign, a period without events (`no_data`), a
@@ -61,7 +61,7 @@ impl Writer<'_> {
             ("code", cluster.map_or_else(unknown, |of| self.code(of))),
             ("api", cluster.map_or_else(unknown, api)),
             ("what", own(circumstance(words, new.facet))),
-            ("value", vec![Piece::other(&new.value)]),
+            ("value", self.circumstance_value(new, &new.value)),
         ];
         let Some(principal) = &new.principal else {
             return fill(words.new_circumstance, &values);
@@ -75,7 +75,9 @@ impl Writer<'_> {
     fn circumstance_lines(&self, new: &NewCircumstance) -> Vec<Line> {
         let words = self.words;
         let usual = new.usual.shown.iter();
-        let mut usual: Vec<Pieces> = usual.map(|value| vec![Piece::other(value)]).collect();
+        let mut usual: Vec<Pieces> = usual
+            .map(|value| self.circumstance_value(new, value))
+            .collect();
         if usual.is_empty() {
             usual.push(own(words.no_usual));
         }
@@ -88,6 +90,13 @@ impl Writer<'_> {
             item(words.usual, &[("values", joined(usual, words.comma))]),
             item(words.to_do, &[("hint", own(hint))]),
         ]
+    }
+
+    fn circumstance_value(&self, new: &NewCircumstance, value: &str) -> Pieces {
+        match new.facet {
+            CircumstanceKind::Layer => term(value, self.texts.locale.language, terms::layer),
+            _ => vec![Piece::other(value)],
+        }
     }
 
     fn silence_sentence(&self, silence: &SilenceFacts) -> Pieces {

@@ -1,6 +1,7 @@
 //! Renders the title of a message: one line with the change, the account and the subject.
 
 use clusters::Cluster;
+use clusters::transition::CircumstanceKind;
 use records::redact::clean;
 
 use crate::facts::{EscalationFacts, Facts, Stage};
@@ -112,7 +113,12 @@ impl Texts {
             Facts::NewCircumstance(of) => {
                 let value = readable(short_value(of, &identity.account_id), TITLED_CHARS_MAX);
                 let what = circumstance(words, of.facet);
-                let value = titled(&value, TITLED_CHARS_MAX);
+                // The name of a layer is one of the program, unless it is not known.
+                let layer = terms::layer(&of.value, self.locale.language);
+                let value = match of.facet {
+                    CircumstanceKind::Layer if layer != of.value => layer,
+                    _ => titled(&value, TITLED_CHARS_MAX),
+                };
                 title.push_str(&format!("{}{what} {value}", words.comma));
             }
             Facts::Escalation(of) => title.push_str(&hourly(words, of)),
