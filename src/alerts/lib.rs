@@ -13,6 +13,7 @@
 //! - `message` has an alert together with all data that sinks may send.
 //! - `severity` computes a severity as a sum of terms, each with its points and its reason.
 //! - `hint` gives one to three sentences of advice. It never proposes a policy. `cluster_hint` is the advice on a cluster.
+//! - `incident_words` has the words for the actors, tactics, evidence and reasons of incidents.
 //! - `incident_advice` says what to do about an incident, in which order, and with which commands.
 //! - `locale` has the language and the time zone of a reader, and `terms` the names of severities, states, classes and
 //!   decisions in both languages.
@@ -30,6 +31,7 @@ pub mod facts;
 pub mod guance;
 pub mod hint;
 pub mod incident_advice;
+pub mod incident_words;
 pub mod kind;
 pub mod links;
 pub mod locale;

@@ -170,6 +170,20 @@ impl Locale {
         }
     }
 
+    /// Checks whether times have their usual form in [`Self::stated`], which names UTC: English in UTC.
+    pub fn is_plain(self) -> bool {
+        self.language == Language::En && self.zone == Zone::default()
+    }
+
+    /// Returns a time as a text states it that names its time zone once: `2026-11-02T08:03:07Z` in English and UTC, else
+    /// `2026-11-02 16:03:07`.
+    pub fn stated(self, at: Timestamp) -> String {
+        match self.is_plain() {
+            true => at.to_string(),
+            false => self.second(at),
+        }
+    }
+
     /// Returns a length of time, given in seconds, in at most two units: `1d 3h`, in Chinese `1 天 3 小时`.
     pub fn duration(self, seconds: i64) -> String {
         let parts = duration_parts(seconds).into_iter();

@@ -14,7 +14,6 @@
 mod reasons;
 
 use std::cmp::Ordering;
-use std::fmt;
 
 use clusters::circumstance::{
     Access, Caller, Circumstance, Circumstances, ProgramKind, SENSITIVE_SERVICES,
@@ -27,14 +26,15 @@ use clusters::incident::severity::IncidentSeverity;
 use clusters::watch::Tier;
 use clusters::{Cluster, Span};
 use records::time::Timestamp;
-use serde::{Serialize, Serializer};
 
 use crate::alert::Alert;
 use crate::facts::incident::IncidentFacts;
 use crate::facts::{CampaignFacts, Facts, Shape};
 use crate::hint::sensitive::{self, Effect};
 use crate::locale::Language;
-use crate::severity::reasons::reason;
+use crate::severity::reasons::Both;
+
+pub use self::reasons::Reason;
 
 /// The severity of a cluster or an alert, by how soon people should react.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
@@ -48,44 +48,6 @@ pub enum Severity {
     Error,
     /// To be handled immediately.
     Critical,
-}
-
-/// One reason for a severity. [`fmt::Display`] writes the points before it, such as `+10 access was denied`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Reason {
-    /// The points that the reason adds; negative if it makes the severity lower. `None` for a reason that sets the
-    /// severity instead of the points, such as a rule of the user.
-    pub points: Option<i32>,
-    /// The reason in words, such as `access was denied`.
-    pub text: String,
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(points) = self.points {
-            write!(formatter, "{points:+} ")?;
-        }
-        formatter.write_str(&self.text)
-    }
-}
-
-/// A reason in JSON is the text that [`fmt::Display`] writes.
-impl Serialize for Reason {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl Reason {
-    /// Returns the reason in words for people, without points.
-    pub fn sentence(&self, language: Language) -> String {
-        let text = reason(&self.text, language);
-        match (self.points, language) {
-            (Some(..0), Language::En) => format!("less severe: {text}"),
-            (Some(..0), Language::Zh) => format!("降低级别：{text}"),
-            _ => text.to_owned(),
-        }
-    }
 }
 
 /// A severity, with the points and the reasons that led to it.
@@ -112,6 +74,16 @@ impl Severity {
     /// Returns the name of the severity, such as `warning`. It does not change between releases.
     pub fn name(self) -> &'static str {
         self.into()
+    }
+
+    /// Returns the name of the severity in Chinese, see [`crate::terms::severity`].
+    pub(crate) fn chinese(self) -> &'static str {
+        match self {
+            Self::Info => "信息",
+            Self::Warning => "警告",
+            Self::Error => "重要",
+            Self::Critical => "紧急",
+        }
     }
 
     /// Returns the severity with this [`Self::name`]; `None` for any other text.
@@ -226,20 +198,18 @@ pub fn of_alert(alert: &Alert) -> Assessment {
     match &alert.facts {
         Facts::Campaign(campaign) => terms.campaign(campaign),
         Facts::Incident(incident) => return of_incident(incident),
-        Facts::Silence(_) => terms.add(20, "errors are not seen while no data arrives"),
+        Facts::Silence(_) => terms.add(20, reasons::NO_DATA),
         Facts::Escalation(_) if alert.cluster().is_none() => {
-            terms.add(
-                18,
-                "all errors of an account together are more frequent than usual",
-            );
+            terms.add(18, reasons::ACCOUNT_ESCALATES);
         }
-        Facts::Digest(_) => terms.add(10, "waiting alerts are sent in one message"),
-        Facts::Summary(_) | Facts::Learned(_) => terms.add(0, "for the record"),
+        Facts::Digest(_) => terms.add(10, reasons::DIGEST),
+        Facts::AccessKey(_) => terms.add(10, reasons::ACCESS_KEY),
+        Facts::Summary(_) | Facts::Learned(_) => terms.add(0, reasons::RECORD),
         Facts::SensitiveCall(call) => {
             let subject = ClusterSubject::from(&call.identity(alert.account_id()));
             return of(&subject, &Circumstances::new(), Span::default());
         }
-        _ => terms.add(10, "the alert has no cluster data"),
+        _ => terms.add(10, reasons::NO_CLUSTER),
     }
     terms.assessment()
 }
@@ -254,10 +224,7 @@ fn of_incident(incident: &IncidentFacts) -> Assessment {
             IncidentSeverity::Error => ERROR_POINTS,
             IncidentSeverity::Critical => CRITICAL_POINTS,
         },
-        reasons: vec![Reason {
-            points: None,
-            text: incident.reason.clone(),
-        }],
+        reasons: vec![Reason::of_incident(&incident.reason)],
     }
 }
 
@@ -277,7 +244,7 @@ fn highest<'a>(all: impl Iterator<Item = Terms<'a>>) -> Option<Terms<'a>> {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Terms<'a> {
     points: i32,
-    terms: Vec<(i32, &'static str)>,
+    terms: Vec<(i32, Both)>,
     /// The severity that a rule sets instead of the sum, and the name of the rule.
     ruled: Option<(Severity, &'a str)>,
 }
@@ -305,15 +272,11 @@ impl<'a> Terms<'a> {
 
     fn reasons(&self) -> Vec<Reason> {
         let terms = self.terms.iter();
-        let terms = terms.map(|(points, reason)| Reason {
-            points: Some(*points),
-            text: (*reason).to_owned(),
-        });
-        let ruled = |(severity, rule): (Severity, &str)| Reason {
-            points: None,
-            text: format!("{} by the rule {rule:?}", severity.name()),
-        };
-        terms.chain(self.ruled.map(ruled)).collect()
+        let terms = terms.map(|(points, reason)| Reason::of(Some(*points), *reason));
+        let ruled = self
+            .ruled
+            .map(|(severity, rule)| Reason::of_rule(severity, rule));
+        terms.chain(ruled).collect()
     }
 
     fn assessment(&self) -> Assessment {
@@ -324,48 +287,48 @@ impl<'a> Terms<'a> {
         }
     }
 
-    fn add(&mut self, points: i32, reason: &'static str) {
+    fn add(&mut self, points: i32, reason: Both) {
         self.points += points;
         self.terms.push((points, reason));
     }
 
     fn campaign(&mut self, campaign: &CampaignFacts) {
-        self.add(10, "many failures are one campaign");
+        self.add(10, reasons::CAMPAIGN);
         for shape in &campaign.shapes {
             let (points, reason) = match shape {
-                Shape::Breadth => (8, "one caller tries many calls"),
-                Shape::Depth => (5, "one caller tries many resources"),
-                Shape::Spread => (10, "one caller tries many regions"),
-                Shape::Widespread => (8, "it meets many callers at once"),
-                Shape::BruteForce => (5, "one user's password is tried many times"),
-                Shape::Spraying => (10, "the passwords of many users are tried"),
+                Shape::Breadth => (8, reasons::MANY_CALLS),
+                Shape::Depth => (5, reasons::MANY_RESOURCES),
+                Shape::Spread => (10, reasons::MANY_REGIONS),
+                Shape::Widespread => (8, reasons::MANY_CALLERS),
+                Shape::BruteForce => (5, reasons::ONE_PASSWORD),
+                Shape::Spraying => (10, reasons::MANY_PASSWORDS),
             };
             self.add(points, reason);
         }
         let is_guessed = campaign.shapes.contains(&Shape::BruteForce);
         if is_guessed && (campaign.actor == "root" || campaign.actor.ends_with(":root")) {
-            self.add(15, "the root user");
+            self.add(15, reasons::ROOT);
         }
         if campaign.reached >= LARGE_TIMES {
-            self.add(5, "it is several times as large as the threshold");
+            self.add(5, reasons::LARGE);
         }
     }
 
     fn class(&mut self, class: Class) {
         let (points, reason) = match class {
-            Class::Vpce => (10, "refused by a VPC endpoint"),
-            Class::Signin => (10, "a sign-in failed"),
-            Class::Denied => (10, "access was denied"),
-            Class::Auth => (10, "credentials were not accepted"),
-            Class::Quota => (10, "a limit was reached"),
-            Class::Server => (10, "AWS failed"),
-            Class::Other => (10, "an error of no known class"),
-            Class::Watch => (10, "a sensitive call succeeded"),
-            Class::Throttle => (0, "too many requests at a time"),
-            Class::Absent => (0, "what was asked for is not there"),
-            Class::Conflict => (0, "it is in another state"),
-            Class::Invalid => (0, "the request made no sense to the service"),
-            Class::Dryrun => (0, "a dry run"),
+            Class::Vpce => (10, reasons::VPC_ENDPOINT),
+            Class::Signin => (10, reasons::SIGN_IN),
+            Class::Denied => (10, reasons::DENIED),
+            Class::Auth => (10, reasons::CREDENTIALS),
+            Class::Quota => (10, reasons::LIMIT),
+            Class::Server => (10, reasons::AWS_FAILED),
+            Class::Other => (10, reasons::UNKNOWN_CLASS),
+            Class::Watch => (10, reasons::SENSITIVE_CALL),
+            Class::Throttle => (0, reasons::TOO_MANY_REQUESTS),
+            Class::Absent => (0, reasons::NOT_THERE),
+            Class::Conflict => (0, reasons::OTHER_STATE),
+            Class::Invalid => (0, reasons::INVALID),
+            Class::Dryrun => (0, reasons::DRY_RUN),
         };
         self.add(points, reason);
     }
@@ -376,11 +339,11 @@ impl<'a> Terms<'a> {
         }
         let writes = access == Access::Write;
         if writes && matches!(subject.class, Class::Denied | Class::Vpce | Class::Absent) {
-            self.add(10, "the call changes something");
+            self.add(10, reasons::CHANGES);
         }
         let sensitive = SENSITIVE_SERVICES.contains(&subject.service.as_str());
         if sensitive && matches!(subject.class, Class::Denied | Class::Auth | Class::Watch) {
-            self.add(5, "the service decides who may do what");
+            self.add(5, reasons::PERMISSIONS);
         }
     }
 
@@ -390,25 +353,22 @@ impl<'a> Terms<'a> {
         let details = subject.call.as_ref();
         let effect = sensitive::effect(&subject.service, &subject.action, details);
         let (points, reason) = match effect {
-            Some(Effect::Blinds) => (
-                20,
-                "it stops the recording or the detection of what happens",
-            ),
-            Some(Effect::Destroys) => (20, "it destroys data or makes them unreadable"),
-            Some(Effect::GivesPower) => (12, "it gives permissions or credentials"),
-            Some(Effect::ChangesRecords) => (12, "it changes what is recorded or who sees it"),
-            Some(Effect::SharesData) => (12, "it gives others access to data"),
-            Some(Effect::OpensNetwork) => (12, "it opens the network"),
-            Some(Effect::RunsCode) => (12, "it runs code or opens a shell"),
-            Some(Effect::ReadsSecrets) => (12, "it reads secrets"),
-            Some(Effect::Costs) => (11, "it can cause costs"),
-            None => (11, "the call is watched"),
+            Some(Effect::Blinds) => (20, reasons::BLINDS),
+            Some(Effect::Destroys) => (20, reasons::DESTROYS),
+            Some(Effect::GivesPower) => (12, reasons::GIVES_POWER),
+            Some(Effect::ChangesRecords) => (12, reasons::CHANGES_RECORDS),
+            Some(Effect::SharesData) => (12, reasons::SHARES_DATA),
+            Some(Effect::OpensNetwork) => (12, reasons::OPENS_NETWORK),
+            Some(Effect::RunsCode) => (12, reasons::RUNS_CODE),
+            Some(Effect::ReadsSecrets) => (12, reasons::READS_SECRETS),
+            Some(Effect::Costs) => (11, reasons::COSTS),
+            None => (11, reasons::WATCHED),
         };
         self.add(points, reason);
         let Some(details) = details.filter(|details| !details.is_strong) else {
             return;
         };
-        let daily = "such calls are also part of daily work";
+        let daily = reasons::DAILY;
         match (details.tier, effect) {
             (Tier::First, Some(Effect::Blinds | Effect::Destroys)) => self.add(-18, daily),
             (Tier::First, _) => self.add(-10, daily),
@@ -429,13 +389,10 @@ impl<'a> Terms<'a> {
         let is_routine = details.is_some_and(|of| of.tier == Tier::First) && !is_strong;
         if is_strong && self.points < ERROR_POINTS {
             let missing = ERROR_POINTS - self.points;
-            self.add(missing, "such a call alone can be a step of an attack");
+            self.add(missing, reasons::STRONG);
         } else if is_routine && self.points >= ERROR_POINTS {
             let surplus = self.points - (ERROR_POINTS - 1);
-            self.add(
-                -surplus,
-                "for such a call, nothing makes it more than a warning",
-            );
+            self.add(-surplus, reasons::ROUTINE);
         }
     }
 
@@ -448,21 +405,18 @@ impl<'a> Terms<'a> {
             return;
         }
         if circumstance.caller == Caller::Root {
-            self.add(10, "the root user");
+            self.add(10, reasons::ROOT);
         }
         if circumstance.is_long_term_key {
-            self.add(3, "a long-term access key");
+            self.add(3, reasons::LONG_TERM_KEY);
         }
         if circumstance.is_foreign {
-            self.add(5, "a caller of another account");
+            self.add(5, reasons::FOREIGN);
         }
         if subject.class == Class::Signin
             && (circumstance.is_second_factor || subject.action == "CheckMfa")
         {
-            self.add(
-                10,
-                "failed after the second factor was asked for: the password was right",
-            );
+            self.add(10, reasons::SECOND_FACTOR);
         }
     }
 
@@ -470,26 +424,23 @@ impl<'a> Terms<'a> {
         let reads = circumstance.access == Access::Read;
         match circumstance.means {
             ProgramKind::Console if reads && subject.class != Class::Signin => {
-                self.add(-10, "a page of the console reads more than it needs");
+                self.add(-10, reasons::CONSOLE_PAGE);
             }
             // What a service reports as failed, such as a rotation, is the account's own.
             ProgramKind::AwsService if subject.code != NO_CODE => {
-                self.add(-15, "an AWS service called");
+                self.add(-15, reasons::AWS_SERVICE);
                 if persists(span) && is_broken_delivery(subject, circumstance) {
-                    self.add(
-                        15,
-                        "what a service delivers or changes has been failing for more than a day",
-                    );
+                    self.add(15, reasons::BROKEN_DELIVERY);
                 }
             }
-            ProgramKind::Scanner if reads => self.add(-10, "a scanner tries everything"),
+            ProgramKind::Scanner if reads => self.add(-10, reasons::SCANNER),
             _ => {}
         }
         if reads && subject.class == Class::Denied && PROBES.contains(&subject.action.as_str()) {
-            self.add(-5, "a call that consoles make unasked");
+            self.add(-5, reasons::PROBE);
         }
         if circumstance.caller == Caller::Anonymous {
-            self.add(-10, "nobody signed the request");
+            self.add(-10, reasons::UNSIGNED);
         }
     }
 
@@ -503,7 +454,7 @@ impl<'a> Terms<'a> {
             Class::Watch => CRITICAL_POINTS,
             _ => ERROR_POINTS,
         };
-        self.add((least - self.points).max(15), "a tool made for attacks");
+        self.add((least - self.points).max(15), reasons::ATTACK_TOOL);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Renders a message for SNS: a subject, a body, and the attributes that subscriptions filter by.
 //!
-//! The subject becomes a header of an e-mail, so it has only fixed words and digits. The body is always
-//! plain text, not the JSON structure with one text per protocol.
+//! The subject becomes a header of an e-mail, so it has only fixed words and digits, in the language of the message. The
+//! body is always plain text, not the JSON structure with one text per protocol.
 
 use clusters::class::Class;
 use clusters::fingerprint::{STRONG, WEAK};
@@ -10,104 +10,145 @@ use records::principal::is_account_id;
 use crate::alert::Alert;
 use crate::facts::incident::{IncidentFacts, IncidentStage};
 use crate::facts::{Facts, Stage};
+use crate::hint::capitalized;
+use crate::incident_words;
 use crate::kind::AlertKind;
 use crate::locale::Language;
 use crate::message::Message;
 use crate::safe::cut;
-use crate::severity::Severity;
-use crate::text::{Texts, incident_words};
+use crate::terms;
+use crate::text::Texts;
 
 /// The longest body of an SNS message, in bytes. The limit of SNS is 256 KiB together with the attributes.
 pub const BODY_BYTES_MAX: usize = 200 << 10;
 
-/// The longest subject, in characters. SNS allows fewer than 100.
+/// The longest subject, in characters. SNS allows UTF-8 text without line breaks and control characters, and fewer than 100
+/// characters. Source: Amazon SNS API Reference, `Publish`, parameter `Subject`, 2026-11-30.
 const SUBJECT_CHARS_MAX: usize = 99;
 
-/// The subject if the composed one is not allowed by SNS.
-const SUBJECT: &str = "CloudTrail alert";
-
-/// Returns the subject of the SNS message: in English, printable ASCII, fewer than 100 characters.
-pub fn subject(message: &Message) -> String {
-    let severity = match message.level() {
-        _ if message.alert.is_end() => "OK",
-        Severity::Info => "Info",
-        Severity::Warning => "Warning",
-        Severity::Error => "Error",
-        Severity::Critical => "Critical",
-    };
-    let mut subject = match &message.alert.facts {
-        Facts::Incident(incident) => format!("{severity}: {}", incident_change(incident)),
-        _ => format!("{severity}: {}", change(&message.alert)),
-    };
-    let class_matters = message.alert.kind() != AlertKind::SensitiveCall;
-    if let Some(cluster) = message.cluster.as_ref().filter(|_| class_matters) {
-        subject.push_str(&format!(" ({})", class_name(cluster.facts.identity.class)));
+crate::words! {
+    /// What subjects say. A text may have placeholders in braces.
+    struct SubjectWords {
+        subject: "{severity}: {change}", "{severity}：{change}";
+        alert: "CloudTrail alert", "CloudTrail 告警";
+        over: "OK", "已解除";
+        class: " ({class})", "（{class}）";
+        new_errors: " ({count} new", "（新增 {count} 个";
+        sensitive_calls: ", {count} sensitive calls", "，敏感操作 {count} 次";
+        bracket: ")", "）";
+        account: " in account {id}", "，账号 {id}";
+        all_calmed: "all CloudTrail errors are as usual again", "全部 CloudTrail 错误已回落到平时水平";
+        calmed: "CloudTrail error is as usual again", "CloudTrail 错误已回落到平时水平";
+        campaign_grew: "campaign of CloudTrail errors grows", "CloudTrail 错误的关联活动扩大";
+        campaign_ended: "campaign of CloudTrail errors is over", "CloudTrail 错误的关联活动结束";
+        data_again: "CloudTrail data again", "CloudTrail 数据恢复";
+        sensitive_call: "sensitive call", "敏感操作";
+        new: "new CloudTrail error", "新增 CloudTrail 错误";
+        new_principal: "known CloudTrail error, new caller", "已知 CloudTrail 错误，新调用者";
+        new_circumstance: "known CloudTrail error, new circumstance", "已知 CloudTrail 错误，新情况";
+        regressed: "CloudTrail error is back", "CloudTrail 错误再次出现";
+        recovered: "CloudTrail error has stopped", "CloudTrail 错误已停止";
+        all_escalating: "all CloudTrail errors are escalating", "全部 CloudTrail 错误激增";
+        escalating: "CloudTrail error is escalating", "CloudTrail 错误激增";
+        campaign: "campaign of CloudTrail errors", "CloudTrail 错误的关联活动";
+        access_key: "access key alert", "访问密钥告警";
+        summary: "summary of CloudTrail errors", "CloudTrail 错误汇总";
+        no_data: "no CloudTrail data", "CloudTrail 数据中断";
+        incident: "incident", "安全事件";
+        incident_grew: "incident grows", "安全事件扩大";
+        incident_over: "incident is over", "安全事件已结束";
+        incident_merged: "incident is part of another one", "安全事件属于另一事件";
+        did: ", actor {did}", "，操作者{did}";
+        steps: ", {count} steps", "，共 {count} 步";
     }
-    if let Facts::Summary(summary) = &message.alert.facts {
-        subject.push_str(&format!(" ({} new", summary.new_errors));
-        if summary.sensitive_calls > 0 {
-            subject.push_str(&format!(", {} sensitive calls", summary.sensitive_calls));
-        }
-        subject.push(')');
-    }
-    if is_account_id(message.alert.account_id()) {
-        subject.push_str(&format!(" in account {}", message.alert.account_id()));
-    }
-    let is_fit = subject.len() <= SUBJECT_CHARS_MAX
-        && subject.starts_with(|first: char| first.is_ascii_alphabetic())
-        && subject.bytes().all(|b| (b' '..=b'~').contains(&b));
-    if is_fit { subject } else { SUBJECT.to_owned() }
 }
 
-fn change(alert: &Alert) -> &'static str {
-    match (alert.kind(), alert.facts.stage()) {
-        (AlertKind::Escalating, Some(Stage::Ended)) if alert.cluster().is_none() => {
-            return "all CloudTrail errors are as usual again";
-        }
-        (AlertKind::Escalating, Some(Stage::Ended)) => return "CloudTrail error is as usual again",
-        (AlertKind::Campaign, Some(Stage::Grew(_))) => return "campaign of CloudTrail errors grows",
-        (AlertKind::Campaign, Some(Stage::Ended)) => return "campaign of CloudTrail errors is over",
-        (AlertKind::NoData, Some(Stage::Ended)) => return "CloudTrail data again",
-        _ => {}
+/// Returns the subject of the SNS message in a language: fixed words and digits, fewer than 100 characters. In English, it is
+/// printable ASCII.
+pub fn subject(message: &Message, language: Language) -> String {
+    let words = SubjectWords::of(language);
+    let severity = match message.alert.is_end() {
+        true => words.over.to_owned(),
+        false => capitalized(terms::severity(message.level(), language)),
+    };
+    let change = match &message.alert.facts {
+        Facts::Incident(incident) => incident_change(incident, language),
+        _ => change(words, &message.alert).to_owned(),
+    };
+    let mut subject = words
+        .subject
+        .replace("{severity}", &severity)
+        .replace("{change}", &change);
+    let class_matters = message.alert.kind() != AlertKind::SensitiveCall;
+    if let Some(cluster) = message.cluster.as_ref().filter(|_| class_matters) {
+        let class = class_name(cluster.facts.identity.class, language);
+        subject.push_str(&words.class.replace("{class}", class));
     }
-    match alert.kind() {
-        AlertKind::SensitiveCall => "sensitive call",
-        AlertKind::New => "new CloudTrail error",
-        AlertKind::NewPrincipal => "known CloudTrail error, new caller",
-        AlertKind::NewCircumstance => "known CloudTrail error, new circumstance",
-        AlertKind::Regressed => "CloudTrail error is back",
-        AlertKind::Recovered => "CloudTrail error has stopped",
-        AlertKind::Escalating if alert.cluster().is_none() => {
-            "all CloudTrail errors are escalating"
+    if let Facts::Summary(summary) = &message.alert.facts {
+        let counted = |text: &str, count: u64| text.replace("{count}", &count.to_string());
+        subject.push_str(&counted(words.new_errors, summary.new_errors));
+        if summary.sensitive_calls > 0 {
+            subject.push_str(&counted(words.sensitive_calls, summary.sensitive_calls));
         }
-        AlertKind::Escalating => "CloudTrail error is escalating",
-        AlertKind::Campaign => "campaign of CloudTrail errors",
-        AlertKind::Incident => "incident",
-        AlertKind::AccessKey => "access key alert",
-        AlertKind::AccountSummary => "summary of CloudTrail errors",
-        AlertKind::NoData => "no CloudTrail data",
+        subject.push_str(words.bracket);
+    }
+    if is_account_id(message.alert.account_id()) {
+        subject.push_str(&words.account.replace("{id}", message.alert.account_id()));
+    }
+    let is_fit =
+        subject.chars().count() <= SUBJECT_CHARS_MAX && !subject.chars().any(char::is_control);
+    if is_fit {
+        subject
+    } else {
+        words.alert.to_owned()
+    }
+}
+
+fn change(words: &SubjectWords, alert: &Alert) -> &'static str {
+    let is_account = alert.cluster().is_none();
+    match (alert.kind(), alert.facts.stage()) {
+        (AlertKind::Escalating, Some(Stage::Ended)) if is_account => words.all_calmed,
+        (AlertKind::Escalating, Some(Stage::Ended)) => words.calmed,
+        (AlertKind::Campaign, Some(Stage::Grew(_))) => words.campaign_grew,
+        (AlertKind::Campaign, Some(Stage::Ended)) => words.campaign_ended,
+        (AlertKind::NoData, Some(Stage::Ended)) => words.data_again,
+        (AlertKind::SensitiveCall, _) => words.sensitive_call,
+        (AlertKind::New, _) => words.new,
+        (AlertKind::NewPrincipal, _) => words.new_principal,
+        (AlertKind::NewCircumstance, _) => words.new_circumstance,
+        (AlertKind::Regressed, _) => words.regressed,
+        (AlertKind::Recovered, _) => words.recovered,
+        (AlertKind::Escalating, _) if is_account => words.all_escalating,
+        (AlertKind::Escalating, _) => words.escalating,
+        (AlertKind::Campaign, _) => words.campaign,
+        (AlertKind::Incident, _) => words.incident,
+        (AlertKind::AccessKey, _) => words.access_key,
+        (AlertKind::AccountSummary, _) => words.summary,
+        (AlertKind::NoData, _) => words.no_data,
     }
 }
 
 /// Returns what became of an incident, what its actor did in fixed words, and the number of steps.
-fn incident_change(incident: &IncidentFacts) -> String {
+fn incident_change(incident: &IncidentFacts, language: Language) -> String {
+    let words = SubjectWords::of(language);
     let stage = match incident.stage {
-        IncidentStage::Opened => "incident",
-        IncidentStage::Grew => "incident grows",
-        IncidentStage::Closed => "incident is over",
-        IncidentStage::Merged => return "incident is part of another one".to_owned(),
+        IncidentStage::Opened => words.incident,
+        IncidentStage::Grew => words.incident_grew,
+        IncidentStage::Closed => words.incident_over,
+        IncidentStage::Merged => return words.incident_merged.to_owned(),
     };
-    let did = incident_words::did(&incident.reason, Language::En);
-    let did = did.map(|did| format!(", actor {did}"));
+    let did = incident_words::did(&incident.reason, language);
+    let did = did.map(|did| words.did.replace("{did}", did));
     let steps = match incident.steps.total {
         0 | 1 => String::new(),
-        count => format!(", {count} steps"),
+        count => words.steps.replace("{count}", &count.to_string()),
     };
     [stage, &did.unwrap_or_default(), &steps].concat()
 }
 
-fn class_name(class: Class) -> &'static str {
-    match class {
+/// Returns what a class of failures means in the subject of an e-mail.
+fn class_name(class: Class, language: Language) -> &'static str {
+    let english = match class {
         Class::Vpce => "refused by a VPC endpoint",
         Class::Signin => "sign-in",
         Class::Denied => "access denied",
@@ -121,7 +162,8 @@ fn class_name(class: Class) -> &'static str {
         Class::Invalid => "invalid request",
         Class::Other => "unknown code",
         Class::Watch => "succeeded",
-    }
+    };
+    language.pick(english, terms::class(class, Language::Zh))
 }
 
 /// Returns the body of the SNS message: the title and the text as plain text, cut to [`BODY_BYTES_MAX`].
@@ -159,4 +201,18 @@ pub fn attributes(message: &Message) -> Vec<(&'static str, String)> {
     }
     attributes.sort();
     attributes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_have_equal_placeholders_in_both_languages() {
+        for (name, english, chinese) in SubjectWords::all() {
+            let places = |text: &str| text.matches('{').count();
+            assert_eq!(places(english), places(chinese), "{name}");
+            assert!(english.is_ascii(), "{name}");
+        }
+    }
 }

@@ -15,13 +15,7 @@ use crate::severity::Severity;
 
 /// Returns the name of a severity, such as `critical` or `紧急`.
 pub fn severity(of: Severity, language: Language) -> &'static str {
-    let chinese = match of {
-        Severity::Info => "信息",
-        Severity::Warning => "警告",
-        Severity::Error => "重要",
-        Severity::Critical => "紧急",
-    };
-    language.pick(of.name(), chinese)
+    language.pick(of.name(), of.chinese())
 }
 
 /// Returns the name of a cluster's status, such as `regressed` or `再次出现`.
@@ -57,23 +51,23 @@ pub fn class(of: Class, language: Language) -> &'static str {
     language.pick(of.name(), chinese)
 }
 
-/// Returns the name of a kind of alerts, such as `new_principal` or `新调用者`.
+/// Returns the name of a kind of alerts, such as `New caller` or `新调用者`. It begins the title of a message.
 pub fn kind(of: AlertKind, language: Language) -> &'static str {
-    let chinese = match of {
-        AlertKind::SensitiveCall => "敏感操作",
-        AlertKind::New => "新增",
-        AlertKind::NewPrincipal => "新调用者",
-        AlertKind::NewCircumstance => "新情况",
-        AlertKind::Regressed => "再次出现",
-        AlertKind::Recovered => "已恢复",
-        AlertKind::Escalating => "激增",
-        AlertKind::Campaign => "关联活动",
-        AlertKind::Incident => "安全事件",
-        AlertKind::AccessKey => "访问密钥",
-        AlertKind::AccountSummary => "账号汇总",
-        AlertKind::NoData => "数据中断",
+    let (english, chinese) = match of {
+        AlertKind::SensitiveCall => ("Sensitive call", "敏感操作"),
+        AlertKind::New => ("New", "新增"),
+        AlertKind::NewPrincipal => ("New caller", "新调用者"),
+        AlertKind::NewCircumstance => ("New circumstance", "新情况"),
+        AlertKind::Regressed => ("Back again", "再次出现"),
+        AlertKind::Recovered => ("Recovered", "已恢复"),
+        AlertKind::Escalating => ("Escalating", "激增"),
+        AlertKind::Campaign => ("Campaign", "关联活动"),
+        AlertKind::Incident => ("Incident", "安全事件"),
+        AlertKind::AccessKey => ("Access key", "访问密钥"),
+        AlertKind::AccountSummary => ("Summary", "汇总"),
+        AlertKind::NoData => ("No data", "数据中断"),
     };
-    language.pick(of.name(), chinese)
+    language.pick(english, chinese)
 }
 
 /// Returns the kind of program that made a call, by its name in the facet `origin`, such as `attack-tool` or `攻击工具`.
@@ -182,5 +176,69 @@ fn period(of: CountPeriod) -> &'static str {
     match of {
         CountPeriod::Hour => "一小时内",
         CountPeriod::Day => "一天内",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fmt::Debug;
+
+    use clusters::class::Class;
+
+    use super::*;
+
+    /// Checks that all names differ, and that the Chinese ones are Chinese, but for names of products.
+    fn assert_names<T: Copy + Debug>(all: &[T], name: impl Fn(T, Language) -> String) {
+        for language in Language::ALL {
+            let names: BTreeSet<String> = all.iter().map(|of| name(*of, language)).collect();
+            assert_eq!(names.len(), all.len(), "{names:?}");
+            for of in names {
+                let is_chinese = of.chars().any(|c| c > '\u{2e80}');
+                let is_right = (language == Language::Zh) == is_chinese;
+                assert!(is_right || of == "SDK", "{of}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_conclusion_has_one_name_in_each_language() {
+        let severities = [
+            Severity::Info,
+            Severity::Warning,
+            Severity::Error,
+            Severity::Critical,
+        ];
+        assert_names(&severities, |of, language| {
+            severity(of, language).to_owned()
+        });
+        assert_names(&Class::ALL, |of, language| class(of, language).to_owned());
+        assert_names(&AlertKind::ALL, |of, language| {
+            kind(of, language).to_owned()
+        });
+        let origins = [
+            "console",
+            "cli",
+            "sdk",
+            "iac",
+            "aws-service",
+            "scanner",
+            "attack-tool",
+            "attack-system",
+            "other",
+        ];
+        assert_names(&origins, origin);
+        let layers = [
+            "identity implicit",
+            "identity explicit",
+            "scp explicit",
+            "vpce implicit",
+        ];
+        assert_names(&layers, layer);
+        assert_eq!(
+            layer("identity implicit", Language::Zh),
+            "调用者的策略（未允许）"
+        );
+        assert_eq!(origin("via athena", Language::Zh), "经由 athena");
     }
 }

@@ -8,16 +8,13 @@
 
 mod call;
 mod document;
-mod en;
 mod facts_text;
 mod incident;
-pub mod incident_words;
 mod keys;
 pub mod parameters;
 mod summary;
 mod title;
 mod words;
-mod zh;
 
 use clusters::facet::{FacetKind as Facet, Facets};
 use clusters::fingerprint::Identity;
@@ -25,8 +22,7 @@ use clusters::keys::masked;
 use clusters::lifecycle::quiet_period_seconds;
 use clusters::{Cluster, FacetValue};
 use records::principal::is_account_id;
-use records::time::duration;
-use serde_json::Value;
+use records::time::Timestamp;
 
 use crate::cluster_hint;
 use crate::facts::Facts;
@@ -36,7 +32,7 @@ use crate::links::Links;
 use crate::locale::{Language, Locale};
 use crate::message::{Enrichment, Example, Message};
 use crate::safe::readable;
-use crate::severity::Severity;
+use crate::terms;
 use crate::text::document::{Line, Piece, Pieces, Section, fill, joined};
 use crate::text::words::Words;
 
@@ -52,15 +48,8 @@ pub struct Texts {
 /// The largest number of shown values of one facet, and of shown samples.
 const VALUES_MAX: usize = 5;
 const EXAMPLES_MAX: usize = 3;
-/// The largest number of shown facts.
-const DETAILS_MAX: usize = 20;
 /// The longest shown error message, in characters.
 const TEMPLATE_CHARS_MAX: usize = 512;
-
-/// Returns the words of a language.
-fn words_of(language: Language) -> &'static Words {
-    language.pick(&en::ENGLISH, &zh::CHINESE)
-}
 
 impl Texts {
     /// Returns the text of the message, without the title, as basic Markdown. It has no tables and no
@@ -76,7 +65,7 @@ impl Texts {
     }
 
     fn sections(&self, message: &Message) -> Vec<Section> {
-        let words = words_of(self.locale.language);
+        let words = Words::of(self.locale.language);
         let writer = Writer {
             message,
             facts: &message.alert.facts,
@@ -132,18 +121,7 @@ impl Writer<'_> {
             };
             lines.push(Line::Paragraph(vec![Piece::own(gone)]));
         }
-        let severity = vec![Piece::strong(level(words, message.level()))];
-        lines.push(item(words.severity, &[("severity", severity)]));
-        if !message.severity.reasons.is_empty() {
-            // A reason may hold the name of a rule.
-            let reasons = message
-                .severity
-                .sentences(self.texts.locale.language)
-                .into_iter();
-            let reasons = reasons.map(|reason| vec![Piece::other(&reason)]).collect();
-            let reasons = joined(reasons, words.comma);
-            lines.push(item(words.reasons, &[("reasons", reasons)]));
-        }
+        lines.extend(self.severity());
         lines.extend(self.facts_lines());
         lines.extend(self.times());
         if message.alert.is_late {
@@ -160,6 +138,7 @@ impl Writer<'_> {
         if message.enrichment == Enrichment::Partial {
             lines.push(item(words.partial, &[]));
         }
+        lines.extend(self.zone());
         let id = own(message.alert.id());
         lines.push(match message.alert.cluster() {
             Some(cluster) => {
@@ -172,6 +151,44 @@ impl Writer<'_> {
             None => item(words.id, &[("alert", id)]),
         });
         lines
+    }
+
+    /// Returns lines with the severity and its reasons.
+    fn severity(&self) -> Vec<Line> {
+        let (message, words) = (self.message, self.words);
+        let language = self.texts.locale.language;
+        let severity = vec![Piece::strong(terms::severity(message.level(), language))];
+        let mut lines = vec![item(words.severity, &[("severity", severity)])];
+        let reasons = message.severity.reasons.iter().map(|reason| {
+            let (text, name) = reason.words(language);
+            fill(
+                &text,
+                &[("name", name.map(Piece::other).into_iter().collect())],
+            )
+        });
+        let reasons: Vec<Pieces> = reasons.collect();
+        if !reasons.is_empty() {
+            let reasons = joined(reasons, words.comma);
+            lines.push(item(words.reasons, &[("reasons", reasons)]));
+        }
+        lines
+    }
+
+    /// Returns a line with the time zone of the times, unless each time names it.
+    fn zone(&self) -> Option<Line> {
+        let locale = self.texts.locale;
+        let zone = own(locale.zone_name());
+        (!locale.is_plain()).then(|| item(self.words.time_zone, &[("zone", zone)]))
+    }
+
+    /// Returns a time on the reader's clock.
+    fn time(&self, at: Timestamp) -> Pieces {
+        own(self.texts.locale.stated(at))
+    }
+
+    /// Returns a length of time.
+    fn lasted(&self, seconds: i64) -> Pieces {
+        own(self.texts.locale.duration(seconds))
     }
 
     fn first_sentence(&self) -> Pieces {
@@ -212,12 +229,9 @@ impl Writer<'_> {
             sentence,
             &[
                 ("account", self.account()),
-                ("code", cluster.map_or_else(unknown, code)),
+                ("code", cluster.map_or_else(unknown, |of| self.code(of))),
                 ("api", cluster.map_or_else(unknown, api)),
-                (
-                    "quiet",
-                    vec![Piece::own(duration(quiet.unwrap_or_default()))],
-                ),
+                ("quiet", self.lasted(quiet.unwrap_or_default())),
                 ("about", vec![about]),
             ],
         )
@@ -249,21 +263,22 @@ impl Writer<'_> {
         let mut lines = Vec::new();
         let first = message.first_seen.or(cluster.span.first_seen);
         if let (Some(first), Some(last)) = (first, cluster.span.last_seen.or(first)) {
-            let values = [("first", own(first)), ("last", own(last))];
+            let values = [("first", self.time(first)), ("last", self.time(last))];
             lines.push(item(words.seen, &values));
         }
         let count = vec![Piece::strong(message.count())];
         lines.push(match (message.from, message.until) {
-            (Some(from), Some(until)) => item(
-                words.often_between,
-                &[("count", count), ("from", own(from)), ("until", own(until))],
-            ),
+            (Some(from), Some(until)) => {
+                let (from, until) = (self.time(from), self.time(until));
+                let values = [("count", count), ("from", from), ("until", until)];
+                item(words.often_between, &values)
+            }
             _ => item(words.often, &[("count", count)]),
         });
         // The time since the fault began is not the length of an episode that is over. The facts of a
         // recovery contain that length.
         if message.fault_seconds() >= 60 && message.alert.kind() != AlertKind::Recovered {
-            let lasted = own(duration(message.fault_seconds()));
+            let lasted = self.lasted(message.fault_seconds());
             lines.push(item(words.lasted, &[("lasted", lasted)]));
         }
         lines
@@ -278,13 +293,14 @@ impl Writer<'_> {
         } else if let Some(cluster) = &message.cluster {
             let count = vec![Piece::strong(message.account_errors)];
             lines.push(item(words.account_errors, &[("count", count)]));
-            let class = own(cluster.facts.identity.class.name());
+            let class = terms::class(cluster.facts.identity.class, self.texts.locale.language);
+            let class = own(class);
             lines.push(item(
                 words.call,
                 &[
                     ("api", api(cluster)),
                     ("class", class),
-                    ("code", code(cluster)),
+                    ("code", self.code(cluster)),
                 ],
             ));
         }
@@ -306,9 +322,9 @@ impl Writer<'_> {
         match self.facts {
             Facts::Campaign(of) => lines.extend(self.campaign_calls(of)),
             Facts::Summary(of) => lines.extend(self.summary_changes(of)),
-            Facts::AccessKey(_) | Facts::Learned(_) | Facts::Digest(_) => {
-                lines.extend(self.details());
-            }
+            Facts::AccessKey(of) => lines.extend(self.key_details(of)),
+            Facts::Learned(of) => lines.push(self.learned(of)),
+            Facts::Digest(of) => lines.extend(self.digest(of)),
             _ => {}
         }
         let links = self.links().into_iter();
@@ -324,7 +340,16 @@ impl Writer<'_> {
                 Facet::Principal => cluster.short_name(&value.value),
                 _ => &value.value,
             };
-            let mut pieces = vec![Piece::other(name)];
+            let language = self.texts.locale.language;
+            let mut pieces = match (facet, name.strip_prefix("via ")) {
+                (Facet::Origin, Some(service)) => {
+                    let via = Piece::own(language.pick("via ", "经由 "));
+                    vec![via, Piece::other(service)]
+                }
+                (Facet::Origin, None) => term(name, language, terms::origin),
+                (Facet::Layer, _) => term(name, language, terms::layer),
+                _ => vec![Piece::other(name)],
+            };
             let count = own(value.span.count);
             pieces.extend(fill(words.value_count, &[("count", count)]));
             pieces
@@ -338,26 +363,6 @@ impl Writer<'_> {
         }
         let values = joined(shown, words.comma);
         Some(item(words.by, &[("what", own(what)), ("values", values)]))
-    }
-
-    /// Returns one line for each field of the facts.
-    fn details(&self) -> Vec<Line> {
-        let Value::Object(fields) = self.facts.json() else {
-            return Vec::new();
-        };
-        let line = |(name, value): (&String, &Value)| {
-            let value = match value {
-                Value::String(text) => text.clone(),
-                Value::Null => return None,
-                value => value.to_string(),
-            };
-            let values = [
-                ("name", vec![Piece::long(name, 64)]),
-                ("value", vec![Piece::other(&value)]),
-            ];
-            Some(item(self.words.detail, &values))
-        };
-        fields.iter().take(DETAILS_MAX).filter_map(line).collect()
     }
 
     fn links(&self) -> Vec<Piece> {
@@ -399,7 +404,7 @@ impl Writer<'_> {
             return vec![Line::Paragraph(vec![Piece::own(words.no_error)])];
         };
         let values = [
-            ("code", code(cluster)),
+            ("code", self.code(cluster)),
             ("api", api(cluster)),
             (
                 "count",
@@ -446,9 +451,18 @@ impl Writer<'_> {
         fill(sentence, &pieces)
     }
 
+    /// Returns the error code of a cluster; the name of the class if there is none.
+    fn code(&self, cluster: &Cluster) -> Pieces {
+        let identity = &cluster.facts.identity;
+        match cluster.error_code().unwrap_or(&identity.code) {
+            "" => own(terms::class(identity.class, self.texts.locale.language)),
+            code => vec![Piece::other(code)],
+        }
+    }
+
     fn examples(&self) -> Vec<Line> {
         let line = |of: &Example| {
-            let at = of.at.map_or_else(|| own("?"), own);
+            let at = of.at.map_or_else(|| own("?"), |at| self.time(at));
             let mut pieces = fill(self.words.example, &[("at", at)]);
             for text in [&of.caller, &of.source_ip, &of.region]
                 .into_iter()
@@ -469,21 +483,20 @@ impl Writer<'_> {
     }
 }
 
+/// Returns the name of a conclusion in a language. A value that the table of terms does not have is untrusted text.
+fn term(value: &str, language: Language, name: impl Fn(&str, Language) -> String) -> Pieces {
+    match name(value, Language::Zh) == value {
+        true => vec![Piece::other(value)],
+        false => own(name(value, language)),
+    }
+}
+
 fn own(text: impl ToString) -> Pieces {
     vec![Piece::own(text)]
 }
 
 fn item(sentence: &str, values: &[(&str, Pieces)]) -> Line {
     Line::Item(fill(sentence, values))
-}
-
-fn level(words: &Words, severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => words.info,
-        Severity::Warning => words.warning,
-        Severity::Error => words.error_level,
-        Severity::Critical => words.critical,
-    }
 }
 
 fn events(words: &Words, count: u64) -> String {
@@ -497,14 +510,6 @@ fn calls(words: &Words, count: u64) -> String {
     match count {
         1 => words.one_call.to_owned(),
         count => words.calls_made.replace("{count}", &count.to_string()),
-    }
-}
-
-fn code(cluster: &Cluster) -> Pieces {
-    let code = cluster.error_code().unwrap_or(&cluster.facts.identity.code);
-    match code {
-        "" => vec![Piece::other(cluster.facts.identity.class.name())],
-        code => vec![Piece::other(code)],
     }
 }
 
@@ -530,6 +535,7 @@ mod tests {
     use super::*;
     use crate::alert::{Alert, AlertSubject};
     use crate::facts::DigestFacts;
+    use crate::severity::Severity;
 
     #[test]
     fn the_end_of_learning_and_a_digest_have_their_own_titles() {
@@ -612,8 +618,7 @@ mod tests {
             names.sort();
             names
         };
-        let chinese = zh::CHINESE.all();
-        for ((name, english), (_, chinese)) in en::ENGLISH.all().into_iter().zip(chinese) {
+        for (name, english, chinese) in Words::all() {
             assert!(!english.is_empty() && !chinese.is_empty(), "{name}");
             assert_eq!(names(english), names(chinese), "{name}");
         }

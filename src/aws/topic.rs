@@ -66,7 +66,7 @@ impl Topic {
             None => format!("account-{}", message.alert.account_id()),
         };
         Publication {
-            subject: subject(message),
+            subject: subject(message, self.texts.locale.language),
             body: body(message, &self.texts),
             attributes: attributes(message),
             id: message.alert.id().to_string(),

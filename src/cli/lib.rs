@@ -25,6 +25,7 @@
 //! - `piped` decides when standard input is read; `path_advice` says what to do about a path that is no trail file.
 //! - `inputs` finds and opens files; `skipped` counts files that hold no records; `jobs` reads them with several threads and keeps their order.
 //! - `place` names a store in commands that people may copy.
+//! - `preview` finds the alerts that a stack would have sent about the events of a store.
 //! - `open_store` opens the SQLite file or the table that holds clusters; `stack` has the options that name the table.
 //! - `settings` loads a settings file of a stack; `locale_options` has `--language` and `--time-zone`.
 //! - `carry` carries decisions over from clusters with ids of an earlier version of the identity.
@@ -73,6 +74,7 @@ mod output;
 mod path_advice;
 mod piped;
 mod place;
+mod preview;
 mod rehearse;
 mod rules;
 #[cfg(feature = "aws")]

@@ -2,46 +2,37 @@
 //!
 //! Only the deployed function sends alerts, because only it knows which alerts were already sent.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use alerts::alert::Alert;
-use alerts::facts::Facts;
 use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol::body;
 use alerts::guance::site::{SITES, site};
+use alerts::kind::AlertKind;
 use alerts::links::Links;
-use alerts::message::{ClusterContext, Message};
+use alerts::locale::{self, Locale, Zone};
+use alerts::message::Message;
 use alerts::text::Texts;
-use alerts::{detail, locale, sns};
+use alerts::{detail, sns};
 use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, ValueEnum};
-use clusters::circumstance::Circumstances;
-use clusters::facet::FacetKind as Facet;
-use clusters::fingerprint::ClusterId;
-use clusters::keys::{KeyReport, account_of};
-use clusters::transition::NewCircumstance;
-use clusters::{Cluster, ClusterTotals, FacetValue};
-use records::key_id::KeyKind;
-use records::time::Timestamp;
 use serde_json::{Value, json};
-use service::inspect::transition_alerts::alert;
 
 use crate::output;
-use crate::source::{SourceArguments, StoreAnswer, StoreQuery};
+use crate::preview::Preview;
+use crate::settings::load_lists;
+use crate::source::{SourceArguments, StoreQuery};
 
-/// Preview the alerts for the clusters, sensitive calls and incidents in CloudTrail files
+/// Preview the alerts that a stack would send about the events in CloudTrail files
 ///
-/// Reads the files like scan, creates one alert per cluster and the alerts about sensitive calls and incidents, the most severe
-/// first, and prints them as they would be sent to Guance, SNS and EventBridge. Sends nothing, and does not ask IAM when access
-/// keys were last used.
+/// Reads the files like scan, finds the alerts that a stack would have sent about them, and prints them, the most severe first, as
+/// they would be sent to Guance, SNS and EventBridge. Sends nothing, and does not ask IAM when access keys were last used.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector notify --dry-run AWSLogs/\n  \
-    cloudtrail-inspector notify --dry-run --sink guance --language zh --limit 1 AWSLogs/\n  \
-    cloudtrail-inspector notify --dry-run --sink eventbridge --kind recovered --format json AWSLogs/")]
+    cloudtrail-inspector notify --dry-run --kind account_summary --sink guance --language zh AWSLogs/\n  \
+    cloudtrail-inspector notify --dry-run --kind incident --sink sns --time-zone +08:00 --limit 1 AWSLogs/\n  \
+    cloudtrail-inspector notify --dry-run --kind recovered --all --sink eventbridge --format json AWSLogs/")]
 pub struct Arguments {
     /// CloudTrail files, folders, or - for standard input
     #[arg(required_unless_present = "db")]
@@ -57,9 +48,15 @@ pub struct Arguments {
     /// Language of the alerts
     #[arg(long, value_enum, default_value = "en")]
     language: Language,
-    /// Kind of alert to create. Default: new for each cluster, and the alerts about sensitive calls and incidents
+    /// Time zone of the times in the alerts: UTC, or an offset such as +08:00
+    #[arg(long, value_name = "OFFSET", default_value = "UTC", allow_hyphen_values = true, value_parser = zone)]
+    time_zone: Zone,
+    /// Only alerts of this kind. Default: all kinds
     #[arg(long, value_enum)]
     kind: Option<Kind>,
+    /// Also alerts that a stack holds back: what is part of an incident, quiet clusters, small summaries, every long-term key
+    #[arg(long)]
+    all: bool,
     /// Guance or TrueWatch site for the links in the alerts
     #[arg(long, value_name = "NAME", default_value = "us1", value_parser = console)]
     site: String,
@@ -86,10 +83,18 @@ enum Language {
     Zh,
 }
 
-/// Kinds of alerts that are about one cluster, one sensitive call or one incident. The other kinds need data that trail files do not
-/// have.
+/// Kinds of alerts that a stack sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
+    #[value(name = "account_summary", alias = "account-summary")]
+    AccountSummary,
+    Incident,
+    #[value(name = "sensitive_call", alias = "sensitive-call")]
+    SensitiveCall,
+    #[value(name = "no_data", alias = "no-data")]
+    NoData,
+    #[value(name = "access_key", alias = "access-key")]
+    AccessKey,
     New,
     #[value(name = "new_principal", alias = "new-principal")]
     NewPrincipal,
@@ -98,9 +103,24 @@ enum Kind {
     Regressed,
     Recovered,
     Escalating,
-    #[value(name = "sensitive_call", alias = "sensitive-call")]
-    SensitiveCall,
-    Incident,
+}
+
+impl From<Kind> for AlertKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::AccountSummary => Self::AccountSummary,
+            Kind::Incident => Self::Incident,
+            Kind::SensitiveCall => Self::SensitiveCall,
+            Kind::NoData => Self::NoData,
+            Kind::AccessKey => Self::AccessKey,
+            Kind::New => Self::New,
+            Kind::NewPrincipal => Self::NewPrincipal,
+            Kind::NewCircumstance => Self::NewCircumstance,
+            Kind::Regressed => Self::Regressed,
+            Kind::Recovered => Self::Recovered,
+            Kind::Escalating => Self::Escalating,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -132,6 +152,10 @@ impl From<Language> for locale::Language {
     }
 }
 
+fn zone(text: &str) -> Result<Zone, String> {
+    Zone::parse(text).ok_or_else(|| "expected UTC, or an offset such as +08:00".to_owned())
+}
+
 fn console(name: &str) -> Result<String, String> {
     let console = site(name).and_then(|site| site.console);
     console.map(str::to_owned).ok_or_else(|| {
@@ -159,22 +183,34 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         replay: true,
         incidents: true,
         incident_alerts: true,
+        events: true,
         ..StoreQuery::default()
     };
     let (scanned, answer) = arguments.source.scan(&arguments.paths, query)?;
     scanned.complain(true);
     let links = Links::default().with_guance(&arguments.site, None);
     let texts = Texts {
-        locale: locale::Language::from(arguments.language).into(),
+        locale: Locale {
+            language: arguments.language.into(),
+            zone: arguments.time_zone,
+        },
         links: links.context("the console of the site")?,
     };
     let sinks = match arguments.sink.as_slice() {
         [] => &Sink::ALL,
         sinks => sinks,
     };
-    let alerts = alerts(&answer, arguments.kind, arguments.limit);
+    let lists = load_lists(arguments.source.rules.settings.as_deref())?;
+    let kind = arguments.kind.map(AlertKind::from);
+    let preview = Preview {
+        kind,
+        with_held_back: arguments.all,
+        limit: arguments.limit,
+        canaries: &lists.canary_keys,
+    };
+    let alerts = preview.messages(&answer);
     match arguments.format {
-        Format::Text => output::print(&printed(&alerts, arguments.kind, sinks, &texts))?,
+        Format::Text => output::print(&printed(&alerts, &preview, sinks, &texts))?,
         Format::Json => {
             let all: Vec<Value> = alerts.iter().map(|one| shape(one, sinks, &texts)).collect();
             output::print(&(serde_json::to_string_pretty(&all)? + "\n"))?;
@@ -183,168 +219,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(scanned.exit_code(arguments.source.strict))
 }
 
-/// Creates the messages, the most severe first, of the same severity the newest first; 0 is no limit.
-///
-/// Each cluster has one alert of the kind. Sensitive calls and incidents have the alerts that would have been sent. Without a kind,
-/// these are the alerts about new clusters and those about sensitive calls and incidents.
-fn alerts(answer: &StoreAnswer, kind: Option<Kind>, limit: usize) -> Vec<Message> {
-    let mut messages = Vec::new();
-    if !matches!(kind, Some(Kind::SensitiveCall | Kind::Incident)) {
-        messages.extend(of_clusters(answer, kind.unwrap_or(Kind::New), limit));
-    }
-    if kind.is_none_or(|kind| kind == Kind::SensitiveCall) {
-        messages.extend(of_calls(answer));
-    }
-    if kind.is_none_or(|kind| kind == Kind::Incident) {
-        messages.extend(of_incidents(answer));
-    }
-    // The sort is stable: what is equal in both stays in its order, clusters first.
-    let rank = |message: &Message| Reverse((message.level(), message.from));
-    messages.sort_by_cached_key(rank);
-    if limit > 0 {
-        messages.truncate(limit);
-    }
-    messages
-}
-
-/// Creates one message for each cluster, the most severe and newest first, at most `limit`; 0 is no limit.
-fn of_clusters(answer: &StoreAnswer, kind: Kind, limit: usize) -> Vec<Message> {
-    let mut sums = answer.snapshot.sums();
-    let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
-    for sum in &sums {
-        *errors.entry(&sum.facts.identity.account_id).or_default() += sum.span.count;
-    }
-    // The sort is stable: clusters that are equal in both stay sorted by number of events.
-    let severity = |sum: &ClusterTotals<'_>| {
-        let standing = answer.standing(sum.id);
-        standing.map(|standing| standing.listed.assessment().severity)
-    };
-    sums.sort_by_cached_key(|sum| Reverse((severity(sum), sum.span.first_seen)));
-    let limit = if limit > 0 { limit } else { usize::MAX };
-    let of_cluster = |sum: &ClusterTotals<'_>| {
-        let cluster = sum.cluster();
-        let errors = errors.get(cluster.facts.identity.account_id.as_str());
-        let errors = errors.copied().unwrap_or_default();
-        Some(message(example(&cluster, kind)?, cluster, errors))
-    };
-    sums.iter().filter_map(of_cluster).take(limit).collect()
-}
-
-/// Creates a message for each alert about a sensitive call that is due.
-fn of_calls(answer: &StoreAnswer) -> Vec<Message> {
-    let calls = answer.snapshot.sensitive_calls().into_iter();
-    let calls: BTreeMap<ClusterId, ClusterTotals<'_>> = calls.map(|call| (call.id, call)).collect();
-    let due = answer.story.iter().filter_map(|transition| {
-        let call = calls.get(&transition.cluster?)?;
-        // As if the alert had been created at once.
-        let alert = alert(transition, None, transition.at)?;
-        Some(message(alert, call.cluster(), 0))
-    });
-    due.collect()
-}
-
-/// Creates the messages of all alerts that would have been sent about incidents.
-fn of_incidents(answer: &StoreAnswer) -> Vec<Message> {
-    let mut before = BTreeSet::new();
-    let mut messages = Vec::new();
-    for incident in &answer.incidents.alerts {
-        let Some(due) = &incident.due else { continue };
-        let alerts = Alert::of_incident(incident, &before, due.at).into_iter();
-        messages.extend(alerts.map(|alert| Message::of_account(alert, Vec::new(), None)));
-        before.insert(due.clone());
-    }
-    messages
-}
-
-/// Creates the message of an alert about a cluster or a sensitive call.
-fn message(alert: Alert, cluster: Cluster, account_errors: u64) -> Message {
-    let span = cluster.span;
-    let keys = keys(&cluster);
-    let until = span.last_seen.and_then(|last| last.after(1));
-    let range = span.first_seen.zip(until);
-    let context = ClusterContext {
-        cluster,
-        first_seen: span.first_seen,
-        // Empty: `cluster` already covers all events.
-        circumstances: Circumstances::new(),
-        range,
-        account_errors,
-    };
-    Message::of_cluster(alert, context, keys, None)
-}
-
-/// Returns an example alert of the given kind for a cluster; `None` if the cluster lacks the data for it.
-fn example(cluster: &Cluster, kind: Kind) -> Option<Alert> {
-    let (span, account_id) = (cluster.span, &cluster.facts.identity.account_id);
-    let first_episode = (cluster.id, 1);
-    let of = |facts, episode, at: Option<Timestamp>| {
-        // As if the alert had been created at once.
-        let now = at.unwrap_or(Timestamp::FIRST);
-        Alert::of_cluster(facts, account_id, episode, at, now)
-    };
-    let times = span.first_seen.zip(span.last_seen);
-    Some(match kind {
-        Kind::New => of(Facts::New, first_episode, span.first_seen),
-        Kind::NewPrincipal => {
-            let principals = cluster.facets.get(&Facet::Principal)?.values.iter();
-            let newest = principals.max_by_key(|value| value.span.first_seen)?;
-            let facts = Facts::NewPrincipal(newest.value.clone());
-            of(facts, first_episode, newest.span.first_seen)
-        }
-        Kind::NewCircumstance => {
-            let (at, new) = NewCircumstance::newest_of(cluster)?;
-            of(
-                Facts::NewCircumstance(Box::new(new)),
-                first_episode,
-                Some(at),
-            )
-        }
-        Kind::Regressed => of(Facts::Regressed(None), (cluster.id, 2), span.last_seen),
-        Kind::Recovered => {
-            let (first, last) = times?;
-            let totals = (last.seconds_since(first), span.count);
-            Alert::of_recovery(account_id, first_episode, last, first, totals, last)
-        }
-        // As if all events of the cluster were in its last hour, and one event an hour were the limit.
-        Kind::Escalating => {
-            let full = span.last_seen?.window().end();
-            let counts = (span.count, 1);
-            Alert::of_escalation(account_id, Some(first_episode), full, counts, full)
-        }
-        // Alerts about sensitive calls and incidents are not examples: they are in the timeline.
-        Kind::SensitiveCall | Kind::Incident => return None,
-    })
-}
-
-/// Returns the reports on the cluster's access keys as if IAM had not answered, because this command does not ask IAM.
-fn keys(cluster: &Cluster) -> Vec<KeyReport> {
-    let sessions = cluster.facets.get(&Facet::Session);
-    let session = sessions.filter(|sessions| sessions.distinct == 1);
-    let session = session.and_then(|sessions| Some(sessions.values.first()?.value.clone()));
-    let report = |value: &FacetValue| {
-        let kind = KeyKind::of(&value.value);
-        KeyReport {
-            id: value.value.clone(),
-            kind,
-            account_id: account_of(&value.value),
-            answer: None,
-            session: session.clone().filter(|_| kind == KeyKind::Temporary),
-            anomalies: Vec::new(),
-            is_missing: kind == KeyKind::LongTerm,
-        }
-    };
-    let keys = cluster.facets.get(&Facet::AccessKey);
-    keys.map_or_else(Vec::new, |keys| keys.values.iter().map(report).collect())
-}
-
-fn printed(alerts: &[Message], kind: Option<Kind>, sinks: &[Sink], texts: &Texts) -> String {
+fn printed(alerts: &[Message], preview: &Preview<'_>, sinks: &[Sink], texts: &Texts) -> String {
     if alerts.is_empty() {
-        return match kind {
-            Some(Kind::SensitiveCall) => "No sensitive calls, so no alerts.\n".to_owned(),
-            Some(Kind::Incident) => "No incidents, so no alerts.\n".to_owned(),
-            Some(Kind::NewCircumstance) => "No new circumstances, so no alerts.\n".to_owned(),
-            _ => "No clusters, so no alerts.\n".to_owned(),
-        };
+        return nothing(preview);
     }
     let mut text = String::new();
     for message in alerts {
@@ -356,6 +233,27 @@ fn printed(alerts: &[Message], kind: Option<Kind>, sinks: &[Sink], texts: &Texts
         }
     }
     text
+}
+
+/// Returns a sentence for a preview without alerts.
+fn nothing(preview: &Preview<'_>) -> String {
+    let what = match preview.kind {
+        Some(kind) => format!("No alert of the kind {}", kind.name()),
+        None => "No alert".to_owned(),
+    };
+    let more = match (preview.kind, preview.with_held_back) {
+        (Some(AlertKind::AccessKey), false) => {
+            " IAM is not asked when keys were last used, so only canary keys of a --settings file have alerts here; \
+             --all shows the alert for every long-term key."
+        }
+        (_, false) => " Add --all to see alerts that a stack holds back.",
+        (_, true) => "",
+    };
+    let made = match preview.with_held_back {
+        true => "can be made of these events",
+        false => "would be sent about these events",
+    };
+    format!("{what} {made}.{more}\n")
 }
 
 /// Returns the request to a sink as text.
@@ -370,7 +268,10 @@ fn sent(sink: Sink, message: &Message, texts: &Texts) -> String {
             text
         }
         Sink::Sns => {
-            let mut text = format!("Subject: {}\n", sns::subject(message));
+            let mut text = format!(
+                "Subject: {}\n",
+                sns::subject(message, texts.locale.language)
+            );
             for (name, value) in sns::attributes(message) {
                 text.push_str(&format!("{name}: {value}\n"));
             }
@@ -408,7 +309,7 @@ fn shape(message: &Message, sinks: &[Sink], texts: &Texts) -> Value {
                     .map(|(name, value)| (name.to_owned(), value.into()))
                     .collect();
                 json!({
-                    "subject": sns::subject(message),
+                    "subject": sns::subject(message, texts.locale.language),
                     "attributes": attributes,
                     "body": sns::body(message, texts),
                 })

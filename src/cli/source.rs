@@ -20,6 +20,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::lifecycle::Resolutions;
 use clusters::own_roles::OwnRoles;
 use clusters::report::RecordCounts;
+use clusters::summary::Summary;
 use clusters::timeline::Timeline;
 use clusters::transition::Transition;
 use clusters::triage::{Triage, TriageStatus};
@@ -138,6 +139,8 @@ pub struct StoreQuery {
     pub incidents: bool,
     /// Whether to find the alerts about incidents that would have been sent, too.
     pub incident_alerts: bool,
+    /// Whether to return all events, and the summaries of the last day and hour. Needs [`Self::replay`].
+    pub events: bool,
 }
 
 /// The answer of a store to a [`StoreQuery`].
@@ -155,6 +158,10 @@ pub struct StoreAnswer {
     pub story: Vec<Transition>,
     /// The incidents in all events in the store, and the alerts about them; empty unless [`StoreQuery::incidents`] was set.
     pub incidents: FoundIncidents,
+    /// All events, sorted by time; those without a time come first. Empty unless [`StoreQuery::events`] was set.
+    pub events: Vec<(EventId, Sighting)>,
+    /// The summaries of the last whole day and of the last hour; empty unless [`StoreQuery::events`] was set.
+    pub summaries: Vec<Summary>,
     /// [`Self::snapshot`] with only the events in the time range of the query; `None` if the query had none.
     pub in_range: Option<ClusterSnapshot>,
     /// The time range of the query, the end exclusive.
@@ -203,6 +210,8 @@ impl StoreAnswer {
             listing: Listing::empty(now().window()),
             story: Vec::new(),
             incidents: FoundIncidents::default(),
+            events: Vec::new(),
+            summaries: Vec::new(),
             in_range: None,
             range: None,
             call_assessments: BTreeMap::new(),
@@ -666,6 +675,12 @@ pub fn answer(store: &impl QueryableStore, query: StoreQuery) -> anyhow::Result<
         if query.replay {
             replay(store, &events, query, &mut answer)?;
         }
+        if query.events {
+            answer.events = events;
+            answer
+                .events
+                .sort_unstable_by_key(|(id, seen)| (seen.at(), *id));
+        }
         answer
     } else {
         StoreAnswer::of(match query.samples {
@@ -706,6 +721,11 @@ fn replay(
     answer.listing = recorded.listing(&replayed, now);
     answer.story = replayed.story;
     recorded.absorb(&mut answer.story, &answer.incidents);
+    if query.events {
+        let sent = answer.incidents.alerts.iter();
+        let sent = sent.filter_map(|incident| incident.due.clone()).collect();
+        answer.summaries = recorded.last_summaries(&sent);
+    }
     let triages = decided.triages.into_iter();
     answer.triages = triages
         .filter_map(|(id, of)| Some((id, of.triage?)))

@@ -315,9 +315,9 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
         AlertKind::AccountSummary => Alert::of_summary(&summary(), now),
         AlertKind::NoData => {
             let times = (at("2026-11-02T05:25:00Z"), hour);
-            let diagnosis =
-                "The subscription filter of the log group is gone: deploy the stack again.";
-            let diagnosis = Some(("subscription_gone", diagnosis));
+            let diagnosis = "trail-logs: the log group has no subscription filter of the stack; \
+                             deploy the stack again, then run backfill";
+            let diagnosis = Some(("no_filter", diagnosis));
             Alert::of_silence(
                 ACCOUNT,
                 Silent::LogGroup("trail-logs"),

@@ -268,7 +268,7 @@ fn all_alerts_about_one_incident_are_one_fault_that_its_end_closes() {
     assert_eq!(ids.len(), alerts.len());
     let subjects: Vec<String> = alerts
         .iter()
-        .map(|alert| sns::subject(&message(alert.clone())))
+        .map(|alert| sns::subject(&message(alert.clone()), Language::En))
         .collect();
     assert_eq!(
         subjects,
@@ -603,7 +603,7 @@ fn no_sink_gets_the_whole_id_of_an_access_key() {
             let point = event(&message, &texts, &Checker::default());
             let bodies = [
                 line_protocol::body(&[point]),
-                sns::subject(&message),
+                sns::subject(&message, language),
                 sns::body(&message, &texts),
                 format!("{:?}", sns::attributes(&message)),
                 detail::entry(&message, None, &links()).to_string(),

@@ -47,65 +47,141 @@ fn without_a_dry_run_it_is_wrong_usage_and_says_what_is_right() {
         .run(&["notify", "--dry-run", "--kind", "campaign", "trail.jsonl"])
         .fails(
             2,
-            "possible values: new, new_principal, new_circumstance, regressed, recovered, escalating",
+            "possible values: account_summary, incident, sensitive_call, no_data, access_key, new",
         );
     folder
         .run(&["notify", "--dry-run", "--site", "mars", "trail.jsonl"])
         .fails(2, "sites with a known console: cn1");
 }
 
+/// Returns a record of a refused write by a key, on a day of November and in an hour.
+fn refusal(number: u64, day: u64, hour: u64, action: &str, address: &str) -> Value {
+    record(json!({
+        "eventID": id(number),
+        "eventTime": format!("2026-11-{day:02}T{hour:02}:30:00Z"),
+        "eventName": action,
+        "errorCode": "AccessDenied",
+        "sourceIPAddress": address,
+    }))
+}
+
+/// Returns two weeks in which something of every kind happens but an incident.
+fn weeks() -> Folder {
+    let mut records = Vec::new();
+    // A cluster that fails once in the first days, is quiet for more than a week, and comes back from another network.
+    records.push(refusal(1, 1, 2, "PutBucketPolicy", "192.0.2.7"));
+    records.push(refusal(2, 3, 2, "PutBucketPolicy", "203.0.113.7"));
+    records.push(refusal(3, 14, 2, "PutBucketPolicy", "192.0.2.7"));
+    let mut number = 10;
+    let mut throttled = |day: u64, hour: u64, count: u64, action: &str| {
+        for _ in 0..count {
+            number += 1;
+            records.push(record(json!({
+                "eventID": id(number),
+                "eventTime": format!("2026-11-{day:02}T{hour:02}:15:{:02}Z", number % 60),
+                "eventSource": "dynamodb.amazonaws.com",
+                "eventName": action,
+                "errorCode": "ThrottlingException",
+            })));
+        }
+    };
+    // Errors in every hour, then none for a day, and many at the end.
+    for day in 1..=12 {
+        for hour in 0..24 {
+            for action in ["PutItem", "GetItem", "Query"] {
+                throttled(day, hour, 1, action);
+            }
+        }
+    }
+    throttled(14, 1, 300, "PutItem");
+    records.push(refusal(9001, 14, 2, "GetBucketPolicy", "192.0.2.7"));
+    records.push(record(json!({
+        "eventID": id(9000),
+        "eventTime": "2026-11-14T02:40:00Z",
+        "eventSource": "iam.amazonaws.com",
+        "eventName": "CreateAccessKey",
+    })));
+    Folder::with_lines(lines(&records))
+}
+
+fn previewed(folder: &Folder, arguments: &str) -> Vec<Value> {
+    let line = format!("notify --dry-run --limit 0 --format json {arguments} trail.jsonl");
+    let json = folder.run(&line.split(' ').collect::<Vec<_>>()).json();
+    json.as_array().unwrap().clone()
+}
+
 #[test]
-fn a_new_circumstance_is_the_value_that_came_last_beside_the_usual_ones() {
-    let refused = |number: u64, minute: u64, address: &str, region: &str| {
-        record(json!({
-            "eventID": id(number),
-            "eventTime": format!("2026-11-02T08:{minute:02}:00Z"),
-            "eventName": "PutBucketPolicy",
-            "errorCode": "AccessDenied",
-            "sourceIPAddress": address,
-            "awsRegion": region,
-        }))
-    };
-    let folder = Folder::with_lines(lines(&[
-        refused(1, 1, "192.0.2.7", "us-east-1"),
-        refused(2, 2, "198.51.100.7", "us-east-1"),
-        refused(3, 3, "192.0.2.8", "eu-west-1"),
-        refused(4, 4, "203.0.113.7", "us-east-1"),
-        // Throttling says nothing about who calls, so it has no such alert.
-        record(json!({"eventID": id(5), "errorCode": "ThrottlingException"})),
-    ]));
-    let arguments = "notify --dry-run --kind new_circumstance --format json trail.jsonl";
-    let alerts = folder.run(&arguments.split(' ').collect::<Vec<_>>()).json();
-    let [alert] = alerts.as_array().unwrap().as_slice() else {
-        panic!("{alerts}");
-    };
-    let detail = alert["eventbridge"]["Detail"].as_str().unwrap();
-    let detail: Value = serde_json::from_str(detail).unwrap();
+fn each_kind_has_the_alerts_of_the_inspection_and_no_others() {
+    let folder = weeks();
+    let all = previewed(&folder, "--sink sns");
+    for (kind, count) in [
+        ("sensitive_call", 1),
+        ("no_data", 2),
+        ("new", 5),
+        ("new_circumstance", 1),
+        ("regressed", 1),
+        ("recovered", 1),
+        ("escalating", 1),
+        ("account_summary", 1),
+        ("access_key", 0),
+        ("incident", 0),
+    ] {
+        let alerts = previewed(&folder, &format!("--sink sns --kind {kind}"));
+        let of_all = all.iter().filter(|alert| alert["kind"] == kind).count();
+        assert_eq!(
+            (alerts.len(), of_all),
+            (count, count),
+            "{kind}: {alerts:#?}"
+        );
+    }
+    let none = folder.run(&["notify", "--dry-run", "--kind", "incident", "trail.jsonl"]);
     assert_eq!(
-        alert["eventbridge"]["DetailType"],
-        "Cluster New Circumstance"
+        none.printed(),
+        "No alert of the kind incident would be sent about these events. Add --all to see alerts \
+         that a stack holds back.\n"
     );
-    assert_eq!(detail["at"], "2026-11-02T08:04:00Z");
-    assert_eq!(
-        detail["untrusted_detail"],
-        json!({
-            "facet": "network",
-            "value": "203.0.113.0/24",
-            "principal": "arn:aws:iam::111122223333:user/mia",
-            "usual": {"total": 2, "shown": ["192.0.2.0/24", "198.51.100.0/24"]},
-        })
+}
+
+#[test]
+fn an_alert_has_the_numbers_of_its_own_hours() {
+    let folder = weeks();
+    let alerts = previewed(
+        &folder,
+        "--sink sns --kind escalating --language zh --time-zone +08:00",
     );
-    let few = Folder::with_lines(few());
-    let printed = few
-        .run(&[
-            "notify",
-            "--dry-run",
-            "--kind",
-            "new_circumstance",
-            "trail.jsonl",
-        ])
-        .printed();
-    assert_eq!(printed, "No new circumstances, so no alerts.\n");
+    let body = alerts[0]["sns"]["body"].as_str().unwrap();
+    for said in [
+        "自 2026-11-14 09:00:00 起一小时内的事件数：300",
+        "事件数：300，自 2026-11-14 09:00:00 至 2026-11-14 10:00:00",
+        "同一时段该账号的错误总数：300\n",
+        "时区：北京时间\n",
+    ] {
+        assert!(body.contains(said), "{said}: {body}");
+    }
+    let recovered = previewed(&folder, "--sink sns --kind recovered");
+    let body = recovered[0]["sns"]["body"].as_str().unwrap();
+    assert!(body.contains("with 2 events"), "{body}");
+}
+
+#[test]
+fn canaries_of_the_settings_have_alerts_and_all_shows_every_long_term_key() {
+    let folder = weeks();
+    folder.write(
+        "settings.toml",
+        "canary_keys = [\"AKIAEXAMPLEEXAMPLE01\"]\n",
+    );
+    let canaries = previewed(
+        &folder,
+        "--sink sns --kind access_key --settings settings.toml",
+    );
+    assert!(!canaries.is_empty());
+    assert_eq!(canaries[0]["severity"], "critical");
+    let body = canaries[0]["sns"]["body"].as_str().unwrap();
+    assert!(body.contains("IAM was not asked"), "{body}");
+    let held_back = previewed(&folder, "--sink sns --kind access_key --all");
+    assert_eq!(held_back.len(), canaries.len());
+    let none = folder.run(&["notify", "--dry-run", "--kind", "access_key", "trail.jsonl"]);
+    assert!(none.printed().contains("IAM is not asked"));
 }
 
 #[test]
@@ -158,7 +234,7 @@ fn json_holds_what_was_asked_for_and_is_the_same_each_time() {
         "--language",
         "zh",
         "--kind",
-        "recovered",
+        "new",
         "--limit",
         "1",
         "trail.jsonl",
@@ -184,15 +260,12 @@ fn json_holds_what_was_asked_for_and_is_the_same_each_time() {
             "sns"
         ]
     );
-    assert_eq!(alerts[0]["sns"]["attributes"]["kind"], "recovered");
+    assert_eq!(alerts[0]["sns"]["attributes"]["kind"], "new");
     let body = alerts[0]["sns"]["body"].as_str().unwrap();
-    assert!(body.starts_with("[已恢复] AWS 111122223333"), "{body}");
+    assert!(body.starts_with("[新增] AWS 111122223333："), "{body}");
     let event = alerts[0]["guance"]["keyevent"].as_str().unwrap();
-    assert!(
-        event.contains("df_status=ok") && event.contains("df_fault_status=\"ok\""),
-        "{event}"
-    );
-    assert!(body.contains("IAM 尚未答复"), "{body}");
+    assert!(event.contains("AWS CloudTrail 异常事件巡检"), "{event}");
+    assert!(body.contains("未向 IAM 查询"), "{body}");
 }
 
 #[test]
@@ -205,6 +278,7 @@ fn hostile_text_steers_nothing_that_is_shown() {
             "--dry-run",
             "--limit",
             "0",
+            "--all",
             "--format",
             format,
             "trail.jsonl",
@@ -213,5 +287,5 @@ fn hostile_text_steers_nothing_that_is_shown() {
     }
     let none = Folder::with_lines(lines(&[record(json!({}))]));
     let printed = none.run(&["notify", "--dry-run", "trail.jsonl"]).printed();
-    assert_eq!(printed, "No clusters, so no alerts.\n");
+    assert!(printed.starts_with("No alert would be sent"), "{printed}");
 }

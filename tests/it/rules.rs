@@ -113,7 +113,7 @@ fn the_first_rule_that_matches_and_has_not_ended_is_applied() {
             .reasons
             .last()
             .unwrap()
-            .text
+            .to_string()
             .contains("by the rule \"loud\"")
     );
 }

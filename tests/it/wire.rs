@@ -13,14 +13,14 @@ use alerts::guance::line_protocol::{Field, Point};
 use alerts::guance::open_api::{custom_event, push_event};
 use alerts::kind::AlertKind;
 use alerts::links::Links;
-use alerts::locale::Language;
+use alerts::locale::{Language, Locale, Zone};
 use alerts::message::{ClusterContext, Message};
-use alerts::severity::Reason;
+use alerts::severity::{Reason, Severity};
 use alerts::sns::{attributes, body, subject};
 use alerts::text::Texts;
 use clusters::circumstance::Circumstances;
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{IamAnswer, KeyReport};
+use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport};
 use clusters::summary::{self, Excerpt, Period, Summary};
 use clusters::transition::NewCircumstance;
 use clusters::watch::{CallDetails, Tier};
@@ -47,6 +47,18 @@ fn texts(language: Language) -> Texts {
     Texts {
         locale: language.into(),
         links,
+    }
+}
+
+/// Returns the settings of a reader: an English one in UTC, and a Chinese one in Beijing.
+fn reader(language: Language) -> Texts {
+    let zone = match language {
+        Language::En => Zone::default(),
+        Language::Zh => Zone::parse("+08:00").unwrap(),
+    };
+    Texts {
+        locale: Locale { language, zone },
+        ..texts(language)
     }
 }
 
@@ -273,11 +285,11 @@ fn what_a_point_cannot_hold_is_cut_or_left_out() {
 fn the_wire_of_each_state_is_as_written_down() {
     for message in alerts() {
         for language in LANGUAGES {
-            let texts = texts(language);
+            let texts = reader(language);
             let guance = wire::body(&[event(&message, &texts, &Checker::default())]);
             let shown = format!(
                 "{guance}\n\n=== SNS\nSubject: {}\n{:?}\n\n{}",
-                subject(&message),
+                subject(&message, language),
                 attributes(&message),
                 body(&message, &texts),
             );
@@ -294,6 +306,138 @@ fn the_wire_of_each_state_is_as_written_down() {
     expect_file!["wire/custom_event.json"].assert_eq(&json);
 }
 
+/// Latin words that Chinese texts may have outside code spans: names of AWS, of products, and of units.
+const LATIN: [&str; 23] = [
+    "Detach",
+    "ATT",
+    "AK",
+    "AWS",
+    "AssumeRole",
+    "CK",
+    "CloudTrail",
+    "Guance",
+    "IAM",
+    "MITRE",
+    "SDK",
+    "UTC",
+    "VPC",
+    "XX",
+    "backfill",
+    "clusters",
+    "list",
+    "S3",
+    "SCP",
+    "RCP",
+    "KMS",
+    "OIDC",
+    "SNS",
+];
+
+/// Returns the Latin words of a Chinese text in Markdown that are neither code, a link, an id, nor in the list.
+fn latin_words(markdown: &str) -> Vec<String> {
+    let mut own = String::new();
+    let mut is_code = false;
+    for part in markdown.split('`') {
+        // The targets of links are in round brackets behind a square one.
+        let mut parts = part.split("](");
+        if !is_code {
+            own.extend(parts.next());
+            own.extend(parts.map(|part| part.split_once(')').unwrap_or_default().1));
+        }
+        own.push(' ');
+        is_code = !is_code;
+    }
+    let words = own.split(|c: char| !(c.is_ascii_alphanumeric()));
+    let is_word = |word: &&str| {
+        let is_id = word.len() >= 26 || word.chars().any(|c| c.is_ascii_digit());
+        !is_id && !LATIN.contains(word) && word.chars().any(|c| c.is_ascii_alphabetic())
+    };
+    words.filter(is_word).map(str::to_owned).collect()
+}
+
+#[test]
+fn chinese_texts_have_no_latin_words_but_codes_and_names() {
+    assert_eq!(
+        latin_words("级别：error `x y` [查看](https://a.b)，AWS"),
+        ["error"]
+    );
+    let texts = reader(Language::Zh);
+    let mut all = alerts();
+    all.extend(further_alerts());
+    for message in all {
+        let kind = message.alert.state();
+        let markdown = texts.markdown(&message);
+        assert_eq!(latin_words(&markdown), [""; 0], "{kind}: {markdown}");
+        assert_eq!(latin_words(&subject(&message, Language::Zh)), [""; 0]);
+        let title = texts.title(&message);
+        assert!(
+            title.starts_with('[') && title.contains(|c| c > '\u{2e80}'),
+            "{title}"
+        );
+        assert!(
+            !markdown.contains("（UTC）") && markdown.contains("北京时间"),
+            "{markdown}"
+        );
+    }
+}
+
+/// Returns alerts of kinds and with facts that the snapshots do not have.
+fn further_alerts() -> Vec<Message> {
+    let of = |alert| Message::of_account(alert, Vec::new(), None);
+    let digest = DigestFacts {
+        first: "0123".to_owned(),
+        alerts: 200,
+        kinds: BTreeMap::from([(AlertKind::New, 150), (AlertKind::NewPrincipal, 50)]),
+        accounts: BTreeMap::from([("111122223333".to_owned(), 200)]),
+        classes: BTreeMap::from([("denied".to_owned(), 180), ("unknown".to_owned(), 20)]),
+        clusters: vec![ClusterId::from_bytes([7; 16])],
+    };
+    let mut by_rule = message(AlertKind::New);
+    let rule = Reason::of_rule(Severity::Critical, "payments are ours");
+    by_rule.severity.reasons.push(rule);
+    let mut awakened = message(AlertKind::New);
+    let anomaly = KeyAnomaly::Awakened { days: 120 };
+    let reason = Reason::of_anomaly(Severity::Error, anomaly);
+    awakened.severity.reasons.extend(reason);
+    let day = Summary {
+        period: Period::Day,
+        ..summary()
+    };
+    let since = (at("2026-11-02T05:25:00Z"), at("2026-11-02T09:00:00Z"));
+    let silent = |name| {
+        let diagnosis = Some((name, "trail-logs: the log group has no subscription filter"));
+        let silent = Silent::LogGroup("trail-logs");
+        of(Alert::of_silence(
+            "111122223333",
+            silent,
+            since,
+            diagnosis,
+            second(0),
+        ))
+    };
+    let causes = [
+        "no_group",
+        "no_filter",
+        "filter_elsewhere",
+        "filter_other_pattern",
+        "trail_silent",
+    ];
+    let mut all: Vec<Message> = causes.map(silent).into();
+    all.extend([
+        of(Alert::learned(24)),
+        of(Alert::new(
+            AlertSubject::Stack,
+            Facts::Digest(digest),
+            None,
+            second(0),
+        )),
+        of(Alert::of_summary(&day, second(0))),
+        by_rule,
+        awakened,
+    ]);
+    all
+}
+
 #[test]
 fn a_sensitive_call_says_who_did_what_and_is_a_fault_that_nothing_ends() {
     let message = message(AlertKind::SensitiveCall);
@@ -305,11 +449,11 @@ fn a_sensitive_call_says_who_did_what_and_is_a_fault_that_nothing_ends() {
     );
     assert_eq!(
         texts(Language::Zh).title(&message),
-        "[敏感操作] AWS 111122223333: iam:AttachUserPolicy，调用者 role/deployer，对象 用户 eve：\
+        "[敏感操作] AWS 111122223333：iam:AttachUserPolicy，调用者 role/deployer，对象 用户 eve：\
          策略 AdministratorAccess（2 次）"
     );
     assert_eq!(
-        subject(&message),
+        subject(&message, Language::En),
         "Error: sensitive call in account 111122223333"
     );
     let plain = english.plain(&message);
@@ -597,11 +741,8 @@ fn hostile_alerts() -> Vec<Message> {
         }
     }
     for message in &mut alerts {
-        let reason = format!("critical by the rule {:?}", message.alert.account_id());
-        message.severity.reasons.push(Reason {
-            points: None,
-            text: reason,
-        });
+        let reason = Reason::of_rule(Severity::Critical, message.alert.account_id());
+        message.severity.reasons.push(reason);
     }
     alerts
 }
@@ -863,12 +1004,12 @@ fn assert_plain(message: &Message, texts: &Texts) {
         "{title}"
     );
     assert!(!title.contains("://") && !title.contains("]("), "{title}");
-    let subject = subject(message);
-    assert!(subject.len() < 100 && subject.bytes().all(|b| (b' '..=b'~').contains(&b)));
-    assert!(
-        subject.starts_with(|c: char| c.is_ascii_alphabetic()),
-        "{subject}"
-    );
+    let language = texts.locale.language;
+    let subject = subject(message, language);
+    assert!(subject.chars().count() < 100 && !subject.contains(char::is_control));
+    let is_plain = subject.bytes().all(|b| (b' '..=b'~').contains(&b));
+    assert_eq!(is_plain, language == Language::En, "{subject}");
+    assert!(subject.starts_with(char::is_alphabetic), "{subject}");
     let plain = body(message, texts);
     assert_links_are_ours(&plain, texts);
     for mention in ["<!", "<@", "@all", "@channel", "<script", "</"] {

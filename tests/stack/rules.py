@@ -663,7 +663,7 @@ def parameters_are_described(stack):
         yield "the parameter groups of the form do not match the parameters"
     for name, how in parameters.items():
         for key in ("Description", "ConstraintDescription", "Default"):
-            if key not in how or (key != "Default" and not how[key].rstrip().endswith((".", "._-"))):
+            if key not in how or (key != "Default" and not how[key].rstrip().endswith((".", "._-", "。"))):
                 yield f"{name} has no {key}, or one without a period at the end"
         if not how.get("ConstraintDescription", "").startswith("must be"):
             yield f"the ConstraintDescription of {name} does not start with 'must be'"
@@ -766,8 +766,8 @@ def alarms_name_the_first_action(stack):
     headings = set(re.findall(r"(?m)^### (\S+)$", RUNBOOK))
     for name, made in stack.of_type("AWS::CloudWatch::Alarm").items():
         text = made["Properties"].get("AlarmDescription", "")
-        # Two parts: the problem and the first action.
-        if not re.fullmatch(r"[A-Z][^.;]{20,}; [^.;]{10,}\.", text.replace("redrive --dry-run", "")):
+        # Two parts, the problem and the first action, in English and in Chinese.
+        if not re.fullmatch(r"[A-Z][^.;]{20,}; [^.;]{10,}\. / [^；。]{8,}；[^；。]{6,}。", text.replace("redrive --dry-run", "")):
             yield f"{name} has the description {text!r}"
         alarm = made["Properties"]["AlarmName"]
         if not any(re.fullmatch(rf"watch-{heading}(-.*)?", alarm) for heading in headings):
@@ -900,7 +900,7 @@ def the_dashboard_is_correct(stack):
             yield from widget_complaints(stack, widget["type"], widget["properties"])
         # The widget shows both lists, in this order.
         titles = [widget["properties"]["title"] for widget in widgets if widget["type"] == "custom"]
-        if titles != ["Sensitive calls and clusters"]:
+        if titles != ["Sensitive calls and clusters / 敏感操作与聚类"]:
             yield f"the widgets with sensitive calls and clusters are {titles}"
         text = " ".join(widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text")
         for title in QUERIES.values():

@@ -64,6 +64,7 @@ VALUES = {
         ["0a1b2c3d", "subnet-0a1b2c3d,", "subnet-0a1b2c3d, subnet-0a1b2c3d", "sg-0a1b2c3d", "vpc-0a1b2c3d"],
     ),
     "VpcSecurityGroupIds": (["", "sg-0a1b2c3d", "sg-0123456789abcdef0,sg-0a1b2c3d"], ["0a1b2c3d", "sg-0a1b2c3d,", "subnet-0a1b2c3d"]),
+    "TimeZone": (["UTC", "+08:00", "-03:30", "+14:00"], ["", "utc", "8", "+8:00", "+08:60", "+15:00", "Asia/Shanghai"]),
     "DeletionProtection": (["true", "false"], ["", "yes"]),
     "DormantDays": (["1", "90", "3650"], ["", "0", "3651"]),
     "AccountRoleName": (["", "key-reader"], ["a/b", "*", "arn:aws:iam::111122223333:role/a", "x" * 65]),

@@ -31,6 +31,8 @@ USUAL_WORDS = {
 }
 TEMPLATES = ("template.yaml", "infra/member-role.yaml")
 DOCUMENTS = ("*.md", "docs/*.md", "docs/*/*.md")
+# A text in English, then in Chinese.
+IN_BOTH = re.compile("[A-Za-z].* / .*[\u4e00-\u9fff]", re.S)
 # The keys of a template whose values are texts for people.
 KEYS = {"Description", "ConstraintDescription", "AssertDescription", "AlarmDescription", "Says", "default"}
 
@@ -65,6 +67,25 @@ class Words(unittest.TestCase):
                 found = list(texts(parsed((ROOT / name).read_text(encoding="utf-8"))))
                 self.assertGreater(len(found), 5)
                 self.assertEqual([wrong for text in found for wrong in unusual(text)], [])
+
+    def test_template_texts_are_in_both_languages(self):
+        # CloudFormation limits a description to 4,000 characters, CloudWatch that of an alarm to 1,024.
+        for name in TEMPLATES:
+            source = parsed((ROOT / name).read_text(encoding="utf-8"))
+            interface = source["Metadata"]["AWS::CloudFormation::Interface"]
+            found = [of["Label"]["default"] for of in interface["ParameterGroups"]]
+            found += [of["default"] for of in interface["ParameterLabels"].values()]
+            found += [of["Description"] for part in ("Parameters", "Outputs") for of in source[part].values()]
+            with self.subTest(name):
+                self.assertEqual([text for text in found if not IN_BOTH.search(text)], [])
+                self.assertLess(max(len(text) for text in found), 4000)
+                # The description of a stack is shown by an API that has ASCII only.
+                self.assertTrue(source["Description"].isascii())
+        alarms = [line for line in (ROOT / "template.yaml").read_text(encoding="utf-8").splitlines() if "Says:" in line]
+        self.assertGreater(len(alarms), 10)
+        for line in alarms:
+            self.assertRegex(line, IN_BOTH)
+            self.assertLess(len(line), 1024)
 
     def test_documents_use_the_usual_words(self):
         found = [path for pattern in DOCUMENTS for path in sorted(ROOT.glob(pattern))]

@@ -26,6 +26,7 @@ use crate::facts::{CallFacts, Facts};
 use crate::guance::line_protocol::{Field, Point, TAG_BYTES_MAX};
 use crate::kind::AlertKind;
 use crate::links::SAMPLES;
+use crate::locale::Language;
 use crate::message::Message;
 use crate::safe::{cut, readable, token};
 use crate::text::Texts;
@@ -35,8 +36,9 @@ use crate::text::Texts;
 pub struct Checker {
     /// The id of the inspection: the id of one that is registered in Guance, or any other fixed text.
     pub id: String,
-    /// The name of the inspection that Guance shows to people.
-    pub name: String,
+    /// The name of the inspection that Guance shows to people. `None` is the name in the language of the message. The name is
+    /// not part of what identifies an event, so another language does not break its history.
+    pub name: Option<String>,
     /// The key by which Guance connects events with a registered inspection; `None` if no inspection is
     /// registered.
     pub ref_key: Option<String>,
@@ -55,13 +57,22 @@ impl Default for Checker {
     fn default() -> Self {
         Self {
             id: "cloudtrail-inspector".to_owned(),
-            name: "AWS CloudTrail Exception Event Inspection".to_owned(),
+            name: None,
             ref_key: None,
         }
     }
 }
 
 impl Checker {
+    /// Returns the name of the inspection: the one that is set, or the usual one of Guance in a language.
+    fn shown_name(&self, language: Language) -> &str {
+        let usual = language.pick(
+            "AWS CloudTrail Exception Event Inspection",
+            "AWS CloudTrail 异常事件巡检",
+        );
+        self.name.as_deref().unwrap_or(usual)
+    }
+
     /// Returns the monitor type: `bot_obs` for a registered inspection, otherwise `custom`.
     fn kind(&self) -> &'static str {
         match self.ref_key {
@@ -177,7 +188,10 @@ pub fn event(message: &Message, texts: &Texts, checker: &Checker) -> Point {
         "df_monitor_checker_event_ref",
         checker.event_ref(&dimension_tags),
     );
-    point.field("df_monitor_checker_name", checker.name.as_str());
+    point.field(
+        "df_monitor_checker_name",
+        checker.shown_name(texts.locale.language),
+    );
     point.field("df_monitor_checker_sub", subject);
     // In Guance a checked value is always text.
     point.field("df_monitor_checker_value", message.events().to_string());

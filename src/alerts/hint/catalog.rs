@@ -220,13 +220,13 @@ catalog! {
          it in IAM in the account of the role, with exactly this address and the right audience; \
          if it is not wanted, the token may be for another account.",
         "该账号中没有错误信息所指颁发者的 OIDC 身份提供商。请在角色所在账号的 IAM 中创建，地址须完全一致，\
-         受众（audience）须正确；若并不需要，则说明该令牌属于其他账号。";
+         受众（`aud`）须正确；若并不需要，则说明该令牌属于其他账号。";
     TOKEN_AUDIENCE:
         "the audience of an OIDC token is not in the list of the identity provider",
         "The identity provider in IAM does not have the audience of this token: add it to the \
          provider (`aws iam add-client-id-to-open-id-connect-provider`), or let the program ask \
          for a token with an audience that is there, such as `sts.amazonaws.com`.",
-        "IAM 身份提供商中没有此令牌的受众（audience）：请将其添加到该提供商\
+        "IAM 身份提供商中没有此令牌的受众（`aud`）：请将其添加到该提供商\
          （`aws iam add-client-id-to-open-id-connect-provider`），或让程序申请已登记受众（如 \
          `sts.amazonaws.com`）的令牌。";
     PROTOCOL_STEP:
@@ -243,15 +243,14 @@ catalog! {
          更改密码并结束现有会话。";
     SIGN_IN:
         "any other failed sign-in",
-        "Ask {caller} whether it was them. Several failures from one address, or a failure after \
-         the second factor, point to another person.",
-        "请向 {caller} 确认是否本人操作。来自同一地址的多次失败，或在第二因素之后的失败，表明另有\
-         其人。";
+        "Ask {caller} whether it was them. If not, another person may be guessing the password: change it, \
+         and end the open sessions.",
+        "请向 {caller} 确认是否本人操作。若不是，可能有人在猜测密码：请更改密码并结束现有会话。";
     NO_ASSIGNMENT:
         "Identity Center refused to give credentials of a role",
         "The user has no assignment of this permission set in this account: IAM Identity Center \
          assigns users and groups. A user of Identity Center has no policies of its own.",
-        "该用户在此账号中没有被分配此权限集：请在 IAM Identity Center 中将权限集分配（assign）给用\
+        "该用户在此账号中没有被分配此权限集：请在 IAM Identity Center 中将权限集分配给用\
          户或组。Identity Center 用户自身没有策略。";
 
     // Roles.
@@ -306,7 +305,7 @@ catalog! {
         "The bucket policy does not let {service} write to the bucket that the request names: it \
          has to allow the service, with the right prefix and account. The caller's policies are \
          not the reason.",
-        "存储桶策略（bucket policy）未允许 {service} 写入请求中的存储桶：须允许该服务，且前缀和账\
+        "存储桶策略未允许 {service} 写入请求中的存储桶：须允许该服务，且前缀和账\
          号须正确。原因不在调用者的策略。";
     DESTINATION_TOPIC:
         "the policy of the topic does not let the service publish (\
@@ -373,7 +372,7 @@ catalog! {
         "A visitor asked for a page that is not there, or the bucket policy of {bucket} does not \
          allow the distribution to read. Without s3:ListBucket a missing object is answered as \
          refused. Single refusals are normal; if each page fails, check the bucket policy.",
-        "访客请求了不存在的页面，或 {bucket} 的存储桶策略未允许该分配读取。没有 s3:ListBucket 权\
+        "访客请求了不存在的页面，或 {bucket} 的存储桶策略未允许该分配读取。没有 `s3:ListBucket` 权\
          限时，对象不存在也会答复为拒绝。零星出现属于正常；若所有页面都失败，请检查存储桶策略。";
     SERVICE:
         "an AWS service was refused at a call of its own that delivers nothing",
@@ -394,7 +393,7 @@ catalog! {
         "the refusal comes from AWS Lake Formation",
         "A grant of Lake Formation is missing: an administrator of the data lake grants {caller} \
          the permission that the message names. Permissions in IAM change nothing here.",
-        "缺少 Lake Formation 授权（grant）：请由数据湖管理员向 {caller} 授予错误信息所指的权限。在\
+        "缺少 Lake Formation 授权：请由数据湖管理员向 {caller} 授予错误信息所指的权限。在\
          此更改 IAM 权限没有作用。";
     ACCESS_GRANT:
         "S3 Access Grants has no grant for the requested prefix",
@@ -409,7 +408,7 @@ catalog! {
          run for any caller. The key policy and the policies of the function's own role have to \
          allow kms:Decrypt; the caller did nothing wrong.",
         "Lambda 无法解密 {resource} 的环境变量，因此任何调用者都无法运行该函数。密钥策略和函数自身角色的策略\
-         须允许 kms:Decrypt；调用者没有做错。";
+         须允许 `kms:Decrypt`；调用者没有做错。";
     ORGANIZATION:
         "AWS Organizations refused without a reason",
         "Most calls of AWS Organizations work only in the management account or in an account \
@@ -421,8 +420,8 @@ catalog! {
         "KMS answers with three possible reasons",
         "KMS names three possible reasons: the key is not in this Region, no key policy allows \
          {action} to {caller}, or a key policy denies it. Check them in this order.",
-        "KMS 给出三种可能的原因：该区域（Region）没有此密钥；密钥策略未允许 {caller} 执行 {action}；\
-         或密钥策略明确拒绝（denies）。请依次检查。";
+        "KMS 给出三种可能的原因：该区域没有此密钥；密钥策略未允许 {caller} 执行 {action}；\
+         或密钥策略明确拒绝。请依次检查。";
     BLOCK_PUBLIC_ACCESS:
         "S3 Block Public Access refused",
         "S3 Block Public Access refuses {action} on {resource}, because it would make data \
@@ -481,7 +480,8 @@ catalog! {
         "another layer of policies does not allow the action",
         "At least {layer} does not allow {action} on {resource}. {caller} cannot change that: ask \
          the owner of the policy.",
-        "至少{layer}不允许对 {resource} 执行 {action}。{caller} 无法自行更改，请联系该策略的负责人。";
+        "{layer}不允许对 {resource} 执行 {action}，其他策略也可能不允许。{caller} 无法自行更改，请联系\
+         该策略的负责人。";
     UNKNOWN_WORDING:
         "the refusal is worded in an unknown way",
         "The wording of the refusal is not known here; read the sample, and check who may call \
@@ -791,7 +791,7 @@ catalog! {
         "{caller} acts as root of a member account, or made that possible: {resource}. Such a \
          session serves a single task, such as to delete a bucket policy; look at what was done \
          in it. If no administrator knows of it, take the credentials of {caller} away now.",
-        "{caller} 以成员账号的 root 身份操作，或启用了这种方式：{resource}。这类会话只用于单一任务，例\
+        "{caller} 以成员账号的 根用户身份操作，或启用了这种方式：{resource}。这类会话只用于单一任务，例\
          如删除存储桶策略；请查看其中的操作。若没有管理员知晓，请立即停用 {caller} 的凭证。";
     TRUST_ANCHOR:
         "IAM Roles Anywhere accepts certificates or got other roles",
@@ -813,8 +813,8 @@ catalog! {
         "The root user of this account signed in. Ask the few people who can do that, and compare \
          with the address in this message. If it was none of them, change the password and the \
          second factor, delete access keys of root, and contact AWS Support. Caller: {caller}.",
-        "该账号的 root 用户登录了控制台。请向少数有权登录者确认，并核对本消息中的来源地址。若非其本人\
-         ，请更换密码和第二因素，删除 root 的访问密钥，并联系 AWS Support。调用者：{caller}。";
+        "该账号的 根用户登录了控制台。请向少数有权登录者确认，并核对本消息中的来源地址。若非其本人\
+         ，请更换密码和第二因素，删除根用户的访问密钥，并联系 AWS Support。调用者：{caller}。";
     SIGN_IN_WITHOUT_FACTOR:
         "a user signed in without a second factor",
         "{caller} signed in with a password alone. Ask whether it was them, and look at the \
@@ -827,7 +827,7 @@ catalog! {
         "The password or the e-mail address of the root user is being changed, by {caller}. Ask \
          the owner of the account at once. If it was not them, secure the mailbox, reset the \
          password, check the second factor, and contact AWS Support.",
-        "root 用户的密码或邮箱地址正在被更改，操作者为 {caller}。请立即向账号所有者确认。若非其本人，\
+        "根用户的密码或邮箱地址正在被更改，操作者为 {caller}。请立即向账号所有者确认。若非其本人，\
          请保护好邮箱，重置密码，检查第二因素，并联系 AWS Support。";
     PERMISSION_SET:
         "access by IAM Identity Center was given or extended",

@@ -806,3 +806,34 @@ fn the_page_of_all_advice_is_up_to_date() {
     }
     expect_test::expect_file!["../../../docs/advice.md"].assert_eq(&page);
 }
+
+/// Latin words that Chinese advice may have outside of code: names of AWS, abbreviations, and beginnings of names of calls.
+const NAMES: &str = "ACL AWS Access Amazon Anywhere Bedrock Block Business CA Center CloudTrail Config Delete Detach EKS \
+                     Enterprise Formation Grants GuardDuty Health IAM ID Identity KMS Lake Lambda Manager Marketplace OIDC \
+                     Organizations Public Put Quotas Revoke Roles S3 SDK SNS Service Support Systems URL VPC WAF Web";
+
+#[test]
+fn chinese_advice_has_no_latin_words_but_names_and_code() {
+    let names: Vec<&str> = NAMES.split(' ').collect();
+    for advice in ALL {
+        // What stands in backticks is code, and what stands in braces a placeholder.
+        let outside = advice.chinese.split('`').step_by(2);
+        let outside = outside.map(|text| {
+            let parts = text.split('{');
+            parts
+                .map(|part| part.rsplit('}').next().unwrap_or_default())
+                .collect::<String>()
+        });
+        for text in outside {
+            let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+            for word in words.filter(|word| word.contains(|c: char| c.is_ascii_alphabetic())) {
+                assert!(
+                    names.contains(&word),
+                    "{word} in {}: {}",
+                    advice.name,
+                    advice.chinese
+                );
+            }
+        }
+    }
+}

@@ -14,7 +14,8 @@ use crate::locale::Language;
 use crate::safe::{readable, titled};
 use crate::text::document::{Line, Piece, Pieces, fill};
 use crate::text::parameters::{self, Parameter};
-use crate::text::{Texts, Writer, item, own, words_of};
+use crate::text::words::Words;
+use crate::text::{Texts, Writer, item, own};
 
 /// The longest name in a title, and the longest value of a parameter in it, in characters.
 const TITLED_CHARS_MAX: usize = 64;
@@ -25,7 +26,7 @@ const TITLED_PARAMETERS_MAX: usize = 3;
 impl Texts {
     /// Returns the title of a message about a sensitive call, without the words in brackets and the account.
     pub(super) fn titled_call(&self, call: &CallFacts, account_id: &str, count: u64) -> String {
-        let words = words_of(self.locale.language);
+        let words = Words::of(self.locale.language);
         let caller = call.principal.as_deref().filter(|name| !name.is_empty());
         let caller = caller.map(|name| {
             let name = readable(short_name(name, account_id), TITLED_CHARS_MAX);
@@ -152,10 +153,11 @@ impl Writer<'_> {
         }
         let count = vec![Piece::strong(self.message.events())];
         lines.push(match (self.message.from, self.message.until) {
-            (Some(from), Some(until)) => item(
-                words.calls_between,
-                &[("count", count), ("from", own(from)), ("until", own(until))],
-            ),
+            (Some(from), Some(until)) => {
+                let (from, until) = (self.time(from), self.time(until));
+                let values = [("count", count), ("from", from), ("until", until)];
+                item(words.calls_between, &values)
+            }
             _ => item(words.equal_calls, &[("count", count)]),
         });
         lines
@@ -168,10 +170,10 @@ impl Writer<'_> {
         let last = cluster.and_then(|cluster| cluster.span.last_seen);
         Some(match last.filter(|last| *last > first) {
             Some(last) => {
-                let times = [("first", own(first)), ("last", own(last))];
+                let times = [("first", self.time(first)), ("last", self.time(last))];
                 item(self.words.called_between, &times)
             }
-            None => item(self.words.called, &[("first", own(first))]),
+            None => item(self.words.called, &[("first", self.time(first))]),
         })
     }
 
@@ -280,7 +282,7 @@ mod tests {
         );
         assert_eq!(
             texts(Language::Zh).title(&message),
-            "[敏感操作] AWS 111122223333: cloudtrail:PutEventSelectors，调用者 role/ops，对象 跟踪 main：\
+            "[敏感操作] AWS 111122223333：cloudtrail:PutEventSelectors，调用者 role/ops，对象 跟踪 main：\
              变更 不再记录管理事件, bucket mallorys-logs（3 次）"
         );
         let plain = texts(Language::Zh).plain(&message);

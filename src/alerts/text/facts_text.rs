@@ -1,16 +1,20 @@
 //! Renders the facts of campaigns, escalations, recoveries, regressions and periods without events as text.
 
+use clusters::class::Class;
 use clusters::fingerprint::ClusterId;
 use clusters::short_policy;
 use clusters::transition::{CircumstanceKind, NewCircumstance};
-use records::time::{Timestamp, duration};
+use records::time::Timestamp;
 
 use crate::facts::{
-    CampaignFacts, EscalationFacts, Facts, RecoveryFacts, Shape, SilenceFacts, Stage,
+    CampaignFacts, CanaryUse, DiagnosisFacts, DigestFacts, EscalationFacts, Facts, KeyFacts,
+    LearningEndFacts, RecoveryFacts, Shape, SilenceFacts, Stage,
 };
+use crate::locale::Language;
+use crate::terms;
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
 use crate::text::words::Words;
-use crate::text::{Writer, api, code, events, item, own};
+use crate::text::{Writer, api, events, item, own, term};
 
 impl Writer<'_> {
     /// Returns the first sentence of a message about a campaign, a period without events (`no_data`), a
@@ -54,10 +58,10 @@ impl Writer<'_> {
         let unknown = || own("?");
         let mut values = vec![
             ("account", self.account()),
-            ("code", cluster.map_or_else(unknown, code)),
+            ("code", cluster.map_or_else(unknown, |of| self.code(of))),
             ("api", cluster.map_or_else(unknown, api)),
             ("what", own(circumstance(words, new.facet))),
-            ("value", vec![Piece::other(&new.value)]),
+            ("value", self.circumstance_value(new, &new.value)),
         ];
         let Some(principal) = &new.principal else {
             return fill(words.new_circumstance, &values);
@@ -71,7 +75,9 @@ impl Writer<'_> {
     fn circumstance_lines(&self, new: &NewCircumstance) -> Vec<Line> {
         let words = self.words;
         let usual = new.usual.shown.iter();
-        let mut usual: Vec<Pieces> = usual.map(|value| vec![Piece::other(value)]).collect();
+        let mut usual: Vec<Pieces> = usual
+            .map(|value| self.circumstance_value(new, value))
+            .collect();
         if usual.is_empty() {
             usual.push(own(words.no_usual));
         }
@@ -84,6 +90,13 @@ impl Writer<'_> {
             item(words.usual, &[("values", joined(usual, words.comma))]),
             item(words.to_do, &[("hint", own(hint))]),
         ]
+    }
+
+    fn circumstance_value(&self, new: &NewCircumstance, value: &str) -> Pieces {
+        match new.facet {
+            CircumstanceKind::Layer => term(value, self.texts.locale.language, terms::layer),
+            _ => vec![Piece::other(value)],
+        }
     }
 
     fn silence_sentence(&self, silence: &SilenceFacts) -> Pieces {
@@ -102,11 +115,11 @@ impl Writer<'_> {
             Stage::Ended => words.data_again,
             Stage::Began | Stage::Grew(_) => words.silent,
         };
-        let lasted = duration(silence.until.seconds_since(silence.since));
+        let lasted = self.lasted(silence.until.seconds_since(silence.since));
         let values = [
             ("what", what),
-            ("since", own(silence.since)),
-            ("lasted", own(lasted)),
+            ("since", self.time(silence.since)),
+            ("lasted", lasted),
         ];
         fill(sentence, &values)
     }
@@ -117,11 +130,11 @@ impl Writer<'_> {
         let words = self.words;
         match self.facts {
             Facts::Campaign(of) => self.campaign_lines(of),
-            Facts::Escalation(of) => vec![escalation(words, of)],
-            Facts::Recovered(of) => vec![recovery(words, of)],
+            Facts::Escalation(of) => vec![self.escalation(of)],
+            Facts::Recovered(of) => vec![self.recovery(of)],
             Facts::Regressed(Some(of)) => {
                 let quiet = i64::try_from(of.quiet_seconds).unwrap_or(i64::MAX);
-                vec![item(words.regression, &[("quiet", own(duration(quiet)))])]
+                vec![item(words.regression, &[("quiet", self.lasted(quiet))])]
             }
             Facts::Silence(of) => self.silence_lines(of),
             Facts::SensitiveCall(of) => self.call_lines(of),
@@ -132,7 +145,10 @@ impl Writer<'_> {
 
     fn campaign_lines(&self, campaign: &CampaignFacts) -> Vec<Line> {
         let words = self.words;
-        let times = [("from", own(campaign.began)), ("last", own(campaign.last))];
+        let times = [
+            ("from", self.time(campaign.began)),
+            ("last", self.time(campaign.last)),
+        ];
         let size = [
             ("events", vec![Piece::strong(campaign.events)]),
             ("clusters", vec![Piece::strong(campaign.clusters.total)]),
@@ -146,14 +162,17 @@ impl Writer<'_> {
         ];
         let lasted = campaign.last.seconds_since(campaign.began);
         if lasted >= 60 {
-            lines.push(item(words.lasted, &[("lasted", own(duration(lasted)))]));
+            lines.push(item(words.lasted, &[("lasted", self.lasted(lasted))]));
         }
         lines
     }
 
     fn silence_lines(&self, silence: &SilenceFacts) -> Vec<Line> {
         let words = self.words;
-        let times = [("from", own(silence.since)), ("until", own(silence.until))];
+        let times = [
+            ("from", self.time(silence.since)),
+            ("until", self.time(silence.until)),
+        ];
         if silence.stage == Stage::Ended {
             return vec![item(words.silence_ended, &times)];
         }
@@ -161,11 +180,147 @@ impl Writer<'_> {
         if let Some(diagnosis) = &silence.diagnosis {
             let values = [
                 ("name", vec![Piece::other(&diagnosis.name)]),
-                ("sentence", vec![Piece::long(&diagnosis.sentence, 512)]),
+                ("sentence", self.diagnosis(diagnosis)),
             ];
             lines.push(item(words.diagnosis, &values));
         }
         lines
+    }
+
+    /// Returns the sentence of a diagnosis. In Chinese, the sentence follows from the name, and only the log group is taken from
+    /// the stored sentence.
+    fn diagnosis(&self, of: &DiagnosisFacts) -> Pieces {
+        let known = DIAGNOSES.iter().find(|(name, _)| *name == of.name);
+        match (self.texts.locale.language, known) {
+            (Language::Zh, Some((_, sentence))) => match of.sentence.split_once(": ") {
+                Some((group, _)) if !group.contains(' ') => vec![
+                    Piece::other(group),
+                    Piece::own(self.words.colon),
+                    Piece::own(sentence),
+                ],
+                _ => own(sentence),
+            },
+            _ => vec![Piece::long(&of.sentence, 512)],
+        }
+    }
+
+    fn escalation(&self, escalation: &EscalationFacts) -> Line {
+        let sentence = match escalation.stage {
+            Stage::Ended => self.words.escalation_ended,
+            Stage::Began | Stage::Grew(_) => self.words.escalation_began,
+        };
+        let values = [
+            ("from", self.time(escalation.from)),
+            ("until", self.time(escalation.until)),
+            ("peak", vec![Piece::strong(escalation.peak)]),
+            ("limit", vec![Piece::strong(escalation.limit)]),
+        ];
+        item(sentence, &values)
+    }
+
+    fn recovery(&self, recovery: &RecoveryFacts) -> Line {
+        let words = self.words;
+        let lasted = i64::try_from(recovery.fault_seconds).unwrap_or(i64::MAX);
+        let until = recovery.last().unwrap_or(recovery.fault_start);
+        let values = [
+            ("lasted", self.lasted(lasted)),
+            ("from", self.time(recovery.fault_start)),
+            ("until", self.time(until)),
+            ("events", vec![Piece::strong(events(words, recovery.count))]),
+        ];
+        match lasted {
+            0 => item(words.recovery_once, &values),
+            _ => item(words.recovery, &values),
+        }
+    }
+
+    /// Returns lines about what an access key did that it should not have done.
+    pub(super) fn key_details(&self, of: &KeyFacts) -> Vec<Line> {
+        let words = self.words;
+        let line = |what, values| item(words.by, &[("what", own(what)), ("values", values)]);
+        let other = |text: &str| vec![Piece::other(text)];
+        match of {
+            KeyFacts::Awakened {
+                cluster,
+                last,
+                days,
+            } => {
+                let days = self.lasted(days.saturating_mul(86_400));
+                vec![
+                    line(words.key_last, self.time(*last)),
+                    line(words.key_pause, days),
+                    line(words.key_cluster, own(cluster)),
+                ]
+            }
+            KeyFacts::Canary(CanaryUse::Iam { .. }) => vec![item(words.key_by_iam, &[])],
+            KeyFacts::Canary(CanaryUse::Event {
+                cluster,
+                service,
+                action,
+                principal,
+                source_ip,
+                region,
+            }) => {
+                let mut lines = vec![line(words.calls, other(&format!("{service}:{action}")))];
+                for (what, value) in [
+                    (words.principals, principal),
+                    (words.networks, source_ip),
+                    (words.regions, region),
+                ] {
+                    lines.extend(value.as_deref().map(|value| line(what, other(value))));
+                }
+                lines.push(line(words.key_cluster, own(cluster)));
+                lines
+            }
+        }
+    }
+
+    /// Returns a line with the length of the learning period.
+    pub(super) fn learned(&self, of: &LearningEndFacts) -> Line {
+        let lasted = self.lasted(of.hours.saturating_mul(3600));
+        item(self.words.learned_for, &[("lasted", lasted)])
+    }
+
+    /// Returns lines with the numbers of the alerts that a digest replaces.
+    pub(super) fn digest(&self, of: &DigestFacts) -> Vec<Line> {
+        let words = self.words;
+        let language = self.texts.locale.language;
+        let count = [("count", vec![Piece::strong(of.alerts)])];
+        let mut lines = vec![item(words.digest_alerts, &count)];
+        let kinds = of.kinds.iter();
+        let kinds = kinds.map(|(kind, count)| (own(terms::kind(*kind, language)), *count));
+        let classes = of.classes.iter().map(|(name, count)| {
+            let class = Class::from_name(name);
+            let class = class.map(|class| own(terms::class(class, language)));
+            (class.unwrap_or_else(|| vec![Piece::other(name)]), *count)
+        });
+        let accounts = of.accounts.iter();
+        let accounts = accounts.map(|(id, count)| (vec![Piece::other(id)], *count));
+        lines.extend(self.counts(words.digest_kinds, kinds.collect()));
+        lines.extend(self.counts(words.digest_classes, classes.collect()));
+        lines.extend(self.counts(words.digest_accounts, accounts.collect()));
+        let clusters = of.clusters.iter().take(SHOWN_MAX);
+        let clusters: Vec<Pieces> = clusters.map(own).collect();
+        if !clusters.is_empty() {
+            let values = joined(clusters, words.comma);
+            let what = own(words.digest_clusters);
+            lines.push(item(words.by, &[("what", what), ("values", values)]));
+        }
+        lines
+    }
+
+    /// Returns a line with names and the number of each; `None` without names.
+    fn counts(&self, what: &'static str, counts: Vec<(Pieces, u64)>) -> Option<Line> {
+        let words = self.words;
+        let total = counts.len() as u64;
+        let shown = counts.into_iter().take(SHOWN_MAX).map(|(name, count)| {
+            let count = [("count", own(count))];
+            [name, fill(words.value_count, &count)].concat()
+        });
+        let mut shown: Vec<Pieces> = shown.collect();
+        shown.extend(self.more(total, shown.len()));
+        let values = joined(shown, words.comma);
+        (total > 0).then(|| item(words.by, &[("what", own(what)), ("values", values)]))
     }
 
     /// Returns lines with the failed calls of a campaign, and with advice for each of its shapes.
@@ -236,6 +391,30 @@ impl Writer<'_> {
 /// The largest number of shown calls, and of shown clusters, of a campaign.
 const SHOWN_MAX: usize = 20;
 
+/// The causes of missing data by their names, in Chinese. `service` has the sentences in English, with the names.
+const DIAGNOSES: [(&str, &str); 5] = [
+    (
+        "no_group",
+        "日志组已不存在；请查明跟踪写入哪个日志组，并用该名称重新部署",
+    ),
+    (
+        "no_filter",
+        "日志组没有本部署的订阅筛选条件；请重新部署，然后运行 backfill",
+    ),
+    (
+        "filter_elsewhere",
+        "订阅筛选条件发送到了其他目标；请重新部署，然后运行 backfill",
+    ),
+    (
+        "filter_other_pattern",
+        "订阅筛选条件的模式已被更改；请重新部署，然后运行 backfill",
+    ),
+    (
+        "trail_silent",
+        "没有记录写入日志组；请检查跟踪是否正在记录，以及是否有权写入日志组",
+    ),
+];
+
 /// Returns the descriptions of the shapes of a campaign, joined with semicolons. A shape is the pattern
 /// that makes failures a campaign.
 fn shapes<'s>(words: &Words, shapes: impl IntoIterator<Item = &'s Shape>) -> Pieces {
@@ -275,32 +454,4 @@ fn hint(words: &Words, shape: Shape) -> &'static str {
         Shape::Widespread => words.changed,
         Shape::BruteForce | Shape::Spraying => words.guessing,
     }
-}
-
-fn escalation(words: &Words, escalation: &EscalationFacts) -> Line {
-    let sentence = match escalation.stage {
-        Stage::Ended => words.escalation_ended,
-        Stage::Began | Stage::Grew(_) => words.escalation_began,
-    };
-    let values = [
-        ("from", own(escalation.from)),
-        ("until", own(escalation.until)),
-        ("peak", vec![Piece::strong(escalation.peak)]),
-        ("limit", vec![Piece::strong(escalation.limit)]),
-    ];
-    item(sentence, &values)
-}
-
-fn recovery(words: &Words, recovery: &RecoveryFacts) -> Line {
-    let lasted = i64::try_from(recovery.fault_seconds).unwrap_or(i64::MAX);
-    let values = [
-        ("lasted", own(duration(lasted))),
-        ("from", own(recovery.fault_start)),
-        (
-            "until",
-            own(recovery.last().unwrap_or(recovery.fault_start)),
-        ),
-        ("events", vec![Piece::strong(events(words, recovery.count))]),
-    ];
-    item(words.recovery, &values)
 }

@@ -7,20 +7,22 @@ use clusters::incident::step::Outcome;
 use clusters::incident::technique::Tactic;
 use clusters::short_name;
 use clusters::summary::Excerpt;
-use records::time::{Timestamp, duration};
+use records::time::Timestamp;
 
 use crate::facts::incident::{
     Growth, IncidentFacts, IncidentStage, MadeFacts, MemberFacts, OpenFacts, StepFacts, ToDoItem,
     WayInFacts,
 };
 use crate::hint::capitalized;
+use crate::incident_words;
 use crate::locale::Language;
 use crate::message::Message;
 use crate::safe::{readable, titled};
 use crate::severity::Severity;
+use crate::terms;
 use crate::text::document::{Line, Piece, Pieces, Section, fill, joined};
-use crate::text::incident_words as words_of;
-use crate::text::{Texts, Writer, events, item, level, own, words_of};
+use crate::text::words::Words;
+use crate::text::{Texts, Writer, events, item, own};
 
 /// The longest title, in characters, so that the screen of a locked phone shows it.
 const TITLE_CHARS_MAX: usize = 100;
@@ -43,8 +45,8 @@ const MEMBERS_MAX: usize = 6;
 impl Texts {
     /// Returns the title of a message about an incident: how severe it is, who does it, and what, in at most 100 characters.
     pub(super) fn titled_incident(&self, incident: &IncidentFacts, message: &Message) -> String {
-        let words = words_of(self.locale.language);
-        let severity = level(words, message.level());
+        let words = Words::of(self.locale.language);
+        let severity = terms::severity(message.level(), self.locale.language);
         let head = match incident.stage {
             IncidentStage::Opened => capitalized(severity),
             IncidentStage::Grew => words
@@ -62,7 +64,7 @@ impl Texts {
             0 | 1 => String::new(),
             count => words.title_steps.replace("{count}", &count.to_string()),
         };
-        let did = words_of::did(&incident.reason, self.locale.language).unwrap_or_default();
+        let did = incident_words::did(&incident.reason, self.locale.language).unwrap_or_default();
         let (form, tail) = match incident.stage {
             IncidentStage::Merged => (words.title_part, account),
             _ => (words.title_did, steps + &account),
@@ -82,7 +84,7 @@ impl Texts {
         let (form, shown) = match person {
             Some(person) => ("{name}", person),
             None => (
-                words_of::actor(incident.actor.kind, self.locale.language),
+                incident_words::actor(incident.actor.kind, self.locale.language),
                 name,
             ),
         };
@@ -138,7 +140,7 @@ impl Writer<'_> {
 
     /// Returns an actor, such as `user mila`.
     fn actor(&self, of: &Actor) -> Pieces {
-        let form = words_of::actor(of.kind, self.texts.locale.language);
+        let form = incident_words::actor(of.kind, self.texts.locale.language);
         let (name, person) = parts(of.kind, &of.name, &of.account_id);
         let values = [
             ("name", vec![Piece::other(name)]),
@@ -158,7 +160,8 @@ impl Writer<'_> {
     fn incident_overview(&self, incident: &IncidentFacts) -> Vec<Line> {
         let (message, words) = (self.message, self.words);
         let mut lines = vec![Line::Paragraph(self.incident_sentence(incident))];
-        let severity = vec![Piece::strong(level(words, message.level()))];
+        let severity = terms::severity(message.level(), self.texts.locale.language);
+        let severity = vec![Piece::strong(severity)];
         lines.push(item(words.severity, &[("severity", severity)]));
         if incident.stage == IncidentStage::Merged {
             return lines;
@@ -166,9 +169,9 @@ impl Writer<'_> {
         lines.extend(incident.new.as_ref().and_then(|new| self.growth(new)));
         let lasted = incident.last.seconds_since(incident.began);
         let times = [
-            ("from", own(incident.began)),
-            ("last", own(incident.last)),
-            ("lasted", own(duration(lasted))),
+            ("from", self.time(incident.began)),
+            ("last", self.time(incident.last)),
+            ("lasted", self.lasted(lasted)),
             ("events", own(events(words, incident.events))),
         ];
         lines.push(match incident.stage {
@@ -204,6 +207,7 @@ impl Writer<'_> {
         if message.alert.is_late {
             lines.push(item(words.late, &[]));
         }
+        lines.extend(self.zone());
         lines
     }
 
@@ -217,7 +221,7 @@ impl Writer<'_> {
             (_, false) => words.went_quiet,
         };
         let language = self.texts.locale.language;
-        let what = match (words_of::reason(&incident.reason, language), language) {
+        let what = match (incident_words::reason(&incident.reason, language), language) {
             (Some(reason), Language::En) => Piece::own(uncapitalized(reason)),
             (Some(reason), Language::Zh) => Piece::own(reason),
             (None, _) => Piece::other(&incident.reason),
@@ -230,7 +234,7 @@ impl Writer<'_> {
         let values = [
             ("actor", actor),
             ("account", self.account()),
-            ("last", own(incident.last)),
+            ("last", self.time(incident.last)),
             ("what", vec![what]),
             ("incident", into.map_or_else(Vec::new, |id| own(id.text()))),
         ];
@@ -251,19 +255,19 @@ impl Writer<'_> {
         }
         let before = Severity::from(new.severity);
         if before < self.message.level() {
-            let before = own(level(words, before));
+            let before = own(terms::severity(before, self.texts.locale.language));
             news.push(fill(words.growth_severity, &[("severity", before)]));
         }
         if news.is_empty() {
             return None;
         }
         let news = joined(news, words.semicolon);
-        let values = [("since", own(new.since)), ("news", news)];
+        let values = [("since", self.time(new.since)), ("news", news)];
         Some(item(words.growth, &values))
     }
 
     fn tactics(&self, tactics: impl Iterator<Item = Tactic>) -> Pieces {
-        let name = |tactic| own(words_of::tactic(tactic, self.texts.locale.language));
+        let name = |tactic| own(incident_words::tactic(tactic, self.texts.locale.language));
         let names: Vec<Pieces> = tactics.map(name).collect();
         match names.is_empty() {
             true => own(self.words.no_tactic),
@@ -298,12 +302,12 @@ impl Writer<'_> {
             });
             let proof = of
                 .link
-                .map(|link| words_of::proof(link, self.texts.locale.language));
+                .map(|link| incident_words::proof(link, self.texts.locale.language));
             let at = of.linked.unwrap_or(of.first);
             let values = [
                 ("member", member),
                 ("proof", own(proof.unwrap_or_default())),
-                ("at", own(moment(incident, at))),
+                ("at", own(self.moment(incident, at))),
                 ("events", own(events(words, of.events))),
             ];
             item(words.acts_as, &values)
@@ -318,8 +322,12 @@ impl Writer<'_> {
     fn steps(&self, incident: &IncidentFacts) -> Vec<Line> {
         let words = self.words;
         let steps = &incident.steps;
-        let date = own(date(incident.began));
-        let mut lines = vec![Line::Paragraph(fill(words.steps_of_day, &[("date", date)]))];
+        let locale = self.texts.locale;
+        let day = [
+            ("date", own(locale.date(incident.began))),
+            ("zone", own(locale.zone_name())),
+        ];
+        let mut lines = vec![Line::Paragraph(fill(words.steps_of_day, &day))];
         lines.extend(steps.shown.iter().map(|step| self.step(incident, step)));
         let more = steps.total.saturating_sub(steps.shown.len() as u64);
         if more > 0 {
@@ -332,7 +340,7 @@ impl Writer<'_> {
         let words = self.words;
         let tactic = step
             .tactic
-            .map(|tactic| words_of::tactic(tactic, self.texts.locale.language));
+            .map(|tactic| incident_words::tactic(tactic, self.texts.locale.language));
         let outcome = match step.outcome {
             Outcome::Succeeded => vec![Piece::strong(words.succeeded)],
             Outcome::Refused => own(words.refused),
@@ -341,7 +349,7 @@ impl Writer<'_> {
         let times = match step.count {
             1 => Pieces::new(),
             count => {
-                let last = own(moment(incident, step.last));
+                let last = own(self.moment(incident, step.last));
                 fill(words.step_times, &[("count", own(count)), ("last", last)])
             }
         };
@@ -357,7 +365,7 @@ impl Writer<'_> {
         });
         let values = [
             ("new", new),
-            ("at", own(moment(incident, step.first))),
+            ("at", own(self.moment(incident, step.first))),
             ("tactic", own(tactic.unwrap_or(words.no_tactic))),
             ("call", vec![Piece::other(&call(step))]),
             ("outcome", outcome),
@@ -443,7 +451,7 @@ impl Writer<'_> {
         let values = [
             ("what", self.object(&of.kind)),
             ("name", vec![Piece::other(&of.name)]),
-            ("at", own(moment(incident, of.at))),
+            ("at", own(self.moment(incident, of.at))),
             ("call", vec![Piece::other(&of.by)]),
             ("region", region),
             ("unsure", unsure),
@@ -452,7 +460,7 @@ impl Writer<'_> {
     }
 
     fn object(&self, kind: &str) -> Pieces {
-        let known = words_of::object(kind, self.texts.locale.language);
+        let known = incident_words::object(kind, self.texts.locale.language);
         vec![known.map_or_else(|| Piece::other(kind), Piece::own)]
     }
 
@@ -461,8 +469,8 @@ impl Writer<'_> {
         let values = [
             ("what", self.object(&of.kind)),
             ("name", vec![Piece::other(&of.name)]),
-            ("until", own(moment(incident, of.until))),
-            ("lasted", own(duration(lasted))),
+            ("until", own(self.moment(incident, of.until))),
+            ("lasted", self.lasted(lasted)),
         ];
         item(self.words.was_open_of, &values)
     }
@@ -472,7 +480,7 @@ impl Writer<'_> {
         let values = [
             ("key", vec![Piece::other(&of.key)]),
             ("of", vec![Piece::other(short_name(&of.of, account_id))]),
-            ("last", own(moment(incident, of.last))),
+            ("last", own(self.moment(incident, of.last))),
         ];
         match of.lasts {
             true => item(self.words.way_in_lasts, &values),
@@ -522,6 +530,15 @@ impl Writer<'_> {
         item(words.to_do_item, &values)
     }
 
+    /// Returns a time in an incident: without the date on the day on which the incident began.
+    fn moment(&self, incident: &IncidentFacts, at: Timestamp) -> String {
+        let locale = self.texts.locale;
+        match locale.date(at) == locale.date(incident.began) {
+            true => locale.second(at).chars().skip(11).collect(),
+            false => locale.stated(at),
+        }
+    }
+
     fn in_language<'t>(&self, english: &'t str, chinese: &'t str) -> &'t str {
         match self.texts.locale.language {
             Language::En => english,
@@ -534,7 +551,8 @@ impl Writer<'_> {
         let mut lines = Vec::new();
         if incident.stage != IncidentStage::Merged && !incident.evidence.is_empty() {
             let evidence = incident.evidence.iter().map(|of| {
-                let reason = words_of::evidence(of.kind, of.items, self.texts.locale.language);
+                let reason =
+                    incident_words::evidence(of.kind, of.items, self.texts.locale.language);
                 let values = [("reason", own(reason)), ("count", own(of.items))];
                 fill(words.evidence_items, &values)
             });
@@ -566,7 +584,7 @@ impl Writer<'_> {
         let words = self.words;
         let url = step.event_link(&self.texts.links)?;
         let values = [
-            ("at", own(moment(incident, step.first))),
+            ("at", own(self.moment(incident, step.first))),
             ("call", vec![Piece::other(&call(step))]),
         ];
         let mut pieces = fill(words.event_of_call, &values);
@@ -589,20 +607,6 @@ fn short_target<'t>(target: &'t str, account_id: &str) -> &'t str {
             name.strip_prefix("secret:").unwrap_or(name)
         }
         _ => target,
-    }
-}
-
-fn date(at: Timestamp) -> String {
-    let text = at.to_string();
-    text.split('T').next().unwrap_or_default().to_owned()
-}
-
-/// Returns a time in an incident: without the date on the day on which the incident began.
-fn moment(incident: &IncidentFacts, at: Timestamp) -> String {
-    let text = at.to_string();
-    match text.split_once('T') {
-        Some((day, time)) if day == date(incident.began) => time.trim_end_matches('Z').to_owned(),
-        _ => text,
     }
 }
 

@@ -64,7 +64,7 @@ impl Writer<'_> {
         let seen = seen.and_then(|cluster| cluster.facets.get(&Facet::AccessKey));
         let seen = seen.and_then(|keys| keys.values.iter().find(|value| value.value == key.id));
         if let Some(span) = seen.map(|value| value.span) {
-            let last = span.last_seen.map_or_else(|| own("?"), own);
+            let last = span.last_seen.map_or_else(|| own("?"), |at| self.time(at));
             let values = [("count", own(span.count)), ("at", last)];
             let form = match self.facts {
                 Facts::SensitiveCall(_) => words.used_here,
@@ -89,7 +89,7 @@ impl Writer<'_> {
                 region,
                 user,
             }) => [
-                fill(words.used, &[("at", own(*at))]),
+                fill(words.used, &[("at", self.time(*at))]),
                 with(words.used_with, "service", service),
                 with(words.used_in, "region", region),
                 with(words.used_by, "user", user),

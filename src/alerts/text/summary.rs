@@ -7,9 +7,10 @@ use clusters::summary::{
     Summary,
 };
 
+use crate::terms;
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
 use crate::text::words::Words;
-use crate::text::{Writer, calls, events, item, level, own};
+use crate::text::{Writer, calls, events, item, own};
 
 /// Returns the word for the length of a summary's period (hour, day or week), in the language of `words`.
 pub(super) fn period(words: &Words, period: Period) -> &'static str {
@@ -27,8 +28,8 @@ impl Writer<'_> {
         let values = [
             ("account", self.account()),
             ("period", own(period(words, summary.period))),
-            ("from", own(summary.from)),
-            ("until", own(summary.until)),
+            ("from", self.time(summary.from)),
+            ("until", self.time(summary.until)),
             ("errors", strong(summary.errors)),
             ("clusters", strong(summary.error_clusters)),
             ("new_errors", strong(summary.new_errors)),
@@ -145,12 +146,13 @@ impl Writer<'_> {
             true => words.incident_open,
             false => words.incident_over,
         };
+        let severity = terms::severity(line.severity.into(), self.texts.locale.language);
         let actor = short_name(&line.actor, account_id);
         let values = [
-            ("severity", own(level(words, line.severity.into()))),
+            ("severity", own(severity)),
             ("actor", vec![Piece::other(actor)]),
             ("state", own(state)),
-            ("began", own(line.began)),
+            ("began", self.time(line.began)),
             ("id", vec![Piece::other(line.incident.text())]),
         ];
         item(words.incident_line, &values)
@@ -185,12 +187,12 @@ impl Writer<'_> {
             false => format!("{}:{}", line.service, line.action),
         };
         let code = match line.code.as_str() {
-            "" => line.class.name(),
-            code => code,
+            "" => own(terms::class(line.class, self.texts.locale.language)),
+            code => vec![Piece::other(code)],
         };
         let values = [
             ("api", vec![Piece::other(&api)]),
-            ("code", vec![Piece::other(code)]),
+            ("code", code),
             ("count", vec![Piece::strong(events(words, line.count))]),
         ];
         fill(words.error, &values)
@@ -201,7 +203,11 @@ impl Writer<'_> {
     pub(super) fn summary_keys(&self, summary: &Summary) -> Vec<Line> {
         let words = self.words;
         if summary.keys.total == 0 {
-            return vec![Line::Paragraph(own(words.no_key))];
+            let nothing = match summary.period {
+                Period::Hour => words.no_key,
+                Period::Day | Period::Week => words.keys_of_hours,
+            };
+            return vec![Line::Paragraph(own(nothing))];
         }
         let shown = summary.keys.shown.iter().take(KEYS_MAX);
         let mut lines: Vec<Line> = shown.map(|key| self.summary_key(key)).collect();
@@ -218,14 +224,17 @@ impl Writer<'_> {
         };
         let used = match key.last_used {
             Some(at) => [
-                fill(words.used, &[("at", own(at))]),
+                fill(words.used, &[("at", self.time(at))]),
                 with(words.used_with, "service", &key.service),
                 with(words.used_in, "region", &key.region),
             ]
             .concat(),
             None => own(words.key_unknown),
         };
-        let mut statements = vec![used, fill(words.key_failed, &[("at", own(key.last_seen))])];
+        let mut statements = vec![
+            used,
+            fill(words.seen_last, &[("at", self.time(key.last_seen))]),
+        ];
         if !key.principal.is_empty() {
             let principal = vec![Piece::other(&key.principal)];
             statements.push(fill(words.key_of, &[("principal", principal)]));

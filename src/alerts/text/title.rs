@@ -1,15 +1,18 @@
 //! Renders the title of a message: one line with the change, the account and the subject.
 
 use clusters::Cluster;
+use clusters::transition::CircumstanceKind;
 use records::redact::clean;
 
 use crate::facts::{EscalationFacts, Facts, Stage};
 use crate::kind::AlertKind;
+use crate::locale::Language;
 use crate::message::Message;
 use crate::safe::{readable, titled};
+use crate::terms;
 use crate::text::facts_text::{circumstance, short_value};
 use crate::text::words::Words;
-use crate::text::{Texts, calls, events, shown_about, summary, words_of};
+use crate::text::{Texts, calls, events, shown_about, summary};
 
 /// The longest title, in characters. This is the limit of Guance.
 const TITLE_CHARS_MAX: usize = 256;
@@ -20,12 +23,11 @@ const TITLED_CHARS_MAX: usize = 64;
 impl Texts {
     /// Returns the title of a message: one line of at most 256 characters, for an incident of at most 100.
     pub fn title(&self, message: &Message) -> String {
-        let words = words_of(self.locale.language);
         if let Facts::Incident(incident) = &message.alert.facts {
             return self.titled_incident(incident, message);
         }
         let account = message.alert.account_id();
-        let mut title = format!("[{}] AWS", title_word(words, message));
+        let mut title = format!("[{}] AWS", title_word(message, self.locale.language));
         if !account.is_empty() {
             title.push_str(&format!(" {}", titled(account, TITLED_CHARS_MAX)));
         }
@@ -35,18 +37,19 @@ impl Texts {
             (_, None) => self.titled_alert(message),
         };
         if !subject.is_empty() {
-            title.push_str(&format!(": {subject}"));
+            let colon = Words::of(self.locale.language).colon;
+            title.push_str(&format!("{colon}{subject}"));
         }
         clean(&title, TITLE_CHARS_MAX).into_owned()
     }
 
     fn titled_alert(&self, message: &Message) -> String {
-        let words = words_of(self.locale.language);
+        let words = Words::of(self.locale.language);
         let alert = &message.alert;
         match &alert.facts {
             Facts::Campaign(of) => {
                 let actor = titled(&readable(&of.actor, TITLED_CHARS_MAX), TITLED_CHARS_MAX);
-                format!("{actor} ({})", events(words, of.events))
+                format!("{actor}{}", bracketed(words, &events(words, of.events)))
             }
             Facts::Silence(of) => {
                 let log_group = of.log_group.as_deref().unwrap_or_default();
@@ -64,12 +67,19 @@ impl Texts {
                         .title_summary_calls
                         .replace("{calls}", &calls(words, count)),
                 };
+                let from = match self.locale.language {
+                    Language::En => self.locale.moment(of.from),
+                    Language::Zh => {
+                        let zone = self.locale.zone_name();
+                        format!("{}（{zone}）", self.locale.minute(of.from))
+                    }
+                };
                 let summary = words
                     .title_summary
                     .replace("{new}", &of.new_errors.to_string())
                     .replace("{errors}", &of.errors.to_string())
                     .replace("{period}", summary::period(words, of.period))
-                    .replace("{from}", &of.from.to_string());
+                    .replace("{from}", &from);
                 summary + &made
             }
             Facts::AccessKey(_) => shown_about(message),
@@ -80,7 +90,7 @@ impl Texts {
     }
 
     fn titled_error(&self, cluster: &Cluster, message: &Message) -> String {
-        let words = words_of(self.locale.language);
+        let words = Words::of(self.locale.language);
         let identity = &cluster.facts.identity;
         let code = cluster.error_code().unwrap_or(&identity.code);
         let api = match identity.service.is_empty() {
@@ -97,16 +107,23 @@ impl Texts {
         match &message.alert.facts {
             Facts::NewPrincipal(name) => {
                 let name = readable(cluster.short_name(name), TITLED_CHARS_MAX);
-                title.push_str(&format!(", {}", titled(&name, TITLED_CHARS_MAX)));
+                let name = titled(&name, TITLED_CHARS_MAX);
+                title.push_str(&format!("{}{name}", words.comma));
             }
             Facts::NewCircumstance(of) => {
                 let value = readable(short_value(of, &identity.account_id), TITLED_CHARS_MAX);
                 let what = circumstance(words, of.facet);
-                title.push_str(&format!(", {what} {}", titled(&value, TITLED_CHARS_MAX)));
+                // The name of a layer is one of the program, unless it is not known.
+                let layer = terms::layer(&of.value, self.locale.language);
+                let value = match of.facet {
+                    CircumstanceKind::Layer if layer != of.value => layer,
+                    _ => titled(&value, TITLED_CHARS_MAX),
+                };
+                title.push_str(&format!("{}{what} {value}", words.comma));
             }
             Facts::Escalation(of) => title.push_str(&hourly(words, of)),
             _ if message.alert.is_end() => {}
-            _ => title.push_str(&format!(" ({})", events(words, message.count()))),
+            _ => title.push_str(&bracketed(words, &events(words, message.count()))),
         }
         title
     }
@@ -120,30 +137,21 @@ fn hourly(words: &Words, escalation: &EscalationFacts) -> String {
     let limit = escalation.limit.to_string();
     let hourly = words.title_hourly.replace("{limit}", &limit);
     let hourly = hourly.replace("{count}", &events(words, escalation.peak));
-    format!(" ({hourly})")
+    bracketed(words, &hourly)
 }
 
-fn title_word(words: &Words, message: &Message) -> &'static str {
-    let stage = message.alert.facts.stage();
-    match (message.alert.kind(), stage) {
-        (AlertKind::Escalating, Some(Stage::Ended)) => return words.title_calmed,
-        (AlertKind::Campaign, Some(Stage::Grew(_))) => return words.title_campaign_grew,
-        (AlertKind::Campaign, Some(Stage::Ended)) => return words.title_campaign_ended,
-        (AlertKind::NoData, Some(Stage::Ended)) => return words.title_data_again,
-        _ => {}
-    }
-    match message.alert.kind() {
-        AlertKind::SensitiveCall => words.title_sensitive_call,
-        AlertKind::New => words.title_new,
-        AlertKind::NewPrincipal => words.title_new_principal,
-        AlertKind::NewCircumstance => words.title_new_circumstance,
-        AlertKind::Regressed => words.title_regressed,
-        AlertKind::Recovered => words.title_recovered,
-        AlertKind::Escalating => words.title_escalating,
-        AlertKind::Campaign => words.title_campaign,
-        AlertKind::Incident => words.title_incident,
-        AlertKind::AccessKey => words.title_access_key,
-        AlertKind::AccountSummary => words.title_account_summary,
-        AlertKind::NoData => words.title_no_data,
+fn bracketed(words: &Words, text: &str) -> String {
+    words.title_bracket.replace("{text}", text)
+}
+
+/// Returns the words in the brackets of a title: what happened.
+fn title_word(message: &Message, language: Language) -> &'static str {
+    let words = Words::of(language);
+    match (message.alert.kind(), message.alert.facts.stage()) {
+        (AlertKind::Escalating, Some(Stage::Ended)) => words.title_calmed,
+        (AlertKind::Campaign, Some(Stage::Grew(_))) => words.title_campaign_grew,
+        (AlertKind::Campaign, Some(Stage::Ended)) => words.title_campaign_ended,
+        (AlertKind::NoData, Some(Stage::Ended)) => words.title_data_again,
+        (kind, _) => terms::kind(kind, language),
     }
 }

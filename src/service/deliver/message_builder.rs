@@ -78,23 +78,9 @@ where
         };
         let keys = self.keys(alert, cluster_details.as_ref()).await?;
         let name = self.account_name(alert);
-        let message = match cluster_details {
-            Some(cluster_details) => {
-                let context = ClusterContext {
-                    cluster: cluster_details.cluster,
-                    first_seen: cluster_details.first_seen,
-                    circumstances: cluster_details.circumstances,
-                    range: Some((hours.start().start(), hours.end().end())),
-                    account_errors: cluster_details.account_errors,
-                };
-                Message::of_cluster(alert.clone(), context, keys, name)
-            }
-            None => without_cluster(alert, keys, name),
-        };
         Ok(Message {
-            severity: raised(message.severity, &message.keys),
             suppressed,
-            ..message
+            ..assembled(alert, (cluster_details, hours), keys, name)
         })
     }
 
@@ -171,10 +157,11 @@ where
     }
 }
 
-/// Returns the hours whose events the message of an alert includes, at most [`HOURS_MAX`]. An alert with
-/// a time range gets the last hours of that range, and one about a sensitive call those of the calls that it covers. Any
+/// Returns the hours whose events the message of an alert includes, at most [`HOURS_MAX`].
+///
+/// An alert with a time range gets the last hours of that range, and one about a sensitive call those of the calls that it covers. Any
 /// other alert gets the hours from its event on, up to now.
-fn hours(alert: &Alert, now: Timestamp) -> RangeInclusive<Window> {
+pub fn hours(alert: &Alert, now: Timestamp) -> RangeInclusive<Window> {
     if let Some((from, until)) = alert.facts.range() {
         let last = until.after(-1).unwrap_or(until).min(now);
         let first = last.after(-(HOURS_MAX - 1) * 3600).unwrap_or(last);
@@ -189,8 +176,35 @@ fn hours(alert: &Alert, now: Timestamp) -> RangeInclusive<Window> {
     first.window()..=last.unwrap_or(now).min(now).window()
 }
 
+/// Puts a message together from an alert, what the store has of its cluster in the hours of the message, and reports on access
+/// keys. `name` is the name of the account from the settings.
+pub fn assembled(
+    alert: &Alert,
+    (details, hours): (Option<ClusterDetails>, RangeInclusive<Window>),
+    keys: Vec<KeyReport>,
+    name: Option<String>,
+) -> Message {
+    let message = match details {
+        Some(details) => {
+            let context = ClusterContext {
+                cluster: details.cluster,
+                first_seen: details.first_seen,
+                circumstances: details.circumstances,
+                range: Some((hours.start().start(), hours.end().end())),
+                account_errors: details.account_errors,
+            };
+            Message::of_cluster(alert.clone(), context, keys, name)
+        }
+        None => without_cluster(alert, keys, name),
+    };
+    Message {
+        severity: raised(message.severity, &message.keys),
+        ..message
+    }
+}
+
 /// Adds the anomaly that the alert is about. The present state of the key may not show it any more.
-fn add_anomaly(report: &mut KeyReport, facts: &KeyFacts) {
+pub fn add_anomaly(report: &mut KeyReport, facts: &KeyFacts) {
     report.anomalies.push(facts.anomaly());
     report.anomalies.sort_unstable();
     report.anomalies.dedup();
@@ -211,20 +225,15 @@ fn without_cluster(alert: &Alert, keys: Vec<KeyReport>, name: Option<String>) ->
 /// Raises a severity to the least severity that the anomalies of access keys require.
 fn raised(mut assessment: Assessment, keys: &[KeyReport]) -> Assessment {
     for anomaly in keys.iter().flat_map(|key| &key.anomalies) {
-        let (least, reason) = match anomaly {
-            KeyAnomaly::Canary => (Severity::Critical, "a canary key was used".to_owned()),
-            KeyAnomaly::Awakened { days } => {
-                let reason = format!("an access key woke up after {days} days");
-                (Severity::Error, reason)
-            }
+        let least = match anomaly {
+            KeyAnomaly::Canary => Severity::Critical,
+            KeyAnomaly::Awakened { .. } => Severity::Error,
             _ => continue,
         };
         if assessment.severity < least {
             assessment.severity = least;
-            assessment.reasons.push(Reason {
-                points: None,
-                text: format!("{} as {reason}", least.name()),
-            });
+            let reason = Reason::of_anomaly(least, *anomaly);
+            assessment.reasons.extend(reason);
         }
     }
     assessment

@@ -9,7 +9,7 @@
 mod absorption;
 mod digest;
 pub mod incident_round;
-mod message_builder;
+pub mod message_builder;
 mod queue;
 mod sink_health;
 mod sink_run;

@@ -6,12 +6,14 @@ use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, WEAK};
 use clusters::incident::life::SentAlert;
 use clusters::inspection_state::{ClusterHistory, InspectionState};
-use clusters::occurrence::Occurrence;
+use clusters::occurrence::{Occurrence, occurrences};
 use clusters::summary::{
     CALL_LINES_MAX, CallLine, ClusterLine, Excerpt, KEYS_MAX, KeyLine, LINES_MAX, Period, Summary,
     TOP_MAX,
 };
 use records::time::{Timestamp, Window};
+
+use crate::inspect::Recorded;
 
 /// Returns the periods that end with this hour: always the hour itself, the UTC day if this is its last hour, and the
 /// week (Monday to Sunday) if this is its last hour.
@@ -63,6 +65,41 @@ pub fn summaries(
         }
     };
     accounts.into_iter().map(summary).collect()
+}
+
+impl Recorded<'_> {
+    /// Returns the summaries of the last whole UTC day, and of the last hour with events, as a stack would have made them at the
+    /// end of each. `sent` are the alerts about incidents. Empty if no event has a time.
+    pub fn last_summaries(&self, sent: &BTreeSet<SentAlert>) -> Vec<Summary> {
+        let times = self.events.iter().filter_map(|(_, seen)| seen.at());
+        let Some(last) = times.max().map(Timestamp::window) else {
+            return Vec::new();
+        };
+        let is_day = |window: &Window| periods(*window).any(|period| period == Period::Day);
+        let day = (0..24).map(|hours| last.plus(-hours)).find(is_day);
+        let day = day.map(|window| (window, Period::Day));
+        let all = day.into_iter().chain([(last, Period::Hour)]);
+        all.flat_map(|(window, period)| self.summaries_of(window, period, sent))
+            .collect()
+    }
+
+    fn summaries_of(
+        &self,
+        window: Window,
+        period: Period,
+        sent: &BTreeSet<SentAlert>,
+    ) -> Vec<Summary> {
+        let replayed = self.replay(Some(window.plus(1)));
+        let Some(state) = &replayed.inspection_state else {
+            return Vec::new();
+        };
+        let end = window.end();
+        let sent = sent.iter().filter(|alert| alert.at <= end).cloned();
+        let of_hour = self.events.iter();
+        let of_hour = of_hour.filter(|(_, seen)| seen.at().map(Timestamp::window) == Some(window));
+        let occurrences = occurrences(of_hour, &self.subjects());
+        summaries(state, window, period, &sent.collect(), &occurrences)
+    }
 }
 
 /// Fills a summary with the numbers and lists that come from the histories of the account's clusters.
