@@ -10,7 +10,6 @@ use alerts::guance::line_protocol::body;
 use alerts::guance::site::{SITES, site};
 use alerts::kind::AlertKind;
 use alerts::links::Links;
-use alerts::locale::{self, Locale, Zone};
 use alerts::message::Message;
 use alerts::text::Texts;
 use alerts::{detail, sns};
@@ -18,6 +17,7 @@ use anyhow::Context as _;
 use clap::{Args, CommandFactory as _, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::locale_options::LocaleOptions;
 use crate::output;
 use crate::preview::Preview;
 use crate::settings::load_lists;
@@ -45,12 +45,8 @@ pub struct Arguments {
     /// Print the alert for this sink only. May be repeated. Default: all sinks
     #[arg(long, value_enum)]
     sink: Vec<Sink>,
-    /// Language of the alerts
-    #[arg(long, value_enum, default_value = "en")]
-    language: Language,
-    /// Time zone of the times in the alerts: UTC, or an offset such as +08:00
-    #[arg(long, value_name = "OFFSET", default_value = "UTC", allow_hyphen_values = true, value_parser = zone)]
-    time_zone: Zone,
+    #[command(flatten)]
+    locale: LocaleOptions,
     /// Only alerts of this kind. Default: all kinds
     #[arg(long, value_enum)]
     kind: Option<Kind>,
@@ -75,15 +71,6 @@ enum Sink {
     Eventbridge,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Language {
-    /// English
-    En,
-    /// Chinese
-    Zh,
-}
-
-/// Kinds of alerts that a stack sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
     #[value(name = "account_summary", alias = "account-summary")]
@@ -143,19 +130,6 @@ impl Sink {
     }
 }
 
-impl From<Language> for locale::Language {
-    fn from(language: Language) -> Self {
-        match language {
-            Language::En => Self::En,
-            Language::Zh => Self::Zh,
-        }
-    }
-}
-
-fn zone(text: &str) -> Result<Zone, String> {
-    Zone::parse(text).ok_or_else(|| "expected UTC, or an offset such as +08:00".to_owned())
-}
-
 fn console(name: &str) -> Result<String, String> {
     let console = site(name).and_then(|site| site.console);
     console.map(str::to_owned).ok_or_else(|| {
@@ -190,10 +164,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     scanned.complain(true);
     let links = Links::default().with_guance(&arguments.site, None);
     let texts = Texts {
-        locale: Locale {
-            language: arguments.language.into(),
-            zone: arguments.time_zone,
-        },
+        locale: arguments.locale.locale(),
         links: links.context("the console of the site")?,
     };
     let sinks = match arguments.sink.as_slice() {

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use alerts::incident_words;
 use alerts::locale::{Language, Locale};
 use alerts::severity::Severity;
-use alerts::text::incident_words;
 use alerts::words;
 use clusters::incident::Incident;
 use clusters::incident::actor::{Actor, ActorKind};

@@ -2,9 +2,9 @@
 //! what stays behind, what to do, and the evidence.
 
 use alerts::incident_advice::{AdviceItem, AdviceStep, advice};
+use alerts::incident_words;
 use alerts::links;
 use alerts::locale::Locale;
-use alerts::text::incident_words;
 use alerts::words;
 use clusters::incident::ledger::{Ledger, Made, WasOpen, WayIn};
 use clusters::incident::step::Step;
