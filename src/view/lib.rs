@@ -1,7 +1,7 @@
 //! Renders pages as HTML and clusters as JSON, and returns both as text.
 //!
 //! `maud` escapes all text. Text from AWS callers goes only into text nodes, never into an attribute. The report page
-//! runs no script and loads nothing; its Content Security Policy forbids both.
+//! loads nothing and runs only its own script; its Content Security Policy forbids everything else.
 //!
 //! The modules, in reading order:
 //!
