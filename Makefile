@@ -41,7 +41,7 @@ test: ## Run all tests, with lints; tests on real events are skipped if there ar
 	$(call timed,stack and end to end,$(MAKE) --jobs 2 --output-sync=target stack-tests e2e-tests emulators-tests)
 
 # Installs the packages for the stack tests from PyPI and npm during the build. If that fails, these tests are skipped with a message.
-TOOLS = (for tools in sam emulator moto dynalite; do python3 infra/tools/environment.py $$tools $(VENVS) >/dev/null || true; done)
+TOOLS = (for tools in sam emulator moto dynalite axe; do python3 infra/tools/environment.py $$tools $(VENVS) >/dev/null || true; done)
 
 # Two of these targets run in parallel, because each waits a part of its time.
 stack-tests:

@@ -80,6 +80,12 @@ impl StoreArguments {
         Place::of(self.db.as_deref(), &self.table)
     }
 
+    /// Returns the name of the stack, if the options name one.
+    #[cfg(feature = "aws")]
+    pub fn stack(&self) -> Option<&str> {
+        self.table.stack.as_deref()
+    }
+
     /// Opens the SQLite file or the table that the options name.
     ///
     /// # Errors

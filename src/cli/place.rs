@@ -21,16 +21,20 @@ impl Place {
         })
     }
 
-    /// Returns the command that shows one entry of a list, by its ID.
+    /// Returns a line with the command that shows one entry of a list, by its ID.
     pub fn show(&self, noun: &str, id: &str) -> String {
+        let command = self.command(noun, id);
         match &self.0 {
-            Some(place) => {
-                format!("Show one: cloudtrail-inspector {noun} show {id} {place}")
-            }
-            None => format!(
-                "Show one: cloudtrail-inspector {noun} show {id} --db trail.db (scan with --db)"
-            ),
+            Some(_) => format!("Show one: {command}"),
+            None => format!("Show one: {command} --db trail.db (scan with --db)"),
         }
+    }
+
+    /// Returns the command that shows one entry of a list, by its ID.
+    pub fn command(&self, noun: &str, id: &str) -> String {
+        let place = self.0.iter().map(|place| format!(" {place}"));
+        let command = format!("cloudtrail-inspector {noun} show {id}");
+        [command].into_iter().chain(place).collect()
     }
 }
 

@@ -19,6 +19,7 @@ use crate::table::telling;
 
 const HTML: &str = include_str!("../../src/cli/serve/dashboard.html");
 const SCRIPT: &str = include_str!("../../src/cli/serve/dashboard.js");
+const WORDS: &str = include_str!("../../src/cli/serve/words.js");
 const STYLE: &str = include_str!("../../src/cli/serve/dashboard.css");
 
 const ENDPOINT: &str = "arn:aws:lambda:local:000000000000:function:serve";
@@ -95,6 +96,7 @@ fn serve(
     let (code, kind, content) = match request.path() {
         "/" => (200, "text/html", HTML.to_owned()),
         "/dashboard.js" => (200, "text/javascript", SCRIPT.to_owned()),
+        "/words.js" => (200, "text/javascript", WORDS.to_owned()),
         "/dashboard.css" => (200, "text/css", STYLE.to_owned()),
         "/about" => (200, "application/json", about.to_string()),
         "/widget" => {
@@ -213,7 +215,7 @@ fn what_asks_first_does_nothing_until_somebody_says_ok() {
     }
     browser.click(&with_text("a", "Mute"));
     browser.until("confirmation.open");
-    browser.click(&with_text("#dash-confirm button", "OK"));
+    browser.click(&with_text("#dash-confirm button", "Mute"));
     browser.until("popup.open && content.ariaBusy === 'false'");
     assert_eq!(widget.last()["mute"], true);
     browser.click("popup.querySelector('[aria-label=Close]')");
@@ -255,7 +257,7 @@ fn html_of_an_action_is_shown_where_it_says() {
     browser.click("document.querySelector('#inner')");
     browser.until("widget.innerText === 'in the inner'");
     browser.click("popup.querySelector('[aria-label=Close]')");
-    browser.click("at('refresh')");
+    browser.ask("refresh()");
     browser.until("document.querySelector('#over') && widget.ariaBusy === 'false'");
     browser.click("document.querySelector('#over')");
     browser.until("content.innerText.includes('hovered')");
@@ -410,7 +412,7 @@ fn what_cannot_be_called_is_said_in_a_sentence() {
             json!(sentence)
         ));
     }
-    browser.click("at('refresh')");
+    browser.ask("refresh()");
     browser.until("error.hidden && widget.ariaBusy === 'false'");
     // The console may contain only the message about the failed call.
     let of_the_failure = browser.said.iter().all(|of| of.contains("500"));
@@ -441,7 +443,7 @@ fn what_is_called_later_wins() {
     ));
     browser.until("widget.ariaBusy === 'false'");
     assert_eq!(browser.text("widget.innerText"), "fast");
-    browser.click("at('refresh')");
+    browser.ask("refresh()");
     browser.until("widget.ariaBusy === 'false'");
     assert_eq!(widget.last()["say"], "fast");
 }
@@ -523,20 +525,22 @@ fn the_real_function_is_looked_at_and_decided_at() {
     };
     browser.until("widget.querySelectorAll('tbody tr').length === 2");
     browser.click("widget.querySelector('a.open')");
-    browser.until("content.querySelector('.acts')");
+    browser.until("content.querySelector('.decide')");
     let keys = browser.text("content.querySelector('.keys').innerText");
     assert!(
         keys.contains("AKIAEXAMPLEEXAMPLE01") && keys.contains("IAM was not asked yet"),
         "{keys}"
     );
+    browser.click("content.querySelector('input[name=reason]')");
+    browser.write("known");
     browser.click(&with_text("#dash-content a", "Acknowledge"));
     browser.until("confirmation.open");
-    browser.click(&with_text("#dash-confirm button", "OK"));
+    browser.click(&with_text("#dash-confirm button", "Acknowledge"));
     browser.until("content.querySelector('[role=status]')");
     let notice = browser.text("content.querySelector('[role=status]').innerText");
     assert_eq!(notice, "Done: acknowledged.");
     browser.click("popup.querySelector('[aria-label=Close]')");
-    browser.click("at('refresh')");
+    browser.ask("refresh()");
     browser.until("widget.querySelector('.mark')");
     assert_quiet(&browser, &widget);
 }

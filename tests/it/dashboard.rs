@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use crate::bad_input::{hostile, hostile_calls};
 use crate::binary::Folder;
 use crate::chromium::{Chromium, with_text};
+use crate::corpus::corpus;
+use crate::effort;
 use crate::emulator::Emulator;
 use crate::page::demo;
 use crate::records::{id, lines, record};
@@ -97,9 +99,14 @@ impl Served {
 
     /// Opens the page and waits for the list; `None` if there is no browser.
     fn open(&self, scheme: &str) -> Option<Chromium> {
+        self.open_at(scheme, "")
+    }
+
+    /// Opens the page at an address, given from its query on, and waits for the view.
+    fn open_at(&self, scheme: &str, rest: &str) -> Option<Chromium> {
         let mut browser = Chromium::find()?;
         browser.prefer(scheme);
-        browser.open(&format!("{}?token={}", self.address(), self.token));
+        browser.open(&format!("{}?token={}{rest}", self.address(), self.token));
         settle(&mut browser);
         Some(browser)
     }
@@ -129,17 +136,32 @@ fn settle(browser: &mut Chromium) {
     browser.until("widget.hasChildNodes() && !document.querySelector('[aria-busy=true]')");
 }
 
-/// Confirms the dialog of a decision, and waits for the message about the decision.
-fn confirm(browser: &mut Chromium) {
+/// Confirms the dialog of a decision by the button with its name, and waits for the message about the decision.
+fn confirm(browser: &mut Chromium, name: &str) {
     browser.until("confirmation.open");
-    browser.click(&with_text("#dash-confirm button", "OK"));
+    browser.click(&with_text("#dash-confirm button", name));
     browser.until("content.querySelector('[role=status]')");
     settle(browser);
 }
 
 fn close(browser: &mut Chromium) {
-    browser.click("popup.querySelector('[aria-label=Close]')");
-    browser.until("!popup.open");
+    browser.click("at('close')");
+    browser.until("!popup.open && !content.hasChildNodes() && !location.hash.includes('open.')");
+    settle(browser);
+}
+
+/// Presses the key of a shortcut.
+fn shortcut(browser: &mut Chromium, key: &str) {
+    let event = format!(
+        "new KeyboardEvent('keydown', {{key: {}, bubbles: true}})",
+        json!(key)
+    );
+    browser.ask(&format!("document.activeElement.dispatchEvent({event})"));
+}
+
+/// Returns the part of the address behind #.
+fn hash(browser: &mut Chromium) -> String {
+    browser.text("location.hash")
 }
 
 /// Returns failed calls of `count` different actions, one an hour.
@@ -203,7 +225,13 @@ fn only_its_own_page_on_this_machine_may_ask() {
     assert_eq!(of("GET /widget", host), 405);
     assert_eq!(of("DELETE /", host), 405);
     assert_eq!(of("GET /other", host), 404);
-    for path in ["/", "/about", "/dashboard.js", "/dashboard.css"] {
+    for path in [
+        "/",
+        "/about",
+        "/dashboard.js",
+        "/words.js",
+        "/dashboard.css",
+    ] {
         assert_eq!(of(&format!("GET {path}"), host), 200, "{path}");
         assert_eq!(
             of(&format!("GET {path}"), "Host: evil.example"),
@@ -222,10 +250,11 @@ fn only_its_own_page_on_this_machine_may_ask() {
 const USUAL: [&str; 2] = ["Host: 127.0.0.1:PORT", "Content-Type: application/json"];
 
 /// All requests that the server answers.
-const LINES: [&str; 7] = [
+const LINES: [&str; 8] = [
     "GET /",
     "GET /about",
     "GET /dashboard.js",
+    "GET /words.js",
     "GET /dashboard.css",
     "GET /favicon.ico",
     "GET /other",
@@ -245,7 +274,8 @@ impl Undecided {
         let list = ["clusters", "list", "--db", "trail.db", "--format", "json"];
         let listed = served.folder.run(&list).json();
         let cluster = listed["clusters"][0]["cluster_id"].as_str().unwrap();
-        let decision = json!({"cluster": cluster, "decide": "resolve", "version": 0});
+        let decision =
+            json!({"cluster": cluster, "decide": "resolve", "version": 0, "reason": "repaired"});
         Self {
             cluster: cluster.to_owned(),
             decision: decision.to_string(),
@@ -488,14 +518,14 @@ fn clusters_are_listed_searched_sorted_and_paged_through() {
     browser.click(&with_text("button", "3h"));
     settle(&mut browser);
     assert_eq!(calls(&mut browser), [name(30), name(29), name(28)]);
-    browser.click(&with_text("button", "everything"));
+    browser.click(&with_text("button", "All"));
     settle(&mut browser);
     assert_eq!(calls(&mut browser).len(), 25);
     served.assert_quiet(&browser);
 }
 
 #[test]
-fn what_is_scanned_meanwhile_shows_at_the_next_refresh() {
+fn what_is_scanned_meanwhile_shows_when_the_window_gets_the_focus() {
     let served = Served::of(&failures(2));
     let Some(mut browser) = served.open("light") else {
         return;
@@ -506,8 +536,13 @@ fn what_is_scanned_meanwhile_shows_at_the_next_refresh() {
         .folder
         .run(&["scan", "--db", "trail.db", "trail.jsonl"])
         .printed();
-    browser.click("at('refresh')");
-    settle(&mut browser);
+    assert_eq!(
+        browser.ask("at('refresh').hidden"),
+        true,
+        "a file changes by a scan only"
+    );
+    browser.ask("dispatchEvent(new Event('focus'))");
+    browser.until("widget.querySelectorAll('tbody tr').length === 3");
     assert_eq!(calls(&mut browser)[0], "s3:GetThing03");
     served.assert_quiet(&browser);
 }
@@ -565,12 +600,26 @@ fn one_click_and_ctrl_c_copy_a_dimension() {
         browser.until(&format!("getSelection().toString() === {}", json!(pair)));
         assert_eq!(browser.copied(), pair);
     }
+    // A button beside it does the same with one click less.
+    browser.click("content.querySelector('.pairs .dash-copy')");
+    browser.until("at('said').textContent === 'Copied'");
+    let copied = browser.text("navigator.clipboard.readText()");
+    assert_eq!(copied, "account_id:111122223333");
     browser.click(&with_text("#dash-content a", "JSON"));
     browser.until("content.querySelector('pre.copy')");
     browser.click("content.querySelector('pre.copy')");
     let copied: Value = serde_json::from_str(&browser.copied()).unwrap();
     assert_eq!(copied["cluster"]["count"], 1, "{copied}");
     served.assert_quiet(&browser);
+}
+
+/// Writes a reason and a name on the page of a cluster, and makes a decision.
+fn decide(browser: &mut Chromium, name: &str) {
+    browser.click("content.querySelector('input[name=reason]')");
+    browser.write("they know <b>");
+    browser.ask("content.querySelector('input[name=who]').value = 'ann'");
+    browser.click(&with_text("#dash-content a", name));
+    confirm(browser, name);
 }
 
 #[test]
@@ -580,28 +629,23 @@ fn what_is_decided_shows_in_the_list_and_can_be_taken_back() {
         return;
     };
     let triages = "[...widget.querySelectorAll('.mark')].map(of => of.textContent)";
-    for (button, word, told) in [
+    for (button, word, done) in [
         ("Acknowledge", "acknowledged", "Done: acknowledged."),
         ("Mute", "muted", "Done: muted until "),
     ] {
         browser.click("widget.querySelector('a.open')");
-        browser.until("content.querySelector('.acts')");
+        browser.until("content.querySelector('.decide')");
         settle(&mut browser);
-        browser.ask("content.querySelector('select[name=mute_for]')?.focus()");
         browser.ask("content.querySelector('select[name=mute_for]').value = '7d'");
-        browser.click("content.querySelector('input[name=reason]')");
-        browser.write("they know <b>");
-        browser.click("content.querySelector('input[name=who]')");
-        browser.write("ann");
-        browser.click(&with_text("#dash-content a", button));
-        confirm(&mut browser);
+        decide(&mut browser, button);
         let notice = browser.text("content.querySelector('[role=status]').innerText");
-        assert!(notice.starts_with(told), "{notice}");
+        assert!(notice.starts_with(done), "{notice}");
         let history = browser.text("content.querySelector('.journal').innerText");
-        assert!(history.contains("ann at dashboard local"), "{history}");
+        assert!(history.contains("ann at dashboard serve"), "{history}");
         assert!(history.contains("they know <b>"), "{history}");
+        // The list is called again after a decision.
         close(&mut browser);
-        browser.click("at('refresh')");
+        browser.until("widget.querySelector('.mark')");
         settle(&mut browser);
         assert_eq!(browser.ask(triages), json!([word]));
     }
@@ -611,19 +655,179 @@ fn what_is_decided_shows_in_the_list_and_can_be_taken_back() {
         .printed();
     assert!(shown.contains("muted"), "the commands see it, too: {shown}");
     browser.click("widget.querySelector('a.open')");
-    browser.until("content.querySelector('.acts')");
+    browser.until("content.querySelector('.decide')");
     settle(&mut browser);
-    browser.click(&with_text("#dash-content a", "Take back"));
-    confirm(&mut browser);
+    decide(&mut browser, "Take back");
     let notice = browser.text("content.querySelector('[role=status]').innerText");
-    assert!(
-        notice.starts_with("Done: unmarked, was muted until "),
-        "{notice}"
-    );
+    assert_eq!(notice, "Done: unmarked.");
     close(&mut browser);
-    browser.click("at('refresh')");
+    browser.until("!widget.querySelector('.mark')");
+    served.assert_quiet(&browser);
+}
+
+#[test]
+fn a_decision_without_a_reason_is_refused_and_its_consequence_is_named_first() {
+    let undecided = Undecided::new();
+    let asked = undecided.decision.replace("repaired", " \u{200b}");
+    let answer = undecided.served.ask("POST /widget", &USUAL, &asked);
+    assert!(
+        answer.contains("Nothing was saved: enter a reason"),
+        "{answer}"
+    );
+    assert!(!undecided.is_decided());
+    let Some(mut browser) = undecided.served.open("light") else {
+        return;
+    };
+    browser.click("widget.querySelector('a.open')");
+    browser.until("content.querySelector('.decide')");
     settle(&mut browser);
-    assert_eq!(browser.ask(triages), json!([]));
+    browser.click(&with_text("#dash-content a", "Resolve"));
+    let focused = "document.activeElement.name === 'reason' && !confirmation.open";
+    assert_eq!(browser.ask(focused), true);
+    browser.write("repaired");
+    browser.click(&with_text("#dash-content a", "Resolve"));
+    browser.until("confirmation.open");
+    assert_eq!(browser.text("question.textContent"), "Resolve?");
+    let consequence = browser.text("at('consequence').textContent");
+    assert!(
+        consequence.starts_with("The failure is over."),
+        "{consequence}"
+    );
+    browser.press("Escape");
+    browser.until("!confirmation.open");
+    assert!(!undecided.is_decided());
+}
+
+/// Asserts that the link of the open page is a command for a colleague.
+fn assert_shared(browser: &mut Chromium) {
+    let command = browser.text("shared()");
+    let is_command = command.starts_with("cloudtrail-inspector clusters show ");
+    assert!(
+        is_command && command.ends_with(" --db trail.db"),
+        "{command}"
+    );
+}
+
+#[test]
+fn each_view_has_an_address_that_survives_reload_back_and_forward() {
+    let served = Served::of(&failures(30));
+    let Some(mut browser) = served.open("light") else {
+        return;
+    };
+    browser.click("widget.querySelector('input[name=search]')");
+    browser.write("getthing mia&<1>");
+    browser.press("Enter");
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser), Vec::<String>::new());
+    let searched = hash(&mut browser);
+    assert!(
+        searched.contains("search=getthing+mia%26%3C1%3E"),
+        "{searched}"
+    );
+    browser.ask("history.back()");
+    browser.until("widget.querySelectorAll('tbody tr').length === 25");
+    browser.click("widget.querySelector('th.what .sort')");
+    settle(&mut browser);
+    browser.click(&with_text("a", "Next"));
+    settle(&mut browser);
+    browser.click(&with_text("button", "1w"));
+    settle(&mut browser);
+    let page = ["s3:GetThing26", "s3:GetThing27"];
+    assert_eq!(calls(&mut browser)[..2], page);
+    let list = hash(&mut browser);
+    assert!(
+        list.contains("sort=what") && list.contains("range=1w"),
+        "{list}"
+    );
+    browser.click("widget.querySelector('a.open')");
+    browser.until("content.querySelector('.facts')");
+    settle(&mut browser);
+    browser.click(&with_text("#dash-content a", "JSON"));
+    browser.until("content.querySelector('pre.copy')");
+    settle(&mut browser);
+    let json = hash(&mut browser);
+    assert!(
+        json.starts_with(&list) && json.contains("open.export=true"),
+        "{json}"
+    );
+    assert!(!json.contains(&served.token), "{json}");
+    browser.ask("document.isOld = true");
+    browser.call("Page.reload", &json!({}));
+    browser.until("!document.isOld && content.querySelector('pre.copy')");
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser)[..2], page);
+    assert_eq!(hash(&mut browser), json);
+    // Back leads over the page of the cluster to the list.
+    browser.ask("history.back()");
+    browser.until("popup.open && content.querySelector('.facts')");
+    settle(&mut browser);
+    let opened = hash(&mut browser);
+    browser.ask("history.back()");
+    browser.until("!popup.open");
+    assert_eq!(hash(&mut browser), list);
+    assert_eq!(calls(&mut browser)[..2], page);
+    // Forward opens the page again. Closing it leads back, too.
+    browser.ask("history.forward()");
+    browser.until("popup.open && content.querySelector('.facts')");
+    settle(&mut browser);
+    assert_eq!(hash(&mut browser), opened);
+    assert_shared(&mut browser);
+    close(&mut browser);
+    assert_eq!(hash(&mut browser), list);
+    // An address that a person changes by hand is followed, too.
+    browser.ask("location.hash = 'search=thing07&status=all'");
+    browser.until("widget.querySelectorAll('tbody tr').length === 1");
+    settle(&mut browser);
+    assert_eq!(calls(&mut browser), ["s3:GetThing07"]);
+    served.assert_quiet(&browser);
+}
+
+#[test]
+fn the_keyboard_alone_reaches_and_does_everything() {
+    let served = Served::of(&failures(3));
+    let Some(mut browser) = served.open("light") else {
+        return;
+    };
+    shortcut(&mut browser, "/");
+    assert_eq!(browser.text("document.activeElement.name"), "search");
+    // A key that is typed is a letter.
+    shortcut(&mut browser, "j");
+    assert_eq!(browser.text("document.activeElement.name"), "search");
+    browser.ask("document.activeElement.blur()");
+    shortcut(&mut browser, "j");
+    shortcut(&mut browser, "j");
+    let rows = "[...widget.querySelectorAll('a.open')].indexOf(document.activeElement)";
+    assert_eq!(browser.ask(rows), 1);
+    shortcut(&mut browser, "k");
+    assert_eq!(browser.ask(rows), 0);
+    browser.press("Enter");
+    browser.until("content.querySelector('.facts')");
+    settle(&mut browser);
+    // Everything in the page can be reached by Tab.
+    let all = "[...popup.querySelectorAll('a, button, input, select, summary, [tabindex=\"0\"]')]
+        .filter(of => of.checkVisibility())";
+    let count = browser.ask(&format!("{all}.length")).as_u64().unwrap();
+    browser.ask("document.reached = new Set()");
+    for _ in 0..count + 3 {
+        browser.ask("document.reached.add(document.activeElement)");
+        browser.press("Tab");
+    }
+    let missed = browser.ask(&format!(
+        "{all}.filter(of => !document.reached.has(of)).map(of => of.outerHTML.slice(0, 90))"
+    ));
+    assert_eq!(missed, json!([]));
+    browser.press("Escape");
+    browser.until("!popup.open && location.hash === ''");
+    shortcut(&mut browser, "?");
+    browser.until("content.querySelectorAll('kbd').length > 5");
+    browser.press("Escape");
+    browser.until("!popup.open");
+    browser.click("widget.querySelector('th.what .sort')");
+    settle(&mut browser);
+    browser.ask("document.activeElement.blur()");
+    shortcut(&mut browser, "g");
+    shortcut(&mut browser, "l");
+    browser.until("location.hash === '' && widget.ariaBusy === 'false'");
     served.assert_quiet(&browser);
 }
 
@@ -668,39 +872,203 @@ fn groups() -> [(&'static str, Served); 2] {
     ]
 }
 
+/// A way to look at the page: scheme, width and language.
+type Look = (&'static str, u32, &'static str);
+
+/// The ways that are looked at each time; with `EFFORT=whole` all are. The first two are checked by axe-core as well.
+const LOOKS: [Look; 3] = [
+    ("light", 1400, "en"),
+    ("dark", 320, "zh"),
+    ("light", 800, "zh"),
+];
+const AUDITED: usize = 2;
+
+fn looks() -> Vec<(Look, bool)> {
+    if effort::cases(0, 1) == 0 {
+        let looks = LOOKS.into_iter().enumerate();
+        return looks.map(|(at, look)| (look, at < AUDITED)).collect();
+    }
+    let schemes = ["light", "dark"].into_iter();
+    schemes
+        .flat_map(|scheme| [320, 800, 1400].map(|width| (scheme, width)))
+        .flat_map(|(scheme, width)| ["en", "zh"].map(|language| ((scheme, width, language), true)))
+        .collect()
+}
+
 #[test]
-fn it_fits_and_is_easy_to_read_at_any_width_in_light_and_dark() {
+fn each_view_fits_and_is_accessible_at_any_width_in_light_and_dark_and_both_languages() {
     let painted = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("dashboard");
     fs::create_dir_all(&painted).unwrap();
+    let axe = axe();
     for (name, served) in groups() {
-        for scheme in ["light", "dark"] {
-            let Some(mut browser) = served.open(scheme) else {
+        for (look @ (scheme, width, language), is_audited) in looks() {
+            let Some(mut browser) = served.open_at(scheme, &format!("&lang={language}")) else {
                 return;
             };
-            for width in [320, 1280] {
-                browser.size(width, 900);
-                let what = format!("{name}-{scheme}-{width}");
-                look(
-                    &mut browser,
-                    "document.body",
-                    &painted.join(format!("{what}-list.png")),
-                );
-                browser.click("widget.querySelector('a.open')");
-                browser.until("content.querySelector('.facts')");
-                settle(&mut browser);
-                look(
-                    &mut browser,
-                    "content",
-                    &painted.join(format!("{what}-cluster.png")),
-                );
-                close(&mut browser);
+            browser.size(width, 900);
+            let axe = axe.as_deref().filter(|_| is_audited && name == "demo");
+            if let Some(axe) = axe {
+                browser.ask(axe);
             }
-            assert_eq!(
-                browser.text("getComputedStyle(document.documentElement).colorScheme"),
-                scheme
+            walk(
+                &mut browser,
+                &format!("{name}-{scheme}-{width}-{language}"),
+                &painted,
+                axe.is_some(),
             );
+            let shown = browser.text("getComputedStyle(document.documentElement).colorScheme");
+            assert_eq!(shown, scheme, "{look:?}");
             served.assert_quiet(&browser);
+            if name == "hostile" && effort::cases(0, 1) == 0 {
+                break;
+            }
         }
+    }
+}
+
+/// Looks at each kind of view.
+fn walk(browser: &mut Chromium, name: &str, painted: &Path, is_audited: bool) {
+    let check = |browser: &mut Chromium, place: &str, view: &str| {
+        look(browser, place, &painted.join(format!("{name}-{view}.png")));
+        if is_audited {
+            audit(browser, &format!("{name} {view}"));
+        }
+    };
+    check(browser, "document.body", "list");
+    for (rows, view) in [
+        ("list", "cluster"),
+        ("calls", "call"),
+        ("incidents", "incident"),
+    ] {
+        let row = format!("widget.querySelector('table.{rows} a.open')");
+        if browser.ask(&format!("!{row}")) == true {
+            continue;
+        }
+        browser.ask(&format!("{row}.click()"));
+        browser.until("content.querySelector('.facts')");
+        settle(browser);
+        check(browser, "content", view);
+        if name.ends_with("zh") && view != "incident" {
+            assert_chinese(browser, view);
+        }
+        if view == "cluster" {
+            browser.ask("content.querySelector('input[name=reason]').value = 'because'");
+            browser.ask("content.querySelector('.choices a').click()");
+            browser.until("confirmation.open");
+            check(browser, "confirmation", "decision");
+            browser.ask("confirmation.close()");
+        }
+        browser.ask("popup.close()");
+        browser.until("!content.hasChildNodes() && !location.hash.includes('open.')");
+    }
+    browser.ask("location.hash = 'search=zzzz'");
+    browser.until("widget.querySelector('input[name=search]')?.value === 'zzzz'");
+    settle(browser);
+    check(browser, "document.body", "empty");
+}
+
+/// Returns the source of axe-core, installed first if it is missing; `None` with a message if it cannot be installed.
+fn axe() -> Option<String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .unwrap()
+        .join("venv");
+    let made = Command::new("python3")
+        .args(["infra/tools/environment.py", "axe"])
+        .arg(&folder)
+        .output()
+        .unwrap();
+    if made.status.code() == Some(3) {
+        eprintln!(
+            "skipped: no axe-core: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        return None;
+    }
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let script = folder.join("axe/node_modules/axe-core/axe.min.js");
+    Some(fs::read_to_string(script).unwrap())
+}
+
+/// Asserts that axe-core finds nothing in the page.
+fn audit(browser: &mut Chromium, what: &str) {
+    let found = browser.ask(
+        "axe.run(document, {preload: false, resultTypes: ['violations']}).then(of => of.violations.map(
+           one => `${one.impact} ${one.id}: ${one.nodes.slice(0, 3).map(node => node.html.slice(0, 120)).join(' | ')}`))",
+    );
+    assert_eq!(found, json!([]), "{what}");
+}
+
+/// Names of AWS and of formats, which stay in any language.
+const NAMES: &str = "AWS|IAM|VPC|SDK|JSON|CloudTrail|Logs|Insights|Guance|ATT&CK|UTC|MFA|ARN|API";
+
+/// Asserts that the open page, which is in Chinese, has no English but names and texts of records.
+fn assert_chinese(browser: &mut Chromium, what: &str) {
+    let english = browser.ask(&format!(
+            "(() => {{ const copy = content.cloneNode(true);
+               copy.querySelectorAll('style, bdi, code, pre, h2 .code, time, option, .dash-copy').forEach(of => of.remove());
+               const walker = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT), found = [];
+               while (walker.nextNode()) {{
+                 const left = walker.currentNode.data.replace(/\\b({NAMES})\\b/g, '');
+                 if (/[A-Za-z]{{3,}}/.test(left) && !walker.currentNode.parentElement.closest('.advice, a[href]')) found.push(left);
+               }}
+               return found; }})()"
+        ));
+    assert_eq!(english, json!([]), "{what}");
+}
+
+/// Clicks an element, and counts the click.
+fn clicked(browser: &mut Chromium, clicks: &mut u32, element: &str) {
+    browser.click(element);
+    *clicks += 1;
+    settle(browser);
+}
+
+#[test]
+fn what_people_look_for_is_at_most_three_clicks_away() {
+    let Some(events) = corpus("events") else {
+        return;
+    };
+    let events = fs::canonicalize(events).unwrap();
+    let served = Served::new(Folder::new(), events.to_str().unwrap());
+    const CRITICAL: &str = "[...widget.querySelectorAll('table:not(.incidents) tbody tr')].find(row => row.querySelector('.badge.critical')).querySelector('a.open')";
+    const MOST: &str = "widget.querySelector('table.list a.open')";
+    let Some(mut browser) = served.open_at("light", "#status=all") else {
+        return;
+    };
+    let address = browser.text("location.href");
+    for (goal, path, found) in [
+        (
+            "the worst actor and all that they did",
+            &["widget.querySelector('table.incidents a.open')"][..],
+            &["bert-jan"][..],
+        ),
+        ("the newest critical", &[CRITICAL], &["critical"]),
+        (
+            "what fails most, and on which resource",
+            &["widget.querySelector('th.n .sort')", MOST],
+            &["s3:PutObject", "9,686", "falsimentis-log"],
+        ),
+    ] {
+        browser.open(&address);
+        browser.until("!popup.open");
+        settle(&mut browser);
+        let mut clicks = 0;
+        for element in path {
+            clicked(&mut browser, &mut clicks, element);
+        }
+        browser.until("content.querySelector('.facts')");
+        settle(&mut browser);
+        let page = browser.text("content.innerText");
+        for text in found {
+            assert!(page.contains(text), "{goal}: {text}: {page}");
+        }
+        assert!(clicks <= 3, "{goal}: {clicks}");
+        served.assert_quiet(&browser);
     }
 }
 

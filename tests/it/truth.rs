@@ -190,7 +190,7 @@ impl<S: Whole> Shown<'_, S> {
         let badges: Vec<&str> = badges.take(2).collect();
         assert_eq!(
             badges,
-            [&said["status"], &said["severity"]],
+            [&said["severity"], &said["status"]],
             "the page of {id}"
         );
         (id, said)

@@ -22,6 +22,8 @@ use crate::stack::TableArguments;
 pub struct OpenTable {
     /// The name of the table or the stack, with its region and the profile, for error messages.
     pub name: String,
+    /// The region of the table.
+    pub region: String,
     /// The store on the table.
     pub store: DynamoStore<SdkTable>,
     /// The asynchronous runtime for calls of the store. It must be entered before the store is used.
@@ -82,8 +84,10 @@ impl TableArguments {
             TableSettings::default(),
             now(),
         );
+        let region = config.region().map(ToString::to_string);
         Ok(OpenTable {
             name,
+            region: region.unwrap_or_default(),
             store,
             runtime,
         })

@@ -9,7 +9,7 @@ const [ranges, error, widget, popup, content, confirmation, question] =
 
 const HOUR = 3_600_000;
 const RANGES = { "1h": HOUR, "3h": 3 * HOUR, "12h": 12 * HOUR, "1d": 24 * HOUR, "3d": 72 * HOUR, "1w": 168 * HOUR };
-const EVERYTHING = "everything";
+const ALL = "all";
 
 // Parameters of the widget as configured, parameters of its last call, the store, and the selected time range.
 const configured = {};
@@ -161,17 +161,17 @@ function forms() {
   return all;
 }
 
-function context() {
+function context(typed) {
   const end = about.isPast ? about.asOf : Date.now();
   const length = RANGES[range];
   const start = length ? end - length : about.first ?? end - RANGES["1w"];
-  const minutes = -new Date().getTimezoneOffset();
+  const minutes = isLocal() ? -new Date().getTimezoneOffset() : 0;
   const two = number => String(Math.floor(Math.abs(number))).padStart(2, "0");
   return {
-    dashboardName: "local",
+    dashboardName: "serve",
     widgetId: "widget-1",
-    accountId: "000000000000",
-    locale: navigator.language.split("-")[0],
+    accountId: "",
+    locale: LANGUAGE,
     timezone: {
       label: minutes ? "Local" : "UTC",
       offsetISO: `${minutes < 0 ? "-" : "+"}${two(minutes / 60)}:${two(minutes % 60)}`,
@@ -183,7 +183,7 @@ function context() {
     theme: document.documentElement.dataset.theme,
     linkCharts: true,
     title: document.title,
-    forms: { all: forms() },
+    forms: { all: typed ? forms() : {} },
     params: configured,
     width: widget.clientWidth,
     height: widget.clientHeight,
@@ -192,24 +192,25 @@ function context() {
 
 async function asked(path, options) {
   const answer = await fetch(path, options);
-  if (!answer.ok) throw new Error((await answer.text()).trim() || `the server answers ${answer.status}`);
+  if (!answer.ok) throw new Error((await answer.text()).trim() || filled("status", answer.status));
   return answer.json();
 }
 
-// Calls the function and shows the answer in an element. A later call for the same element cancels this one.
-async function call(place, given) {
+// Calls the function and shows the answer in an element. A later call for the same element cancels this one. What was typed
+// into forms is sent along, unless the call restores a view.
+async function call(place, given, typed = true) {
   place.calling?.abort();
   const { signal } = place.calling = new AbortController();
   place.ariaBusy = "true";
   try {
-    const body = JSON.stringify({ ...given, widgetContext: context() });
+    const body = JSON.stringify({ ...given, widgetContext: context(typed) });
     const headers = { "Content-Type": "application/json" };
     const answer = await asked("/widget", { method: "POST", headers, body, signal });
     if (signal.aborted) return;
     complain("");
     show(place, answer);
   } catch (problem) {
-    if (!signal.aborted) complain(`The widget cannot be called: ${problem.message}`);
+    if (!signal.aborted) complain(filled("no_call", problem.message));
   } finally {
     if (!signal.aborted) place.ariaBusy = "false";
   }
@@ -217,9 +218,11 @@ async function call(place, given) {
 
 function show(place, answer) {
   if (place === content && !popup.open) popup.showModal();
+  at("link").hidden = !shared();
   if (typeof answer === "string") {
     const fragment = cleaned(answer);
     bind(fragment);
+    assist(fragment);
     place.replaceChildren(fragment);
   } else if (typeof answer?.markdown === "string") {
     place.replaceChildren(rendered(answer.markdown));
@@ -227,6 +230,8 @@ function show(place, answer) {
     place.replaceChildren(element("pre", JSON.stringify(answer, null, 2)));
   }
   place.scrollTop = 0;
+  const heading = (popup.open ? content : widget).querySelector("h2")?.textContent;
+  document.title = heading ? `${heading} – ${texts.name}` : at("name").textContent;
 }
 
 function stop(place) {
@@ -236,8 +241,13 @@ function stop(place) {
 
 // ---- Actions -------------------------------------------------------------------------------------------
 
-function confirmed(text) {
-  question.textContent = text;
+// Asks before a call. The first line of the text is the question, the rest is the consequence; the button has the name of
+// the action.
+function confirmed(text, name) {
+  const [first, ...rest] = text.split("\n");
+  question.textContent = first;
+  at("consequence").textContent = rest.join("\n");
+  at("ok").textContent = name || texts.ok;
   confirmation.returnValue = "";
   confirmation.showModal();
   return new Promise(done => {
@@ -258,7 +268,7 @@ function bind(fragment) {
     element.dataset.acts = event;
     element.addEventListener(event, given => {
       if (element.localName === "a") given.preventDefault();
-      act(action);
+      act(action, element);
     });
     if (event === "click" && !element.matches("a[href], button, input, select, textarea, summary")) {
       element.tabIndex = 0;
@@ -270,29 +280,36 @@ function bind(fragment) {
   }
 }
 
-async function act(action) {
+async function act(action, element) {
   const place = action.getAttribute("display") === "popup" ? content : widget;
   const text = action.getAttribute("confirmation");
-  if (text && !await confirmed(text)) return;
+  if (text && element.closest("form")?.querySelector(":invalid")?.reportValidity() === false) return;
+  if (text && !await confirmed(text, element.textContent.trim())) return;
   if (action.getAttribute("action") !== "call") {
     stop(place);
     return show(place, action.innerHTML);
   }
-  if (action.getAttribute("endpoint") !== about.endpoint) {
-    return complain("This action calls another function, which is not available here.");
-  }
+  if (action.getAttribute("endpoint") !== about.endpoint) return complain(texts.other_function);
   let given;
   try {
     given = JSON.parse(action.textContent.trim() || "{}");
   } catch {
-    return complain("The parameters of this action are not JSON.");
+    return complain(texts.no_json);
   }
-  const calling = call(place, given);
-  if (place === widget) {
-    // A refresh repeats the call with these parameters, which may contain typed values.
-    parameters = given;
-    popup.close();
-  }
+  if (place === widget) return list(given);
+  if ("decide" in given) isStale = true;
+  visit({ popup: kept(given) });
+  return call(content, given);
+}
+
+// Shows the list that a call returns; without `typed`, with the parameters alone. A refresh repeats the call with these
+// parameters, which may contain typed values.
+function list(given, typed = true) {
+  parameters = given;
+  visit({ list: kept({ ...given, ...typed ? asking() : {} }), popup: null });
+  isStale = false;
+  const calling = call(widget, given, typed);
+  shut();
   return calling;
 }
 
@@ -305,58 +322,320 @@ document.addEventListener("keydown", event => {
 document.addEventListener("submit", event => {
   if (event.target.closest(".cwdb")) event.preventDefault();
 });
-popup.addEventListener("close", () => {
+// Whether the page itself closes the popup. The event about it comes later, maybe after the next view was called.
+let isShutting = false;
+
+function shut() {
+  if (!popup.open) return;
+  isShutting = true;
+  popup.close();
+  tidy();
+}
+
+function tidy() {
   stop(content);
   complain("");
   content.replaceChildren();
+  document.title = at("name").textContent;
+  if (isStale) {
+    isStale = false;
+    refresh();
+  }
+}
+
+popup.addEventListener("close", () => {
+  if (isShutting) {
+    isShutting = false;
+    return;
+  }
+  tidy();
+  // Closed by the person: back to the address of the list below.
+  if (!view.popup) return;
+  const opened = history.state?.popups ?? 0;
+  view.popup = null;
+  if (opened) history.go(-opened);
+  else visit({}, false);
+});
+
+// ---- Addresses -----------------------------------------------------------------------------------------
+//
+// The part of the address behind # has the parameters of the calls that made the view: those of the list, `range`, and with
+// `open.` before their names those of the open popup. So Reload, Back and Forward show the same view again.
+
+const OPEN = "open.";
+
+// Parameters of a decision: an address opens views, it does not decide.
+const DECIDING = ["decide", "version", "mute_for", "reason", "who"];
+
+// The view that is shown: the parameters of the list, those of the popup or null, and the time range or null for the usual.
+let view = { list: {}, popup: null, range: null };
+
+// Whether a decision was made since the list was called.
+let isStale = false;
+
+// Returns the parameters that an address holds: ids, fixed words, numbers and what is searched for.
+function kept(given) {
+  const isKept = ([name, value]) => !DECIDING.includes(name) && value !== "" && typeof value !== "object";
+  return Object.fromEntries(Object.entries(given).filter(isKept).map(([name, value]) => [name, String(value)]));
+}
+
+// Returns what is typed and selected in the search form of the list.
+function asking() {
+  const fields = widget.querySelectorAll("form.ask :is(input, select)[name]");
+  return Object.fromEntries([...fields].map(field => [field.name, field.value]));
+}
+
+function address() {
+  const { list, popup, range } = view;
+  const pairs = new URLSearchParams(list);
+  if (range) pairs.set("range", range);
+  for (const [name, value] of Object.entries(popup ?? {})) pairs.set(OPEN + name, value);
+  const text = pairs.toString();
+  return location.pathname + location.search + (text && `#${text}`);
+}
+
+// Notes a change of the view in the address: as a new entry of the history, or in place of the current one.
+function visit(change, isNew = true) {
+  view = { ...view, ...change };
+  const to = address();
+  if (to === location.pathname + location.search + location.hash) return;
+  const popups = view.popup ? (history.state?.popups ?? 0) + Number(isNew) : 0;
+  if (isNew) history.pushState({ popups }, "", to);
+  else history.replaceState({ popups }, "", to);
+}
+
+// Returns the view of the current address. `#ID` opens the page of a cluster, sensitive call or incident.
+function addressed() {
+  const cluster = /^#([a-z2-7]{26})$/i.exec(location.hash)?.[1];
+  if (cluster) return { list: {}, popup: { cluster: cluster.toLowerCase() }, range: null };
+  const found = { list: {}, popup: null, range: null };
+  for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
+    if (name.startsWith(OPEN)) (found.popup ??= {})[name.slice(OPEN.length)] = value;
+    else if (name === "range") found.range = value === ALL || value in RANGES ? value : null;
+    else found.list[name] = value;
+  }
+  return found;
+}
+
+// Shows the view of the address.
+async function restore() {
+  const next = addressed();
+  const isOther = (one, other) => JSON.stringify(one) !== JSON.stringify(other);
+  const isOtherList = isOther([next.list, next.range], [view.list, view.range]);
+  const isOtherPopup = isOther(next.popup, view.popup);
+  view = next;
+  if (isOtherPopup && !next.popup) shut();
+  if (isOtherList) {
+    parameters = next.list;
+    range = next.range;
+    await refresh(false);
+  }
+  if (isOtherPopup && next.popup) await open(next.popup);
+}
+
+function open(given) {
+  return call(content, given.describe ? { ...given, describe: true } : given, false);
+}
+
+addEventListener("popstate", restore);
+addEventListener("hashchange", restore);
+
+// ---- Help in this page alone: a custom widget in CloudWatch has no script --------------------------------
+
+function stored(name) {
+  try { return localStorage.getItem(name); } catch { return null; }
+}
+
+function store(name, value) {
+  try { localStorage.setItem(name, value); } catch { /* The browser keeps nothing. */ }
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without the focus or the permission: from a field in the place that has the focus.
+    const field = element("textarea", text);
+    (popup.open ? content : document.body).append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+  at("said").textContent = texts.copied;
+  setTimeout(() => { at("said").textContent = ""; }, 2000);
+}
+
+// Draws two sheets, one over the other.
+function icon() {
+  const drawn = name => document.createElementNS("http://www.w3.org/2000/svg", name);
+  const svg = drawn("svg");
+  svg.setAttribute("viewBox", "0 0 12 12");
+  for (const place of [1, 4]) {
+    const sheet = drawn("rect");
+    for (const [name, value] of Object.entries({ x: place, y: place, width: 7, height: 7 })) sheet.setAttribute(name, value);
+    svg.append(sheet);
+  }
+  return svg;
+}
+
+// Adds a copy button to each element with the class `copy`, and fills in the name of the person who decides.
+function assist(fragment) {
+  for (const one of fragment.querySelectorAll(".copy")) {
+    const button = element("button", one.localName === "pre" ? texts.copy : icon());
+    button.type = "button";
+    button.className = "dash-copy";
+    button.title = button.ariaLabel = texts.copy;
+    button.addEventListener("click", () => copy(one.textContent));
+    if (one.localName === "pre") one.before(button);
+    else one.after(button);
+  }
+  for (const field of fragment.querySelectorAll("input[name=who]")) {
+    field.value ||= stored("name") ?? about.user ?? "";
+    field.addEventListener("change", () => store("name", field.value));
+  }
+}
+
+// Returns what a colleague needs to see the page in the popup: the address of the dashboard with the id, else a command.
+function shared() {
+  const { cluster, incident } = view.popup ?? {};
+  const id = incident ?? cluster;
+  const command = about.commands?.[incident ? "incident" : "cluster"];
+  if (!id || !command) return null;
+  return about.console ? `${about.console} ${id}` : command.replace("{id}", () => id);
+}
+
+function explain() {
+  const rows = texts.keys.map(([key, words]) => {
+    const head = element("th", element("kbd", key));
+    head.scope = "row";
+    return element("tr", head, element("td", words));
+  });
+  const heads = [texts.key, texts.does].map(text => Object.assign(element("th", text), { scope: "col" }));
+  const table = element("table", element("thead", element("tr", ...heads)), element("tbody", ...rows));
+  if (!popup.open) popup.showModal();
+  stop(content);
+  at("link").hidden = true;
+  content.replaceChildren(element("h2", texts.shortcuts), table);
+}
+
+// Moves the focus to the next or the previous row.
+function step(by) {
+  const rows = [...(popup.open ? content : widget).querySelectorAll("a.open")];
+  const to = rows.indexOf(document.activeElement) + by;
+  rows[to < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(to, rows.length - 1)]?.focus();
+}
+
+let isGoing = false;
+document.addEventListener("keydown", event => {
+  const isTyping = event.target.matches("input, select, textarea");
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping || confirmation.open || event.isComposing) return;
+  const wasGoing = isGoing;
+  isGoing = event.key === "g";
+  const shortcuts = {
+    "/": () => widget.querySelector("input[type=search]")?.focus(),
+    j: () => step(1),
+    k: () => step(-1),
+    l: () => wasGoing && list({}, false),
+    "?": explain,
+  };
+  if (popup.open && event.key === "/") return;
+  if (!Object.hasOwn(shortcuts, event.key)) return;
+  event.preventDefault();
+  shortcuts[event.key]();
 });
 
 // ---- The bar -------------------------------------------------------------------------------------------
 
-async function refresh() {
+// Calls the list again. Without `typed` it has the parameters of the address alone.
+async function refresh(typed = true) {
   widget.ariaBusy = "true";
   try {
     about = await asked("/about");
   } catch (problem) {
     widget.ariaBusy = "false";
-    return complain(`The server does not answer: ${problem.message}`);
+    return complain(filled("no_server", problem.message));
   }
-  at("name").textContent = `CloudTrail errors in ${about.name}`;
-  range ??= about.isPast ? EVERYTHING : "1d";
-  const names = about.isPast ? [...Object.keys(RANGES), EVERYTHING] : Object.keys(RANGES);
+  document.title = at("name").textContent = filled("name_of", about.name);
+  const usual = about.isPast ? ALL : "1d";
+  range ??= usual;
+  // The data of a file change only by a scan; they are read again when the window gets the focus.
+  at("refresh").hidden = about.isPast;
+  const names = about.isPast ? [...Object.keys(RANGES), ALL] : Object.keys(RANGES);
   if (ranges.childElementCount !== names.length) {
     ranges.replaceChildren(...names.map(name => {
-      const button = element("button", name);
+      const button = element("button", texts[name]);
       button.type = "button";
-      button.addEventListener("click", () => { range = name; refresh(); });
+      button.dataset.range = name;
+      button.addEventListener("click", () => {
+        range = name;
+        visit({ list: kept({ ...parameters, ...asking() }), range: name === usual ? null : name });
+        refresh();
+      });
       return button;
     }));
   }
-  for (const button of ranges.children) button.ariaPressed = String(button.textContent === range);
-  return call(widget, parameters);
+  for (const button of ranges.children) button.ariaPressed = String(button.dataset.range === range);
+  return call(widget, parameters, typed);
+}
+
+function isLocal() {
+  return stored("zone") === "local";
+}
+
+// Writes the texts of the page in its language.
+function write() {
+  document.documentElement.lang = LANGUAGE === "zh" ? "zh-CN" : "en";
+  for (const one of document.querySelectorAll("[data-word]")) one.textContent = texts[one.dataset.word];
+  document.title = at("name").textContent = texts.name;
+  ranges.ariaLabel = texts.ranges;
+  popup.ariaLabel = texts.details;
+  at("close").ariaLabel = texts.close;
+  at("zone").textContent = isLocal() ? texts.zone_local : texts.zone_utc;
+  const other = LANGUAGE === "zh" ? "en" : "zh";
+  at("language").textContent = texts.other_language;
+  at("language").lang = other === "zh" ? "zh-CN" : "en";
+  at("language").href = `?lang=${other}`;
 }
 
 function dress(theme) {
   document.documentElement.dataset.theme = theme;
-  at("theme").textContent = theme === "dark" ? "Light" : "Dark";
+  at("theme").textContent = theme === "dark" ? texts.light : texts.dark;
 }
 
-at("refresh").addEventListener("click", refresh);
+// Calls again what is shown, after a change of how it is shown.
+function again() {
+  refresh();
+  if (popup.open && view.popup) open(view.popup);
+}
+
+at("refresh").addEventListener("click", () => refresh());
+at("keys").addEventListener("click", explain);
 at("describe").addEventListener("click", () => {
-  popup.showModal();
-  call(content, { describe: true });
+  visit({ popup: { describe: "true" } });
+  open(view.popup);
 });
 at("theme").addEventListener("click", () => {
-  dress(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
-  refresh();
+  const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+  store("theme", theme);
+  dress(theme);
+  again();
+});
+at("zone").addEventListener("click", () => {
+  store("zone", isLocal() ? "utc" : "local");
+  write();
+  again();
+});
+at("language").addEventListener("click", () => { at("language").href += location.hash; });
+at("link").addEventListener("click", () => copy(shared()));
+addEventListener("focus", async () => {
+  if (!about.isPast || widget.ariaBusy === "true") return;
+  const now = await asked("/about").catch(() => about);
+  if (now.version !== about.version) refresh();
 });
 
-// Opens the page of the cluster or sensitive call whose id is behind the # of the address.
-function openAddressed() {
-  const cluster = /^#([a-z2-7]{26})$/i.exec(location.hash)?.[1];
-  if (cluster) call(content, { cluster });
-}
-
-addEventListener("hashchange", openAddressed);
-dress(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-refresh().then(openAddressed);
+write();
+dress(stored("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+view = addressed();
+parameters = view.list;
+range = view.range;
+refresh(false).then(() => view.popup && open(view.popup));

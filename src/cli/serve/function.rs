@@ -7,24 +7,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use alerts::links::Links;
 use alerts::locale::Locale;
 use anyhow::Context as _;
+use clusters::fingerprint::ClusterId;
 use clusters::keys::{DORMANT_DAYS, KeySettings};
+use clusters::{EventId, Sighting};
 use pollster::block_on;
+use records::redact::sanitize;
 use records::time::{Timestamp, Window};
 use serde_json::json;
 use service::inspect::Recorded;
 #[cfg(feature = "aws")]
 use service::inspect::run::over;
 use service::ports::{Store, StoreError, TriageStore};
-use service::widget::{self, StoreState, WidgetResponse, WidgetSetting};
+use service::widget::{self, Lives, StoreState, WidgetResponse, WidgetSetting};
 use view::listing::Listing;
 
 use crate::machine::now;
 use crate::open_store::{OpenStore, StoreArguments, StoreKind};
+use crate::place::Place;
 use crate::{error_text, output};
 
 /// Name of the function in widget links. No such function exists: the page sends the calls to its own server.
@@ -39,6 +44,10 @@ pub struct LocalWidget {
     open_store: OpenStore,
     /// Path of the SQLite file; `None` for a table.
     path: Option<PathBuf>,
+    /// How a later command reads the same store.
+    place: Place,
+    /// The address of the stack's dashboard in CloudWatch; `None` for a file, and for a table without its stack.
+    console: Option<String>,
     cached: Option<CachedList>,
 }
 
@@ -55,17 +64,21 @@ type FileVersions = Vec<Option<(u64, SystemTime)>>;
 impl LocalWidget {
     /// Opens the store that the options name, and computes the first list of its clusters.
     pub fn open(arguments: &StoreArguments) -> anyhow::Result<Self> {
+        let open_store = arguments.open()?;
         let mut function = Self {
-            open_store: arguments.open()?,
+            console: console(arguments, &open_store),
+            open_store,
             path: arguments.db.clone(),
+            place: arguments.place(),
             cached: None,
         };
         function.state()?;
         Ok(function)
     }
 
-    /// Returns information about the store for the page, as a JSON object: its name, the time of its first event, and
-    /// the time of its state.
+    /// Returns information about the store for the page, as a JSON object: its name, the time of its first event, the
+    /// time and the version of its state, the commands that show one entry (with `{id}` for its id), the address of the
+    /// stack's dashboard, and the name of the user of this machine.
     ///
     /// Times are in milliseconds since 1970. The state of a file is as of its last hour with events, the state of a
     /// table as of now.
@@ -83,6 +96,13 @@ impl LocalWidget {
             "asOf": millis(as_of),
             "first": first.map(millis),
             "isPast": is_file,
+            "version": format!("{:?}", self.path.as_deref().map(versions)),
+            "commands": {
+                "cluster": self.place.command("clusters", "{id}"),
+                "incident": self.place.command("incidents", "{id}"),
+            },
+            "console": self.console,
+            "user": user(),
         });
         Ok(about.to_string())
     }
@@ -150,6 +170,34 @@ impl LocalWidget {
     }
 }
 
+/// Returns the address of the stack's dashboard in CloudWatch, which the template names after the stack and its region.
+#[cfg(feature = "aws")]
+fn console(arguments: &StoreArguments, open_store: &OpenStore) -> Option<String> {
+    let (StoreKind::Table(opened), Some(stack)) = (&open_store.place, arguments.stack()) else {
+        return None;
+    };
+    let region = &opened.region;
+    let links = Links::default().with_stack(region, Some(&format!("{stack}-{region}")), []);
+    links.ok()?.dashboard()
+}
+
+/// Returns the address of the stack's dashboard in CloudWatch; a file has none.
+#[cfg(not(feature = "aws"))]
+fn console(_: &StoreArguments, _: &OpenStore) -> Option<String> {
+    None
+}
+
+/// Returns the name of the user of this machine, which the page proposes as the author of decisions; empty if there is none.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line is the place that reads the environment"
+)]
+fn user() -> String {
+    let variables = ["USER", "USERNAME", "LOGNAME"].into_iter();
+    let mut names = variables.filter_map(|name| std::env::var(name).ok());
+    sanitize(&names.next().unwrap_or_default(), 100)
+}
+
 /// Computes the list of clusters as an inspection would, from the events before `until`; `None` uses all events. Finds the
 /// incidents in all events.
 ///
@@ -170,12 +218,28 @@ async fn list(
     let found = recorded.incidents(store.ledger().await?.as_ref(), as_of, false);
     let replayed = recorded.replay(until);
     let mut state = StoreState::from(replayed.listing(now()));
+    state.lives = Some(Arc::new(lives(&events)));
     state.incidents = Some(found.incidents);
     // The inspection of a stack has already written to the journal of a table.
     if until.is_none() {
         state.note(&replayed.story);
     }
     Ok(state)
+}
+
+/// Returns the number of events in each hour of the life of each cluster.
+fn lives(events: &[(EventId, Sighting)]) -> Lives {
+    let mut hours: BTreeMap<(ClusterId, Window), u64> = BTreeMap::new();
+    for (_, seen) in events {
+        if let Some(at) = seen.at() {
+            *hours.entry((seen.series.cluster, at.window())).or_default() += 1;
+        }
+    }
+    let mut lives = Lives::new();
+    for ((cluster, hour), count) in hours {
+        lives.entry(cluster).or_default().push((hour, count));
+    }
+    lives
 }
 
 /// Returns the end of the last hour with events; a file is shown as of this time.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST, LOCATION, ORIGIN, SET_COOKIE, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tokio::time::timeout;
@@ -39,9 +39,10 @@ pub async fn check(State(server): State<Server>, request: Request, next: Next) -
         && server.token.is_in_address(request.uri())
     {
         let cookie = server.token.set_cookie();
+        let location = tokenless(request.uri());
         return (
             StatusCode::SEE_OTHER,
-            [(LOCATION, "/"), (SET_COOKIE, &cookie)],
+            [(LOCATION, location), (SET_COOKIE, cookie.as_str())],
         )
             .into_response();
     }
@@ -55,6 +56,17 @@ pub async fn check(State(server): State<Server>, request: Request, next: Next) -
     match whole(request, server.patience).await {
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Returns the address of the page without the token. The choice of a language stays.
+fn tokenless(address: &Uri) -> &'static str {
+    let query = address.query().unwrap_or_default();
+    let language = query.split('&').find_map(|pair| pair.strip_prefix("lang="));
+    match language {
+        Some("zh") => "/?lang=zh",
+        Some("en") => "/?lang=en",
+        _ => "/",
     }
 }
 

@@ -39,6 +39,7 @@ type Answers = Arc<Mutex<LocalWidget>>;
 pub fn router(server: Server, function: Answers) -> Router {
     let page = || file(HTML, include_str!("dashboard.html"));
     let script = || file(SCRIPT, include_str!("dashboard.js"));
+    let words = || file(SCRIPT, include_str!("words.js"));
     let style = || file(STYLE, include_str!("dashboard.css"));
     let about = |State(function): State<Answers>| ask(function, LocalWidget::about);
     let answer =
@@ -46,6 +47,7 @@ pub fn router(server: Server, function: Answers) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/dashboard.js", get(script))
+        .route("/words.js", get(words))
         .route("/dashboard.css", get(style))
         // Browsers request this path by themselves.
         .route("/favicon.ico", get(async || StatusCode::NO_CONTENT))

@@ -2,6 +2,7 @@
 
 use alerts::severity;
 use clusters::related::related;
+use records::time::Window;
 use view::dashboard::call::{CallEvent, CallPage};
 
 use crate::widget::file::ClusterData;
@@ -26,6 +27,8 @@ impl<S> WidgetHandler<'_, S> {
                 facets: &of.series.facets,
             })
             .collect();
+        let last_days = || history.iter().flat_map(|of| of.hours()).collect();
+        let life: Vec<(Window, u64)> = now.life(id).unwrap_or_else(last_days);
         let page = CallPage {
             frame: self.frame(),
             call: &data.cluster,
@@ -36,6 +39,7 @@ impl<S> WidgetHandler<'_, S> {
                 circumstances.clone(),
             ),
             first_seen,
+            life: &life,
             hours: &data.hours,
             events: &events,
             keys: &data.keys,

@@ -10,16 +10,16 @@ use clusters::class::Class;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::journal::{self, Fault, JournalEntry};
-use clusters::keys::KeyReport;
+use clusters::keys::{KeyAnomaly, KeyReport};
 use clusters::occurrence::{Occurrence, occurrences};
 use clusters::related::related;
 use clusters::sightings::Sightings;
-use clusters::{Cluster, ClusterSnapshot, ClusterTotals, EventId, Sighting};
+use clusters::{Cluster, ClusterSnapshot, ClusterTotals, EventId, FacetValue, Sighting};
 use records::key_id::KeyKind;
 use records::time::Window;
 use view::dashboard::cluster::ClusterPage;
 use view::json::{self, CallShape, ClusterShape, HistoryShape};
-use view::listing::{HOURS_MAX, ListedCluster, Listing};
+use view::listing::{HOURS_MAX, ListedCluster};
 
 use crate::ports::{
     ClusterDetails, ClusterReader, HourReader, KeyAnswers, SentLog, StoreError, TriageStore,
@@ -28,8 +28,13 @@ use crate::ports::{
 use crate::widget::request::MUTES;
 use crate::widget::{Now, View, WidgetHandler};
 
-/// The highest number of access keys that are looked up for a page.
-const KEYS_MAX: usize = 5;
+/// The highest number of long-term access keys that are looked up for a page.
+const KEYS_MAX: usize = 10;
+
+/// The highest number of hours with events of a cluster, and of events of all clusters in the time between them, that are read
+/// for a page. Of a longer life only the last hours are read.
+const LIFE_HOURS_MAX: usize = 200;
+const LIFE_EVENTS_MAX: u64 = 200_000;
 
 /// All data that the page of one cluster shows.
 pub struct ClusterData {
@@ -71,19 +76,23 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         view: View<'_>,
     ) -> Result<String, StoreError> {
         let Some(data) = self.cluster_data(cluster, &now).await? else {
-            return Ok(self.unknown(cluster));
+            // An address names an id without its kind.
+            let incident = self.incident(&cluster.to_string(), &now, view == View::InWidget);
+            return Ok(incident.unwrap_or_else(|| self.unknown(cluster)));
         };
         if data.cluster.facts.is_sensitive_call() {
             return Ok(self.call_page(&data, &now, view));
         }
         let listed = data.listed(&now);
-        let mutes: Vec<&str> = MUTES.iter().map(|(name, _)| *name).collect();
+        let last_hours = || listed.hours.iter().copied().collect();
+        let life: Vec<(Window, u64)> = now.life(cluster).unwrap_or_else(last_hours);
         let triage = data.versioned.triage.as_ref();
         let page = ClusterPage {
             frame: self.frame(),
             cluster: &data.cluster,
             listed: &listed,
             first_seen: data.cluster_details.first_seen,
+            life: &life,
             hours: &data.hours,
             triage_status: triage.map(|triage| self.triage_status(triage, &listed)),
             version: data.versioned.version,
@@ -93,7 +102,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             related: &related(cluster, &data.occurrences),
             sent: &data.sent,
             links: &self.setting.links,
-            mutes: if self.setting.decides { &mutes } else { &[] },
+            mutes: if self.setting.decides { &MUTES } else { &[] },
             is_in_widget: view == View::InWidget,
             notice: view.notice(),
         };
@@ -123,8 +132,10 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
 
     /// Returns an HTML page with the sentence that the store does not have this cluster.
     pub fn unknown(&self, cluster: ClusterId) -> String {
-        let sentence = format!("There is no cluster {cluster} here.");
-        self.frame().sentence(&sentence)
+        let language = self.frame().locale.language;
+        let sentence = language.pick("There is no cluster {id} here.", "此处没有聚类 {id}。");
+        self.frame()
+            .sentence(&sentence.replace("{id}", &cluster.to_string()))
     }
 
     /// Reads all data for the page of a cluster; `None` if the store does not have the cluster.
@@ -138,7 +149,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         else {
             return Ok(None);
         };
-        let hours = self.hours(hours_with_events(&now.listing, cluster));
+        let hours = self.hours(hours_with_events(now, cluster));
         let (events, occurrences) = self.events(&hours, now).await?;
         let sightings = events.iter().map(|(id, seen)| (*id, seen));
         let own = sightings.filter(|(_, seen)| seen.series.cluster == cluster);
@@ -199,24 +210,47 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let Some(keys) = cluster.facets.get(&FacetKind::AccessKey) else {
             return Ok(Vec::new());
         };
-        // Long-term keys come first. Temporary keys are many, and IAM has no answers about them.
-        let mut keys: Vec<_> = keys.values.iter().collect();
-        keys.sort_by_key(|key| KeyKind::of(&key.value) != KeyKind::LongTerm);
+        // Temporary keys are many, and IAM has no answers about them.
+        let lasting = |key: &&FacetValue| KeyKind::of(&key.value) != KeyKind::Temporary;
         let mut reports = Vec::new();
-        for key in keys.into_iter().take(KEYS_MAX) {
+        for key in keys.values.iter().filter(lasting).take(KEYS_MAX) {
             let key_usage = self.store.key_usage(&key.value).await?;
-            let report = self
-                .setting
-                .keys
-                .report(&key.value, key.span.last_seen, Some(&key_usage));
-            reports.push(report);
+            let settings = &self.setting.keys;
+            let report = settings.report(&key.value, key.span.last_seen, Some(&key_usage));
+            reports.push(checked(report, cluster));
         }
         Ok(reports)
     }
 }
 
-/// Returns the last hours, oldest first, in which a cluster or sensitive call had events.
-fn hours_with_events(listing: &Listing, id: ClusterId) -> Vec<Window> {
+/// Returns the report about a key without its account and without the anomaly that it belongs to another one, unless a record
+/// names the same account for a caller. The account in the id of a key is a guess, and an invented key has any.
+fn checked(report: KeyReport, cluster: &Cluster) -> KeyReport {
+    let Some(account_id) = &report.account_id else {
+        return report;
+    };
+    let callers = cluster.facets.get(&FacetKind::CallerAccount);
+    let mut callers = callers.into_iter().flat_map(|of| &of.values);
+    if callers.any(|of| of.value == *account_id) {
+        return report;
+    }
+    let mut anomalies = report.anomalies;
+    anomalies.retain(|of| *of != KeyAnomaly::Foreign);
+    KeyReport {
+        account_id: None,
+        anomalies,
+        ..report
+    }
+}
+
+/// Returns the hours, oldest first, in which a cluster or sensitive call had events: of its whole life if they are known and
+/// not too many, else the last ones.
+fn hours_with_events(now: &Now, id: ClusterId) -> Vec<Window> {
+    let listing = &now.listing;
+    let life = now.life(id).filter(|of| of.len() <= LIFE_HOURS_MAX);
+    if let Some(life) = life.filter(|of| now.events_beside(of) <= LIFE_EVENTS_MAX) {
+        return life.iter().map(|(hour, _)| *hour).collect();
+    }
     if let Some(listed) = listing.clusters.get(&id) {
         return listed.hours.iter().map(|(hour, _)| *hour).collect();
     }

@@ -92,7 +92,12 @@ pub struct StoreState {
     pub incidents: Option<Vec<Incident>>,
     /// Journal entries by cluster, for a store that does not store them itself.
     journals: BTreeMap<ClusterId, Vec<JournalEntry>>,
+    /// The number of events in each hour of the life of each cluster, oldest first; `None` if the store was not read whole.
+    pub lives: Option<Arc<Lives>>,
 }
+
+/// The number of events in each hour in which a cluster had events, oldest first, by cluster.
+pub type Lives = BTreeMap<ClusterId, Vec<(Window, u64)>>;
 
 impl From<Listing> for StoreState {
     fn from(listing: Listing) -> Self {
@@ -100,6 +105,7 @@ impl From<Listing> for StoreState {
             listing,
             incidents: Some(Vec::new()),
             journals: BTreeMap::new(),
+            lives: None,
         }
     }
 }
@@ -127,6 +133,34 @@ struct Now {
     live: Vec<Occurrence>,
     /// One sentence for each part of the data that is missing.
     missing: Vec<String>,
+    lives: Option<Arc<Lives>>,
+}
+
+impl Now {
+    /// Returns the number of events in each hour of the life of a cluster, oldest first; `None` if the store was not read
+    /// whole.
+    fn life(&self, id: ClusterId) -> Option<Vec<(Window, u64)>> {
+        let until = self.listing.until;
+        let known = self.lives.as_ref()?.get(&id).map(Vec::as_slice);
+        let known = known.unwrap_or_default().iter();
+        let known = known.filter(|(hour, _)| *hour < until);
+        let mut hours: BTreeMap<Window, u64> = known.copied().collect();
+        let live = self.live.iter().filter(|of| of.series.cluster == id);
+        for occurrence in live.filter(|of| of.at.window() >= until) {
+            *hours.entry(occurrence.at.window()).or_default() += 1;
+        }
+        Some(hours.into_iter().collect())
+    }
+
+    /// Returns the number of events of all clusters from the first to the last of some hours, as far as they are known.
+    fn events_beside(&self, hours: &[(Window, u64)]) -> u64 {
+        let (Some((first, _)), Some((last, _))) = (hours.first(), hours.last()) else {
+            return 0;
+        };
+        let all = self.lives.iter().flat_map(|of| of.values().flatten());
+        let between = all.filter(|(hour, _)| (first..=last).contains(&hour));
+        between.map(|(_, count)| count).sum()
+    }
 }
 
 /// How the page of a cluster or sensitive call is shown.
@@ -250,6 +284,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             mut listing,
             incidents,
             journals,
+            lives,
         } = state;
         let last = self.setting.as_of.window();
         let first = listing.until.max(last.plus(1 - LIVE_HOURS_MAX));
@@ -289,6 +324,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             journals,
             live,
             missing,
+            lives,
         })
     }
 

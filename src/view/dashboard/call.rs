@@ -1,13 +1,17 @@
-//! The page of one sensitive call: what it did, who made it, why it is watched, and when alerts are sent.
+//! The page of one sensitive call: what it did, who made it and from where, when, why it is watched, how bad it is and when
+//! alerts are sent.
 //!
-//! Below are the hours, access keys, events and alerts. A sensitive call has no status and no history, and there is
+//! Below are the hours, origin, access keys, events and alerts. A sensitive call has no status and no history, and there is
 //! nothing to decide about it.
+
+use std::borrow::Cow;
 
 use alerts::cluster_hint;
 use alerts::links::{self, Links};
 use alerts::locale::Language;
 use alerts::outbox::MessageLogEntry;
 use alerts::severity::Assessment;
+use alerts::terms;
 use clusters::call_alerts::{Due, due};
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::ClusterSubject;
@@ -22,20 +26,70 @@ use records::time::{Timestamp, Window};
 
 use super::Frame;
 use super::calls::weight;
+use super::parts::facets::{VALUES_MAX, values};
+use super::parts::hours::chart;
+use super::parts::keys::{KeyTable, keys};
 use super::parts::{
-    self, LINES_MAX, back, deliveries, drawing, heads, more_links, outside, related,
+    LINES_MAX, aws_pages, back, call_name, deliveries, heads, json_button, moment, moment_and_zone,
+    more_text, outside, related, target_in, with_zone,
 };
-use super::parts::{call_name, target};
-use crate::card::values;
-use crate::{call, minute, more, number, shown};
+use crate::{call, grouped, shown};
 
-/// The maximum number of values of a facet on the page.
-const VALUES_MAX: usize = 10;
+/// The maximum number of values of a kind among the facts on top.
+const FACTS_MAX: usize = 3;
 
-/// The note on each page, and the answer to a decision about a sensitive call.
-pub const NO_DECISION: &str = "Nothing can be decided about a sensitive call here: it is over, and it does not recover. \
-    A rule with expected = true in the rules file is the way to say that such calls are expected. They are still counted \
-    and listed then, and no alert is sent.";
+alerts::words! {
+    /// The texts of the page of one sensitive call.
+    pub(super) struct CallWords {
+        sensitive_call: "Sensitive call", "敏感操作";
+        strong_mark: "strong", "高危";
+        who: "who", "调用者";
+        target: "target", "对象";
+        no_target: "not named in the record", "记录中未注明";
+        account: "account", "账号";
+        region: "region", "区域";
+        network: "network", "网络";
+        first_made: "first made", "首次调用";
+        last_made: "last made", "最近调用";
+        calls: "calls", "调用次数";
+        calls_kept: "{count} in the last eight days", "最近八天 {count} 次";
+        no_calls: "none in the last eight days", "最近八天没有调用";
+        severity: "severity", "级别";
+        watched_because: "watched because", "关注理由";
+        watch: "watch", "关注规则";
+        technique: "ATT&CK technique", "ATT&CK 技术";
+        weight: "weight", "权重";
+        strong: "strong: the call is as serious as a step of an attack", "高：该操作相当于攻击中的一步";
+        weak: "weak: such calls are also part of daily work", "低：此类操作也属于日常工作";
+        alert: "alert", "告警";
+        alert_each: "An alert is sent when the call is made.", "每次调用都发送告警。";
+        alert_condition: "An alert is sent when the call is made and the condition of the watch holds.", "调用且满足关注规则的条件时发送告警。";
+        alert_hour: "Equal calls within an hour after it are counted with it.", "此后一小时内的相同调用合并计数。";
+        alert_first: "One alert is sent, when this caller makes this call for the first time, whatever its target is. Later calls are counted and summed up.", "该调用者首次进行此操作时发送一次告警，不论对象。之后的调用只计数和汇总。";
+        alert_first_strong: "One alert is sent, when this caller makes a strong call of this name for the first time, whatever its target is. Later calls are counted and summed up.", "该调用者首次进行此名称的高危操作时发送一次告警，不论对象。之后的调用只计数和汇总。";
+        alert_never_rule: "No alert is sent, calls are counted and summed up: expected by the rule", "不发送告警，只计数和汇总：符合预期规则";
+        alert_never_service: "No alert is sent, calls are counted and summed up: an AWS service makes them on its own behalf.", "不发送告警，只计数和汇总：由 AWS 服务自行调用。";
+        no_decision: "Nothing can be decided about a sensitive call here: it is over, and it does not recover. A rule with expected = true in the rules file is the way to say that such calls are expected. They are still counted and listed then, and no alert is sent.", "敏感操作已经完成，不会恢复，此处无法作出决定。如属正常操作，请在规则文件中添加带 expected = true 的规则：之后仍会计数并列出，但不再发送告警。";
+        origin_heading: "Origin", "来源";
+        endpoint: "VPC endpoint", "VPC 终端节点";
+        origin: "origin", "调用途径";
+        program: "program", "程序";
+        session: "session", "会话";
+        expired: "The events are no longer stored.", "事件已过保存期限。";
+        events: "Events", "事件";
+        time: "Time", "时间";
+        event: "Event in CloudTrail", "CloudTrail 中的事件";
+        key: "Key", "密钥";
+        see: "see", "查看";
+        link_query: "Calls in Logs Insights", "Logs Insights 中的调用";
+        link_caller: "Caller in the IAM console", "IAM 控制台中的调用者";
+    }
+}
+
+/// Returns the note on each page of a sensitive call, which is also the answer to a decision about one.
+pub fn no_decision(language: Language) -> &'static str {
+    CallWords::of(language).no_decision
+}
 
 /// All data that the page of one sensitive call shows.
 #[derive(Debug)]
@@ -50,6 +104,8 @@ pub struct CallPage<'a> {
     pub assessment: Assessment,
     /// The time of the first of all calls.
     pub first_seen: Option<Timestamp>,
+    /// The number of calls in each hour of all time, oldest first; where these are not stored, of the last days.
+    pub life: &'a [(Window, u64)],
     /// The hours whose events are in `call`, oldest first; empty if no events are stored.
     pub hours: &'a [Window],
     /// The events in `hours`, oldest first.
@@ -82,117 +138,204 @@ pub struct CallEvent<'a> {
 impl CallPage<'_> {
     /// Returns the page of the sensitive call as HTML.
     pub fn html(&self) -> String {
-        let identity = &self.call.facts.identity;
-        let subject = ClusterSubject::from(identity);
-        let severity = self.assessment.severity.name();
-        let hours: Vec<(Window, u64)> = self.history.iter().flat_map(|of| of.hours()).collect();
+        let subject = ClusterSubject::from(&self.call.facts.identity);
+        let (words, language) = (self.words(), self.frame.locale.language);
+        let severity = self.assessment.severity;
         let content = html! {
             (back(&self.frame, self.is_in_widget))
             @if let Some(notice) = self.notice { p.notice role="status" { (shown(notice)) } }
             h2 { bdi.call { (call_name(&subject)) } }
             p {
-                "Sensitive call " span.badge.(severity) { (severity) }
-                @if let Some(word) = weight(&subject) { " " span.mark { (word) } }
+                (words.sensitive_call) " "
+                span.badge.(severity.name()) { (terms::severity(severity, language)) }
+                @if weight(&subject).is_some() { " " span.mark { (words.strong_mark) } }
             }
-            p { (shown(&cluster_hint::of_cluster(self.call, self.frame.locale.language))) }
+            p.advice { (shown(&cluster_hint::of_cluster(self.call, language))) }
             dl.facts {
-                dt { "account" } dd { (self.frame.account(&identity.account_id)) }
-                @if let Some(caller) = &identity.cause { dt { "who" } dd { bdi { (shown(caller)) } } }
-                dt { "to what or whom" }
-                dd { @if has_target(&subject) { (target(&subject)) } @else { "not named in the record" } }
-                (parameters(subject.call.as_ref()))
+                (self.what(&subject))
+                (self.place())
                 (self.times())
-                dt { "severity" }
-                dd { (severity) ": " (self.assessment.sentences(self.frame.locale.language).join(", ")) }
-                (watched(subject.call.as_ref()))
-                dt { "alert" } dd { (self.alert(subject.call.as_ref())) }
+                (watched(self.frame.locale.language, subject.call.as_ref()))
+                (self.severity())
+                dt { (words.alert) } dd { (self.alert(subject.call.as_ref())) }
+                (self.links())
             }
-            p.soft { (NO_DECISION) }
-            (drawing(&hours))
-            (parts::keys(&self.frame, self.keys, "not recorded by IAM yet", masked_id))
+            (chart(&self.frame, self.life, 0))
             (self.origins())
+            (keys(&self.frame, self.call, self.keys, KeyTable { id: masked_id, has_succeeded: true }))
             (self.events())
             (related(&self.frame, self.related))
-            (deliveries(self.sent))
-            (self.more())
+            (deliveries(&self.frame, self.sent))
+            p.soft { (self.no_decision()) }
+            (json_button(&self.frame, self.call.id))
         };
         self.frame.page(&content)
     }
 
+    fn words(&self) -> &'static CallWords {
+        CallWords::of(self.frame.locale.language)
+    }
+
+    /// Returns the note about decisions, with the setting as code.
+    fn no_decision(&self) -> Markup {
+        const SETTING: &str = "expected = true";
+        let (before, after) = self
+            .words()
+            .no_decision
+            .split_once(SETTING)
+            .unwrap_or_default();
+        html! { (before) code { (SETTING) } (after) }
+    }
+
+    /// Returns who made the call, to what or whom, and with which parameters.
+    fn what(&self, subject: &ClusterSubject) -> Markup {
+        let words = self.words();
+        html! {
+            @match &self.call.facts.identity.cause {
+                Some(caller) => { dt { (words.who) } dd { bdi { (shown(caller)) } } }
+                None => { (values(&self.frame, self.call, FacetKind::Principal, words.who, VALUES_MAX)) }
+            }
+            dt { (words.target) }
+            dd { @if has_target(subject) { (target_in(&self.frame, subject)) } @else { (words.no_target) } }
+            @for (name, value) in self.parameters(subject) {
+                dt { (name) } dd { bdi { (shown(&value)) } }
+            }
+        }
+    }
+
+    fn parameters<'s>(&self, subject: &'s ClusterSubject) -> Vec<(String, Cow<'s, str>)> {
+        let details = subject.call.as_ref();
+        let language = self.frame.locale.language;
+        details.map_or_else(Vec::new, |of| call::parameters(of, language))
+    }
+
+    fn place(&self) -> Markup {
+        let words = self.words();
+        let few = |kind, name| values(&self.frame, self.call, kind, name, FACTS_MAX);
+        html! {
+            dt { (words.account) } dd { (self.frame.account(&self.call.facts.identity.account_id)) }
+            (few(FacetKind::Region, words.region))
+            (few(FacetKind::Network, words.network))
+        }
+    }
+
     fn times(&self) -> Markup {
+        let (words, frame) = (self.words(), &self.frame);
         let first = self.first_seen.or(self.history.map(|of| of.first));
         let Span {
             count, last_seen, ..
         } = self.call.span;
         html! {
-            dt { "first made" } dd { (minute(first)) }
+            dt { (words.first_made) } dd { (moment_and_zone(frame, first)) }
             @match self.history {
                 Some(history) => {
-                    dt { "last made" } dd { (minute(Some(history.last))) }
-                    dt { "calls" } dd { (number(history.count())) " in the last eight days" }
+                    dt { (words.last_made) } dd { (moment_and_zone(frame, Some(history.last))) }
+                    dt { (words.calls) }
+                    dd { (words.calls_kept.replace("{count}", &grouped(history.count()))) }
                 }
                 None if count > 0 => {
-                    dt { "last made" } dd { (minute(last_seen)) }
-                    dt { "calls" } dd { (number(count)) }
+                    dt { (words.last_made) } dd { (moment_and_zone(frame, last_seen)) }
+                    dt { (words.calls) } dd { (grouped(count)) }
                 }
-                None => { dt { "calls" } dd { "none in the last eight days" } }
+                None => { dt { (words.calls) } dd { (words.no_calls) } }
+            }
+        }
+    }
+
+    fn severity(&self) -> Markup {
+        let language = self.frame.locale.language;
+        let reasons = self.assessment.sentences(language);
+        let reasons = reasons.join(language.pick(", ", "，"));
+        html! {
+            dt { (self.words().severity) }
+            dd {
+                (terms::severity(self.assessment.severity, language))
+                @if !reasons.is_empty() { (language.pick(": ", "：")) (reasons) }
             }
         }
     }
 
     /// Returns when an alert about the call is sent, in sentences.
     fn alert(&self, details: Option<&CallDetails>) -> Markup {
-        const HOUR: &str = "Equal calls within an hour after it are counted with it.";
+        let words = self.words();
         let facets = self.call.facet_sets.first().cloned().unwrap_or_default();
         let expected_by = details.and_then(|of| of.expected_by.as_ref());
+        let gap = self.frame.locale.language.pick(" ", "");
         html! {
             @match due(&self.call.facts, &facets) {
                 Due::EachHour if details.is_some_and(|of| of.tier == Tier::Condition) => {
-                    "An alert is sent when the call is made and the condition of the watch holds. " (HOUR)
+                    (words.alert_condition) (gap) (words.alert_hour)
                 }
-                Due::EachHour => { "An alert is sent when the call is made. " (HOUR) }
-                Due::FirstOfCaller => {
-                    "One alert is sent, when this caller makes "
-                    @if details.is_some_and(|of| of.is_strong) { "a strong call of this name" } @else { "this call" }
-                    " for the first time, whatever its target is. Later calls are counted and summed up."
-                }
+                Due::EachHour => { (words.alert_each) (gap) (words.alert_hour) }
+                Due::FirstOfCaller if details.is_some_and(|of| of.is_strong) => { (words.alert_first_strong) }
+                Due::FirstOfCaller => { (words.alert_first) }
                 Due::Never => {
-                    "No alert is sent, calls are counted and summed up"
                     @match expected_by {
-                        Some(rule) => { ": the rule " bdi { (shown(rule)) } " expects them." }
-                        None => { ": an AWS service makes them on its own behalf." }
+                        Some(rule) => { (words.alert_never_rule) " " bdi { (shown(rule)) } }
+                        None => { (words.alert_never_service) }
                     }
                 }
             }
         }
     }
 
-    fn origins(&self) -> Markup {
-        let values = |kind, name| values(self.call, kind, name, VALUES_MAX, Language::En);
+    fn links(&self) -> Markup {
+        let (words, identity) = (self.words(), &self.call.facts.identity);
+        let (first, last) = (self.hours.first(), self.hours.last());
+        let query = first.zip(last).and_then(|(first, last)| {
+            self.links.insights_of_call(
+                &identity.event_source(),
+                &identity.action,
+                first.start(),
+                last.end(),
+            )
+        });
+        let caller = identity.cause.as_deref().and_then(aws_pages::of_caller);
         html! {
-            h3 { "Origin" }
-            @if self.call.span.count == 0 { p.soft { "Its events are no longer stored." } }
+            @if query.is_some() || caller.is_some() {
+                dt { (words.see) }
+                dd { (super::parts::links(&[(words.link_query, query), (words.link_caller, caller)])) }
+            }
+        }
+    }
+
+    fn origins(&self) -> Markup {
+        let words = self.words();
+        let values = |kind, name| values(&self.frame, self.call, kind, name, VALUES_MAX);
+        let all = |kind, name| {
+            let found = self.call.facets.get(&kind);
+            // Up to three values are among the facts on top.
+            let is_new = found.is_some_and(|of| of.distinct > FACTS_MAX);
+            if is_new {
+                values(kind, name)
+            } else {
+                Markup::default()
+            }
+        };
+        html! {
+            h3 { (words.origin_heading) }
+            @if self.call.span.count == 0 { p.soft { (words.expired) } }
             dl.facts {
-                @if self.call.facts.identity.cause.is_none() { (values(FacetKind::Principal, "who")) }
-                (values(FacetKind::Network, "network"))
-                (values(FacetKind::Region, "region"))
-                (values(FacetKind::VpcEndpoint, "VPC endpoint"))
-                (values(FacetKind::Origin, "origin"))
-                (values(FacetKind::UserAgent, "program"))
-                (values(FacetKind::Session, "session"))
+                (all(FacetKind::Network, words.network))
+                (all(FacetKind::Region, words.region))
+                (values(FacetKind::VpcEndpoint, words.endpoint))
+                (values(FacetKind::Origin, words.origin))
+                (values(FacetKind::UserAgent, words.program))
+                (values(FacetKind::Session, words.session))
             }
         }
     }
 
     fn events(&self) -> Markup {
+        let words = self.words();
         html! {
             @if !self.events.is_empty() {
-                h3 { "Events" }
+                h3 { (words.events) }
                 table.events {
-                    (heads(&["Time (UTC)", "Event in CloudTrail", "Network", "Key"]))
+                    (heads(&[&with_zone(&self.frame, words.time), words.event, words.network, words.key]))
                     tbody { @for event in self.events.iter().rev().take(LINES_MAX) { (self.event(event)) } }
                 }
-                (more(self.events.len(), LINES_MAX, Language::En))
+                (more_text(&self.frame, self.events.len(), LINES_MAX))
             }
         }
     }
@@ -203,7 +346,7 @@ impl CallPage<'_> {
         let key = event.facets.get(FacetKind::AccessKey);
         html! {
             tr {
-                td { (minute(Some(event.at))) }
+                td { (moment(&self.frame, Some(event.at))) }
                 th scope="row" {
                     code {
                         @match self.links.event(region, event.id) {
@@ -217,21 +360,6 @@ impl CallPage<'_> {
             }
         }
     }
-
-    fn more(&self) -> Markup {
-        let identity = &self.call.facts.identity;
-        let (first, last) = (self.hours.first(), self.hours.last());
-        let query = first.zip(last).and_then(|(first, last)| {
-            self.links.insights_of_call(
-                &identity.event_source(),
-                &identity.action,
-                first.start(),
-                last.end(),
-            )
-        });
-        let links = [("These calls in Logs Insights", query)];
-        more_links(&self.frame, self.call.id, &links)
-    }
 }
 
 fn masked_id(key: &KeyReport) -> Markup {
@@ -243,26 +371,19 @@ fn has_target(subject: &ClusterSubject) -> bool {
     details.is_none_or(|of| of.target.is_some())
 }
 
-fn parameters(details: Option<&CallDetails>) -> Markup {
-    html! {
-        @for (name, value) in details.into_iter().flat_map(|of| call::parameters(of, Language::En)) {
-            dt { (name) } dd { bdi { (shown(&value)) } }
-        }
-    }
-}
-
 /// Returns why a call is watched, and its technique in MITRE ATT&CK.
-fn watched(details: Option<&CallDetails>) -> Markup {
+fn watched(language: Language, details: Option<&CallDetails>) -> Markup {
+    let words = CallWords::of(language);
     let Some(details) = details else {
         return Markup::default();
     };
     html! {
-        @if let Some(why) = call::why(details, Language::En) {
-            dt { "watched because" } dd { bdi { (shown(&why)) } }
+        @if let Some(why) = call::why(details, language) {
+            dt { (words.watched_because) } dd { bdi { (shown(&why)) } }
         }
-        dt { "watch" } dd { bdi { (shown(&details.watch)) } }
+        dt { (words.watch) } dd { bdi { (shown(&details.watch)) } }
         @if let Some(technique) = &details.technique {
-            dt { "ATT&CK technique" }
+            dt { (words.technique) }
             dd {
                 @match links::technique(technique) {
                     Some(address) => (outside(&address, technique)),
@@ -270,10 +391,7 @@ fn watched(details: Option<&CallDetails>) -> Markup {
                 }
             }
         }
-        dt { "weight" }
-        dd {
-            @if details.is_strong { "strong: the call is as serious as a step of an attack" }
-            @else { "weak: such calls are also part of daily work" }
-        }
+        dt { (words.weight) }
+        dd { @if details.is_strong { (words.strong) } @else { (words.weak) } }
     }
 }

@@ -1,10 +1,10 @@
-//! The page of one cluster: status, severity, cause, access keys, callers, history, related clusters and alerts, with
-//! buttons for decisions.
+//! The page of one cluster: what fails, who and where, why, since when and how badly; then the events over time, the
+//! decisions of people, callers and other details, history, related clusters and alerts.
 
 use alerts::cluster_hint;
 use alerts::links::Links;
-use alerts::locale::Language;
 use alerts::outbox::MessageLogEntry;
+use alerts::terms;
 use clusters::Cluster;
 use clusters::facet::FacetKind;
 use clusters::journal::{Fault, JournalEntry, JournalEvent, OWN_ACTOR};
@@ -14,38 +14,94 @@ use clusters::sample::Sample;
 use clusters::triage::{Decision, TriageStatus};
 use maud::{Markup, html};
 use records::redact::sanitize;
-use records::time::{Timestamp, Window, duration};
+use records::time::{Timestamp, Window};
 use serde_json::json;
 
-use super::parts::{self, LINES_MAX, back, deliveries, drawing, heads, more_links, related};
-use super::{ClickTarget, Frame, decided, failed};
-use crate::card::{evidence, why};
+use super::parts::facets::{VALUES_MAX, callers, samples, values};
+use super::parts::hours::chart;
+use super::parts::keys::{KeyTable, keys};
+use super::parts::{
+    LINES_MAX, aws_pages, back, deliveries, events_text, heads, json_button, links, moment,
+    moment_and_zone, more_text, related, with_zone,
+};
+use super::{ClickTarget, Frame, failed};
 use crate::listing::ListedCluster;
-use crate::{counted, minute, more, number, shown};
+use crate::{grouped, shown};
 
-/// The decisions: the value of the parameter, the title of the button, and the question before the call.
-const DECISIONS: [(&str, &str, &str); 4] = [
-    (
-        "acknowledge",
-        "Acknowledge",
-        "Acknowledge this cluster? Alerts about it are still sent. The acknowledgement ends when it recovers.",
-    ),
-    (
-        "mute",
-        "Mute",
-        "Mute this cluster for the chosen time? No alert about it is sent, not even about its recovery.",
-    ),
-    (
-        "expect",
-        "Expected",
-        "Mark this cluster as expected? No alert about it is sent any more.",
-    ),
-    (
-        "resolve",
-        "Resolve",
-        "Resolve this cluster? It opens again if another event comes.",
-    ),
-];
+/// The maximum number of values of a kind among the facts on top; the sections below have more.
+const FACTS_MAX: usize = 3;
+
+alerts::words! {
+    /// The texts of the page of one cluster.
+    pub(super) struct ClusterWords {
+        who: "who", "调用者";
+        who_unknown: "not named in the records", "记录中未注明";
+        and_more: "and {count} more", "另有 {count} 个";
+        account: "account", "账号";
+        region: "region", "区域";
+        network: "network", "网络";
+        resource: "resource", "资源";
+        class: "class", "类别";
+        refused_by: "refused by", "拒绝方";
+        policy: "policy", "策略";
+        cause: "cause", "原因";
+        message: "message", "消息";
+        first_seen: "first seen", "首次出现";
+        last_seen: "last seen", "最近出现";
+        again: "failing again since", "再次出现于";
+        occurrence: "{ordinal} occurrence", "第 {number} 次出现";
+        how_often: "total", "总数";
+        by_callers: "{events} by {count} callers", "{events}，{count} 个调用者";
+        severity: "severity", "级别";
+        see: "see", "查看";
+        link_event: "Event in CloudTrail", "CloudTrail 中的事件";
+        link_query: "Events in Logs Insights", "Logs Insights 中的事件";
+        link_error: "AWS documentation of the error", "AWS 错误文档";
+        link_caller: "Caller in the IAM console", "IAM 控制台中的调用者";
+        evidence_of: "Callers and details are of {count} of {total} events, from {from} to {until} {zone}.", "调用者和明细来自 {total} 个事件中的 {count} 个，时间 {from} 至 {until}（{zone}）。";
+        expired: "The events are no longer stored; callers and details are not known.", "事件已过保存期限，调用者和明细未知。";
+        details: "Details", "明细";
+        endpoint: "VPC endpoint", "VPC 终端节点";
+        origin: "origin", "调用途径";
+        program: "program", "程序";
+        iam_action: "IAM action", "IAM 操作";
+        fields: "Fields for filters", "筛选字段";
+        fields_how: "Click a value to select it, then copy it.", "点击即可选中，然后复制。";
+        history: "History", "历史";
+        no_history: "Nothing has been noted yet.", "暂无记录。";
+        failing_from: "Failing from", "开始";
+        until: "Until", "结束";
+        duration: "Duration", "持续时间";
+        ended_by: "Ended by", "结束方式";
+        still: "still failing", "仍在失败";
+        time: "Time", "时间";
+        change: "Change", "变更";
+        by: "By", "操作人";
+        reason: "Reason", "原因";
+        muted_until: "muted until", "已静音，直到";
+        // Decisions.
+        decision: "Decision", "决定";
+        decided_by: "{decision}, by", "{decision}，操作人";
+        ended: "ended: {reason}", "已结束：{reason}";
+        reason_field: "Reason (required)", "原因（必填）";
+        name_field: "Your name", "您的姓名";
+        mute_for: "Mute for", "静音时长";
+        acknowledge: "Acknowledge", "确认";
+        acknowledge_means: "Someone works on it. Alerts are still sent. Ends when the cluster recovers.", "有人正在处理。告警照常发送。聚类恢复后失效。";
+        mute: "Mute", "静音";
+        mute_means: "No alert is sent for the chosen time, not even about its recovery.", "在所选时间内不发送任何告警，包括恢复通知。";
+        expect: "Mark as expected", "标为预期";
+        expect_means: "The failure is normal. No alert is sent any more.", "属于正常现象。不再发送告警。";
+        resolve: "Resolve", "解决";
+        resolve_means: "The failure is over. The next event opens the cluster again, and an alert is sent.", "故障已排除。再次出现事件时聚类重新打开，并发送告警。";
+        reopen: "Reopen", "重新打开";
+        reopen_means: "The failure is not over. The cluster is open again.", "故障未排除。聚类重新打开。";
+        take_back: "Take back", "撤销决定";
+        take_back_means: "Removes the decision. Alerts are sent again as for any other cluster.", "取消该决定。告警恢复正常发送。";
+        question: "{title}?", "{title}？";
+        json_how: "A click selects all text.", "点击即可全选。";
+    }
+}
 
 /// All data that the page of one cluster shows.
 #[derive(Debug)]
@@ -59,6 +115,9 @@ pub struct ClusterPage<'a> {
     pub listed: &'a ListedCluster,
     /// The time of the cluster's first event; if `None`, the time in `listed` is shown.
     pub first_seen: Option<Timestamp>,
+    /// The number of events in each hour of the cluster's life, oldest first; where these are not stored, the last hours
+    /// with events.
+    pub life: &'a [(Window, u64)],
     /// The hours whose events are counted in `cluster`, oldest first; empty if no events of the cluster are stored.
     pub hours: &'a [Window],
     /// The triage of the cluster, with the reason of its end; `None` if there is no triage.
@@ -70,8 +129,7 @@ pub struct ClusterPage<'a> {
     pub faults: &'a [Fault],
     /// The journal of the cluster, oldest entry first.
     pub entries: &'a [JournalEntry],
-    /// Reports about the access keys in `cluster`: long-term keys first, and of each kind the key with the most events
-    /// first.
+    /// Reports about the long-term access keys in `cluster`, the key with the most events first.
     pub keys: &'a [KeyReport],
     /// The other clusters in which the same callers failed at about the same time, and their sensitive calls.
     pub related: &'a [Related],
@@ -79,9 +137,9 @@ pub struct ClusterPage<'a> {
     pub sent: &'a [MessageLogEntry],
     /// Builds the links to CloudTrail, CloudWatch and Guance.
     pub links: &'a Links,
-    /// The durations for which the page offers to mute the cluster, such as `1d`. If empty, the page has no buttons for
-    /// decisions.
-    pub mutes: &'a [&'static str],
+    /// The durations for which the page offers to mute the cluster, such as `1d`, with their length in seconds. If empty,
+    /// the page has no buttons for decisions.
+    pub mutes: &'a [(&'static str, i64)],
     /// Whether the page is shown in place of the list, with a button that leads back.
     pub is_in_widget: bool,
     /// A sentence about the result of the decision that a person has just made on the page; `None` if there was no
@@ -93,49 +151,48 @@ impl ClusterPage<'_> {
     /// Returns the page of the cluster as HTML.
     pub fn html(&self) -> String {
         let identity = &self.cluster.facts.identity;
-        let (assessment, status) = (self.listed.assessment(), self.listed.status());
-        let severity = assessment.severity.name();
+        let language = self.frame.locale.language;
+        let (severity, status) = (self.listed.assessment().severity, self.listed.status());
         let call = format!("{}:{}", identity.service, identity.action);
-        let hours: Vec<(Window, u64)> = self.listed.hours.iter().copied().collect();
         let content = html! {
             (back(&self.frame, self.is_in_widget))
             @if let Some(notice) = self.notice { p.notice role="status" { (shown(notice)) } }
             h2 { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (self.failed()) } }
             p {
-                span.badge.(status.name()) { (status.name()) } " "
-                span.badge.(severity) { (severity) }
-                @if let Some(triage_status) = self.triage_status { " " (decided(triage_status)) }
+                span.badge.(severity.name()) { (terms::severity(severity, language)) } " "
+                span.badge.(status.name()) { (terms::status(status, language)) }
+                @if let Some(triage_status) = self.triage_status { " " (self.decided(triage_status)) }
             }
-            p { (shown(&cluster_hint::of_cluster(self.cluster, self.frame.locale.language))) }
+            p.advice { (shown(&cluster_hint::of_cluster(self.cluster, language))) }
+            dl.facts { (self.who()) (self.place()) (self.why()) (self.times()) (self.severity()) (self.links()) }
+            (chart(&self.frame, self.life, self.listed.total))
             (self.decide())
-            dl.facts {
-                dt { "account" } dd { (self.frame.account(&identity.account_id)) }
-                (self.times())
-                dt { "severity" }
-                dd { (severity) ": " (assessment.sentences(self.frame.locale.language).join(", ")) }
-                (why(self.cluster, Language::En))
-            }
-            (drawing(&hours))
-            (parts::keys(&self.frame, self.keys, "never with success", whole_id))
-            h3 { "Callers and origins" }
-            p.soft { (self.evidence_range()) }
-            (evidence(self.cluster, self.frame.locale))
-            (self.pairs())
+            (self.evidence_range())
+            (callers(&self.frame, self.cluster))
+            (self.details())
+            (keys(&self.frame, self.cluster, self.keys, KeyTable { id: whole_id, has_succeeded: false }))
             (self.history())
             (related(&self.frame, self.related))
-            (deliveries(self.sent))
-            (self.links())
+            (deliveries(&self.frame, self.sent))
+            (samples(&self.frame, self.cluster))
+            (self.fields())
+            (json_button(&self.frame, self.cluster.id))
         };
         self.frame.page(&content)
     }
 
     /// Returns an HTML page that shows `json`, the JSON text of a cluster, to be copied.
     pub fn export(frame: Frame<'_>, json: &str) -> String {
+        let words = ClusterWords::of(frame.locale.language);
         frame.page(&html! {
             h2 { "JSON" }
-            p.soft { "A click selects all text." }
-            pre.copy { (json) }
+            p.soft.select-hint { (words.json_how) }
+            pre.copy tabindex="0" role="region" aria-label="JSON" { (json) }
         })
+    }
+
+    fn words(&self) -> &'static ClusterWords {
+        ClusterWords::of(self.frame.locale.language)
     }
 
     fn failed(&self) -> String {
@@ -146,126 +203,99 @@ impl ClusterPage<'_> {
         self.cluster.id.to_string()
     }
 
-    fn decide(&self) -> Markup {
-        if self.mutes.is_empty() {
-            return Markup::default();
-        }
-        let act = |decide: &str, confirmation: &str| {
-            let params = json!({"cluster": self.id(), "decide": decide, "version": self.version});
-            self.frame
-                .call(ClickTarget::Popup, &params, Some(confirmation))
-        };
+    fn who(&self) -> Markup {
+        let words = self.words();
+        let found = self.cluster.facets.get(&FacetKind::Principal);
+        let values = found.map(|of| of.values.as_slice()).unwrap_or_default();
+        let callers = self.listed.callers.max(values.len() as u64);
+        let named = values.len().min(FACTS_MAX) as u64;
         html! {
-            form.acts {
-                @for (decide, words, confirmation) in DECISIONS {
-                    a.btn { (words) }
-                    (act(decide, confirmation))
-                    @if decide == "mute" {
-                        select name="mute_for" aria-label="Mute for" {
-                            @for time in self.mutes {
-                                option value=(time) selected[*time == "1d"] { "for " (time) }
-                            }
-                        }
+            dt { (words.who) }
+            dd {
+                @if let Some(only) = self.listed.caller.as_ref().filter(|_| values.is_empty()) {
+                    bdi { (shown(only)) }
+                } @else if values.is_empty() { (words.who_unknown) }
+                @for value in values.iter().take(FACTS_MAX) {
+                    div {
+                        bdi { (self.cluster.short_name(&value.value)) }
+                        @if values.len() > 1 { " " span.times { "×" (crate::number(value.span.count)) } }
                     }
                 }
-                @if let Some(triage_status) = &self.triage_status {
-                    @let is_resolved = triage_status.triage.decision == Decision::Resolved;
-                    a.btn { @if is_resolved { "Reopen" } @else { "Take back" } }
-                    (act("take-back", "Take back the decision about this cluster?"))
+                @if named > 0 && callers > named {
+                    div.soft { (words.and_more.replace("{count}", &grouped(callers - named))) }
                 }
-                input name="reason" aria-label="Reason" placeholder="Reason" maxlength="500";
-                input name="who" aria-label="Your name" placeholder="Your name" maxlength="100";
+            }
+        }
+    }
+
+    fn place(&self) -> Markup {
+        let words = self.words();
+        let few = |kind, name| values(&self.frame, self.cluster, kind, name, FACTS_MAX);
+        html! {
+            dt { (words.account) } dd { (self.frame.account(&self.cluster.facts.identity.account_id)) }
+            (few(FacetKind::Region, words.region))
+            (few(FacetKind::Network, words.network))
+            (few(FacetKind::Resource, words.resource))
+        }
+    }
+
+    /// Returns why the calls fail: the class, the policy layer and the policy that refused them, the cause and the message.
+    fn why(&self) -> Markup {
+        let (words, facts) = (self.words(), &self.cluster.facts);
+        let some = |kind, name| values(&self.frame, self.cluster, kind, name, FACTS_MAX);
+        html! {
+            dt { (words.class) } dd { (terms::class(facts.identity.class, self.frame.locale.language)) }
+            (some(FacetKind::Layer, words.refused_by))
+            (some(FacetKind::Policy, words.policy))
+            @if let Some(cause) = &facts.identity.cause {
+                dt { (words.cause) } dd { bdi { (shown(cause)) } }
+            }
+            @if !facts.template.is_empty() {
+                dt { (words.message) } dd { bdi { (shown(&facts.template)) } }
             }
         }
     }
 
     fn times(&self) -> Markup {
-        let listed = self.listed;
+        let (words, listed, frame) = (self.words(), self.listed, &self.frame);
+        let events = events_text(frame, listed.total);
+        let often = match listed.callers {
+            0 | 1 => events,
+            count => {
+                let text = words.by_callers.replace("{events}", &events);
+                text.replace("{count}", &grouped(count))
+            }
+        };
         html! {
-            dt { "first seen" } dd { (minute(self.first_seen.or(listed.first))) }
+            dt { (words.first_seen) } dd { (moment_and_zone(frame, self.first_seen.or(listed.first))) }
             @if listed.episode > 1 {
-                dt { "failing again since" }
-                dd { (minute(listed.began)) ", episode " (number(listed.episode.unsigned_abs())) }
+                @let number = listed.episode.unsigned_abs();
+                dt { (words.again) }
+                dd {
+                    (moment_and_zone(frame, listed.began)) " · "
+                    (words.occurrence.replace("{ordinal}", &ordinal(number)).replace("{number}", &grouped(number)))
+                }
             }
-            dt { "last seen" } dd { (minute(listed.last)) }
-            dt { "events" }
-            dd { (number(listed.total)) " by " (counted(listed.callers, "caller")) }
+            dt { (words.last_seen) } dd { (moment_and_zone(frame, listed.last)) }
+            dt { (words.how_often) } dd { (often) }
         }
     }
 
-    /// Returns a sentence about the events that callers, origins and samples come from.
-    fn evidence_range(&self) -> Markup {
+    fn severity(&self) -> Markup {
+        let language = self.frame.locale.language;
+        let assessment = self.listed.assessment();
+        let reasons = assessment
+            .sentences(language)
+            .join(language.pick(", ", "，"));
+        let severity = terms::severity(assessment.severity, language);
         html! {
-            @match (self.hours.first(), self.hours.last()) {
-                (Some(first), Some(last)) => {
-                    "Of " (counted(self.cluster.span.count, "event")) " from "
-                    (minute(Some(first.start()))) " to " (minute(Some(last.end()))) " UTC."
-                }
-                _ => { "Its events are no longer stored." }
-            }
-        }
-    }
-
-    /// Returns the values that alerts can be filtered by, as pairs of name and value to be copied.
-    fn pairs(&self) -> Markup {
-        let identity = &self.cluster.facts.identity;
-        let mut pairs = vec![
-            ("account_id", identity.account_id.clone()),
-            ("event_source", identity.event_source()),
-            ("event_name", identity.action.clone()),
-            (
-                "error_code",
-                self.listed
-                    .code
-                    .as_deref()
-                    .unwrap_or(&identity.code)
-                    .to_owned(),
-            ),
-            ("class", identity.class.name().to_owned()),
-            ("cluster_id", self.id()),
-        ];
-        let extended = self.cluster.facets.iter().filter_map(|(kind, values)| {
-            let first = values.values.first()?;
-            Some((kind.name(), first.value.clone()))
-        });
-        // The error code is among the dimensions already.
-        let is_other = |(name, _): &(&str, String)| *name != "error_code";
-        let extended: Vec<_> = extended.filter(is_other).collect();
-        pairs.retain(|(_, value)| !value.is_empty());
-        html! {
-            h3 { "Dimensions" }
-            p.soft { "A click selects an entry, to be copied." }
-            (list(&pairs))
-            @if !extended.is_empty() {
-                h3 { "Attributes" }
-                (list(&extended))
-            }
-        }
-    }
-
-    fn history(&self) -> Markup {
-        html! {
-            h3 { "History" }
-            @if self.faults.is_empty() && self.entries.is_empty() { p.soft { "No entries yet." } }
-            @if !self.faults.is_empty() {
-                table.faults {
-                    (heads(&["Failed from (UTC)", "Until", "For", "Ended as"]))
-                    tbody { @for fault in self.faults.iter().rev().take(LINES_MAX) { (of_fault(fault)) } }
-                }
-                (more(self.faults.len(), LINES_MAX, Language::En))
-            }
-            @if !self.entries.is_empty() {
-                table.journal {
-                    (heads(&["Time (UTC)", "Change", "Author and reason"]))
-                    tbody { @for entry in self.entries.iter().rev().take(LINES_MAX) { (of_entry(entry)) } }
-                }
-                (more(self.entries.len(), LINES_MAX, Language::En))
-            }
+            dt { (self.words().severity) }
+            dd { (severity) @if !reasons.is_empty() { (language.pick(": ", "：")) (reasons) } }
         }
     }
 
     fn links(&self) -> Markup {
-        let identity = &self.cluster.facts.identity;
+        let (words, identity) = (self.words(), &self.cluster.facts.identity);
         let typical = self.cluster.typical();
         let region = typical.get(FacetKind::Region).unwrap_or_default();
         let event = |sample: &Sample| self.links.event(region, sample.id);
@@ -275,11 +305,240 @@ impl ClusterPage<'_> {
             self.links
                 .insights(&identity.action, first.start(), last.end())
         });
-        let links = [
-            ("An event in CloudTrail", event),
-            ("Its events in Logs Insights", query),
+        let caller = typical.get(FacetKind::Principal);
+        html! {
+            dt { (words.see) }
+            dd {
+                (links(&[
+                    (words.link_event, event),
+                    (words.link_query, query),
+                    (words.link_error, Some(aws_pages::of_error(identity))),
+                    (words.link_caller, caller.and_then(aws_pages::of_caller)),
+                ]))
+            }
+        }
+    }
+
+    /// Returns the decision with its author and reason, and the reason of its end if it has ended.
+    fn decided(&self, TriageStatus { triage, ended }: TriageStatus<'_>) -> Markup {
+        let words = self.words();
+        let locale = self.frame.locale;
+        let decision = terms::decision(triage.decision, locale);
+        html! {
+            span.decided {
+                (words.decided_by.replace("{decision}", &decision)) " " bdi { (shown(&triage.actor)) }
+                @if !triage.reason.is_empty() { (locale.language.pick(": ", "：")) bdi { (shown(&triage.reason)) } }
+                @if let Some(ended) = ended {
+                    @let reason = terms::end_reason(ended, locale.language);
+                    " · " (words.ended.replace("{reason}", &reason))
+                }
+            }
+        }
+    }
+
+    fn decide(&self) -> Markup {
+        if self.mutes.is_empty() {
+            return Markup::default();
+        }
+        let words = self.words();
+        let triage = self.triage_status.map(|of| of.triage.decision);
+        let take_back = match triage {
+            Some(Decision::Resolved) => Some((words.reopen, words.reopen_means)),
+            Some(_) => Some((words.take_back, words.take_back_means)),
+            None => None,
+        };
+        html! {
+            h3 { (words.decision) }
+            form.decide {
+                div.fields {
+                    label { span { (words.reason_field) } input name="reason" required maxlength="500" autocomplete="off"; }
+                    label { span { (words.name_field) } input name="who" maxlength="100"; }
+                    label {
+                        span { (words.mute_for) }
+                        select name="mute_for" {
+                            @for (time, seconds) in self.mutes {
+                                option value=(time) selected[*time == "1d"] { (self.frame.locale.duration(*seconds)) }
+                            }
+                        }
+                    }
+                }
+                ul.choices {
+                    (self.choice("acknowledge", words.acknowledge, words.acknowledge_means))
+                    (self.choice("mute", words.mute, words.mute_means))
+                    (self.choice("expect", words.expect, words.expect_means))
+                    (self.choice("resolve", words.resolve, words.resolve_means))
+                    @if let Some((title, consequence)) = take_back {
+                        (self.choice("take-back", title, consequence))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns a button for a decision, with its consequence beside it and in the question before the call.
+    fn choice(&self, decide: &str, title: &str, consequence: &str) -> Markup {
+        let params = json!({"cluster": self.id(), "decide": decide, "version": self.version});
+        let question = self.words().question.replace("{title}", title);
+        let confirmation = format!("{question}\n{consequence}");
+        html! {
+            li {
+                a.btn { (title) }
+                (self.frame.call(ClickTarget::Popup, &params, Some(&confirmation)))
+                span.soft { (consequence) }
+            }
+        }
+    }
+
+    /// Returns a sentence about the events that callers and details come from, if these are not all events.
+    fn evidence_range(&self) -> Markup {
+        let (words, locale) = (self.words(), self.frame.locale);
+        let (count, total) = (self.cluster.span.count, self.listed.total);
+        html! {
+            @match (self.hours.first(), self.hours.last()) {
+                (Some(first), Some(last)) => {
+                    @if count < total {
+                        @let text = words.evidence_of.replace("{count}", &grouped(count))
+                            .replace("{total}", &grouped(total))
+                            .replace("{from}", &locale.minute(first.start()))
+                            .replace("{until}", &locale.minute(last.end()))
+                            .replace("{zone}", &locale.zone_name());
+                        p.soft { (text) }
+                    }
+                }
+                _ => { @if count == 0 { p.soft { (words.expired) } } }
+            }
+        }
+    }
+
+    fn details(&self) -> Markup {
+        let words = self.words();
+        let rows = [
+            (FacetKind::Region, words.region),
+            (FacetKind::Network, words.network),
+            (FacetKind::VpcEndpoint, words.endpoint),
+            (FacetKind::Resource, words.resource),
+            (FacetKind::Origin, words.origin),
+            (FacetKind::UserAgent, words.program),
+            (FacetKind::IamAction, words.iam_action),
         ];
-        more_links(&self.frame, self.cluster.id, &links)
+        // Up to three values are among the facts on top.
+        let on_top = [FacetKind::Region, FacetKind::Network, FacetKind::Resource];
+        let is_new = |(kind, _): &(FacetKind, &str)| {
+            let found = self.cluster.facets.get(kind);
+            found.is_some_and(|of| of.distinct > FACTS_MAX || !on_top.contains(kind))
+        };
+        let rows: Vec<_> = rows.into_iter().filter(is_new).collect();
+        html! {
+            @if !rows.is_empty() {
+                h3 { (words.details) }
+                dl.facts {
+                    @for (kind, name) in rows { (values(&self.frame, self.cluster, kind, name, VALUES_MAX)) }
+                }
+            }
+        }
+    }
+
+    /// Returns the values that alerts can be filtered by, as pairs of name and value to be copied.
+    fn fields(&self) -> Markup {
+        let (words, identity) = (self.words(), &self.cluster.facts.identity);
+        let code = self.listed.code.as_deref().unwrap_or(&identity.code);
+        let mut pairs = vec![
+            ("account_id", identity.account_id.clone()),
+            ("event_source", identity.event_source()),
+            ("event_name", identity.action.clone()),
+            ("error_code", code.to_owned()),
+            ("class", identity.class.name().to_owned()),
+            ("cluster_id", self.id()),
+        ];
+        let others = self.cluster.facets.iter().filter_map(|(kind, values)| {
+            let first = values.values.first()?;
+            Some((kind.name(), first.value.clone()))
+        });
+        // The error code is among the pairs already.
+        pairs.extend(others.filter(|(name, _)| *name != "error_code"));
+        pairs.retain(|(_, value)| !value.is_empty());
+        html! {
+            h3 { (words.fields) }
+            p.soft.select-hint { (words.fields_how) }
+            ul.pairs {
+                @for (name, value) in &pairs { li { code.copy { (name) ":" (sanitize(value, 256)) } } }
+            }
+        }
+    }
+
+    fn history(&self) -> Markup {
+        let (words, frame) = (self.words(), &self.frame);
+        html! {
+            h3 { (words.history) }
+            @if self.faults.is_empty() && self.entries.is_empty() { p.soft { (words.no_history) } }
+            @if !self.faults.is_empty() {
+                table.faults {
+                    (heads(&[
+                        &with_zone(frame, words.failing_from), &with_zone(frame, words.until), words.duration,
+                        words.ended_by,
+                    ]))
+                    tbody { @for fault in self.faults.iter().rev().take(LINES_MAX) { (self.fault(fault)) } }
+                }
+                (more_text(frame, self.faults.len(), LINES_MAX))
+            }
+            @if !self.entries.is_empty() {
+                table.journal {
+                    (heads(&[&with_zone(frame, words.time), words.change, words.by, words.reason]))
+                    tbody { @for entry in self.entries.iter().rev().take(LINES_MAX) { (self.entry(entry)) } }
+                }
+                (more_text(frame, self.entries.len(), LINES_MAX))
+            }
+        }
+    }
+
+    fn fault(&self, fault: &Fault) -> Markup {
+        let (words, locale) = (self.words(), self.frame.locale);
+        let ended = fault.ended.map(|of| terms::journal(of, locale.language));
+        html! {
+            tr {
+                td { span.label { (words.failing_from) " " } (moment(&self.frame, Some(fault.from))) }
+                td {
+                    span.label { (words.until) " " }
+                    @match fault.until {
+                        Some(until) => (moment(&self.frame, Some(until))),
+                        None => (words.still),
+                    }
+                }
+                td { (fault.seconds().map(|of| locale.duration(of)).unwrap_or_default()) }
+                td { (ended.unwrap_or_default()) }
+            }
+        }
+    }
+
+    fn entry(&self, entry: &JournalEntry) -> Markup {
+        html! {
+            tr {
+                td { (moment(&self.frame, Some(entry.at))) }
+                td { (self.change(entry)) }
+                td { @if entry.actor != OWN_ACTOR { bdi { (shown(&entry.actor)) } } }
+                td { bdi { (shown(&entry.reason)) } }
+            }
+        }
+    }
+
+    /// Returns what happened, with its details. The details of a decision begin with the English name of the entry.
+    fn change(&self, entry: &JournalEntry) -> Markup {
+        let locale = self.frame.locale;
+        let name = terms::journal(entry.what, locale.language);
+        let detail = entry.detail.strip_prefix(entry.what.name());
+        let detail = detail.unwrap_or(&entry.detail).trim_start();
+        let until = detail.strip_prefix("until ").and_then(Timestamp::parse);
+        html! {
+            @match (entry.what, until) {
+                (JournalEvent::Muted, Some(until)) => {
+                    (self.words().muted_until) " " (moment_and_zone(&self.frame, Some(until)))
+                }
+                _ => {
+                    (name)
+                    @if !detail.is_empty() { (locale.language.pick(": ", "：")) bdi { (shown(detail)) } }
+                }
+            }
+        }
     }
 }
 
@@ -288,41 +547,28 @@ fn whole_id(key: &KeyReport) -> Markup {
     html! { code.copy { (sanitize(&key.id, 128)) } }
 }
 
-fn list(pairs: &[(&str, String)]) -> Markup {
-    html! {
-        ul.pairs {
-            @for (name, value) in pairs {
-                li { code.copy { (name) ":" (sanitize(value, 256)) } }
-            }
-        }
-    }
+/// Returns an English ordinal number, such as `3rd`.
+fn ordinal(number: u64) -> String {
+    let suffix = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{suffix}")
 }
 
-fn of_fault(fault: &Fault) -> Markup {
-    html! {
-        tr {
-            td { (minute(Some(fault.from))) }
-            td { @match fault.until { Some(until) => (minute(Some(until))), None => "now" } }
-            td { (fault.seconds().map(duration).unwrap_or_default()) }
-            td { (fault.ended.map(JournalEvent::name).unwrap_or_default()) }
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn of_entry(entry: &JournalEntry) -> Markup {
-    let name = entry.what.name();
-    html! {
-        tr {
-            td { (minute(Some(entry.at))) }
-            td {
-                // The detail of a decision begins with the name of the entry.
-                @if !entry.detail.starts_with(name) { (name) @if !entry.detail.is_empty() { ": " } }
-                bdi { (shown(&entry.detail)) }
-            }
-            td {
-                @if entry.actor != OWN_ACTOR { bdi { (shown(&entry.actor)) } }
-                @if !entry.reason.is_empty() { ": " bdi { (shown(&entry.reason)) } }
-            }
-        }
+    #[test]
+    fn ordinal_numbers_are_those_of_english() {
+        let numbers = [1, 2, 3, 4, 11, 12, 13, 21, 102, 113].map(ordinal);
+        let wanted = [
+            "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "113th",
+        ];
+        assert_eq!(numbers, wanted);
     }
 }

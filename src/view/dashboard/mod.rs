@@ -18,7 +18,6 @@ use std::collections::BTreeMap;
 
 use alerts::locale::Locale;
 use clusters::fingerprint::ClusterSubject;
-use clusters::triage::TriageStatus;
 use maud::{Markup, PreEscaped, html};
 use serde_json::Value;
 
@@ -90,15 +89,6 @@ impl Frame<'_> {
             @if let Some(name) = self.account_names.get(account_id) { bdi { (shown(name)) } " " }
             span.nowrap { (shown(account_id)) }
         }
-    }
-}
-
-/// Returns the decision with its author and reason, and the reason of its end if it has ended.
-fn decided(TriageStatus { triage, ended }: TriageStatus<'_>) -> Markup {
-    html! {
-        strong { (triage.decision.to_string()) } " by " bdi { (shown(&triage.actor)) }
-        @if !triage.reason.is_empty() { ": " bdi { (shown(&triage.reason)) } }
-        @if let Some(ended) = ended { " (ended: " (ended.to_string()) ")" }
     }
 }
 

@@ -1,28 +1,31 @@
-//! Parts that several pages of the dashboard have: the search fields, the drawing of hours, the tables of access keys and
-//! of alerts, and links.
+//! Parts that several pages of the dashboard have: the search fields, the chart of hours, callers and other details, access
+//! keys, alerts, related clusters, and links.
 
-use clusters::fingerprint::ClusterSubject;
-use clusters::guard::is_overflow_subject;
-use clusters::short_name;
+pub(super) mod aws_pages;
+pub(super) mod facets;
+pub(super) mod hours;
+pub(super) mod keys;
+
 use std::collections::BTreeSet;
 
-use alerts::locale::Language;
+use alerts::kind::AlertKind;
 use alerts::outbox::MessageLogEntry;
+use alerts::terms;
 use clusters::class::Class;
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::guard::is_overflow_subject;
 use clusters::incident::life::IncidentId;
-use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport};
 use clusters::related::Related;
+use clusters::short_name;
 use maud::{Markup, html};
-use records::key_id::KeyKind;
 use records::principal::is_account_id;
 use records::redact::sanitize;
-use records::time::Window;
+use records::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::{ClickTarget, Frame, failed};
 use crate::listing::ListQuery;
-use crate::{counted, minute, more, number, shown};
+use crate::{grouped, number, shown};
 
 /// The maximum number of rows of each table.
 pub(super) const LINES_MAX: usize = 20;
@@ -30,11 +33,75 @@ pub(super) const LINES_MAX: usize = 20;
 /// The maximum number of related clusters in a table.
 const RELATED_MAX: usize = 10;
 
-/// The maximum number of hours in the drawing.
-const BARS_MAX: i64 = 72;
-
-/// The height of the drawing, in units of its view box.
-const HEIGHT: u64 = 100;
+alerts::words! {
+    /// The texts of the parts that several pages have.
+    pub(super) struct PartWords {
+        back: "Back to the list", "返回列表";
+        undated: "no time", "无时间";
+        event: "{count} event", "{count} 个事件";
+        many_events: "{count} events", "{count} 个事件";
+        more: "… and {count} more", "……另有 {count} 项";
+        comma: ", ", "，";
+        // The chart.
+        over_time: "Over time", "时间分布";
+        one_hour: "All within one hour, from {from} {zone}.", "全部在一小时内，自 {from}（{zone}）起。";
+        per_hour: "Events per hour", "每小时事件数";
+        per_day: "Events per day", "每天事件数";
+        per_week: "Events per week", "每周事件数";
+        per_four_weeks: "Events per four weeks", "每四周事件数";
+        per_year: "Events per 52 weeks", "每 52 周事件数";
+        chart_label: "Events over time. The numbers follow as a table.", "事件的时间分布。数值见下方表格。";
+        numbers: "Numbers", "数值";
+        from: "From", "开始时间";
+        events: "Events", "事件数";
+        charted: "The chart has {count} of {total} events: the last 24 hours with events, and the hours since the last inspection. Earlier hours are not kept one by one; first event, last event and total are of all events.", "图中有 {total} 个事件中的 {count} 个：最近 24 个有事件的小时，以及上次巡检之后的时间。更早的时间不按小时保存；首次、最近和总数来自全部事件。";
+        // Callers and samples.
+        callers: "Callers", "调用者";
+        caller: "Caller", "调用者";
+        first: "First", "首次";
+        last: "Last", "最近";
+        in_iam: "IAM console", "IAM 控制台";
+        samples: "Sample events", "示例事件";
+        sample: "Sample {number} of {count}, redacted", "示例 {number}/{count}（已脱敏）";
+        more_samples: "The JSON has the others.", "其余示例见 JSON。";
+        // Access keys.
+        keys: "Access keys", "访问密钥";
+        key: "Key", "密钥";
+        owner: "Owner", "所属";
+        last_used: "Last used", "最近使用";
+        anomalies: "Anomalies", "异常";
+        no_keys: "No event has an access key.", "事件中没有访问密钥。";
+        temporary_key: "{count} temporary key", "{count} 个临时密钥";
+        temporary_keys: "{count} temporary keys", "{count} 个临时密钥";
+        keys_unlisted: "{count} more keys are not listed.", "另有 {count} 个密钥未列出。";
+        long_term: "long-term", "长期";
+        temporary: "temporary", "临时";
+        unknown_kind: "unknown kind", "类型未知";
+        with: "with", "调用";
+        in_region: "in", "区域";
+        not_recorded_yet: "not recorded by IAM yet", "IAM 尚未记录";
+        never_succeeded: "never with success", "从未成功使用";
+        unknown_to_iam: "not known to IAM", "IAM 中不存在";
+        not_asked: "IAM was not asked yet", "尚未向 IAM 查询";
+        canary: "a canary key, which must never be used", "诱饵密钥，不应被使用";
+        awakened: "used again after {days} days", "闲置 {days} 天后再次使用";
+        foreign: "belongs to another account", "属于其他账号";
+        deleted: "deleted", "已删除";
+        // Alerts.
+        alerts_sent: "Alerts sent", "已发送的告警";
+        no_alerts: "No alert was sent.", "没有发送过告警。";
+        time: "Time", "时间";
+        sink: "Sink", "接收端";
+        kind: "Kind", "类型";
+        outcome: "Result", "结果";
+        // Related clusters.
+        related_failures: "Other failures of the same callers within half an hour", "同一调用者半小时内的其他失败";
+        related_calls: "Other sensitive calls of the same callers within half an hour", "同一调用者半小时内的其他敏感操作";
+        // Links.
+        more_data: "More", "更多";
+        overflow: "different calls, more than are listed one by one", "多种调用，数量过多，未逐一列出";
+    }
+}
 
 /// Returns the fields of a search form for words and for the account, of those in `accounts`.
 pub(super) fn search_fields(
@@ -63,53 +130,58 @@ pub(super) fn search_fields(
 
 /// Returns a button that shows the list of clusters in place of the page; empty if the page is in a window of its own.
 pub(super) fn back(frame: &Frame<'_>, is_in_widget: bool) -> Markup {
+    let words = PartWords::of(frame.locale.language);
     html! {
         @if is_in_widget {
             p.acts {
-                a.btn { "Back to the list" }
+                a.btn { (words.back) }
                 (frame.call(ClickTarget::Widget, &json!({}), None))
             }
         }
     }
 }
 
-/// Draws the number of events in each of some hours, oldest first. The drawing is stretched to the width of the page, so
-/// its only texts are titles.
-pub(super) fn drawing(hours: &[(Window, u64)]) -> Markup {
-    let Some((last, _)) = hours.last().copied() else {
-        return Markup::default();
-    };
-    let first = hours.iter().map(|(hour, _)| *hour);
-    let first = first
-        .filter(|hour| last.hours() - hour.hours() < BARS_MAX)
-        .min();
-    let first = first.unwrap_or(last);
-    let shown: Vec<_> = hours.iter().filter(|(hour, _)| *hour >= first).collect();
-    let most = shown
-        .iter()
-        .map(|(_, count)| *count)
-        .max()
-        .unwrap_or(1)
-        .max(1);
-    let width = last.hours() - first.hours() + 1;
+/// Returns a time to the minute on the reader's clock, without the zone.
+pub(super) fn moment(frame: &Frame<'_>, at: Option<Timestamp>) -> Markup {
     html! {
-        figure.hours style="margin: 12px 0" {
-            svg viewBox={ "0 0 " (width * 10) " " (HEIGHT) } preserveAspectRatio="none"
-                role="img" aria-label="Events by hour" {
-                @for (hour, count) in shown {
-                    @let x = (hour.hours() - first.hours()) * 10;
-                    @let height = (count * HEIGHT).div_ceil(most).max(2);
-                    g {
-                        title { (hour.start().to_string()) ": " (count) }
-                        rect x=(x + 1) y=(HEIGHT - height) width="8" height=(height) {}
-                    }
-                }
-            }
-            div.axis {
-                span { (minute(Some(first.start()))) }
-                span { "at most " (counted(most, "event")) " an hour" }
-                span { (minute(Some(last.end()))) }
-            }
+        @match at {
+            Some(at) => { time datetime=(at) { (frame.locale.minute(at)) } }
+            None => { (PartWords::of(frame.locale.language).undated) }
+        }
+    }
+}
+
+/// Returns a time to the minute with the name of the reader's time zone.
+pub(super) fn moment_and_zone(frame: &Frame<'_>, at: Option<Timestamp>) -> Markup {
+    html! {
+        (moment(frame, at))
+        @if at.is_some() { " " span.soft { (frame.locale.zone_name()) } }
+    }
+}
+
+/// Returns the head of a column of times, with the name of the reader's time zone.
+pub(super) fn with_zone(frame: &Frame<'_>, head: &str) -> String {
+    let (zone, language) = (frame.locale.zone_name(), frame.locale.language);
+    language.pick(format!("{head} ({zone})"), format!("{head}（{zone}）"))
+}
+
+/// Returns a number of events, such as `1 event`.
+pub(super) fn events_text(frame: &Frame<'_>, count: u64) -> String {
+    let words = PartWords::of(frame.locale.language);
+    let template = if count == 1 {
+        words.event
+    } else {
+        words.many_events
+    };
+    template.replace("{count}", &grouped(count))
+}
+
+/// Returns a line such as `… and 3 more`, where `count` items exist and at most `shown` of them are on the page.
+pub(super) fn more_text(frame: &Frame<'_>, count: usize, shown: usize) -> Markup {
+    let words = PartWords::of(frame.locale.language);
+    html! {
+        @if let Some(more @ 1..) = count.checked_sub(shown) {
+            p.more { (words.more.replace("{count}", &grouped(more as u64))) }
         }
     }
 }
@@ -119,114 +191,53 @@ pub(super) fn heads(columns: &[&str]) -> Markup {
     html! { thead { tr { @for column in columns { th scope="col" { (column) } } } } }
 }
 
-/// Returns the table of access keys. `never` is the text for a key that was not used as far as IAM knows, and `id`
-/// returns the cell with the id of a key.
-pub(super) fn keys(
-    frame: &Frame<'_>,
-    keys: &[KeyReport],
-    never: &str,
-    id: impl Fn(&KeyReport) -> Markup,
-) -> Markup {
-    html! {
-        h3 { "Access keys" }
-        @if keys.is_empty() { p.soft { "None was seen in these hours." } } @else {
-            table.keys {
-                (heads(&["Key", "Owner", "Last used (UTC)", "Anomalies"]))
-                tbody { @for key in keys { (of_key(frame, key, never, &id(key))) } }
-            }
-        }
-    }
-}
-
-fn of_key(frame: &Frame<'_>, key: &KeyReport, never: &str, id: &Markup) -> Markup {
-    let user = match &key.answer {
-        Some(IamAnswer::Used { user, .. } | IamAnswer::Never { user }) => user.as_deref(),
-        _ => None,
+/// Returns the table of alerts, the latest first, each with the answer of its sink or the reason why it was not sent.
+pub(super) fn deliveries(frame: &Frame<'_>, sent: &[MessageLogEntry]) -> Markup {
+    let words = PartWords::of(frame.locale.language);
+    let kind = |name: &str| match AlertKind::from_name(name) {
+        Some(kind) => terms::kind(kind, frame.locale.language).to_owned(),
+        None => shown(name),
     };
     html! {
-        tr {
-            th scope="row" { (id) " " span.soft { (kind(key.kind)) } }
-            td {
-                @if let Some(user) = user { bdi { (shown(user)) } " " }
-                @if let Some(account_id) = &key.account_id { (frame.account(account_id)) }
-            }
-            td { (last_used(key, never)) }
-            td { (key.anomalies.iter().map(|of| anomaly_text(*of)).collect::<Vec<_>>().join(", ")) }
-        }
-    }
-}
-
-fn kind(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::LongTerm => "long-term",
-        KeyKind::Temporary => "temporary",
-        KeyKind::Other => "unknown kind",
-    }
-}
-
-fn last_used(key: &KeyReport, never: &str) -> Markup {
-    html! {
-        @match &key.answer {
-            Some(IamAnswer::Used { at, service, region, .. }) => {
-                (minute(Some(*at)))
-                @if let Some(service) = service { " with " bdi { (shown(service)) } }
-                @if let Some(region) = region { " in " bdi { (shown(region)) } }
-            }
-            Some(IamAnswer::Never { .. }) => { (never) }
-            Some(IamAnswer::Unknown) => { "not known to IAM" }
-            None if key.kind == KeyKind::LongTerm => { "IAM was not asked yet" }
-            None => { "IAM does not record this for temporary keys" }
-        }
-    }
-}
-
-fn anomaly_text(anomaly: KeyAnomaly) -> String {
-    match anomaly {
-        KeyAnomaly::Canary => "a canary key, which must never be used".to_owned(),
-        KeyAnomaly::Awakened { days } => format!("used again after {days} days"),
-        KeyAnomaly::Foreign => "belongs to another account".to_owned(),
-        KeyAnomaly::Deleted => "deleted".to_owned(),
-        KeyAnomaly::Unknown => "not known to IAM".to_owned(),
-    }
-}
-
-/// Returns the table of alerts, the latest first, each with the answer of its sink or the reason why it was not sent.
-pub(super) fn deliveries(sent: &[MessageLogEntry]) -> Markup {
-    html! {
-        h3 { "Alerts" }
-        @if sent.is_empty() { p.soft { "No alert was sent yet." } } @else {
+        h3 { (words.alerts_sent) }
+        @if sent.is_empty() { p.soft { (words.no_alerts) } } @else {
             table.sent {
-                (heads(&["Time (UTC)", "Sink", "Kind", "Outcome"]))
+                (heads(&[&with_zone(frame, words.time), words.sink, words.kind, words.outcome]))
                 tbody {
                     @for sent in sent.iter().rev().take(LINES_MAX) {
                         tr {
-                            td { (minute(Some(sent.at))) }
-                            td { (shown(&sent.sink)) }
-                            td { (shown(&sent.kind)) }
+                            td { (moment(frame, Some(sent.at))) }
+                            td { bdi { (shown(&sent.sink)) } }
+                            td { (kind(&sent.kind)) }
                             td { bdi { (sanitize(&sent.outcome, 160)) } }
                         }
                     }
                 }
             }
-            (more(sent.len(), LINES_MAX, Language::En))
+            (more_text(frame, sent.len(), LINES_MAX))
         }
     }
 }
 
-/// Returns the row of links at the end of a page: to the JSON of a cluster or call, and to consoles.
-pub(super) fn more_links(
-    frame: &Frame<'_>,
-    id: ClusterId,
-    links: &[(&str, Option<String>)],
-) -> Markup {
+/// Returns a row of links to consoles and documentation, those that have an address.
+pub(super) fn links(links: &[(&str, Option<String>)]) -> Markup {
     html! {
-        h3 { "More" }
+        ul.links {
+            @for (words, address) in links {
+                @if let Some(address) = address { li { (outside(address, words)) } }
+            }
+        }
+    }
+}
+
+/// Returns the button that shows a cluster or call as JSON.
+pub(super) fn json_button(frame: &Frame<'_>, id: ClusterId) -> Markup {
+    let words = PartWords::of(frame.locale.language);
+    html! {
+        h3 { (words.more_data) }
         p.acts {
             a.btn { "JSON" }
             (frame.call(ClickTarget::Popup, &json!({"cluster": id.to_string(), "export": true}), None))
-            @for (words, address) in links {
-                @if let Some(address) = address { " " (outside(address, words)) }
-            }
         }
     }
 }
@@ -238,23 +249,25 @@ pub(super) fn outside(address: &str, words: &str) -> Markup {
 
 /// Returns the tables of other failures, and of other sensitive calls, of the same callers at about the same time.
 pub(super) fn related(frame: &Frame<'_>, related: &[Related]) -> Markup {
+    let words = PartWords::of(frame.locale.language);
     let (calls, failures): (Vec<&Related>, Vec<&Related>) = related
         .iter()
         .partition(|of| of.subject.class == Class::Watch);
     let what = |of: &Related| html! { " " bdi.code { (failed(&of.subject, of.code.as_deref())) } };
     html! {
         @if !failures.is_empty() {
-            h3 { "Other failures of the same callers within half an hour" }
+            h3 { (words.related_failures) }
             (others(frame, &failures, what))
         }
         @if !calls.is_empty() {
-            h3 { "Other sensitive calls of the same callers within half an hour" }
-            (others(frame, &calls, |of| html! { " " (target(&of.subject)) }))
+            h3 { (words.related_calls) }
+            (others(frame, &calls, |of| html! { " " (target_in(frame, &of.subject)) }))
         }
     }
 }
 
 fn others(frame: &Frame<'_>, others: &[&Related], what: impl Fn(&Related) -> Markup) -> Markup {
+    let words = PartWords::of(frame.locale.language);
     html! {
         table.related { tbody {
             @for other in others.iter().take(RELATED_MAX) {
@@ -263,11 +276,11 @@ fn others(frame: &Frame<'_>, others: &[&Related], what: impl Fn(&Related) -> Mar
                         a.open { bdi.call { (call_name(&other.subject)) } (what(other)) }
                         (frame.call(ClickTarget::Popup, &json!({"cluster": other.id.to_string()}), None))
                     }
-                    td.n { (number(other.count)) }
+                    td.events { span.label { (words.events) " " } (number(other.count)) }
                 }
             }
         } }
-        (more(others.len(), RELATED_MAX, Language::En))
+        (more_text(frame, others.len(), RELATED_MAX))
     }
 }
 
@@ -282,14 +295,73 @@ pub(super) fn call_name(subject: &ClusterSubject) -> String {
 }
 
 /// Returns whom or what a call changed, without the start of an ARN that repeats the account; for calls beyond the limit,
-/// a note about them.
-pub(super) fn target(subject: &ClusterSubject) -> Markup {
-    let target = subject.call.as_ref().and_then(|of| of.target.as_ref());
+/// a note about them in the language of the page.
+pub(super) fn target_in(frame: &Frame<'_>, subject: &ClusterSubject) -> Markup {
     html! {
-        @if let Some(target) = target {
+        @if is_overflow_subject(subject) && target_name(subject).is_none() {
+            (PartWords::of(frame.locale.language).overflow)
+        } @else { (target(subject)) }
+    }
+}
+
+/// Returns whom or what a call changed, without the start of an ARN that repeats the account; for calls beyond the limit,
+/// a note about them in English.
+pub(super) fn target(subject: &ClusterSubject) -> Markup {
+    html! {
+        @if let Some(target) = target_name(subject) {
             bdi { (shown(short_name(target, &subject.account_id))) }
         } @else if is_overflow_subject(subject) {
-            "different calls, more than are listed one by one"
+            (PartWords::of(alerts::locale::Language::En).overflow)
+        }
+    }
+}
+
+fn target_name(subject: &ClusterSubject) -> Option<&str> {
+    subject.call.as_ref()?.target.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PartWords;
+    use crate::dashboard::call::CallWords;
+    use crate::dashboard::cluster::ClusterWords;
+
+    /// What stays in any language: names of AWS and of formats.
+    const NAMES: [&str; 13] = [
+        "ATT",
+        "AWS",
+        "CK",
+        "CloudTrail",
+        "IAM",
+        "Insights",
+        "JSON",
+        "Logs",
+        "VPC",
+        "expected",
+        "true",
+        "SDK",
+        "API",
+    ];
+
+    /// Returns the words of Latin letters in a text, without its placeholders.
+    fn latin(text: &str) -> Vec<&str> {
+        let parts = text.split('{');
+        let outside = parts.map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
+        let outside = outside.flat_map(|part| part.split(|c: char| !c.is_ascii_alphabetic()));
+        outside.filter(|word| !word.is_empty()).collect()
+    }
+
+    #[test]
+    fn chinese_texts_are_chinese_and_have_the_placeholders_of_the_english_ones() {
+        let tables = [PartWords::all(), ClusterWords::all(), CallWords::all()];
+        for (name, english, chinese) in tables.concat() {
+            let english_left = latin(chinese);
+            let is_name = |word: &&str| NAMES.contains(word);
+            assert!(english_left.iter().all(is_name), "{name}: {english_left:?}");
+            let placeholders = |text: &str| text.matches('{').count();
+            // An ordinal number of English is a number in Chinese.
+            assert_eq!(placeholders(english), placeholders(chinese), "{name}");
+            assert!(!chinese.contains(", ") && !chinese.contains(". "), "{name}");
         }
     }
 }

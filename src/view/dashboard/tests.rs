@@ -282,6 +282,7 @@ fn page(caller: &str, details: &CallDetails) -> String {
         history: Some(history),
         assessment: call_assessment(history),
         first_seen: Some(at(9)),
+        life: &[(at(9).window(), 1), (at(11).window(), 1)],
         hours: &[at(9).window(), at(11).window()],
         events: &events,
         keys: &[key],
@@ -299,8 +300,8 @@ fn a_page_says_what_a_call_did_and_nothing_of_a_life() {
     let html = page("user/mia", &details("eve"));
     for expected in [
         "<dt>who</dt><dd><bdi>user/mia</bdi>",
-        "<dt>to what or whom</dt><dd><bdi>eve</bdi>",
-        "<dt>policy</dt><dd><bdi>AdministratorAccess</bdi>",
+        "<dt>target</dt><dd><bdi>eve</bdi>",
+        "<dt><bdi>policy</bdi></dt><dd><bdi>AdministratorAccess</bdi>",
         "<dt>watched because</dt><dd><bdi>It gives permissions.</bdi>",
         r#"href="https://attack.mitre.org/techniques/T1098/003/""#,
         "AKIA****LE01",
@@ -354,7 +355,7 @@ fn a_page_says_when_an_alert_is_sent() {
                 expected_by: Some("terraform".to_owned()),
                 ..details("x")
             },
-            "No alert is sent, calls are counted and summed up: the rule <bdi>terraform</bdi> expects them.",
+            "No alert is sent, calls are counted and summed up: expected by the rule <bdi>terraform</bdi>",
         ),
     ] {
         let html = page("user/mia", &details);
