@@ -20,6 +20,7 @@
 //!   of a call that two accounts log (`cross_account_copy`).
 //! - `event_name` removes the version from the name of an API.
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
+//! - `caller` has the id of a caller, which links to its page.
 //! - `facet` extracts the details of a single call: caller, region, access key, refusing policy layer, resource and so on.
 //! - `iam_action` looks up the IAM action that a call needs, in a list of all actions that exist.
 //! - `requested_resource` finds the request parameter that identifies the resource of a call.
@@ -59,6 +60,7 @@
 //! - `ranking` lists the values of one property of events, such as the caller or the error code, by number of events.
 
 pub mod call_alerts;
+pub mod caller;
 pub mod carry;
 pub mod circumstance;
 pub mod class;

@@ -1,6 +1,7 @@
 //! Parts that several pages of the dashboard have: the search fields, the drawing of hours, the tables of access keys and
 //! of alerts, and links.
 
+use clusters::caller::CallerId;
 use clusters::fingerprint::ClusterSubject;
 use clusters::guard::is_overflow_subject;
 use clusters::short_name;
@@ -267,6 +268,35 @@ fn others(frame: &Frame<'_>, others: &[&Related], what: impl Fn(&Related) -> Mar
             }
         } }
         (more(others.len(), RELATED_MAX))
+    }
+}
+
+/// Returns the short name of a caller, as a link that opens the page of all that the caller did.
+///
+/// `account_id` is the account in whose trail the calls are, and `name` the stable name of the caller; it may be empty.
+pub(super) fn caller_link(frame: &Frame<'_>, account_id: &str, name: &str) -> Markup {
+    let id = CallerId::of(account_id, name).to_string();
+    html! {
+        @if !name.is_empty() {
+            span.caller {
+                a.open-caller { bdi { (sanitize(short_name(name, account_id), 160)) } }
+                (frame.call(ClickTarget::Popup, &json!({"caller": id}), None))
+            }
+        }
+    }
+}
+
+/// Returns the name and the id of an account, as a link that opens the page of the account.
+pub(super) fn account_link(frame: &Frame<'_>, account_id: &str) -> Markup {
+    html! {
+        @if is_account_id(account_id) {
+            span.account-link {
+                a.open-account { (frame.account(account_id)) }
+                (frame.call(ClickTarget::Popup, &json!({"account_page": account_id}), None))
+            }
+        } @else {
+            (frame.account(account_id))
+        }
     }
 }
 
