@@ -41,6 +41,7 @@
 //!   period or a person's decision.
 //! - `circumstance` has the few facts of a call that a severity is computed from.
 //!   `delivery` lists the calls with which AWS services deliver something.
+//! - `least_values` keeps the least of many values, such as the resources of a cluster.
 //! - `timeline` counts events by cluster and hour.
 //! - `inspection_state` is what the inspection remembers from hour to hour: the history and the baseline of each cluster,
 //!   the activity of each account.
@@ -81,6 +82,7 @@ pub mod incident;
 pub mod inspection_state;
 pub mod journal;
 pub mod keys;
+pub mod least_values;
 pub mod lifecycle;
 pub mod occurrence;
 pub mod own_roles;

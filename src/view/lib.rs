@@ -9,7 +9,9 @@
 //! - `card`, `call`, `chart` and `keys` are parts of the report: a cluster, a sensitive call, the failures over time and
 //!   the access keys. `call` also has the words for sensitive calls on a terminal.
 //! - `incident` has the words for an incident, and `story` the parts of pages about it.
-//! - `listing` has a short row for each cluster and each sensitive call, and searches and sorts them.
+//! - `search` has the language of searches, such as `severity:critical caller:mia`.
+//! - `listing` has a short row for each cluster and each sensitive call, and searches and sorts them; `matching` checks
+//!   which rows a query finds.
 //! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the lists of sensitive calls and of clusters, and one
 //!   of each in full.
 //! - `json` is a cluster or a sensitive call for programs; the shape of the JSON does not change.
@@ -22,7 +24,9 @@ pub mod incident;
 pub mod json;
 mod keys;
 pub mod listing;
+mod matching;
 pub mod report;
+pub mod search;
 mod story;
 
 use clusters::Span;

@@ -20,7 +20,7 @@ use service::ports::{
     ClusterReader, HourReader, KeyAnswers, KeyUsageStore, SentLog, Store, TriageStore,
 };
 use service::widget::{StoreState, WidgetResponse, WidgetSetting, answer};
-use view::listing::Listing;
+use view::listing::{Listing, Show};
 
 use crate::bad_input::{HOSTILE, hostile, hostile_calls};
 use crate::effort;
@@ -68,6 +68,8 @@ pub fn setting() -> WidgetSetting {
             canaries: [].into(),
         },
         locale: Locale::default(),
+        default_show: Show::Open,
+        is_past: false,
         decides: true,
         as_of: at(12),
         now: at(12),

@@ -1,18 +1,17 @@
 //! Parts that several pages of the dashboard have: the search fields, the drawing of hours, the tables of access keys and
 //! of alerts, and links.
 
-use clusters::caller::CallerId;
-use clusters::fingerprint::ClusterSubject;
-use clusters::guard::is_overflow_subject;
-use clusters::short_name;
-use std::collections::BTreeSet;
-
 use alerts::outbox::MessageLogEntry;
+use alerts::terms;
+use clusters::caller::CallerId;
 use clusters::class::Class;
 use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::ClusterSubject;
+use clusters::guard::is_overflow_subject;
 use clusters::incident::life::IncidentId;
 use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport};
 use clusters::related::Related;
+use clusters::short_name;
 use maud::{Markup, html};
 use records::key_id::KeyKind;
 use records::principal::is_account_id;
@@ -21,8 +20,8 @@ use records::time::Window;
 use serde_json::{Value, json};
 
 use super::{ClickTarget, Frame, failed};
-use crate::listing::ListQuery;
-use crate::{counted, minute, more, number, shown};
+use crate::listing::{Choices, ListQuery};
+use crate::{counted, grouped, minute, more, number, shown};
 
 /// The maximum number of rows of each table.
 pub(super) const LINES_MAX: usize = 20;
@@ -36,26 +35,90 @@ const BARS_MAX: i64 = 72;
 /// The height of the drawing, in units of its view box.
 const HEIGHT: u64 = 100;
 
-/// Returns the fields of a search form for words and for the account, of those in `accounts`.
+alerts::words! {
+    /// The texts of the search form.
+    struct FormWords {
+        search: "Search", "搜索";
+        example: "Words, severity:critical, caller:mia, -class:throttle", "关键词、severity:critical、caller:mia、-class:throttle";
+        severity: "Severity", "级别";
+        all_severities: "All severities", "所有级别";
+        class: "Class", "类别";
+        all_classes: "All classes", "所有类别";
+        service: "Service", "服务";
+        all_services: "All services", "所有服务";
+        account: "Account", "账号";
+        all_accounts: "All accounts", "所有账号";
+    }
+}
+
+/// Returns the fields of a search form: for the search, and for the filters by severity, class, service and account.
+///
+/// Of each filter the form offers the values in `choices`, with the number of clusters that each would leave.
 pub(super) fn search_fields(
     frame: &Frame<'_>,
     question: &ListQuery,
-    accounts: &BTreeSet<&str>,
+    choices: &Choices<'_>,
 ) -> Markup {
+    let language = frame.locale.language;
+    let words = FormWords::of(language);
+    let severities = choices.severities.iter().rev().map(|(of, count)| {
+        let text = terms::severity(*of, language).to_owned();
+        (of.name(), text, *count, question.severity == Some(*of))
+    });
+    let classes = choices.classes.iter().map(|(of, count)| {
+        let text = terms::class(*of, language).to_owned();
+        (of.name(), text, *count, question.class == Some(*of))
+    });
+    // Only plain names become values. What has another name appears under all services, and under all accounts.
+    let is_plain = |name: &str| {
+        let is_letter =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        name.len() <= SERVICE_CHARS_MAX && !name.is_empty() && name.bytes().all(is_letter)
+    };
+    let services = choices.services.iter().filter(|(of, _)| is_plain(of));
+    let services = services.map(|(of, count)| {
+        let is_selected = question.service.as_deref() == Some(*of);
+        (*of, (*of).to_owned(), *count, is_selected)
+    });
+    let accounts = choices.accounts.iter().filter(|(of, _)| is_account_id(of));
+    let accounts = accounts.map(|(of, count)| {
+        let text = match frame.account_names.get(*of) {
+            Some(name) => format!("{} {of}", shown(name)),
+            None => (*of).to_owned(),
+        };
+        (
+            *of,
+            text,
+            *count,
+            question.account_id.as_deref() == Some(*of),
+        )
+    });
     html! {
-        input type="search" name="search" value=(question.words.join(" ")) aria-label="Search"
-            placeholder="Service, call, error, caller, account or id";
-        select name="account" aria-label="Account" {
-            option value="" { "All accounts" }
-            // What has no valid account id appears only under all accounts.
-            @for account in accounts.iter().filter(|of| is_account_id(of)) {
-                @let is_selected = question.account_id.as_deref() == Some(*account);
-                option value=(account) selected[is_selected] {
-                    (account)
-                    @if let Some(name) = frame.account_names.get(*account) {
-                        " " (shown(name))
-                    }
-                }
+        input type="search" name="search" value=(question.search) aria-label=(words.search) placeholder=(words.example);
+        (select("severity", words.severity, words.all_severities, severities))
+        (select("class", words.class, words.all_classes, classes))
+        (select("service", words.service, words.all_services, services))
+        (select("account", words.account, words.all_accounts, accounts))
+    }
+}
+
+/// The maximum length of the name of a service in the search form, in characters.
+const SERVICE_CHARS_MAX: usize = 64;
+
+/// Returns a filter of the search form. A choice has its value, its text, its number of clusters and whether it is
+/// selected. Choices without a cluster are left out.
+fn select<'c>(
+    name: &str,
+    label: &str,
+    all: &str,
+    choices: impl Iterator<Item = (&'c str, String, usize, bool)>,
+) -> Markup {
+    let mut choices = choices.filter(|(.., count, is_selected)| *count > 0 || *is_selected);
+    html! {
+        select name=(name) aria-label=(label) {
+            option value="" { (all) }
+            @for (value, text, count, is_selected) in &mut choices {
+                option value=(value) selected[is_selected] { (text) " (" (grouped(count as u64)) ")" }
             }
         }
     }
