@@ -27,7 +27,7 @@ use crate::listing::{ListedCluster, call_assessment};
 use crate::{number, shown};
 
 /// The maximum number of lines of the table of events. Equal calls one after the other are one line.
-const LINES_MAX: usize = 100;
+const LINES_MAX: usize = 300;
 
 /// The maximum number of rows of the other tables.
 const ROWS_MAX: usize = 20;

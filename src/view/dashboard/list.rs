@@ -201,7 +201,7 @@ impl List<'_> {
                     }
                 }
                 (self.go(&html! { a.btn.btn-primary { (words.search) } }, &self.params(*sort, *is_reversed, 1)))
-                (self.clear())
+                @if !self.page.rows.is_empty() { (self.clear()) }
             }
         }
     }
