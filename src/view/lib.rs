@@ -10,8 +10,8 @@
 //!   the access keys. `call` also has the words for sensitive calls on a terminal.
 //! - `incident` has the words for an incident, and `story` the parts of pages about it.
 //! - `search` has the language of searches, such as `severity:critical caller:mia`.
-//! - `listing` has a short row for each cluster and each sensitive call, and searches and sorts them; `matching` checks
-//!   which rows a query finds.
+//! - `listing` has a short row for each cluster and each sensitive call, and `matching` runs
+//!   queries on them.
 //! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the lists of sensitive calls and of clusters, and one
 //!   of each in full.
 //! - `json` is a cluster or a sensitive call for programs; the shape of the JSON does not change.

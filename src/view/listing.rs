@@ -4,7 +4,7 @@
 //! since then. A [`ListQuery`] filters and sorts the rows; its result is a [`ListPage`] of clusters, and a [`CallsPage`]
 //! of sensitive calls.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -15,7 +15,6 @@ use clusters::circumstance::{Circumstance, Circumstances, shown_code};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, ClusterSubject, STRONG};
-use clusters::incident::Incident;
 use clusters::inspection_state::{CallHistory, Calls, ClusterHistory, InspectionState, hash};
 use clusters::least_values::LeastValues;
 use clusters::lifecycle::{LifecycleEvent, Move, Resolutions, State, Status, step};
@@ -27,7 +26,7 @@ use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
 
-use crate::matching::{Fit, Matcher};
+pub use crate::search::Show;
 use crate::search::Term;
 
 /// The maximum number of clusters on one page of a list.
@@ -133,20 +132,6 @@ pub struct ListQuery {
     pub page: usize,
 }
 
-/// A filter of a [`ListQuery`] by status: which clusters the result contains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
-#[strum(serialize_all = "lowercase")]
-pub enum Show {
-    /// All clusters that have not recovered.
-    Open,
-    /// Clusters that are new, regressed or escalating.
-    New,
-    /// Recovered clusters.
-    Recovered,
-    /// All clusters.
-    All,
-}
-
 /// An order of the rows in the result of a [`ListQuery`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "lowercase")]
@@ -225,29 +210,6 @@ pub struct CallsPage<'l> {
     pub folded: usize,
 }
 
-impl Show {
-    /// All filters by status, in the order in which the search form offers them.
-    pub const ALL: [Self; 4] = [Self::Open, Self::New, Self::Recovered, Self::All];
-
-    /// Returns the name of the filter, such as `open`: the value of the parameter `status` in a request of the
-    /// dashboard widget.
-    ///
-    /// Names do not change between versions.
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-
-    /// Checks whether the filter includes clusters with a status.
-    pub fn includes(self, status: Status) -> bool {
-        match self {
-            Self::Open => status != Status::Recovered,
-            Self::New => matches!(status, Status::New | Status::Regressed | Status::Escalating),
-            Self::Recovered => status == Status::Recovered,
-            Self::All => true,
-        }
-    }
-}
-
 impl Sort {
     /// All orders that the rows of a result can have.
     pub const ALL: [Self; Self::VARIANTS.len()] =
@@ -260,31 +222,6 @@ impl Sort {
     pub fn name(self) -> &'static str {
         self.into()
     }
-
-    fn compare(
-        self,
-        (severity, one): Rated<'_>,
-        (severity_of_other, other): Rated<'_>,
-    ) -> Ordering {
-        match self {
-            Self::Began => other.began.cmp(&one.began),
-            Self::Last => other.last.cmp(&one.last),
-            Self::Count => other.total.cmp(&one.total),
-            Self::Severity => severity_of_other.cmp(&severity),
-            Self::State => one.status().cmp(&other.status()),
-            Self::What => call_and_code(&one.subject).cmp(&call_and_code(&other.subject)),
-            Self::Account => one.subject.account_id.cmp(&other.subject.account_id),
-            Self::Class => one.subject.class.name().cmp(other.subject.class.name()),
-            Self::Caller => one.caller.cmp(&other.caller),
-        }
-    }
-}
-
-/// A row with its severity.
-type Rated<'l> = (Severity, &'l ListedCluster);
-
-fn call_and_code(of: &ClusterSubject) -> (&str, &str, &str) {
-    (&of.service, &of.action, &of.code)
 }
 
 impl Default for ListQuery {
@@ -545,41 +482,6 @@ impl From<&InspectionState> for Listing {
     }
 }
 
-impl<'l> ListPage<'l> {
-    /// Counts a row in the choices of the search form: for each filter, as if only the others were applied.
-    fn count(&mut self, severity: Severity, listed: &'l ListedCluster, fit: Fit) {
-        let filters = [fit.severity, fit.class, fit.service, fit.account, fit.show];
-        let missed: Vec<usize> = (0..filters.len()).filter(|at| !filters[*at]).collect();
-        // A row that misses one filter counts for the choices of this filter alone.
-        let counts = |filter: usize| missed.is_empty() || missed == [filter];
-        let subject = &*listed.subject;
-        let Choices {
-            severities,
-            classes,
-            services,
-            accounts,
-        } = &mut self.choices;
-        if counts(0) {
-            *severities.entry(severity).or_default() += 1;
-        }
-        if counts(1) {
-            *classes.entry(subject.class).or_default() += 1;
-        }
-        if counts(2) {
-            *services.entry(&subject.service).or_default() += 1;
-        }
-        if counts(3) {
-            *accounts.entry(&subject.account_id).or_default() += 1;
-        }
-        if counts(4) {
-            let status = listed.status();
-            for (show, count) in Show::ALL.into_iter().zip(&mut self.by_show) {
-                *count += usize::from(show.includes(status));
-            }
-        }
-    }
-}
-
 impl Listing {
     /// Returns a listing without clusters: there are no events before the hour `until`.
     pub fn empty(until: Window) -> Self {
@@ -666,63 +568,6 @@ impl Listing {
         subjects.map(|of| of.account_id.as_str()).collect()
     }
 
-    /// Runs a query: filters and sorts the rows of the listing, and returns one page of the result.
-    pub fn ask(&self, query: &ListQuery) -> ListPage<'_> {
-        let matcher = Matcher::of(self, query);
-        let mut page = ListPage {
-            rows: Vec::new(),
-            number: 1,
-            pages: 1,
-            found: 0,
-            outside: 0,
-            folded: 0,
-            by_show: [0; Show::ALL.len()],
-            choices: Choices::default(),
-        };
-        page.choices.accounts = self.accounts().into_iter().map(|id| (id, 0)).collect();
-        let mut rows: Vec<(Rated<'_>, ClusterId)> = Vec::new();
-        for (id, listed) in &self.clusters {
-            if !matcher.has_terms(*id, listed) {
-                continue;
-            }
-            let severity = listed.assessment().severity;
-            let fit = matcher.fit(severity, listed);
-            if !fit.is_within {
-                page.outside += usize::from(fit.is_found());
-                continue;
-            }
-            page.count(severity, listed, fit);
-            if fit.is_found() {
-                match query.folded.contains(id) {
-                    true => page.folded += 1,
-                    false => rows.push(((severity, listed), *id)),
-                }
-            }
-        }
-        // Among equals the newest event comes first. The sort is stable: the rest stays in the order of ids.
-        rows.sort_by(|(one, _), (other, _)| {
-            let order = query.sort.compare(*one, *other);
-            let order = match query.is_reversed {
-                true => order.reverse(),
-                false => order,
-            };
-            order.then_with(|| other.1.last.cmp(&one.1.last))
-        });
-        (page.found, page.pages) = (rows.len(), rows.len().div_ceil(PAGE).max(1));
-        page.number = query.page.clamp(1, page.pages);
-        let rows = rows.into_iter().skip((page.number - 1) * PAGE).take(PAGE);
-        page.rows = rows.map(|((_, listed), id)| (id, listed)).collect();
-        page
-    }
-
-    /// Returns the incidents of `all` that a query finds.
-    pub fn ask_incidents(&self, query: &ListQuery, all: Vec<Incident>) -> Vec<Incident> {
-        let matcher = Matcher::of(self, query);
-        all.into_iter()
-            .filter(|of| matcher.is_incident(of))
-            .collect()
-    }
-
     /// Returns the clusters that a caller failed in, each with its row. Of a cluster with many callers, only some are
     /// known, see [`ListedCluster::has_caller`].
     pub fn clusters_of(&self, caller: CallerId) -> Vec<(ClusterId, &ListedCluster)> {
@@ -738,40 +583,6 @@ impl Listing {
             hash(&call.caller) == caller.name_hash() && caller.is_in(&call.subject.account_id)
         });
         own.map(|(id, call)| (*id, call)).collect()
-    }
-
-    /// Runs a query on the sensitive calls: filters them and returns one page of at most `rows_max`. The filter by status
-    /// of the form and the order of the query are for clusters, and are ignored.
-    pub fn ask_calls(&self, query: &ListQuery, rows_max: usize) -> CallsPage<'_> {
-        let matcher = Matcher::of(self, query);
-        let is_match = |(id, of): &(&ClusterId, &CallHistory)| matcher.is_call(**id, of);
-        let is_within = |(_, of): &(&ClusterId, &CallHistory)| {
-            let is_within = |(from, until)| of.last >= from && of.first < until;
-            query.range.is_none_or(is_within)
-        };
-        let all = self.calls.iter().filter(is_match);
-        let (all, folded): (Vec<_>, Vec<_>) = all.partition(|(id, _)| !query.folded.contains(id));
-        let all = all.into_iter();
-        let (mut rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
-        rows.sort_by_cached_key(|(id, of)| {
-            let severity = call_assessment(of).severity;
-            let place = call_place(&of.subject, severity, of.is_silent);
-            (place, Reverse(of.last), **id)
-        });
-        let (found, pages) = (rows.len(), rows.len().div_ceil(rows_max).max(1));
-        let number = query.page.clamp(1, pages);
-        let rows = rows
-            .into_iter()
-            .skip((number - 1) * rows_max)
-            .take(rows_max);
-        CallsPage {
-            rows: rows.map(|(id, call)| (*id, call)).collect(),
-            number,
-            pages,
-            found,
-            outside: outside.len(),
-            folded: folded.iter().filter(|of| is_within(of)).count(),
-        }
     }
 
     /// Returns the listing as compressed JSON, which [`Self::decode`] reads.

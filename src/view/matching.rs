@@ -1,5 +1,6 @@
-//! Checks which clusters, sensitive calls and incidents a query finds.
+//! Runs a query on a listing: which clusters, sensitive calls and incidents it finds, and in which order.
 
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::severity::Severity;
@@ -9,11 +10,166 @@ use clusters::incident::Incident;
 use clusters::inspection_state::{CallHistory, hash};
 
 use crate::incident;
-use crate::listing::{ListQuery, ListedCluster, Listing, Show, call_assessment};
-use crate::search::{Condition, StatusFilter, Term, contains, is_named};
+use crate::listing::{
+    CallsPage, Choices, ListPage, ListQuery, ListedCluster, Listing, PAGE, Sort, call_assessment,
+    call_place,
+};
+use crate::search::{Condition, Show, StatusFilter, Term, contains, is_named};
+
+impl Listing {
+    /// Runs a query: filters and sorts the rows of the listing, and returns one page of the result.
+    pub fn ask(&self, query: &ListQuery) -> ListPage<'_> {
+        let matcher = Matcher::of(self, query);
+        let mut page = ListPage {
+            rows: Vec::new(),
+            number: 1,
+            pages: 1,
+            found: 0,
+            outside: 0,
+            folded: 0,
+            by_show: [0; Show::ALL.len()],
+            choices: Choices::default(),
+        };
+        page.choices.accounts = self.accounts().into_iter().map(|id| (id, 0)).collect();
+        let mut rows: Vec<(Rated<'_>, ClusterId)> = Vec::new();
+        for (id, listed) in &self.clusters {
+            if !matcher.has_terms(*id, listed) {
+                continue;
+            }
+            let severity = listed.assessment().severity;
+            let fit = matcher.fit(severity, listed);
+            if !fit.is_within {
+                page.outside += usize::from(fit.is_found());
+                continue;
+            }
+            count(&mut page, severity, listed, fit);
+            if fit.is_found() {
+                match query.folded.contains(id) {
+                    true => page.folded += 1,
+                    false => rows.push(((severity, listed), *id)),
+                }
+            }
+        }
+        // Among equals the newest event comes first. The sort is stable: the rest stays in the order of ids.
+        rows.sort_by(|(one, _), (other, _)| {
+            let order = compare(query.sort, *one, *other);
+            let order = match query.is_reversed {
+                true => order.reverse(),
+                false => order,
+            };
+            order.then_with(|| other.1.last.cmp(&one.1.last))
+        });
+        (page.found, page.pages) = (rows.len(), rows.len().div_ceil(PAGE).max(1));
+        page.number = query.page.clamp(1, page.pages);
+        let rows = rows.into_iter().skip((page.number - 1) * PAGE).take(PAGE);
+        page.rows = rows.map(|((_, listed), id)| (id, listed)).collect();
+        page
+    }
+
+    /// Runs a query on the sensitive calls: filters them and returns one page of at most `rows_max`. The filter by status
+    /// of the form and the order of the query are for clusters, and are ignored.
+    pub fn ask_calls(&self, query: &ListQuery, rows_max: usize) -> CallsPage<'_> {
+        let matcher = Matcher::of(self, query);
+        let is_match = |(id, of): &(&ClusterId, &CallHistory)| matcher.is_call(**id, of);
+        let is_within = |(_, of): &(&ClusterId, &CallHistory)| {
+            let is_within = |(from, until)| of.last >= from && of.first < until;
+            query.range.is_none_or(is_within)
+        };
+        let all = self.calls.iter().filter(is_match);
+        let (all, folded): (Vec<_>, Vec<_>) = all.partition(|(id, _)| !query.folded.contains(id));
+        let all = all.into_iter();
+        let (mut rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
+        rows.sort_by_cached_key(|(id, of)| {
+            let severity = call_assessment(of).severity;
+            let place = call_place(&of.subject, severity, of.is_silent);
+            (place, Reverse(of.last), **id)
+        });
+        let (found, pages) = (rows.len(), rows.len().div_ceil(rows_max).max(1));
+        let number = query.page.clamp(1, pages);
+        let rows = rows
+            .into_iter()
+            .skip((number - 1) * rows_max)
+            .take(rows_max);
+        CallsPage {
+            rows: rows.map(|(id, call)| (*id, call)).collect(),
+            number,
+            pages,
+            found,
+            outside: outside.len(),
+            folded: folded.iter().filter(|of| is_within(of)).count(),
+        }
+    }
+
+    /// Returns the incidents of `all` that a query finds.
+    pub fn ask_incidents(&self, query: &ListQuery, all: Vec<Incident>) -> Vec<Incident> {
+        let matcher = Matcher::of(self, query);
+        all.into_iter()
+            .filter(|of| matcher.is_incident(of))
+            .collect()
+    }
+}
+
+/// Counts a row in the choices of the search form: for each filter, as if only the others were applied.
+fn count<'l>(page: &mut ListPage<'l>, severity: Severity, listed: &'l ListedCluster, fit: Fit) {
+    let filters = [fit.severity, fit.class, fit.service, fit.account, fit.show];
+    let missed: Vec<usize> = (0..filters.len()).filter(|at| !filters[*at]).collect();
+    // A row that misses one filter counts for the choices of this filter alone.
+    let counts = |filter: usize| missed.is_empty() || missed == [filter];
+    let subject = &*listed.subject;
+    let Choices {
+        severities,
+        classes,
+        services,
+        accounts,
+    } = &mut page.choices;
+    if counts(0) {
+        *severities.entry(severity).or_default() += 1;
+    }
+    if counts(1) {
+        *classes.entry(subject.class).or_default() += 1;
+    }
+    if counts(2) {
+        *services.entry(&subject.service).or_default() += 1;
+    }
+    if counts(3) {
+        *accounts.entry(&subject.account_id).or_default() += 1;
+    }
+    if counts(4) {
+        let status = listed.status();
+        for (show, count) in Show::ALL.into_iter().zip(&mut page.by_show) {
+            *count += usize::from(show.includes(status));
+        }
+    }
+}
+
+/// A row with its severity.
+type Rated<'l> = (Severity, &'l ListedCluster);
+
+fn call_and_code(of: &ClusterSubject) -> (&str, &str, &str) {
+    (&of.service, &of.action, &of.code)
+}
+
+/// Compares two rows in an order.
+fn compare(
+    sort: Sort,
+    (severity, one): Rated<'_>,
+    (severity_of_other, other): Rated<'_>,
+) -> Ordering {
+    match sort {
+        Sort::Began => other.began.cmp(&one.began),
+        Sort::Last => other.last.cmp(&one.last),
+        Sort::Count => other.total.cmp(&one.total),
+        Sort::Severity => severity_of_other.cmp(&severity),
+        Sort::State => one.status().cmp(&other.status()),
+        Sort::What => call_and_code(&one.subject).cmp(&call_and_code(&other.subject)),
+        Sort::Account => one.subject.account_id.cmp(&other.subject.account_id),
+        Sort::Class => one.subject.class.name().cmp(other.subject.class.name()),
+        Sort::Caller => one.caller.cmp(&other.caller),
+    }
+}
 
 /// A query with what is computed once for all rows.
-pub(crate) struct Matcher<'q> {
+struct Matcher<'q> {
     query: &'q ListQuery,
     /// For each term about callers: the hashes of the names that it names, of all names in the listing, by account id.
     callers: Vec<BTreeMap<String, BTreeSet<u64>>>,
@@ -23,26 +179,26 @@ pub(crate) struct Matcher<'q> {
 
 /// Which filters of a query a row matches. The search has to be checked before.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fit {
-    pub(crate) severity: bool,
-    pub(crate) class: bool,
-    pub(crate) service: bool,
-    pub(crate) account: bool,
-    pub(crate) show: bool,
+struct Fit {
+    severity: bool,
+    class: bool,
+    service: bool,
+    account: bool,
+    show: bool,
     /// Whether the row is within the range of time.
-    pub(crate) is_within: bool,
+    is_within: bool,
 }
 
 impl Fit {
     /// Checks whether a row matches all filters but that by time.
-    pub(crate) fn is_found(self) -> bool {
+    fn is_found(self) -> bool {
         self.severity && self.class && self.service && self.account && self.show
     }
 }
 
 impl<'q> Matcher<'q> {
     /// Prepares a query of a listing.
-    pub(crate) fn of(listing: &Listing, query: &'q ListQuery) -> Self {
+    fn of(listing: &Listing, query: &'q ListQuery) -> Self {
         let terms = query.terms.iter();
         let callers = terms.filter_map(|term| match &term.condition {
             Condition::Caller(patterns) => Some(named_callers(listing, patterns)),
@@ -59,7 +215,7 @@ impl<'q> Matcher<'q> {
     }
 
     /// Checks whether a cluster matches the search.
-    pub(crate) fn has_terms(&self, id: ClusterId, listed: &ListedCluster) -> bool {
+    fn has_terms(&self, id: ClusterId, listed: &ListedCluster) -> bool {
         let query = self.query;
         if !query.is_search() {
             return true;
@@ -95,7 +251,7 @@ impl<'q> Matcher<'q> {
     }
 
     /// Checks which filters a cluster matches.
-    pub(crate) fn fit(&self, severity: Severity, listed: &ListedCluster) -> Fit {
+    fn fit(&self, severity: Severity, listed: &ListedCluster) -> Fit {
         let query = self.query;
         let subject = &*listed.subject;
         Fit {
@@ -112,7 +268,7 @@ impl<'q> Matcher<'q> {
 
     /// Checks whether a sensitive call matches the search and all filters but those by status and time. A term about the
     /// status matches no call.
-    pub(crate) fn is_call(&self, id: ClusterId, call: &CallHistory) -> bool {
+    fn is_call(&self, id: ClusterId, call: &CallHistory) -> bool {
         let query = self.query;
         let subject = &*call.subject;
         let severity = || call_assessment(call).severity;
@@ -148,7 +304,7 @@ impl<'q> Matcher<'q> {
     }
 
     /// Checks whether an incident matches the query, also its range of time. An incident has no class and no code.
-    pub(crate) fn is_incident(&self, of: &Incident) -> bool {
+    fn is_incident(&self, of: &Incident) -> bool {
         let query = self.query;
         let severity = incident::severity(of.severity);
         incident::matches(of, query)

@@ -21,10 +21,45 @@ use records::principal::is_account_id;
 use records::redact::sanitize;
 use strum::VariantArray as _;
 
-use crate::listing::Show;
-
 /// The maximum number of terms of a search; the rest is ignored.
 const TERMS_MAX: usize = 20;
+
+/// A filter of lists by status: which clusters the result contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum Show {
+    /// All clusters that have not recovered.
+    Open,
+    /// Clusters that are new, regressed or escalating.
+    New,
+    /// Recovered clusters.
+    Recovered,
+    /// All clusters.
+    All,
+}
+
+impl Show {
+    /// All filters by status, in the order in which the search form offers them.
+    pub const ALL: [Self; 4] = [Self::Open, Self::New, Self::Recovered, Self::All];
+
+    /// Returns the name of the filter, such as `open`: the value of the parameter `status` in a request of the
+    /// dashboard widget.
+    ///
+    /// Names do not change between versions.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Checks whether the filter includes clusters with a status.
+    pub fn includes(self, status: Status) -> bool {
+        match self {
+            Self::Open => status != Status::Recovered,
+            Self::New => matches!(status, Status::New | Status::Regressed | Status::Escalating),
+            Self::Recovered => status == Status::Recovered,
+            Self::All => true,
+        }
+    }
+}
 
 /// A parsed search: everything that it finds matches all terms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

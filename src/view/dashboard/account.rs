@@ -61,7 +61,7 @@ impl AccountPage<'_> {
             p.acts {
                 (words.account) " "
                 a.btn { (words.list) }
-                (self.frame.call(ClickTarget::Popup, &json!({"account": self.account_id, "only": true}), None))
+                (self.frame.call(ClickTarget::Widget, &json!({"account": self.account_id, "only": true}), None))
             }
             (self.totals())
             @if !self.incidents.is_empty() {

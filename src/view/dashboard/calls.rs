@@ -7,9 +7,9 @@ use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::list::{ListWords, as_of, page_of};
 use super::parts::{account_link, call_name, caller_link, search_fields, target};
 use super::phrase::{ago, by_number, phrase, severity_badge};
+use super::words::{ListWords, as_of, page_of};
 use super::{ClickTarget, Frame};
 use crate::listing::{CallsPage, Choices, ListQuery, call_assessment};
 use crate::{call, number, shown};

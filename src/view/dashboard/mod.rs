@@ -17,6 +17,7 @@ mod phrase;
 mod spark;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::BTreeMap;
 
