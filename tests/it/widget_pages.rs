@@ -527,7 +527,7 @@ fn a_page_of_a_large_store_takes_few_calls_and_little_memory() {
     let (html, calls, units) = spent(&caller);
     let page = Page::read(&html);
     assert_eq!(did(&page).len(), 40);
-    assert_eq!((calls, units), (26, 65), "the page of a caller");
+    assert_eq!((calls, units), (26, 26), "the page of a caller");
     let (_, calls, _) = spent(&json!({"account_page": "444455550001"}));
     assert_eq!(calls, 9, "the page of an account");
     // Decoded in a process of its own, in which nothing else takes memory.
