@@ -11,8 +11,9 @@ use clusters::class::Class;
 use clusters::facet::FacetKind;
 use clusters::incident::Incident;
 use clusters::series::SeriesRef;
-use clusters::{ClusterFacts, ClusterTotals, short_name};
+use clusters::{ClusterFacts, ClusterTotals};
 use view::incident;
+use view::search::is_named;
 
 use crate::source::{Numbers, StoreAnswer, StoreQuery, account_id};
 use crate::when::When;
@@ -147,79 +148,5 @@ impl Selection {
 
     fn has_account(&self, account_id: &str) -> bool {
         self.account.is_empty() || self.account.iter().any(|of| of == account_id)
-    }
-}
-
-/// Checks whether a caller has a name: a text in its ARN, or a pattern that its ARN, its short name such as `role/deploy`, or
-/// the last part of it matches. Upper and lower case are the same.
-fn is_named(pattern: &str, principal: &str, account_id: &str) -> bool {
-    let (pattern, principal) = (pattern.to_lowercase(), principal.to_lowercase());
-    if !pattern.contains(['*', '?']) {
-        return principal.contains(&pattern);
-    }
-    let short = short_name(&principal, account_id);
-    let last = short.rsplit('/').next().unwrap_or_default();
-    let pattern: Vec<char> = pattern.chars().collect();
-    [&principal, short, last]
-        .into_iter()
-        .any(|name| is_match(&pattern, name))
-}
-
-/// Checks whether a pattern matches a whole text. `*` is any number of characters, `?` is one.
-fn is_match(pattern: &[char], text: &str) -> bool {
-    let text: Vec<char> = text.chars().collect();
-    let (mut at, mut of) = (0, 0);
-    // Where to go on if the rest does not match: behind the last star, and one character further in the text.
-    let mut again: Option<(usize, usize)> = None;
-    while of < text.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                again = Some((at + 1, of));
-                at += 1;
-            }
-            Some(one) if *one == '?' || *one == text[of] => {
-                at += 1;
-                of += 1;
-            }
-            _ => {
-                let Some((star, from)) = again else {
-                    return false;
-                };
-                again = Some((star, from + 1));
-                (at, of) = (star, from + 1);
-            }
-        }
-    }
-    pattern[at..].iter().all(|rest| *rest == '*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_caller_is_named_by_a_part_or_by_a_pattern() {
-        let deploy = "arn:aws:iam::111122223333:role/ops/CI-Deploy";
-        for (pattern, wanted) in [
-            ("deploy", true),
-            ("role/ops", true),
-            ("111122223333", true),
-            ("deploys", false),
-            ("ci-*", true),
-            ("role/*", true),
-            ("arn:*deploy", true),
-            ("deploy*", false),
-            ("ci?deploy", true),
-            ("*", true),
-            ("*x*", false),
-            ("c*-*d*y", true),
-            ("c*-*d*yy", false),
-        ] {
-            assert_eq!(
-                is_named(pattern, deploy, "111122223333"),
-                wanted,
-                "{pattern}"
-            );
-        }
     }
 }

@@ -20,6 +20,7 @@
 //!   of a call that two accounts log (`cross_account_copy`).
 //! - `event_name` removes the version from the name of an API.
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
+//! - `caller` has the id of a caller, which links to its page.
 //! - `facet` extracts the details of a single call: caller, region, access key, refusing policy layer, resource and so on.
 //! - `iam_action` looks up the IAM action that a call needs, in a list of all actions that exist.
 //! - `requested_resource` finds the request parameter that identifies the resource of a call.
@@ -40,6 +41,7 @@
 //!   period or a person's decision.
 //! - `circumstance` has the few facts of a call that a severity is computed from.
 //!   `delivery` lists the calls with which AWS services deliver something.
+//! - `least_values` keeps the least of many values, such as the resources of a cluster.
 //! - `timeline` counts events by cluster and hour.
 //! - `inspection_state` is what the inspection remembers from hour to hour: the history and the baseline of each cluster,
 //!   the activity of each account.
@@ -59,6 +61,7 @@
 //! - `ranking` lists the values of one property of events, such as the caller or the error code, by number of events.
 
 pub mod call_alerts;
+pub mod caller;
 pub mod carry;
 pub mod circumstance;
 pub mod class;
@@ -79,6 +82,7 @@ pub mod incident;
 pub mod inspection_state;
 pub mod journal;
 pub mod keys;
+pub mod least_values;
 pub mod lifecycle;
 pub mod occurrence;
 pub mod own_roles;

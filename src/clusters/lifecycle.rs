@@ -103,7 +103,9 @@ impl State {
 /// The status of a cluster as users see it: its [`State`], or that it escalates.
 ///
 /// A more urgent status is less in the order of this type, so the most urgent status sorts first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray,
+)]
 #[strum(serialize_all = "lowercase")]
 pub enum Status {
     /// The cluster is open and fails much more often than in its last week, see [`escalation`](crate::escalation).

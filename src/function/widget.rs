@@ -11,7 +11,7 @@ use service::inspect::run::{LISTING_BYTES_MAX, LISTING_KEY};
 use service::ports::{Bucket as _, Clock as _};
 use service::settings_loader::SettingsLoader;
 use service::widget::{self, StoreState, WidgetError, WidgetSetting};
-use view::listing::Listing;
+use view::listing::{Listing, Show};
 
 use crate::Environment;
 use crate::invocation::{self, Function, InvocationError, MachineClock, now};
@@ -64,6 +64,8 @@ impl Widget {
             keys: self.settings.keys.clone(),
             locale: self.settings.locale,
             decides: self.settings.decides,
+            default_show: Show::Open,
+            is_past: false,
             as_of: now(),
             now: now(),
         }

@@ -9,7 +9,9 @@
 //! - `card`, `call`, `chart` and `keys` are parts of the report: a cluster, a sensitive call, the failures over time and
 //!   the access keys. `call` also has the words for sensitive calls on a terminal.
 //! - `incident` has the words for an incident, and `story` the parts of pages about it.
-//! - `listing` has a short row for each cluster and each sensitive call, and searches and sorts them.
+//! - `search` has the language of searches, such as `severity:critical caller:mia`.
+//! - `listing` has a short row for each cluster and each sensitive call, and `matching` runs
+//!   queries on them.
 //! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the lists of sensitive calls and of clusters, and one
 //!   of each in full.
 //! - `json` is a cluster or a sensitive call for programs; the shape of the JSON does not change.
@@ -22,7 +24,9 @@ pub mod incident;
 pub mod json;
 mod keys;
 pub mod listing;
+mod matching;
 pub mod report;
+pub mod search;
 mod story;
 
 use alerts::locale::{Language, Locale};
@@ -49,11 +53,6 @@ pub fn grouped(count: u64) -> String {
     text
 }
 
-/// Returns a number with its noun in singular or plural, such as `3 events`.
-fn counted(count: u64, noun: &str) -> Markup {
-    html! { (number(count)) " " (noun) @if count != 1 { "s" } }
-}
-
 /// Returns a number in a text: `one` for 1, else `many`, in which `{count}` is the number.
 fn plural(count: u64, one: &str, many: &str) -> Markup {
     let text = if count == 1 { one } else { many };
@@ -66,20 +65,6 @@ fn moment(at: Option<Timestamp>, locale: Locale) -> Markup {
         @match at {
             Some(at) => { time datetime=(at) { (locale.minute(at)) } }
             None => { (locale.language.pick("undated", "时间未知")) }
-        }
-    }
-}
-
-/// Returns a moment to the minute in UTC, such as `2026-11-02 08:03`; `undated` for `None`.
-fn minute(at: Option<Timestamp>) -> Markup {
-    html! {
-        @match at {
-            Some(at) => {
-                time datetime=(at) {
-                    (at.to_string().replace('T', " ").chars().take(16).collect::<String>())
-                }
-            }
-            None => { "undated" }
         }
     }
 }
@@ -137,15 +122,21 @@ fn more(count: usize, shown: usize, language: Language) -> Markup {
 /// Replaces each placeholder `{name}` in a text by the HTML that `values` has for this name. A placeholder without a value
 /// is removed.
 fn fill(text: &str, values: &[(&str, Markup)]) -> Markup {
-    let mut parts = text.split('{');
-    html! {
-        @if let Some(first) = parts.next() { (first) }
-        @for part in parts {
-            @let (name, rest) = part.split_once('}').unwrap_or((part, ""));
+    match placeholder(text) {
+        None => html! { (text) },
+        Some((before, name, after)) => html! {
+            (before)
             @if let Some((_, value)) = values.iter().find(|(of, _)| *of == name) { (value) }
-            (rest)
-        }
+            (fill(after, values))
+        },
     }
+}
+
+/// Splits a text at its first placeholder: the text before it, its name, and the text after it. `None` without one.
+fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('{')?;
+    let (name, after) = rest.split_once('}')?;
+    Some((before, name, after))
 }
 
 #[cfg(test)]
@@ -166,6 +157,14 @@ mod tests {
         ] {
             assert_eq!(compact_name(name), compact);
         }
+    }
+
+    #[test]
+    fn placeholders_are_replaced_by_their_values() {
+        let values = [("a", html! { b { "<" } }), ("c", html! { "2" })];
+        let text = fill("x {a}, {c}{d} y}", &values).into_string();
+        assert_eq!(text, "x <b>&lt;</b>, 2 y}");
+        assert_eq!(fill("{", &values).into_string(), "{");
     }
 
     #[test]

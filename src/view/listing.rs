@@ -4,17 +4,19 @@
 //! since then. A [`ListQuery`] filters and sorts the rows; its result is a [`ListPage`] of clusters, and a [`CallsPage`]
 //! of sensitive calls.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use alerts::severity::{self, Assessment, Severity};
+use clusters::caller::CallerId;
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, ClusterSubject, STRONG};
-use clusters::inspection_state::{CallHistory, Calls, ClusterHistory, InspectionState};
+use clusters::inspection_state::{CallHistory, Calls, ClusterHistory, InspectionState, hash};
+use clusters::least_values::LeastValues;
 use clusters::lifecycle::{LifecycleEvent, Move, Resolutions, State, Status, step};
 use clusters::occurrence::Occurrence;
 use clusters::packed::{pack, unpack};
@@ -24,6 +26,9 @@ use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 use strum::VariantArray as _;
 
+pub use crate::search::Show;
+use crate::search::Term;
+
 /// The maximum number of clusters on one page of a list.
 pub const PAGE: usize = 25;
 
@@ -31,10 +36,13 @@ pub const PAGE: usize = 25;
 pub const HOURS_MAX: usize = 24;
 
 /// The version of the encoding. A listing of another version is not read; the next inspection writes a new listing.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The maximum size of an encoded listing after decompression, in bytes.
 const BYTES_MAX: u64 = 64 << 20;
+
+/// The maximum number of callers of a cluster whose hashes a row has.
+pub const CALLERS_MAX: usize = 32;
 
 /// A short row for each cluster. The rows include all events before the hour `until`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,9 +64,15 @@ pub struct ListedCluster {
     pub subject: Arc<ClusterSubject>,
     /// The name of the caller of the cluster's first event; `None` if it is not known.
     pub caller: Option<String>,
-    /// The number of different callers of the cluster, at most 1000. Callers that are new since the last inspection are
-    /// not counted, except in a new cluster.
+    /// The number of different callers of the cluster, at most 1000. In a cluster with more than [`CALLERS_MAX`], callers
+    /// that are new since the last inspection are not counted.
     pub callers: u64,
+    /// The hashes of the callers' names in ascending order, the least [`CALLERS_MAX`]; see [`hash`].
+    caller_hashes: Vec<u64>,
+    /// Regions of the events.
+    pub regions: LeastValues,
+    /// Resources of the events.
+    pub resources: LeastValues,
     /// The error code of the cluster as the service spelled it; `None` if no event has one.
     pub code: Option<String>,
     /// The circumstances of all events, from which the severity is computed.
@@ -87,14 +101,26 @@ pub struct ListedCluster {
 /// A query of a [`Listing`]: filters for the rows, their order, and the page of the result to return.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {
-    /// Words in small letters; a row matches if it contains all of them, in any order.
+    /// The search as it was typed.
+    pub search: String,
+    /// The words of the search in lower case; a row matches if it contains all of them, in any order.
     ///
-    /// Searched are the cluster id, account id, call, error codes, class and name of the first caller.
+    /// Searched are the cluster id, account id, call, error codes, class, name of the first caller, regions and resources.
     pub words: Vec<String>,
+    /// The other terms of the search, which have a key or exclude something. All have to match.
+    pub terms: Vec<Term>,
+    /// The severity of the clusters that match; `None` for all severities.
+    pub severity: Option<Severity>,
+    /// The class of the clusters that match; `None` for all classes.
+    pub class: Option<Class>,
+    /// The service of the clusters that match, in lower case; `None` for all services.
+    pub service: Option<String>,
     /// The id of the account whose clusters match; `None` for all accounts.
     pub account_id: Option<String>,
-    /// The filter by status.
+    /// The filter by status. It is not applied if [`Self::terms`] has a status.
     pub show: Show,
+    /// Clusters and sensitive calls that are left out of the result and only counted, because an incident has them.
+    pub folded: BTreeSet<ClusterId>,
     /// A range of event time, the end exclusive. A cluster matches if its time from first to last event overlaps the
     /// range; all match if `None`.
     pub range: Option<(Timestamp, Timestamp)>,
@@ -104,20 +130,6 @@ pub struct ListQuery {
     pub is_reversed: bool,
     /// The number of the page to return, from 1. A number after the last page means the last page.
     pub page: usize,
-}
-
-/// A filter of a [`ListQuery`] by status: which clusters the result contains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
-#[strum(serialize_all = "lowercase")]
-pub enum Show {
-    /// All clusters that have not recovered.
-    Open,
-    /// Clusters that are new, regressed or escalating.
-    New,
-    /// Recovered clusters.
-    Recovered,
-    /// All clusters.
-    All,
 }
 
 /// An order of the rows in the result of a [`ListQuery`].
@@ -138,6 +150,10 @@ pub enum Sort {
     What,
     /// By account id.
     Account,
+    /// By class.
+    Class,
+    /// By the name of the first caller.
+    Caller,
 }
 
 /// One page of the rows that a [`ListQuery`] found.
@@ -154,6 +170,25 @@ pub struct ListPage<'l> {
     /// The number of clusters outside [`ListQuery::range`] that match all other filters of the query. They are not in
     /// the result.
     pub outside: usize,
+    /// The number of clusters that match and are left out because of [`ListQuery::folded`].
+    pub folded: usize,
+    /// The number of clusters that match all filters but the one by status, of each of [`Show::ALL`].
+    pub by_show: [usize; Show::ALL.len()],
+    /// The choices of the search form.
+    pub choices: Choices<'l>,
+}
+
+/// The values that a query can be narrowed to, each with the number of clusters that it would find.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choices<'l> {
+    /// The severities, the most severe last.
+    pub severities: BTreeMap<Severity, usize>,
+    /// The classes.
+    pub classes: BTreeMap<Class, usize>,
+    /// The names of services.
+    pub services: BTreeMap<&'l str, usize>,
+    /// The ids of accounts. All accounts of the listing are in it, also without a cluster.
+    pub accounts: BTreeMap<&'l str, usize>,
 }
 
 /// One page of the sensitive calls that a [`ListQuery`] found.
@@ -171,28 +206,8 @@ pub struct CallsPage<'l> {
     /// The number of sensitive calls outside [`ListQuery::range`] that match all other filters of the query. They are not
     /// in the result.
     pub outside: usize,
-}
-
-impl Show {
-    /// All filters by status, in the order in which the search form offers them.
-    pub const ALL: [Self; 4] = [Self::Open, Self::New, Self::Recovered, Self::All];
-
-    /// Returns the name of the filter, such as `open`: the value of the parameter `status` in a request of the
-    /// dashboard widget.
-    ///
-    /// Names do not change between versions.
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-
-    fn includes(self, status: Status) -> bool {
-        match self {
-            Self::Open => status != Status::Recovered,
-            Self::New => matches!(status, Status::New | Status::Regressed | Status::Escalating),
-            Self::Recovered => status == Status::Recovered,
-            Self::All => true,
-        }
-    }
+    /// The number of sensitive calls that match and are left out because of [`ListQuery::folded`].
+    pub folded: usize,
 }
 
 impl Sort {
@@ -207,38 +222,41 @@ impl Sort {
     pub fn name(self) -> &'static str {
         self.into()
     }
-
-    fn compare(self, one: &ListedCluster, other: &ListedCluster) -> Ordering {
-        match self {
-            Self::Began => other.began.cmp(&one.began),
-            Self::Last => other.last.cmp(&one.last),
-            Self::Count => other.total.cmp(&one.total),
-            Self::Severity => {
-                let of = |listed: &ListedCluster| (listed.assessment().severity, listed.last);
-                of(other).cmp(&of(one))
-            }
-            Self::State => one.status().cmp(&other.status()),
-            Self::What => call_and_code(&one.subject).cmp(&call_and_code(&other.subject)),
-            Self::Account => one.subject.account_id.cmp(&other.subject.account_id),
-        }
-    }
-}
-
-fn call_and_code(of: &ClusterSubject) -> (&str, &str, &str) {
-    (&of.service, &of.action, &of.code)
 }
 
 impl Default for ListQuery {
     fn default() -> Self {
         Self {
+            search: String::new(),
             words: Vec::new(),
+            terms: Vec::new(),
+            severity: None,
+            class: None,
+            service: None,
             account_id: None,
             show: Show::Open,
+            folded: BTreeSet::new(),
             range: None,
-            sort: Sort::Began,
+            sort: Sort::Severity,
             is_reversed: false,
             page: 1,
         }
+    }
+}
+
+impl ListQuery {
+    /// Checks whether the query has a search or a filter beside those by status and time.
+    pub fn is_narrowed(&self) -> bool {
+        self.severity.is_some()
+            || self.class.is_some()
+            || self.service.is_some()
+            || self.account_id.is_some()
+            || self.is_search()
+    }
+
+    /// Checks whether the query has a search.
+    pub fn is_search(&self) -> bool {
+        !self.words.is_empty() || !self.terms.is_empty()
     }
 }
 
@@ -249,6 +267,9 @@ impl ListedCluster {
             subject,
             caller: caller.map(str::to_owned),
             callers: 0,
+            caller_hashes: Vec::new(),
+            regions: LeastValues::default(),
+            resources: LeastValues::default(),
             code: None,
             circumstances: Circumstances::new(),
             first: None,
@@ -313,6 +334,40 @@ impl ListedCluster {
         let codes = [self.code.as_deref(), facets.get(FacetKind::ErrorCode)];
         let code = shown_code(codes.into_iter().flatten()).map(str::to_owned);
         self.code = code;
+        if let Some(region) = facets.get(FacetKind::Region) {
+            self.regions.add(region);
+        }
+        if let Some(resource) = facets.get(FacetKind::Resource) {
+            self.resources.add(resource);
+        }
+        if let Some(caller) = facets.get(FacetKind::Principal) {
+            self.add_caller(hash(caller));
+        }
+    }
+
+    /// Adds the hash of a caller's name. The least stay, so neither order nor repetition changes the result.
+    fn add_caller(&mut self, caller: u64) {
+        let Err(place) = self.caller_hashes.binary_search(&caller) else {
+            return;
+        };
+        // With more callers than hashes it is not known which of them are new.
+        if self.callers == self.caller_hashes.len() as u64 {
+            self.callers += 1;
+        }
+        self.caller_hashes.insert(place, caller);
+        self.caller_hashes.truncate(CALLERS_MAX);
+    }
+
+    /// Checks whether the row names all callers of the cluster. A cluster with too many has only some of them.
+    pub fn has_all_callers(&self) -> bool {
+        self.callers == self.caller_hashes.len() as u64
+    }
+
+    /// Checks whether a caller is one of the cluster's, by the hash of the caller's name. Of a cluster with many callers,
+    /// only the first one and [`CALLERS_MAX`] others are known.
+    pub fn has_caller(&self, name_hash: u64) -> bool {
+        let first = || self.caller.as_deref().map(hash);
+        self.caller_hashes.binary_search(&name_hash).is_ok() || first() == Some(name_hash)
     }
 
     /// Adds an event. Events come in the order of time, except for a few late ones.
@@ -360,33 +415,11 @@ impl ListedCluster {
 
     /// Checks whether the cluster failed within a range of time, by its first and last event. A cluster without a time
     /// matches every range.
-    fn failed_within(&self, from: Timestamp, until: Timestamp) -> bool {
+    pub(crate) fn failed_within(&self, from: Timestamp, until: Timestamp) -> bool {
         let (Some(first), Some(last)) = (self.first, self.last) else {
             return true;
         };
         last >= from && first < until
-    }
-
-    /// Checks whether the row contains all words.
-    fn contains(&self, id: ClusterId, words: &[String]) -> bool {
-        if words.is_empty() {
-            return true;
-        }
-        let ClusterSubject {
-            account_id,
-            service,
-            action,
-            code,
-            class,
-            call: _,
-        } = &*self.subject;
-        let caller = self.caller.as_deref().unwrap_or_default();
-        let spelled = self.code.as_deref().unwrap_or_default();
-        let text = format!(
-            "{id} {account_id} {service}:{action} {code} {spelled} {} {caller}",
-            class.name()
-        );
-        contains_all(&text, words)
     }
 }
 
@@ -409,41 +442,6 @@ pub fn call_assessment(call: &CallHistory) -> Assessment {
     severity::of(&call.subject, &call.circumstances, span)
 }
 
-/// Checks whether the row of a sensitive call contains all words. Searched are the id, the account, the call, the caller,
-/// the name of the watch, the target and the parameters.
-fn call_contains(call: &CallHistory, id: ClusterId, words: &[String]) -> bool {
-    if words.is_empty() {
-        return true;
-    }
-    let ClusterSubject {
-        account_id,
-        service,
-        action,
-        code,
-        class: _,
-        call: details,
-    } = &*call.subject;
-    let mut text = format!(
-        "{id} {account_id} {service}:{action} {code} {}",
-        call.caller
-    );
-    if let Some(details) = details {
-        let target = details.target.iter();
-        let parameters = details.parameters.values();
-        for part in target.chain(parameters).chain([&details.watch]) {
-            text.push(' ');
-            text.push_str(part);
-        }
-    }
-    contains_all(&text, words)
-}
-
-/// Checks whether a text contains all words, which are in lower case.
-fn contains_all(text: &str, words: &[String]) -> bool {
-    let text = text.to_lowercase();
-    words.iter().all(|word| text.contains(word.as_str()))
-}
-
 impl From<&ClusterHistory> for ListedCluster {
     fn from(history: &ClusterHistory) -> Self {
         let mut hours: VecDeque<(Window, u64)> = history.hours().collect();
@@ -452,6 +450,9 @@ impl From<&ClusterHistory> for ListedCluster {
             subject: Arc::clone(&history.subject),
             caller: history.caller.clone(),
             callers: history.callers(),
+            caller_hashes: history.caller_hashes().take(CALLERS_MAX).collect(),
+            regions: history.regions.clone(),
+            resources: history.resources.clone(),
             code: history.code().map(str::to_owned),
             circumstances: history.circumstances.clone(),
             first: Some(history.first),
@@ -494,9 +495,6 @@ impl Listing {
 
     /// Adds the events of the hours from [`Self::until`] on, in the order of time, and applies the resolutions of these
     /// hours.
-    ///
-    /// New callers are counted only for clusters that the listing did not have. For all other clusters, the next
-    /// inspection counts them.
     pub fn meet(&mut self, occurrences: &[Occurrence], resolutions: &Resolutions) {
         let from = self.until.start();
         let decisions = resolutions.iter().flat_map(|(id, all)| {
@@ -506,7 +504,6 @@ impl Listing {
         let mut decisions: Vec<(Timestamp, ClusterId, LifecycleEvent)> = decisions.collect();
         decisions.sort_unstable();
         let mut decisions = decisions.into_iter().peekable();
-        let mut callers: BTreeMap<ClusterId, BTreeSet<&str>> = BTreeMap::new();
         for occurrence in occurrences {
             while let Some((at, id, decision)) = decisions.next_if(|(at, ..)| *at < occurrence.at) {
                 self.decide(id, at, decision);
@@ -518,25 +515,12 @@ impl Listing {
                     .add(occurrence);
                 continue;
             }
-            let before = self.clusters.len();
             let caller = occurrence.series.facets.get(FacetKind::Principal);
             let listed = self.clusters.entry(id);
-            let listed = listed
-                .or_insert_with(|| ListedCluster::new(Arc::clone(&occurrence.subject), caller));
-            listed.add_event(occurrence);
-            let is_first = self.clusters.len() > before;
-            if is_first || callers.contains_key(&id) {
-                let of = callers.entry(id).or_default();
-                of.extend(occurrence.series.facets.get(FacetKind::Principal));
-            }
+            let new = || ListedCluster::new(Arc::clone(&occurrence.subject), caller);
+            listed.or_insert_with(new).add_event(occurrence);
         }
         decisions.for_each(|(at, id, decision)| self.decide(id, at, decision));
-        // A listing does not have the names of earlier callers, so only new clusters can be counted here.
-        for (id, of) in callers {
-            if let Some(listed) = self.clusters.get_mut(&id) {
-                listed.callers = of.len() as u64;
-            }
-        }
     }
 
     /// Applies a person's decision at the moment `at` to resolve or reopen a cluster. A cluster that is not in the
@@ -556,7 +540,6 @@ impl Listing {
         sightings: impl Iterator<Item = &'s Sighting>,
         subject: impl Fn(ClusterId) -> Option<Arc<ClusterSubject>>,
     ) {
-        let mut callers: BTreeMap<ClusterId, BTreeSet<&str>> = BTreeMap::new();
         for Sighting { series, .. } in sightings.filter(|seen| !seen.watched) {
             let caller = series.facets.get(FacetKind::Principal);
             let listed = match self.clusters.entry(series.cluster) {
@@ -565,19 +548,10 @@ impl Listing {
                     let Some(subject) = subject(series.cluster) else {
                         continue;
                     };
-                    callers.insert(series.cluster, BTreeSet::new());
                     entry.insert(ListedCluster::new(subject, caller))
                 }
             };
             listed.add_facts(&series.facets);
-            if let Some(of) = callers.get_mut(&series.cluster) {
-                of.extend(caller);
-            }
-        }
-        for (id, of) in callers {
-            if let Some(listed) = self.clusters.get_mut(&id) {
-                listed.callers = of.len() as u64;
-            }
         }
     }
 
@@ -594,75 +568,21 @@ impl Listing {
         subjects.map(|of| of.account_id.as_str()).collect()
     }
 
-    /// Runs a query: filters and sorts the rows of the listing, and returns one page of the result.
-    pub fn ask(&self, query: &ListQuery) -> ListPage<'_> {
-        let is_match = |(id, listed): &(&ClusterId, &ListedCluster)| {
-            let account_id = &listed.subject.account_id;
-            let of = query.account_id.as_ref();
-            of.is_none_or(|of| of == account_id)
-                && query.show.includes(listed.status())
-                && listed.contains(**id, &query.words)
-        };
-        let is_within = |(_, listed): &(&ClusterId, &ListedCluster)| {
-            let range = query.range;
-            range.is_none_or(|(from, until)| listed.failed_within(from, until))
-        };
-        let all = self.clusters.iter().filter(is_match);
-        let (mut rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
-        // Among equals the newest event comes first. The sort is stable: the rest stays in the order of ids.
-        rows.sort_by(|(_, one), (_, other)| {
-            let order = query.sort.compare(one, other);
-            let order = if query.is_reversed {
-                order.reverse()
-            } else {
-                order
-            };
-            order.then_with(|| other.last.cmp(&one.last))
+    /// Returns the clusters that a caller failed in, each with its row. Of a cluster with many callers, only some are
+    /// known, see [`ListedCluster::has_caller`].
+    pub fn clusters_of(&self, caller: CallerId) -> Vec<(ClusterId, &ListedCluster)> {
+        let own = self.clusters.iter().filter(|(_, listed)| {
+            listed.has_caller(caller.name_hash()) && caller.is_in(&listed.subject.account_id)
         });
-        let (found, pages) = (rows.len(), rows.len().div_ceil(PAGE).max(1));
-        let number = query.page.clamp(1, pages);
-        let rows = rows.into_iter().skip((number - 1) * PAGE).take(PAGE);
-        ListPage {
-            rows: rows.map(|(id, listed)| (*id, listed)).collect(),
-            number,
-            pages,
-            found,
-            outside: outside.len(),
-        }
+        own.map(|(id, listed)| (*id, listed)).collect()
     }
 
-    /// Runs a query on the sensitive calls: filters them by words, account and time, and returns one page of at most
-    /// `rows_max`. The filter by status and the order of the query are for clusters, and are ignored.
-    pub fn ask_calls(&self, query: &ListQuery, rows_max: usize) -> CallsPage<'_> {
-        let is_match = |(id, of): &(&ClusterId, &CallHistory)| {
-            let account_id = query.account_id.as_ref();
-            account_id.is_none_or(|account_id| *account_id == of.subject.account_id)
-                && call_contains(of, **id, &query.words)
-        };
-        let is_within = |(_, of): &(&ClusterId, &CallHistory)| {
-            let is_within = |(from, until)| of.last >= from && of.first < until;
-            query.range.is_none_or(is_within)
-        };
-        let all = self.calls.iter().filter(is_match);
-        let (mut rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
-        rows.sort_by_cached_key(|(id, of)| {
-            let severity = call_assessment(of).severity;
-            let place = call_place(&of.subject, severity, of.is_silent);
-            (place, Reverse(of.last), **id)
+    /// Returns the sensitive calls that a caller made.
+    pub fn calls_of(&self, caller: CallerId) -> Vec<(ClusterId, &CallHistory)> {
+        let own = self.calls.iter().filter(|(_, call)| {
+            hash(&call.caller) == caller.name_hash() && caller.is_in(&call.subject.account_id)
         });
-        let (found, pages) = (rows.len(), rows.len().div_ceil(rows_max).max(1));
-        let number = query.page.clamp(1, pages);
-        let rows = rows
-            .into_iter()
-            .skip((number - 1) * rows_max)
-            .take(rows_max);
-        CallsPage {
-            rows: rows.map(|(id, call)| (*id, call)).collect(),
-            number,
-            pages,
-            found,
-            outside: outside.len(),
-        }
+        own.map(|(id, call)| (*id, call)).collect()
     }
 
     /// Returns the listing as compressed JSON, which [`Self::decode`] reads.

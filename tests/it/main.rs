@@ -83,5 +83,6 @@ mod table;
 mod triage;
 mod truth;
 mod widget;
+mod widget_pages;
 mod wire;
 mod workspace;

@@ -230,7 +230,7 @@ fn rows(page: &Page) -> All {
             ("status", badge(state)),
             ("mark", triage),
             ("code", cell("bdi", "code").unwrap().1),
-            ("last", cell("td", "last").unwrap().1),
+            ("last", cell("div", "abs").unwrap().1),
             (
                 "count",
                 cell("td", "n")

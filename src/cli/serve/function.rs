@@ -25,7 +25,7 @@ use service::inspect::Recorded;
 use service::inspect::run::over;
 use service::ports::{Store, StoreError, TriageStore};
 use service::widget::{self, Lives, StoreState, WidgetResponse, WidgetSetting};
-use view::listing::Listing;
+use view::listing::{Listing, Show};
 
 use crate::machine::now;
 use crate::open_store::{OpenStore, StoreArguments, StoreKind};
@@ -114,7 +114,7 @@ impl LocalWidget {
         let state = self.state()?.clone();
         let now = now();
         let as_of = self.path.as_ref().map_or(now, |_| ended(&state.listing));
-        let setting = setting(&state.listing, as_of, now);
+        let setting = setting(&state.listing, self.path.is_some(), as_of, now);
         let state = async |_: Option<&str>| Ok(state);
         let answered = match &mut self.open_store.place {
             StoreKind::File(store) => {
@@ -247,7 +247,7 @@ fn ended(listing: &Listing) -> Timestamp {
     listing.until.start()
 }
 
-fn setting(listing: &Listing, as_of: Timestamp, now: Timestamp) -> WidgetSetting {
+fn setting(listing: &Listing, is_past: bool, as_of: Timestamp, now: Timestamp) -> WidgetSetting {
     let accounts = listing.accounts().into_iter();
     WidgetSetting {
         endpoint: ENDPOINT.to_owned(),
@@ -262,6 +262,9 @@ fn setting(listing: &Listing, as_of: Timestamp, now: Timestamp) -> WidgetSetting
         },
         locale: Locale::default(),
         decides: true,
+        // In a trail of the past most has recovered by now, because it ends.
+        default_show: if is_past { Show::All } else { Show::Open },
+        is_past,
         as_of,
         now,
     }

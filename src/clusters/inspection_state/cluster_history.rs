@@ -13,6 +13,7 @@ use crate::escalation::Escalation;
 use crate::facet::FacetKind;
 use crate::fingerprint::ClusterSubject;
 use crate::inspection_state::baseline::Baseline;
+use crate::least_values::LeastValues;
 use crate::lifecycle::{
     LifecycleEvent, Move, NEW_SECONDS, SETTLING_SECONDS, State, quiet_period_seconds, step,
 };
@@ -75,6 +76,12 @@ pub struct ClusterHistory {
     pub circumstances: Circumstances,
     /// All spellings of the error code by the service.
     codes: BTreeSet<String>,
+    /// The regions of the events. A state that an earlier version saved has none of its events.
+    #[serde(default, skip_serializing_if = "LeastValues::is_empty")]
+    pub regions: LeastValues,
+    /// The resources of the events. A state that an earlier version saved has none of its events.
+    #[serde(default, skip_serializing_if = "LeastValues::is_empty")]
+    pub resources: LeastValues,
 }
 
 /// A change of a cluster that its events cause.
@@ -120,6 +127,8 @@ impl ClusterHistory {
             baseline: Baseline::new(occurrence.at.window()),
             circumstances: Circumstances::new(),
             codes: BTreeSet::new(),
+            regions: LeastValues::default(),
+            resources: LeastValues::default(),
         }
     }
 
@@ -171,6 +180,11 @@ impl ClusterHistory {
     /// Returns the number of different callers of the cluster. Not more than 1000 are counted.
     pub fn callers(&self) -> u64 {
         self.callers.len() as u64
+    }
+
+    /// Returns the hashes of the names of the callers, see [`hash`], in ascending order.
+    pub fn caller_hashes(&self) -> impl Iterator<Item = u64> {
+        self.callers.keys().copied()
     }
 
     /// Returns the number of callers whose first event in this cluster is later than `moment`.
@@ -248,7 +262,7 @@ impl ClusterHistory {
         Change::Regressed { quiet_seconds }
     }
 
-    /// Adds the circumstance and the error code of an occurrence. Repetition changes nothing. Returns whether the
+    /// Adds the circumstance, the error code, the region and the resource of an occurrence. Repetition changes nothing. Returns whether the
     /// circumstance is new.
     fn add_facts(&mut self, occurrence: &Occurrence) -> bool {
         let facets = &occurrence.series.facets;
@@ -257,6 +271,12 @@ impl ClusterHistory {
             && !self.codes.contains(code)
         {
             self.codes.insert(code.to_owned());
+        }
+        if let Some(region) = facets.get(FacetKind::Region) {
+            self.regions.add(region);
+        }
+        if let Some(resource) = facets.get(FacetKind::Resource) {
+            self.resources.add(resource);
         }
         self.circumstances.insert(circumstance)
     }

@@ -22,7 +22,7 @@ pub use crate::inspection_state::account_activity::AccountActivity;
 pub use crate::inspection_state::call_history::{CallHistory, Calls};
 use crate::inspection_state::call_history::{forget_old, take_calls};
 use crate::inspection_state::cluster_history::{ClusterChange, grouped};
-pub use crate::inspection_state::cluster_history::{ClusterHistory, HOURS_MAX};
+pub use crate::inspection_state::cluster_history::{ClusterHistory, HOURS_MAX, hash};
 use crate::inspection_state::known_values::KnownValues;
 use crate::lifecycle::{LifecycleEvent, Resolutions};
 use crate::occurrence::Occurrence;

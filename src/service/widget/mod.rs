@@ -1,10 +1,13 @@
 //! The verb that answers a custom widget of a CloudWatch dashboard with a page of HTML.
 //!
-//! The store is never scanned. A list of clusters and sensitive calls comes from the listing that the last inspection
+//! The store is never scanned. The page of an account is made of the list alone; that of a caller also of the newest hours
+//! in which the caller was seen. A list of clusters and sensitive calls comes from the listing that the last inspection
 //! stored, and from the events of the hours since. The page of a cluster comes from its own items and the hours in which
 //! it failed; that of a sensitive call from the same.
 
+mod account;
 mod call;
+mod caller;
 mod deciding;
 mod file;
 mod incident;
@@ -25,17 +28,20 @@ use clusters::triage::{Triage, TriageStatus};
 use records::time::{Timestamp, Window};
 use view::dashboard::calls::{CallList, SECTION_ROWS_MAX};
 use view::dashboard::list::List;
-use view::dashboard::{DESCRIPTION, Frame};
-use view::listing::{ListQuery, ListedCluster, Listing, PAGE};
+use view::dashboard::{Frame, description};
+use view::listing::{ListQuery, ListedCluster, Listing, PAGE, Show};
 
 use crate::ports::{
     BucketError, ClusterReader, HourReader, KeyAnswers, SentLog, StoreError, TriageStore,
 };
-use crate::widget::request::{Context, WidgetAction, WidgetRequest};
+use crate::widget::request::{Context, ListRequest, WidgetAction, WidgetRequest};
 
 /// The highest number of hours that are read because the inspection has not processed them yet. An inspection without
 /// problems is two hours behind at most.
 const LIVE_HOURS_MAX: i64 = 6;
+
+/// The highest number of incidents whose clusters are folded: as many as the list of incidents shows.
+const FOLDED_INCIDENTS_MAX: usize = 10;
 
 /// The settings and times that all pages of one answer to a dashboard share.
 #[derive(Debug, Clone)]
@@ -53,6 +59,10 @@ pub struct WidgetSetting {
     /// The language of pages for a reader whose language is neither English nor Chinese, and the time zone of a reader
     /// whose time zone is not known.
     pub locale: Locale,
+    /// The filter by status of a list for which none is chosen.
+    pub default_show: Show,
+    /// Whether the store is a file, which gets no events by itself.
+    pub is_past: bool,
     /// The latest moment that the pages show, in event time: the current time, or the time of the last event of an old
     /// trail.
     pub as_of: Timestamp,
@@ -184,6 +194,18 @@ impl<'a> View<'a> {
     }
 }
 
+alerts::words! {
+    /// The sentences about data that cannot be read.
+    struct NowWords {
+        no_incidents: "The incidents cannot be read now; the reason is in the log of this function.", "目前无法读取安全事件；原因见此函数的日志。";
+        behind: "The inspection is behind: events from {from} to {until} are not in this list.", "巡检滞后：{from} 至 {until} 的事件不在此列表中。";
+        damaged: "Some events of the last hours cannot be read.", "最近几小时的部分事件无法读取。";
+        undated: "Some events without a time cannot be read.", "部分没有时间的事件无法读取。";
+        no_store: "The clusters cannot be read now. Try again; the reason is in the log of this function.", "目前无法读取聚类。请重试；原因见此函数的日志。";
+        no_bucket: "The list of clusters cannot be read now. Try again; the reason is in the log of this function.", "目前无法读取聚类列表。请重试；原因见此函数的日志。";
+    }
+}
+
 /// The store, settings and context of one request.
 struct WidgetHandler<'a, S> {
     store: &'a S,
@@ -208,7 +230,7 @@ pub async fn answer<S>(
 where
     S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog,
 {
-    let (action, context) = match WidgetRequest::parse(event) {
+    let (action, context) = match WidgetRequest::parse(event, setting) {
         Ok(WidgetRequest { action, context }) => (action, context),
         Err((error, context)) => {
             let frame = frame(setting, &context);
@@ -221,24 +243,24 @@ where
         context: &context,
     };
     if action == WidgetAction::Describe {
-        return Ok(WidgetResponse::Markdown(DESCRIPTION.to_owned()));
+        let language = context.locale(setting.locale).language;
+        return Ok(WidgetResponse::Markdown(description(language).to_owned()));
     }
     let now = handler.now(state(action.incident()).await?).await?;
-    if let WidgetAction::List(query) | WidgetAction::Calls(query) = &action
-        && let [word] = &query.words[..]
-        && let Some(html) = handler.incident(word, &now, true)
-    {
-        return Ok(WidgetResponse::Html(html));
-    }
-    if let WidgetAction::List(query) | WidgetAction::Calls(query) = &action
-        && let Some(id) = handler.searched(query, &now).await?
-    {
-        let html = handler.open(id, now, View::InWidget).await?;
-        return Ok(WidgetResponse::Html(html));
+    if let Some(word) = action.word() {
+        if let Some(html) = handler.incident(word, &now, true) {
+            return Ok(WidgetResponse::Html(html));
+        }
+        if let Some(id) = handler.searched(word, &now).await? {
+            let html = handler.open(id, now, View::InWidget).await?;
+            return Ok(WidgetResponse::Html(html));
+        }
     }
     let html = match action {
-        WidgetAction::Describe => DESCRIPTION.to_owned(),
-        WidgetAction::List(query) => handler.list(now, &query).await?,
+        WidgetAction::Describe => String::new(),
+        WidgetAction::List(request) => handler.list(now, request).await?,
+        WidgetAction::OpenCaller(caller) => handler.open_caller(caller, &now).await?,
+        WidgetAction::OpenAccount(account_id) => handler.open_account(&account_id, &now),
         WidgetAction::Calls(query) => handler.calls(now, &query),
         WidgetAction::Open(cluster) => handler.open(cluster, now, View::InWindow).await?,
         WidgetAction::Export(cluster) => handler.export(cluster, now).await?,
@@ -251,13 +273,10 @@ where
 
 /// Returns the page that a dashboard shows if a request cannot be answered. It asks the person to try again.
 pub fn error_page(setting: &WidgetSetting, failure: &WidgetError) -> WidgetResponse {
+    let words = NowWords::of(setting.locale.language);
     let sentence = match failure {
-        WidgetError::Store(_) => {
-            "The clusters cannot be read now. Try again; the reason is in the log of this function."
-        }
-        WidgetError::Bucket(_) => {
-            "The list of clusters cannot be read now. Try again; the reason is in the log of this function."
-        }
+        WidgetError::Store(_) => words.no_store,
+        WidgetError::Bucket(_) => words.no_bucket,
     };
     WidgetResponse::Html(frame(setting, &Context::default()).sentence(sentence))
 }
@@ -289,18 +308,16 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let last = self.setting.as_of.window();
         let first = listing.until.max(last.plus(1 - LIVE_HOURS_MAX));
         let mut missing = Vec::new();
+        let words = NowWords::of(self.context.locale(self.setting.locale).language);
         if incidents.is_none() {
-            missing.push(
-                "The incidents cannot be read now; the reason is in the log of this function."
-                    .to_owned(),
-            );
+            missing.push(words.no_incidents.to_owned());
         }
         let incidents = incidents.unwrap_or_default();
         if first > listing.until {
             let (from, until) = (listing.until.start(), first.start());
-            missing.push(format!(
-                "The inspection is behind: events from {from} to {until} are not in this list."
-            ));
+            let locale = self.context.locale(self.setting.locale);
+            let behind = words.behind.replace("{from}", &locale.moment(from));
+            missing.push(behind.replace("{until}", &locale.moment(until)));
         }
         let windows: Vec<Window> = (first.hours()..=last.hours())
             .map(Window::from_hours)
@@ -308,12 +325,12 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let cached = |cluster| listing.subject(cluster).map(Arc::clone);
         let hour = self.store.hours(&windows, &cached).await?;
         if !hour.damaged.is_empty() {
-            missing.push("Some events of the last hours cannot be read.".to_owned());
+            missing.push(words.damaged.to_owned());
         }
         let live = occurrences(&hour.events, &hour.subjects);
         let undated = self.store.undated(&cached).await?;
         if !undated.damaged.is_empty() {
-            missing.push("Some events without a time cannot be read.".to_owned());
+            missing.push(words.undated.to_owned());
         }
         listing.meet(&live, &self.store.resolutions().await?);
         let subject = |cluster| undated.subjects.get(&cluster).cloned();
@@ -328,7 +345,25 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         })
     }
 
-    async fn list(&self, now: Now, query: &ListQuery) -> Result<String, StoreError> {
+    async fn list(&self, now: Now, request: ListRequest) -> Result<String, StoreError> {
+        let ListRequest {
+            mut query,
+            is_unfolded,
+        } = request;
+        let is_first = query.page <= 1;
+        let incidents = match is_first || !query.is_narrowed() {
+            true => now.listing.ask_incidents(&query, now.incidents),
+            false => Vec::new(),
+        };
+        if !query.is_narrowed() {
+            let folding = incidents.iter().take(FOLDED_INCIDENTS_MAX);
+            query.folded = folding.flat_map(|of| of.clusters.iter().copied()).collect();
+        }
+        let is_unfolded = is_unfolded && !query.folded.is_empty();
+        if is_unfolded {
+            query.folded.clear();
+        }
+        let query = &query;
         let page = now.listing.ask(query);
         let clusters: Vec<_> = page.rows.iter().map(|(id, _)| *id).collect();
         let cluster_details_of = self.store.cluster_details_of(&clusters).await?;
@@ -343,14 +378,12 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             question: query,
             triages: triages.collect(),
             facts: facts.map(|(id, of)| (*id, &*of.cluster.facts)).collect(),
-            accounts: now.listing.accounts(),
             as_of: self.setting.as_of,
             missing: now.missing,
-            incidents: if page.number == 1 {
-                &now.incidents
-            } else {
-                &[]
-            },
+            is_empty: now.listing.clusters.is_empty() && now.listing.calls.is_empty(),
+            is_past: self.setting.is_past,
+            is_unfolded,
+            incidents: if page.number == 1 { &incidents } else { &[] },
             calls: (page.number == 1).then(|| now.listing.ask_calls(query, SECTION_ROWS_MAX)),
             page,
         };
@@ -362,7 +395,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             frame: self.frame(),
             question: query,
             page: now.listing.ask_calls(query, PAGE),
-            accounts: now.listing.accounts(),
+            choices: now.listing.ask(query).choices,
             as_of: self.setting.as_of,
             missing: now.missing,
         };
@@ -371,14 +404,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
 
     /// Returns the id of the cluster or sensitive call that a person searches for. `None` if anything but the whole id of
     /// one that exists is searched for.
-    async fn searched(
-        &self,
-        query: &ListQuery,
-        now: &Now,
-    ) -> Result<Option<ClusterId>, StoreError> {
-        let [word] = &query.words[..] else {
-            return Ok(None);
-        };
+    async fn searched(&self, word: &str, now: &Now) -> Result<Option<ClusterId>, StoreError> {
         let Some(id) = ClusterId::parse(word) else {
             return Ok(None);
         };

@@ -6,12 +6,18 @@
 //! is not valid is answered with a sentence.
 
 use alerts::locale::{Language, Locale, Zone};
+use alerts::severity::Severity;
+use clusters::caller::CallerId;
+use clusters::class::Class;
 use clusters::fingerprint::ClusterId;
 use records::principal::is_account_id;
 use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::Value;
 use view::listing::{ListQuery, Show, Sort};
+use view::search::{Condition, SEVERITIES, Search, classes};
+
+use crate::widget::WidgetSetting;
 
 /// The highest number of characters in a text to search for. The rest is cut off.
 const SEARCH_CHARS_MAX: usize = 200;
@@ -52,7 +58,7 @@ pub enum WidgetAction {
     /// A description of the widget and its parameters.
     Describe,
     /// One page of the list of clusters.
-    List(ListQuery),
+    List(ListRequest),
     /// One page of the list of sensitive calls.
     Calls(ListQuery),
     /// The page of one cluster or sensitive call.
@@ -63,8 +69,22 @@ pub enum WidgetAction {
     OpenIncident(String),
     /// One incident as JSON, by its id.
     ExportIncident(String),
+    /// The page of one caller.
+    OpenCaller(CallerId),
+    /// The page of one account, by its id.
+    OpenAccount(String),
     /// A decision about one cluster, answered with the page of the cluster.
     Decide(DecisionRequest),
+}
+
+/// A request of one page of the list of clusters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListRequest {
+    /// The filters, the order and the number of the page.
+    pub query: ListQuery,
+    /// Whether clusters of the incidents on the page are listed too. Otherwise they are folded, unless the query has a
+    /// search or a filter.
+    pub is_unfolded: bool,
 }
 
 /// A decision of a person about a cluster, or the request to undo one.
@@ -123,20 +143,24 @@ pub struct Context {
 pub struct RequestError(String);
 
 impl WidgetRequest {
-    /// Parses a request, a JSON text.
+    /// Parses a request, a JSON text. The setting has the default filter by status, and the names of accounts.
     ///
     /// # Errors
     /// A sentence that names the wrong parameter and its permitted values, and the context of the request as far as it
     /// is valid.
-    pub fn parse(event: &str) -> Result<Self, (RequestError, Context)> {
+    pub fn parse(event: &str, setting: &WidgetSetting) -> Result<Self, (RequestError, Context)> {
         let event: Value = serde_json::from_str(event).unwrap_or(Value::Null);
         let mut context = Context::of(&event["widgetContext"]);
-        let fields = EventFields(&event);
+        let mut fields = EventFields {
+            event: &event,
+            language: context.locale(setting.locale).language,
+        };
         match fields.one("language", &Language::ALL, Language::name) {
             Ok(language) => context.language = language.or(context.language),
             Err(error) => return Err((error, context)),
         }
-        match fields.action(&context) {
+        fields.language = context.locale(setting.locale).language;
+        match fields.action(&context, setting) {
             Ok(action) => Ok(Self { action, context }),
             Err(error) => Err((error, context)),
         }
@@ -198,19 +222,45 @@ fn range(given: &Value) -> Option<(Timestamp, Timestamp)> {
     (from < until).then_some((from, until))
 }
 
-/// An event, with access to its parameters by name.
-struct EventFields<'e>(&'e Value);
+/// An event, with access to its parameters by name, and the language of sentences about them.
+struct EventFields<'e> {
+    event: &'e Value,
+    language: Language,
+}
+
+alerts::words! {
+    /// The sentences about requests that are not valid.
+    struct RequestWords {
+        wrong: "The parameter {name} is {given}; it must be {right}.", "参数 {name} 的值为 {given}；应为{right}。";
+        one_of: "one of {names}", "以下之一：{names}";
+        whole_number: "a whole number", "整数";
+        incident: "the ID of an incident", "安全事件的 ID";
+        cluster: "the ID of a cluster", "聚类的 ID";
+        caller: "the ID of a caller", "调用者的 ID";
+        account: "an account ID of twelve digits", "12 位账号 ID";
+        no_object: "The event is not a JSON object. This function answers requests of a CloudWatch dashboard.", "该事件不是 JSON 对象。此函数只应答 CloudWatch 仪表板的请求。";
+    }
+}
 
 impl WidgetAction {
     /// Returns what may be the id of an incident that is asked for.
     pub fn incident(&self) -> Option<&str> {
         match self {
             Self::OpenIncident(id) | Self::ExportIncident(id) => Some(id),
-            Self::List(query) | Self::Calls(query) => match &query.words[..] {
-                [word] => Some(word),
-                _ => None,
-            },
-            Self::Describe | Self::Open(_) | Self::Export(_) | Self::Decide(_) => None,
+            _ => self.word(),
+        }
+    }
+
+    /// Returns the word that a list is searched for, if it is one word and nothing else.
+    pub fn word(&self) -> Option<&str> {
+        let query = match self {
+            Self::List(request) => &request.query,
+            Self::Calls(query) => query,
+            _ => return None,
+        };
+        match &query.words[..] {
+            [word] if query.terms.is_empty() => Some(word),
+            _ => None,
         }
     }
 }
@@ -219,9 +269,13 @@ impl EventFields<'_> {
     /// Returns the text typed into a form, else the parameter of the action or of the widget's configuration. `None` if
     /// it is empty.
     fn text(&self, name: &str) -> Option<String> {
-        let typed = &self.0["widgetContext"]["forms"]["all"][name];
+        // An action with `only`, such as a button that removes the filters, does not mean the form.
+        let typed = match self.event["only"] {
+            Value::Bool(true) => &Value::Null,
+            _ => &self.event["widgetContext"]["forms"]["all"][name],
+        };
         let value = match typed {
-            Value::Null => &self.0[name],
+            Value::Null => &self.event[name],
             typed => typed,
         };
         let text = match value {
@@ -246,8 +300,23 @@ impl EventFields<'_> {
         let found = all.iter().copied().find(|item| named(*item) == text);
         found.map(Some).ok_or_else(|| {
             let names: Vec<_> = all.iter().map(|item| named(*item)).collect();
-            wrong(name, &text, &format!("one of {}", names.join(", ")))
+            self.wrong(name, &text, &self.one_of(&names))
         })
+    }
+
+    fn one_of(&self, names: &[&str]) -> String {
+        self.words().one_of.replace("{names}", &names.join(", "))
+    }
+
+    fn words(&self) -> &'static RequestWords {
+        RequestWords::of(self.language)
+    }
+
+    fn wrong(&self, name: &str, given: &str, right: &str) -> RequestError {
+        let given = format!("{:?}", sanitize(given, 64));
+        let sentence = self.words().wrong.replace("{name}", name);
+        let sentence = sentence.replace("{right}", right);
+        RequestError(sentence.replace("{given}", &given))
     }
 
     fn number(&self, name: &str, otherwise: i64) -> Result<i64, RequestError> {
@@ -255,23 +324,38 @@ impl EventFields<'_> {
             return Ok(otherwise);
         };
         let number = text.parse().ok().filter(|number| *number >= 0);
-        number.ok_or_else(|| wrong(name, &text, "a whole number"))
+        number.ok_or_else(|| self.wrong(name, &text, self.words().whole_number))
     }
 
-    fn action(&self, context: &Context) -> Result<WidgetAction, RequestError> {
-        if !self.0.is_object() {
-            let sentence = "The event is not a JSON object. This function answers requests of a CloudWatch dashboard.";
-            return Err(RequestError(sentence.to_owned()));
+    fn action(
+        &self,
+        context: &Context,
+        setting: &WidgetSetting,
+    ) -> Result<WidgetAction, RequestError> {
+        let words = self.words();
+        if !self.event.is_object() {
+            return Err(RequestError(words.no_object.to_owned()));
         }
-        if self.0["describe"] == Value::Bool(true) {
+        if self.event["describe"] == Value::Bool(true) {
             return Ok(WidgetAction::Describe);
+        }
+        if let Some(id) = self.text("caller") {
+            let caller = CallerId::parse(&id);
+            let caller = caller.ok_or_else(|| self.wrong("caller", &id, words.caller))?;
+            return Ok(WidgetAction::OpenCaller(caller));
+        }
+        if let Some(id) = self.text("account_page") {
+            return match is_account_id(&id) {
+                true => Ok(WidgetAction::OpenAccount(id)),
+                false => Err(self.wrong("account_page", &id, words.account)),
+            };
         }
         if let Some(id) = self.text("incident") {
             let is_id = id
                 .bytes()
                 .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
             if !is_id || id.len() > INCIDENT_CHARS_MAX {
-                return Err(wrong("incident", &id, "the ID of an incident"));
+                return Err(self.wrong("incident", &id, words.incident));
             }
             return Ok(match self.text("export") {
                 Some(_) => WidgetAction::ExportIncident(id),
@@ -279,14 +363,17 @@ impl EventFields<'_> {
             });
         }
         let Some(id) = self.text("cluster") else {
-            let query = self.query(context)?;
+            let query = self.query(context, setting)?;
             return Ok(match self.one("list", &LISTS, |name| name)? {
                 Some(CALLS) => WidgetAction::Calls(query),
-                _ => WidgetAction::List(query),
+                _ => WidgetAction::List(ListRequest {
+                    query,
+                    is_unfolded: self.text("unfolded").is_some(),
+                }),
             });
         };
         let cluster = ClusterId::parse(&id);
-        let cluster = cluster.ok_or_else(|| wrong("cluster", &id, "the ID of a cluster"))?;
+        let cluster = cluster.ok_or_else(|| self.wrong("cluster", &id, words.cluster))?;
         if let Some(decision) = self.decision()? {
             return Ok(WidgetAction::Decide(DecisionRequest {
                 cluster,
@@ -302,28 +389,45 @@ impl EventFields<'_> {
         })
     }
 
-    fn query(&self, context: &Context) -> Result<ListQuery, RequestError> {
-        let search = self.text("search").unwrap_or_default().to_lowercase();
+    fn query(&self, context: &Context, setting: &WidgetSetting) -> Result<ListQuery, RequestError> {
+        let search = self.text("search").unwrap_or_default();
         let search: String = search.chars().take(SEARCH_CHARS_MAX).collect();
+        let parsed = Search::parse(&search, &setting.account_names);
+        let parsed = parsed.map_err(|error| RequestError(error.sentence(self.language)))?;
         let account_id = self.text("account");
         if let Some(account_id) = account_id.as_ref().filter(|of| !is_account_id(of)) {
-            return Err(wrong(
-                "account",
-                account_id,
-                "an account ID of twelve digits",
-            ));
+            return Err(self.wrong("account", account_id, self.words().account));
         }
-        let show = self.one("status", &Show::ALL, Show::name)?;
-        let sort = self.one("sort", &Sort::ALL, Sort::name)?;
+        // A button sets the filter by status whatever the form has.
+        let shown = self.one("show", &Show::ALL, Show::name)?;
+        let show = match shown {
+            None => self.one("status", &Show::ALL, Show::name)?,
+            shown => shown,
+        };
+        let show = show.unwrap_or(setting.default_show);
+        let classes: Vec<Class> = classes().collect();
         let page = self.number("page", 1)?;
+        let words = parsed.words().map(str::to_owned).collect();
+        let is_word = |of: &Condition| matches!(of, Condition::Word(_));
+        let has_status = parsed.has_status();
+        let mut terms = parsed.terms;
+        terms.retain(|term| term.is_excluded || !is_word(&term.condition));
         Ok(ListQuery {
-            words: search.split_whitespace().map(str::to_owned).collect(),
+            search,
+            words,
+            terms,
+            severity: self.one("severity", &SEVERITIES, Severity::name)?,
+            class: self.one("class", &classes, Class::name)?,
+            service: self.text("service").map(|of| of.to_lowercase()),
             account_id,
-            show: show.unwrap_or(Show::Open),
+            show: if has_status { Show::All } else { show },
             range: context.range,
-            sort: sort.unwrap_or(Sort::Began),
+            sort: self
+                .one("sort", &Sort::ALL, Sort::name)?
+                .unwrap_or(Sort::Severity),
             is_reversed: self.text("reversed").is_some(),
             page: usize::try_from(page).unwrap_or(1),
+            ..ListQuery::default()
         })
     }
 
@@ -333,7 +437,7 @@ impl EventFields<'_> {
             let text = self.text("mute_for").unwrap_or_else(|| "1d".to_owned());
             let names: Vec<_> = MUTES.iter().map(|(name, _)| *name).collect();
             let found = seconds(&text).map(|(_, seconds)| *seconds);
-            found.ok_or_else(|| wrong("mute_for", &text, &format!("one of {}", names.join(", "))))
+            found.ok_or_else(|| self.wrong("mute_for", &text, &self.one_of(&names)))
         };
         let all = [
             OfferedDecision::Acknowledge,
@@ -348,11 +452,4 @@ impl EventFields<'_> {
             decision => decision,
         })
     }
-}
-
-fn wrong(name: &str, given: &str, right: &str) -> RequestError {
-    let given = sanitize(given, 64);
-    RequestError(format!(
-        "The parameter {name} is {given:?}; it must be {right}."
-    ))
 }

@@ -30,10 +30,10 @@ use super::parts::facets::{VALUES_MAX, values};
 use super::parts::hours::chart;
 use super::parts::keys::{KeyTable, keys};
 use super::parts::{
-    LINES_MAX, aws_pages, back, call_name, deliveries, heads, json_button, moment, moment_and_zone,
-    more_text, outside, related, target_in, with_zone,
+    LINES_MAX, account_link, aws_pages, back, call_name, deliveries, heads, json_button,
+    moment_and_zone, outside, related, target, with_zone,
 };
-use crate::{call, grouped, shown};
+use crate::{call, grouped, moment, more, shown};
 
 /// The maximum number of values of a kind among the facts on top.
 const FACTS_MAX: usize = 3;
@@ -196,7 +196,7 @@ impl CallPage<'_> {
                 None => { (values(&self.frame, self.call, FacetKind::Principal, words.who, VALUES_MAX)) }
             }
             dt { (words.target) }
-            dd { @if has_target(subject) { (target_in(&self.frame, subject)) } @else { (words.no_target) } }
+            dd { @if has_target(subject) { (target(&self.frame, subject)) } @else { (words.no_target) } }
             @for (name, value) in self.parameters(subject) {
                 dt { (name) } dd { bdi { (shown(&value)) } }
             }
@@ -213,7 +213,7 @@ impl CallPage<'_> {
         let words = self.words();
         let few = |kind, name| values(&self.frame, self.call, kind, name, FACTS_MAX);
         html! {
-            dt { (words.account) } dd { (self.frame.account(&self.call.facts.identity.account_id)) }
+            dt { (words.account) } dd { (account_link(&self.frame, &self.call.facts.identity.account_id)) }
             (few(FacetKind::Region, words.region))
             (few(FacetKind::Network, words.network))
         }
@@ -335,7 +335,7 @@ impl CallPage<'_> {
                     (heads(&[&with_zone(&self.frame, words.time), words.event, words.network, words.key]))
                     tbody { @for event in self.events.iter().rev().take(LINES_MAX) { (self.event(event)) } }
                 }
-                (more_text(&self.frame, self.events.len(), LINES_MAX))
+                (more(self.events.len(), LINES_MAX, self.frame.locale.language))
             }
         }
     }
@@ -346,7 +346,7 @@ impl CallPage<'_> {
         let key = event.facets.get(FacetKind::AccessKey);
         html! {
             tr {
-                td { (moment(&self.frame, Some(event.at))) }
+                td { (moment(Some(event.at), self.frame.locale)) }
                 th scope="row" {
                     code {
                         @match self.links.event(region, event.id) {
@@ -362,7 +362,7 @@ impl CallPage<'_> {
     }
 }
 
-fn masked_id(key: &KeyReport) -> Markup {
+pub(super) fn masked_id(key: &KeyReport) -> Markup {
     html! { code { (masked(&key.id)) } }
 }
 

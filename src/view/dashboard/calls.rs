@@ -1,20 +1,19 @@
 //! The list of sensitive calls: a section of the page with the list of clusters, and a page with all of them.
 
-use std::collections::BTreeSet;
-
-use alerts::locale::Language;
 use clusters::fingerprint::{ClusterId, ClusterSubject, STRONG};
 use clusters::inspection_state::CallHistory;
-use clusters::short_name;
 use maud::{Markup, html};
 use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::parts::{call_name, search_fields, target};
+use super::parts::{account_link, call_name, caller_link, search_fields, target};
+use super::phrase::{ago, by_number};
+use super::words::{ListWords, as_of, page_of};
 use super::{ClickTarget, Frame};
-use crate::listing::{CallsPage, ListQuery, call_assessment};
-use crate::{call, counted, minute, number, shown};
+use crate::card::badge;
+use crate::listing::{CallsPage, Choices, ListQuery, call_assessment};
+use crate::{call, fill, number, shown};
 
 /// The maximum number of sensitive calls in the section of the page with the list of clusters.
 pub const SECTION_ROWS_MAX: usize = 20;
@@ -31,8 +30,8 @@ pub struct CallList<'a> {
     pub question: &'a ListQuery,
     /// The calls that the query found: one page of them, with the number of all.
     pub page: CallsPage<'a>,
-    /// The ids of the accounts that the search form offers as a filter.
-    pub accounts: BTreeSet<&'a str>,
+    /// The values that the search form offers.
+    pub choices: Choices<'a>,
     /// The moment of event time up to which the list includes events.
     pub as_of: Timestamp,
     /// Sentences about events that are missing in the list.
@@ -43,18 +42,19 @@ impl CallList<'_> {
     /// Returns the page with the list of sensitive calls as HTML.
     pub fn html(&self) -> String {
         let frame = &self.frame;
+        let words = words(frame);
         let content = html! {
             form.ask {
-                (search_fields(frame, self.question, &self.accounts))
-                a.btn.btn-primary { "Search" }
+                (search_fields(frame, self.question, &self.choices))
+                a.btn.btn-primary { (words.search) }
                 (frame.call(ClickTarget::Widget, &params(1), None))
-                a.btn { "Clusters" }
+                a.btn { (words.clusters) }
                 (frame.call(ClickTarget::Widget, &json!({}), None))
             }
-            h3 { "Sensitive calls" }
-            (found(&self.page, Some(self.as_of)))
+            h3 { (words.calls) }
+            (found(frame, &self.page, Some(self.as_of)))
             @for sentence in &self.missing { p.missing { (shown(sentence)) } }
-            @if !self.page.rows.is_empty() { (table(frame, &self.page)) }
+            @if !self.page.rows.is_empty() { (table(frame, &self.page, self.as_of)) }
             (self.pages())
         };
         frame.page(&content)
@@ -64,22 +64,27 @@ impl CallList<'_> {
         let CallsPage {
             number: at, pages, ..
         } = self.page;
-        let go = |words: &str, page| {
+        let words = words(&self.frame);
+        let go = |text: &str, page| {
             html! {
-                a.btn { (words) }
+                a.btn { (text) }
                 (self.frame.call(ClickTarget::Widget, &params(page), None))
             }
         };
         html! {
             @if pages > 1 {
                 p.pages {
-                    @if at > 1 { (go("Previous", at - 1)) " " }
-                    span { "Page " (number(at as u64)) " of " (number(pages as u64)) }
-                    @if at < pages { " " (go("Next", at + 1)) }
+                    @if at > 1 { (go(words.previous, at - 1)) " " }
+                    span { (page_of(&self.frame, at, pages)) }
+                    @if at < pages { " " (go(words.next, at + 1)) }
                 }
             }
         }
     }
+}
+
+fn words(frame: &Frame<'_>) -> &'static ListWords {
+    ListWords::of(frame.locale.language)
 }
 
 /// Returns the parameters of a call that shows a page of the list of sensitive calls.
@@ -89,69 +94,83 @@ fn params(page: usize) -> Value {
 
 /// Returns the section with the first sensitive calls, for the page with the list of clusters. Empty if no call matches
 /// the query.
-pub(super) fn section(frame: &Frame<'_>, page: &CallsPage<'_>) -> Markup {
+pub(super) fn section(frame: &Frame<'_>, page: &CallsPage<'_>, as_of: Timestamp) -> Markup {
+    let words = words(frame);
     let left = page.found.saturating_sub(page.rows.len());
+    let folded = page.folded as u64;
     html! {
-        @if page.found > 0 || page.outside > 0 {
-            h3 { "Sensitive calls" }
-            (found(page, None))
+        @if page.found > 0 || page.outside > 0 || folded > 0 {
+            h3 { (words.calls) }
+            (found(frame, page, None))
+            @if folded > 0 {
+                p.said.folded {
+                    (fill(by_number(folded, words.folded_call, words.folded_calls), &[("count", number(folded))])) " "
+                    a { (words.unfold) }
+                    (frame.call(ClickTarget::Widget, &json!({"unfolded": true}), None))
+                }
+            }
         }
         @if page.found > 0 {
-            (table(frame, page))
+            (table(frame, page, as_of))
             @if left > 0 {
                 p.pages {
-                    a.btn { "All " (number(page.found as u64)) " sensitive calls" }
+                    a.btn { (fill(words.all_calls, &[("count", number(page.found as u64))])) }
                     (frame.call(ClickTarget::Widget, &params(1), None))
                 }
             }
-            h3 { "Clusters" }
         }
+        @if page.found > 0 || folded > 0 { h3 { (words.clusters) } }
     }
 }
 
 /// Returns the sentence about the number of sensitive calls.
-fn found(page: &CallsPage<'_>, as_of: Option<Timestamp>) -> Markup {
+fn found(frame: &Frame<'_>, page: &CallsPage<'_>, at: Option<Timestamp>) -> Markup {
+    let words = words(frame);
+    let count = page.found as u64;
+    let text = by_number(count, words.call_found, words.calls_found);
     html! {
         p.said {
-            (counted(page.found as u64, "sensitive call")) " succeeded"
-            @if page.outside > 0 { "; " (number(page.outside as u64)) " more at other times" }
-            "."
-            @if let Some(as_of) = as_of { " As of " (minute(Some(as_of))) " UTC." }
+            (fill(text, &[("count", number(count))]))
+            @if page.outside > 0 {
+                " · " (fill(words.outside, &[("count", number(page.outside as u64))]))
+            }
+            @if let Some(at) = at { " · " (as_of(frame, at)) }
         }
     }
 }
 
-fn table(frame: &Frame<'_>, page: &CallsPage<'_>) -> Markup {
-    const HEADS: [(&str, &str); 7] = [
-        ("severity", "Severity"),
-        ("last", "Last (UTC)"),
-        ("what", "Call"),
-        ("target", "To what or whom"),
-        ("who", "Who"),
-        ("account", "Account"),
-        ("n", "Times"),
+fn table(frame: &Frame<'_>, page: &CallsPage<'_>, as_of: Timestamp) -> Markup {
+    let words = words(frame);
+    let last = words.last.replace("{zone}", &frame.locale.zone_name());
+    let heads = [
+        ("severity", words.severity),
+        ("what", words.call),
+        ("target", words.target),
+        ("who", words.who),
+        ("last", &last),
+        ("n", words.times),
+        ("account", words.account),
     ];
     html! {
         table.calls {
-            thead { tr { @for (class, title) in HEADS { th.(class) scope="col" { (title) } } } }
-            tbody { @for (id, call) in &page.rows { (row(frame, *id, call)) } }
+            thead { tr { @for (class, title) in heads { th.(class) scope="col" { (title) } } } }
+            tbody { @for (id, call) in &page.rows { (row(frame, *id, call, as_of)) } }
         }
     }
 }
 
-fn row(frame: &Frame<'_>, id: ClusterId, history: &CallHistory) -> Markup {
+fn row(frame: &Frame<'_>, id: ClusterId, history: &CallHistory, as_of: Timestamp) -> Markup {
     let subject = &*history.subject;
-    let severity = call_assessment(history).severity;
-    let deciding = |of| call::deciding(of, &subject.account_id, Language::En);
+    let words = words(frame);
+    let deciding = |of| call::deciding(of, &subject.account_id, frame.locale.language);
     let deciding = subject.call.as_ref().map(deciding).unwrap_or_default();
     html! {
         tr {
             td.severity {
-                span.badge.(severity.name()) { (severity.name()) }
-                @if let Some(word) = weight(subject) { " " span.mark { (word) } }
-                @if history.is_silent { " " span.mark { "no alert" } }
+                (badge(call_assessment(history).severity, frame.locale.language))
+                @if weight(subject).is_some() { " " span.mark { (words.strong) } }
+                @if history.is_silent { " " span.mark { (words.no_alert) } }
             }
-            td.last { (minute(Some(history.last))) }
             th.what scope="row" {
                 a.open { bdi.call { (call_name(subject)) } }
                 (frame.call(ClickTarget::Popup, &json!({"cluster": id.to_string()}), None))
@@ -159,10 +178,11 @@ fn row(frame: &Frame<'_>, id: ClusterId, history: &CallHistory) -> Markup {
                     div.message { bdi { (sanitize(&deciding, PARAMETERS_CHARS_MAX)) } }
                 }
             }
-            td.target { (target(subject)) }
-            td.who { bdi { (sanitize(short_name(&history.caller, &subject.account_id), 160)) } }
-            td.account { (frame.account(&subject.account_id)) }
+            td.target { (target(frame, subject)) }
+            td.who { (caller_link(frame, &subject.account_id, &history.caller)) }
+            td.last { (ago(frame, Some(history.last), as_of)) }
             td.n { (number(history.count())) }
+            td.account { (account_link(frame, &subject.account_id)) }
         }
     }
 }

@@ -21,12 +21,12 @@ use super::parts::facets::{VALUES_MAX, callers, samples, values};
 use super::parts::hours::chart;
 use super::parts::keys::{KeyTable, keys};
 use super::parts::{
-    LINES_MAX, aws_pages, back, deliveries, events_text, heads, json_button, links, moment,
-    moment_and_zone, more_text, related, with_zone,
+    LINES_MAX, account_link, aws_pages, back, deliveries, events_text, heads, json_button, links,
+    moment_and_zone, related, with_zone,
 };
 use super::{ClickTarget, Frame, failed};
 use crate::listing::ListedCluster;
-use crate::{grouped, shown};
+use crate::{grouped, moment, more, shown};
 
 /// The maximum number of values of a kind among the facts on top; the sections below have more.
 const FACTS_MAX: usize = 3;
@@ -232,7 +232,7 @@ impl ClusterPage<'_> {
         let words = self.words();
         let few = |kind, name| values(&self.frame, self.cluster, kind, name, FACTS_MAX);
         html! {
-            dt { (words.account) } dd { (self.frame.account(&self.cluster.facts.identity.account_id)) }
+            dt { (words.account) } dd { (account_link(&self.frame, &self.cluster.facts.identity.account_id)) }
             (few(FacetKind::Region, words.region))
             (few(FacetKind::Network, words.network))
             (few(FacetKind::Resource, words.resource))
@@ -479,14 +479,14 @@ impl ClusterPage<'_> {
                     ]))
                     tbody { @for fault in self.faults.iter().rev().take(LINES_MAX) { (self.fault(fault)) } }
                 }
-                (more_text(frame, self.faults.len(), LINES_MAX))
+                (more(self.faults.len(), LINES_MAX, frame.locale.language))
             }
             @if !self.entries.is_empty() {
                 table.journal {
                     (heads(&[&with_zone(frame, words.time), words.change, words.by, words.reason]))
                     tbody { @for entry in self.entries.iter().rev().take(LINES_MAX) { (self.entry(entry)) } }
                 }
-                (more_text(frame, self.entries.len(), LINES_MAX))
+                (more(self.entries.len(), LINES_MAX, frame.locale.language))
             }
         }
     }
@@ -496,11 +496,11 @@ impl ClusterPage<'_> {
         let ended = fault.ended.map(|of| terms::journal(of, locale.language));
         html! {
             tr {
-                td { span.label { (words.failing_from) " " } (moment(&self.frame, Some(fault.from))) }
+                td { span.label { (words.failing_from) " " } (moment(Some(fault.from), self.frame.locale)) }
                 td {
                     span.label { (words.until) " " }
                     @match fault.until {
-                        Some(until) => (moment(&self.frame, Some(until))),
+                        Some(until) => (moment(Some(until), self.frame.locale)),
                         None => (words.still),
                     }
                 }
@@ -513,7 +513,7 @@ impl ClusterPage<'_> {
     fn entry(&self, entry: &JournalEntry) -> Markup {
         html! {
             tr {
-                td { (moment(&self.frame, Some(entry.at))) }
+                td { (moment(Some(entry.at), self.frame.locale)) }
                 td { (self.change(entry)) }
                 td { @if entry.actor != OWN_ACTOR { bdi { (shown(&entry.actor)) } } }
                 td { bdi { (shown(&entry.reason)) } }

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use records::time::Timestamp;
 use serde_json::json;
 
-use super::parts::{back, call_name, incident_link};
+use super::parts::{account_link, back, call_name, incident_link};
 use super::{ClickTarget, Frame};
 use crate::card::badge;
 use crate::incident::{matches, reason, severity, span, state, stays, steps, who};
@@ -49,7 +49,6 @@ words! {
         account: "Account", "账号";
         since: "Since ({zone})", "开始（{zone}）";
         last: "Last ({zone})", "最近（{zone}）";
-        below: "Calls and clusters", "操作与聚类";
         incident: "Incident ", "安全事件 ";
         colon: ": ", "：";
         seen: "Seen ({zone})", "时间（{zone}）";
@@ -87,7 +86,6 @@ pub(super) fn section(frame: &Frame<'_>, incidents: &[Incident], query: &ListQue
                 tbody { @for of in found.iter().take(ROWS_MAX) { (row(frame, of)) } }
             }
             (more(found.len(), ROWS_MAX, frame.locale.language))
-            h3 { (words.below) }
         }
     }
 }
@@ -113,7 +111,7 @@ fn row(frame: &Frame<'_>, incident: &Incident) -> Markup {
                     div { (title) (words.colon) bdi { (line) } }
                 }
             }
-            td.account { (frame.account(&incident.actor.account_id)) }
+            td.account { (account_link(frame, &incident.actor.account_id)) }
             td.began { (moment(span.first_seen, frame.locale)) }
             td.last { (moment(span.last_seen, frame.locale)) }
         }
@@ -138,7 +136,7 @@ impl IncidentPage<'_> {
             }
             p { (reason(incident, language)) }
             dl.facts {
-                dt { (words.account) } dd { (self.frame.account(&incident.actor.account_id)) }
+                dt { (words.account) } dd { (account_link(&self.frame, &incident.actor.account_id)) }
                 dt { (fill(words.seen, &[("zone", html! { (locale.zone_name()) })])) }
                 dd { (self.seen()) }
                 dt { (words.steps) } dd { (steps(incident, language)) }

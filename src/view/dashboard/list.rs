@@ -1,25 +1,34 @@
-//! The page with the list of clusters: a search form, the first sensitive calls, columns to sort by, and one page of rows.
+//! The page with the list of clusters: a search form, the incidents, the first sensitive calls, and one page of rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use alerts::terms;
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
+use clusters::least_values::LeastValues;
 use clusters::triage::TriageStatus;
 use clusters::{ClusterFacts, short_name};
 use maud::{Markup, html};
 use records::redact::sanitize;
-use records::time::Timestamp;
+use records::time::{Timestamp, Window};
 use serde_json::{Value, json};
 
 use super::calls::section;
 use super::incident;
-use super::parts::search_fields;
+use super::parts::{account_link, caller_link, search_fields};
+use super::phrase::{ago, by_number, status_word, triage_word};
+use super::spark::bars;
+use super::words::{ListWords, as_of, page_of};
 use super::{ClickTarget, Frame, failed};
+use crate::card::badge;
 use crate::listing::{CallsPage, ListPage, ListQuery, ListedCluster, Show, Sort};
-use crate::{counted, minute, number, shown};
+use crate::{fill, moment, number, shown};
 
 /// The maximum length of the error message in a row, in characters.
-const MESSAGE_CHARS_MAX: usize = 140;
+const MESSAGE_CHARS_MAX: usize = 120;
+
+/// The maximum length of a resource in a row, in characters.
+const RESOURCE_CHARS_MAX: usize = 100;
 
 /// All data that the page with the list of clusters shows.
 #[derive(Debug)]
@@ -34,8 +43,6 @@ pub struct List<'a> {
     pub incidents: &'a [Incident],
     /// The sensitive calls that the query found, for the section above the clusters; `None` on a page without it.
     pub calls: Option<CallsPage<'a>>,
-    /// The ids of the accounts that the search form offers as a filter.
-    pub accounts: BTreeSet<&'a str>,
     /// The identity and the template of the clusters in `page`, by id, for the error messages in the list. Clusters may
     /// be missing.
     pub facts: BTreeMap<ClusterId, &'a ClusterFacts>,
@@ -45,19 +52,13 @@ pub struct List<'a> {
     pub as_of: Timestamp,
     /// Sentences about events that are missing in the list, because they could not be read or are not inspected yet.
     pub missing: Vec<String>,
+    /// Whether the store has no cluster and no sensitive call at all.
+    pub is_empty: bool,
+    /// Whether the store is a file, which gets no events by itself.
+    pub is_past: bool,
+    /// Whether the clusters of incidents are listed although they could be folded.
+    pub is_unfolded: bool,
 }
-
-/// The columns: the order that a click selects, the title, and the CSS class of the cells.
-const COLUMNS: [(Option<Sort>, &str, &str); 8] = [
-    (Some(Sort::Severity), "Severity", "severity"),
-    (Some(Sort::State), "Status", "state"),
-    (Some(Sort::What), "What fails", "what"),
-    (None, "Who", "who"),
-    (Some(Sort::Account), "Account", "account"),
-    (Some(Sort::Began), "Since (UTC)", "began"),
-    (Some(Sort::Last), "Last (UTC)", "last"),
-    (Some(Sort::Count), "Events", "n"),
-];
 
 impl List<'_> {
     /// Returns the page with the list of clusters as HTML.
@@ -65,17 +66,25 @@ impl List<'_> {
         let content = html! {
             (self.form())
             (incident::section(&self.frame, self.incidents, self.question))
-            @if let Some(calls) = &self.calls { (section(&self.frame, calls)) }
+            @if let Some(calls) = &self.calls { (section(&self.frame, calls, self.as_of)) }
             (self.result_line())
-            @if !self.page.rows.is_empty() {
+            @for sentence in &self.missing { p.missing { (shown(sentence)) } }
+            (self.folding())
+            @if self.page.rows.is_empty() {
+                (self.empty())
+            } @else {
                 table.list {
-                    thead { tr { @for column in COLUMNS { (self.head(column)) } } }
+                    (self.heads())
                     tbody { @for (id, listed) in &self.page.rows { (self.row(*id, listed)) } }
                 }
                 (self.pages())
             }
         };
         self.frame.page(&content)
+    }
+
+    fn words(&self) -> &'static ListWords {
+        ListWords::of(self.frame.locale.language)
     }
 
     /// Returns the parameters of a call that shows the list in an order and at a page.
@@ -86,148 +95,327 @@ impl List<'_> {
         if is_reversed {
             params["reversed"] = Value::Bool(true);
         }
+        if self.is_unfolded {
+            params["unfolded"] = Value::Bool(true);
+        }
         params
     }
 
+    /// Returns an element that shows the list in another way when it is clicked.
+    fn go(&self, element: &Markup, params: &Value) -> Markup {
+        html! { (element) (self.frame.call(ClickTarget::Widget, params, None)) }
+    }
+
+    fn button(&self, text: &Markup, params: &Value) -> Markup {
+        self.go(&html! { a.btn { (text) } }, params)
+    }
+
     fn form(&self) -> Markup {
+        let words = self.words();
         let ListQuery {
             show,
             sort,
             is_reversed,
             ..
         } = self.question;
-        html! {
-            form.ask {
-                (search_fields(&self.frame, self.question, &self.accounts))
-                select name="status" aria-label="Status" {
-                    @for one in Show::ALL {
-                        option value=(one.name()) selected[one == *show] { (one.name()) }
-                    }
-                }
-                a.btn.btn-primary { "Search" }
-                (self.frame.call(ClickTarget::Widget, &self.params(*sort, *is_reversed, 1), None))
-            }
-        }
-    }
-
-    /// Returns the sentence about the number of clusters, and the sentences about missing data.
-    fn result_line(&self) -> Markup {
-        let ListPage { found, outside, .. } = self.page;
-        let show = match self.question.show {
-            Show::All => String::new(),
-            show => format!("{} ", show.name()),
+        let status_text = |of: Show| match of {
+            Show::Open => words.open,
+            Show::New => words.new,
+            Show::Recovered => words.recovered,
+            Show::All => words.all,
         };
         html! {
-            p.said {
-                (number(found as u64)) " " (show) @if found == 1 { "cluster" } @else { "clusters" }
-                @if let Some((from, until)) = self.question.range {
-                    " failed from " (minute(Some(from))) " to " (minute(Some(until)))
+            form.ask {
+                (search_fields(&self.frame, self.question, &self.page.choices))
+                select name="status" aria-label=(words.status) {
+                    @for (one, count) in Show::ALL.into_iter().zip(self.page.by_show) {
+                        option value=(one.name()) selected[one == *show] {
+                            (status_text(one)) " (" (crate::grouped(count as u64)) ")"
+                        }
+                    }
                 }
-                @if outside > 0 { "; " (number(outside as u64)) " more at other times" }
-                ". As of " (minute(Some(self.as_of))) " UTC."
+                (self.go(&html! { a.btn.btn-primary { (words.search) } }, &self.params(*sort, *is_reversed, 1)))
+                @if !self.page.rows.is_empty() { (self.clear()) }
             }
-            @for sentence in &self.missing { p.missing { (shown(sentence)) } }
         }
     }
 
-    fn head(&self, (sort, words, class): (Option<Sort>, &str, &str)) -> Markup {
+    /// Returns the button that removes the search and all filters but that by status; empty without any.
+    fn clear(&self) -> Markup {
+        let words = self.words();
+        let ListQuery {
+            severity,
+            class,
+            service,
+            account_id,
+            show,
+            ..
+        } = self.question;
+        let has_filter =
+            severity.is_some() || class.is_some() || service.is_some() || account_id.is_some();
+        let text = if has_filter {
+            words.clear_filters
+        } else {
+            words.clear_search
+        };
+        html! {
+            @if self.question.is_narrowed() {
+                (self.button(&html! { (text) }, &json!({"only": true, "status": show.name()})))
+            }
+        }
+    }
+
+    /// Returns the sentence about the number of clusters, and about the times.
+    fn result_line(&self) -> Markup {
+        let words = self.words();
+        let ListPage { found, outside, .. } = self.page;
+        let show = match self.question.show {
+            Show::All => None,
+            Show::Open => Some(words.is_open),
+            Show::New => Some(words.is_new),
+            Show::Recovered => Some(words.is_recovered),
+        };
+        let count = found as u64;
+        let text = match show {
+            Some(_) => by_number(count, words.cluster, words.clusters_found),
+            None => by_number(count, words.any_cluster, words.any_clusters),
+        };
+        let parts = [
+            ("count", number(count)),
+            ("show", html! { (show.unwrap_or_default()) }),
+        ];
+        html! {
+            p.said {
+                (fill(text, &parts))
+                @if let Some((from, until)) = self.question.range {
+                    " · "
+                    (fill(words.range, &[("from", moment(Some(from), self.frame.locale)), ("until", moment(Some(until), self.frame.locale))]))
+                }
+                @if outside > 0 {
+                    " · " (fill(words.outside, &[("count", number(outside as u64))]))
+                }
+                " · " (as_of(&self.frame, self.as_of))
+            }
+        }
+    }
+
+    /// Returns the sentence about the clusters that are folded into incidents.
+    fn folding(&self) -> Markup {
+        let words = self.words();
+        let folded = self.page.folded as u64;
+        let text = by_number(folded, words.folded_one, words.folded);
+        html! {
+            @if folded > 0 {
+                p.said.folded {
+                    (fill(text, &[("count", number(folded))])) " "
+                    (self.go(&html! { a { (words.unfold) } }, &json!({"unfolded": true})))
+                }
+            } @else if self.is_unfolded {
+                p.said.folded { (self.go(&html! { a { (words.fold) } }, &json!({}))) }
+            }
+        }
+    }
+
+    /// Returns what to do if no cluster was found.
+    fn empty(&self) -> Markup {
+        let words = self.words();
+        let question = self.question;
+        if self.is_empty && self.missing.is_empty() {
+            let text = if self.is_past {
+                words.nothing_in_file
+            } else {
+                words.nothing_in_stack
+            };
+            return html! { p.empty { (text) } };
+        }
+        let reason = match (question.is_search(), question.is_narrowed(), question.show) {
+            (true, ..) => {
+                let search = html! { bdi.code { (sanitize(&question.search, 200)) } };
+                fill(words.none_found, &[("search", search)])
+            }
+            (false, true, _) => html! { (words.none_filtered) },
+            (false, false, Show::Open) => html! { (words.none_open) },
+            (false, false, Show::New) => html! { (words.none_new) },
+            (false, false, Show::Recovered) => html! { (words.none_recovered) },
+            (false, false, Show::All) => html! { (words.none_at_all) },
+        };
+        let others = [
+            (Show::Open, words.show_open),
+            (Show::New, words.show_new),
+            (Show::Recovered, words.show_recovered),
+            (Show::All, words.show_all),
+        ];
+        let has_keys = question.words.iter().any(|word| word.contains(':'));
+        html! {
+            @if self.page.folded == 0 {
+                div.empty {
+                    p { (reason) }
+                    @if has_keys { p.soft { (words.keys) } }
+                    @if self.page.outside > 0 {
+                        p { (fill(words.widen, &[("count", number(self.page.outside as u64))])) }
+                    }
+                    p.acts {
+                        (self.clear())
+                        @for ((show, text), (_, count)) in others.iter().zip(Show::ALL.iter().zip(self.page.by_show)) {
+                            @if *show != question.show && count > 0 {
+                                (self.button(&fill(text, &[("count", number(count as u64))]), &json!({"show": show.name()})))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn heads(&self) -> Markup {
+        let words = self.words();
+        let zone = self.frame.locale.zone_name();
+        let last = words.last.replace("{zone}", &zone);
+        html! {
+            thead { tr {
+                (self.head("severity", &[(Sort::Severity, words.severity)]))
+                (self.head("what", &[(Sort::What, words.what), (Sort::Class, words.class)]))
+                (self.head("who", &[(Sort::Caller, words.who)]))
+                th.trend scope="col" { (words.trend) }
+                (self.head("last", &[(Sort::Last, &last)]))
+                (self.head("n", &[(Sort::Count, words.events)]))
+                (self.head("state", &[(Sort::State, words.status)]))
+                (self.head("account", &[(Sort::Account, words.account)]))
+            } }
+        }
+    }
+
+    /// Returns the head of a column with the orders that a click selects.
+    fn head(&self, class: &str, sorts: &[(Sort, &str)]) -> Markup {
         let ListQuery {
             sort: by,
             is_reversed,
             ..
         } = self.question;
-        let is_by = sort == Some(*by);
-        let order = match (is_by, self.is_ascending()) {
-            (false, _) => None,
-            (true, true) => Some("ascending"),
-            (true, false) => Some("descending"),
-        };
+        let order = sorts
+            .iter()
+            .any(|(sort, _)| sort == by)
+            .then(|| self.order());
         html! {
             th class=(class) scope="col" aria-sort=[order] {
-                @match sort {
-                    Some(sort) => {
+                @for (sort, text) in sorts {
+                    @let is_by = sort == by;
+                    (self.go(&html! {
                         a.sort {
-                            (words)
-                            @if let Some(order) = order {
-                                span aria-hidden="true" { @if order == "ascending" { " ▲" } @else { " ▼" } }
+                            (text)
+                            @if is_by {
+                                span aria-hidden="true" { @if self.order() == "ascending" { " ▲" } @else { " ▼" } }
                             }
                         }
-                        (self.frame.call(ClickTarget::Widget, &self.params(sort, is_by && !is_reversed, 1), None))
-                    }
-                    None => (words),
+                    }, &self.params(*sort, is_by && !is_reversed, 1)))
+                    " "
                 }
             }
         }
     }
 
-    fn is_ascending(&self) -> bool {
-        let is_usual = matches!(self.question.sort, Sort::State | Sort::What | Sort::Account);
-        is_usual != self.question.is_reversed
+    /// Returns whether the present order is ascending or descending.
+    fn order(&self) -> &'static str {
+        let is_by_text = matches!(
+            self.question.sort,
+            Sort::State | Sort::What | Sort::Account | Sort::Class | Sort::Caller
+        );
+        match is_by_text != self.question.is_reversed {
+            true => "ascending",
+            false => "descending",
+        }
     }
 
     fn row(&self, id: ClusterId, listed: &ListedCluster) -> Markup {
-        let subject = &*listed.subject;
+        let (frame, subject) = (&self.frame, &*listed.subject);
         let call = format!("{}:{}", subject.service, subject.action);
         let message = self.facts.get(&id).map(|facts| facts.template.as_str());
-        let (severity, status) = (listed.assessment().severity, listed.status());
-        let triage_status = self.triages.get(&id).and_then(TriageStatus::word);
+        let mark = self.triages.get(&id).and_then(|of| triage_word(frame, of));
         html! {
             tr {
-                td.severity { span.badge.(severity.name()) { (severity.name()) } }
-                td.state {
-                    span.badge.(status.name()) { (status.name()) }
-                    @if let Some(word) = triage_status { " " span.mark { (word) } }
-                }
+                td.severity { (badge(listed.assessment().severity, frame.locale.language)) }
                 th.what scope="row" {
                     a.open { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (failed(subject, listed.code.as_deref())) } }
-                    (self.frame.call(ClickTarget::Popup, &json!({"cluster": id.to_string()}), None))
+                    (frame.call(ClickTarget::Popup, &json!({"cluster": id.to_string()}), None))
                     @if let Some(message) = message.filter(|of| !of.is_empty()) {
                         div.message { bdi { (sanitize(message, MESSAGE_CHARS_MAX)) } }
                     }
+                    div.where {
+                        span.class { (terms::class(subject.class, frame.locale.language)) }
+                        (values(frame, &listed.resources, &subject.account_id))
+                        (values(frame, &listed.regions, &subject.account_id))
+                    }
                 }
-                td.who { (who(listed)) }
-                td.account { (self.frame.account(&subject.account_id)) }
-                td.began { (minute(listed.began)) }
-                td.last { (minute(listed.last)) }
+                td.who { (self.who(listed)) }
+                td.trend { @if let Some(last) = last_hour(listed) { (bars(frame, listed.hours.iter().copied(), last)) } }
+                td.last { (ago(frame, listed.last, self.as_of)) }
                 td.n { (number(listed.total)) }
+                td.state {
+                    (status_word(frame, listed.status()))
+                    @if let Some(word) = mark { " " span.mark { (word) } }
+                }
+                td.account { (account_link(frame, &subject.account_id)) }
             }
+        }
+    }
+
+    /// Returns the first caller, which links to its page, and the number of other callers.
+    fn who(&self, listed: &ListedCluster) -> Markup {
+        let Some(caller) = &listed.caller else {
+            return Markup::default();
+        };
+        let link = caller_link(&self.frame, &listed.subject.account_id, caller);
+        match listed.callers {
+            ..2 => link,
+            of => fill(
+                self.words().others,
+                &[("who", link), ("count", number(of - 1))],
+            ),
         }
     }
 
     fn pages(&self) -> Markup {
+        let words = self.words();
         let ListPage {
-            number: at,
-            pages,
-            found,
-            ..
+            number: at, pages, ..
         } = self.page;
         let ListQuery {
             sort, is_reversed, ..
         } = *self.question;
-        let go = |words: &str, page| {
-            html! {
-                a.btn { (words) }
-                (self.frame.call(ClickTarget::Widget, &self.params(sort, is_reversed, page), None))
-            }
+        let go = |text: &str, page| {
+            self.button(&html! { (text) }, &self.params(sort, is_reversed, page))
         };
         html! {
             @if pages > 1 {
                 p.pages {
-                    @if at > 1 { (go("Previous", at - 1)) " " }
-                    span { "Page " (number(at as u64)) " of " (number(pages as u64)) ", " (counted(found as u64, "cluster")) }
-                    @if at < pages { " " (go("Next", at + 1)) }
+                    @if at > 1 { (go(words.previous, at - 1)) " " }
+                    span { (page_of(&self.frame, at, pages)) }
+                    @if at < pages { " " (go(words.next, at + 1)) }
                 }
             }
         }
     }
 }
 
-/// Returns the first caller, without the prefix that repeats the account, and the number of other callers.
-fn who(listed: &ListedCluster) -> Markup {
+fn last_hour(listed: &ListedCluster) -> Option<Window> {
+    listed.hours.back().map(|(hour, _)| *hour)
+}
+
+/// Returns the first of some values with the number of others, as a part of a line; empty without a value.
+fn values(frame: &Frame<'_>, of: &LeastValues, account_id: &str) -> Markup {
+    let words = ListWords::of(frame.locale.language);
+    let mut values = of.values();
+    let more = values.len().saturating_sub(1) as u64;
     html! {
-        @if let Some(caller) = &listed.caller {
-            bdi { (sanitize(short_name(caller, &listed.subject.account_id), 160)) }
-            @if listed.callers > 1 { " and " (number(listed.callers - 1)) " more" }
+        @if let Some(value) = values.next() {
+            span.value {
+                bdi { (sanitize(short_name(value, account_id), RESOURCE_CHARS_MAX)) }
+                @if of.has_more() {
+                    " " (words.several)
+                } @else if more > 0 {
+                    " " (fill(words.plus, &[("count", number(more))]))
+                }
+            }
         }
     }
 }

@@ -5,18 +5,23 @@
 //!
 //! Text from AWS callers is only ever shown as text. Parameters and confirmations contain only ids and fixed words.
 
+pub mod account;
 pub mod call;
+pub mod caller;
 pub mod calls;
 pub mod cluster;
 pub mod incident;
 pub mod list;
 mod parts;
+mod phrase;
+mod spark;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::BTreeMap;
 
-use alerts::locale::Locale;
+use alerts::locale::{Language, Locale};
 use clusters::fingerprint::ClusterSubject;
 use maud::{Markup, PreEscaped, html};
 use serde_json::Value;
@@ -25,8 +30,10 @@ use super::shown;
 
 const STYLE: &str = include_str!("dashboard.css");
 
-/// The documentation of the widget in Markdown, which CloudWatch shows to people who add it to a dashboard.
-pub const DESCRIPTION: &str = include_str!("describe.md");
+/// Returns the documentation of the widget in Markdown, which CloudWatch shows to people who add it to a dashboard.
+pub fn description(language: Language) -> &'static str {
+    language.pick(include_str!("describe.md"), include_str!("describe_zh.md"))
+}
 
 /// The settings that all pages of the dashboard widget share.
 #[derive(Debug, Clone, Copy)]

@@ -6,11 +6,10 @@ pub(super) mod facets;
 pub(super) mod hours;
 pub(super) mod keys;
 
-use std::collections::BTreeSet;
-
 use alerts::kind::AlertKind;
 use alerts::outbox::MessageLogEntry;
 use alerts::terms;
+use clusters::caller::CallerId;
 use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::guard::is_overflow_subject;
@@ -24,8 +23,8 @@ use records::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::{ClickTarget, Frame, failed};
-use crate::listing::ListQuery;
-use crate::{grouped, number, shown};
+use crate::listing::{Choices, ListQuery};
+use crate::{grouped, moment, more, number, shown};
 
 /// The maximum number of rows of each table.
 pub(super) const LINES_MAX: usize = 20;
@@ -37,10 +36,8 @@ alerts::words! {
     /// The texts of the parts that several pages have.
     pub(super) struct PartWords {
         back: "Back to the list", "返回列表";
-        undated: "no time", "无时间";
         event: "{count} event", "{count} 个事件";
         many_events: "{count} events", "{count} 个事件";
-        more: "… and {count} more", "……另有 {count} 项";
         comma: ", ", "，";
         // The chart.
         over_time: "Over time", "时间分布";
@@ -103,26 +100,90 @@ alerts::words! {
     }
 }
 
-/// Returns the fields of a search form for words and for the account, of those in `accounts`.
+alerts::words! {
+    /// The texts of the search form.
+    struct FormWords {
+        search: "Search", "搜索";
+        example: "Words, severity:critical, caller:mia, -class:throttle", "关键词、severity:critical、caller:mia、-class:throttle";
+        severity: "Severity", "级别";
+        all_severities: "All severities", "所有级别";
+        class: "Class", "类别";
+        all_classes: "All classes", "所有类别";
+        service: "Service", "服务";
+        all_services: "All services", "所有服务";
+        account: "Account", "账号";
+        all_accounts: "All accounts", "所有账号";
+    }
+}
+
+/// Returns the fields of a search form: for the search, and for the filters by severity, class, service and account.
+///
+/// Of each filter the form offers the values in `choices`, with the number of clusters that each would leave.
 pub(super) fn search_fields(
     frame: &Frame<'_>,
     question: &ListQuery,
-    accounts: &BTreeSet<&str>,
+    choices: &Choices<'_>,
 ) -> Markup {
+    let language = frame.locale.language;
+    let words = FormWords::of(language);
+    let severities = choices.severities.iter().rev().map(|(of, count)| {
+        let text = terms::severity(*of, language).to_owned();
+        (of.name(), text, *count, question.severity == Some(*of))
+    });
+    let classes = choices.classes.iter().map(|(of, count)| {
+        let text = terms::class(*of, language).to_owned();
+        (of.name(), text, *count, question.class == Some(*of))
+    });
+    // Only plain names become values. What has another name appears under all services, and under all accounts.
+    let is_plain = |name: &str| {
+        let is_letter =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        name.len() <= SERVICE_CHARS_MAX && !name.is_empty() && name.bytes().all(is_letter)
+    };
+    let services = choices.services.iter().filter(|(of, _)| is_plain(of));
+    let services = services.map(|(of, count)| {
+        let is_selected = question.service.as_deref() == Some(*of);
+        (*of, (*of).to_owned(), *count, is_selected)
+    });
+    let accounts = choices.accounts.iter().filter(|(of, _)| is_account_id(of));
+    let accounts = accounts.map(|(of, count)| {
+        let text = match frame.account_names.get(*of) {
+            Some(name) => format!("{} {of}", shown(name)),
+            None => (*of).to_owned(),
+        };
+        (
+            *of,
+            text,
+            *count,
+            question.account_id.as_deref() == Some(*of),
+        )
+    });
     html! {
-        input type="search" name="search" value=(question.words.join(" ")) aria-label="Search"
-            placeholder="Service, call, error, caller, account or id";
-        select name="account" aria-label="Account" {
-            option value="" { "All accounts" }
-            // What has no valid account id appears only under all accounts.
-            @for account in accounts.iter().filter(|of| is_account_id(of)) {
-                @let is_selected = question.account_id.as_deref() == Some(*account);
-                option value=(account) selected[is_selected] {
-                    (account)
-                    @if let Some(name) = frame.account_names.get(*account) {
-                        " " (shown(name))
-                    }
-                }
+        input type="search" name="search" value=(question.search) aria-label=(words.search) placeholder=(words.example);
+        (select("severity", words.severity, words.all_severities, severities))
+        (select("class", words.class, words.all_classes, classes))
+        (select("service", words.service, words.all_services, services))
+        (select("account", words.account, words.all_accounts, accounts))
+    }
+}
+
+/// The maximum length of the name of a service in the search form, in characters.
+const SERVICE_CHARS_MAX: usize = 64;
+
+/// Returns a filter of the search form. A choice has its value, its text, its number of clusters and whether it is
+/// selected. Choices without a cluster are left out.
+fn select<'c>(
+    name: &str,
+    label: &str,
+    all: &str,
+    choices: impl Iterator<Item = (&'c str, String, usize, bool)>,
+) -> Markup {
+    let mut choices = choices.filter(|(.., count, is_selected)| *count > 0 || *is_selected);
+    html! {
+        select name=(name) aria-label=(label) {
+            option value="" { (all) }
+            @for (value, text, count, is_selected) in &mut choices {
+                option value=(value) selected[is_selected] { (text) " (" (grouped(count as u64)) ")" }
             }
         }
     }
@@ -141,20 +202,10 @@ pub(super) fn back(frame: &Frame<'_>, is_in_widget: bool) -> Markup {
     }
 }
 
-/// Returns a time to the minute on the reader's clock, without the zone.
-pub(super) fn moment(frame: &Frame<'_>, at: Option<Timestamp>) -> Markup {
-    html! {
-        @match at {
-            Some(at) => { time datetime=(at) { (frame.locale.minute(at)) } }
-            None => { (PartWords::of(frame.locale.language).undated) }
-        }
-    }
-}
-
 /// Returns a time to the minute with the name of the reader's time zone.
 pub(super) fn moment_and_zone(frame: &Frame<'_>, at: Option<Timestamp>) -> Markup {
     html! {
-        (moment(frame, at))
+        (moment(at, frame.locale))
         @if at.is_some() { " " span.soft { (frame.locale.zone_name()) } }
     }
 }
@@ -174,16 +225,6 @@ pub(super) fn events_text(frame: &Frame<'_>, count: u64) -> String {
         words.many_events
     };
     template.replace("{count}", &grouped(count))
-}
-
-/// Returns a line such as `… and 3 more`, where `count` items exist and at most `shown` of them are on the page.
-pub(super) fn more_text(frame: &Frame<'_>, count: usize, shown: usize) -> Markup {
-    let words = PartWords::of(frame.locale.language);
-    html! {
-        @if let Some(more @ 1..) = count.checked_sub(shown) {
-            p.more { (words.more.replace("{count}", &grouped(more as u64))) }
-        }
-    }
 }
 
 /// Returns the head of a table with the given columns.
@@ -206,7 +247,7 @@ pub(super) fn deliveries(frame: &Frame<'_>, sent: &[MessageLogEntry]) -> Markup 
                 tbody {
                     @for sent in sent.iter().rev().take(LINES_MAX) {
                         tr {
-                            td { (moment(frame, Some(sent.at))) }
+                            td { (moment(Some(sent.at), frame.locale)) }
                             td { bdi { (shown(&sent.sink)) } }
                             td { (kind(&sent.kind)) }
                             td { bdi { (sanitize(&sent.outcome, 160)) } }
@@ -214,7 +255,7 @@ pub(super) fn deliveries(frame: &Frame<'_>, sent: &[MessageLogEntry]) -> Markup 
                     }
                 }
             }
-            (more_text(frame, sent.len(), LINES_MAX))
+            (more(sent.len(), LINES_MAX, frame.locale.language))
         }
     }
 }
@@ -261,7 +302,7 @@ pub(super) fn related(frame: &Frame<'_>, related: &[Related]) -> Markup {
         }
         @if !calls.is_empty() {
             h3 { (words.related_calls) }
-            (others(frame, &calls, |of| html! { " " (target_in(frame, &of.subject)) }))
+            (others(frame, &calls, |of| html! { " " (target(frame, &of.subject)) }))
         }
     }
 }
@@ -280,7 +321,36 @@ fn others(frame: &Frame<'_>, others: &[&Related], what: impl Fn(&Related) -> Mar
                 }
             }
         } }
-        (more_text(frame, others.len(), RELATED_MAX))
+        (more(others.len(), RELATED_MAX, frame.locale.language))
+    }
+}
+
+/// Returns the short name of a caller, as a link that opens the page of all that the caller did.
+///
+/// `account_id` is the account in whose trail the calls are, and `name` the stable name of the caller; it may be empty.
+pub(super) fn caller_link(frame: &Frame<'_>, account_id: &str, name: &str) -> Markup {
+    let id = CallerId::of(account_id, name).to_string();
+    html! {
+        @if !name.is_empty() {
+            span.caller {
+                a.open-caller { bdi { (sanitize(short_name(name, account_id), 160)) } }
+                (frame.call(ClickTarget::Popup, &json!({"caller": id}), None))
+            }
+        }
+    }
+}
+
+/// Returns the name and the id of an account, as a link that opens the page of the account.
+pub(super) fn account_link(frame: &Frame<'_>, account_id: &str) -> Markup {
+    html! {
+        @if is_account_id(account_id) {
+            span.account-link {
+                a.open-account { (frame.account(account_id)) }
+                (frame.call(ClickTarget::Popup, &json!({"account_page": account_id}), None))
+            }
+        } @else {
+            (frame.account(account_id))
+        }
     }
 }
 
@@ -295,23 +365,13 @@ pub(super) fn call_name(subject: &ClusterSubject) -> String {
 }
 
 /// Returns whom or what a call changed, without the start of an ARN that repeats the account; for calls beyond the limit,
-/// a note about them in the language of the page.
-pub(super) fn target_in(frame: &Frame<'_>, subject: &ClusterSubject) -> Markup {
-    html! {
-        @if is_overflow_subject(subject) && target_name(subject).is_none() {
-            (PartWords::of(frame.locale.language).overflow)
-        } @else { (target(subject)) }
-    }
-}
-
-/// Returns whom or what a call changed, without the start of an ARN that repeats the account; for calls beyond the limit,
-/// a note about them in English.
-pub(super) fn target(subject: &ClusterSubject) -> Markup {
+/// a note about them.
+pub(super) fn target(frame: &Frame<'_>, subject: &ClusterSubject) -> Markup {
     html! {
         @if let Some(target) = target_name(subject) {
             bdi { (shown(short_name(target, &subject.account_id))) }
         } @else if is_overflow_subject(subject) {
-            (PartWords::of(alerts::locale::Language::En).overflow)
+            (PartWords::of(frame.locale.language).overflow)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Tests of the list and the page of sensitive calls.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alerts::links::Links;
@@ -169,17 +169,19 @@ fn lists(listing: &Listing) -> (String, String) {
         question: &query,
         page: listing.ask(&query),
         calls: Some(listing.ask_calls(&query, SECTION_ROWS_MAX)),
-        accounts: listing.accounts(),
         facts: BTreeMap::new(),
         triages: BTreeMap::new(),
         as_of: at(12),
         missing: Vec::new(),
+        is_empty: false,
+        is_past: false,
+        is_unfolded: false,
     };
     let calls = CallList {
         frame: frame(&names),
         question: &query,
         page: listing.ask_calls(&query, crate::listing::PAGE),
-        accounts: BTreeSet::new(),
+        choices: listing.ask(&query).choices,
         as_of: at(12),
         missing: Vec::new(),
     };

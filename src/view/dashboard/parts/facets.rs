@@ -7,8 +7,8 @@ use clusters::{Cluster, FacetValue, FacetValues};
 use maud::{Markup, html};
 use records::principal::is_account_id;
 
-use super::{Frame, PartWords, aws_pages, heads, moment, more_text, outside, with_zone};
-use crate::{grouped, number, shown};
+use super::{Frame, PartWords, aws_pages, caller_link, heads, outside, with_zone};
+use crate::{grouped, moment, more, number, shown};
 
 /// The maximum number of values of a kind, and of callers in the table.
 pub(crate) const VALUES_MAX: usize = 10;
@@ -38,7 +38,7 @@ pub(crate) fn values(
                     }
                 }
             }
-            (more_text(frame, found.distinct, values_max))
+            (more(found.distinct, values_max, frame.locale.language))
         }
     }
 }
@@ -75,7 +75,7 @@ pub(crate) fn callers(frame: &Frame<'_>, cluster: &Cluster) -> Markup {
             (heads(&columns.each_ref().map(String::as_str)))
             tbody { @for caller in values.iter().take(VALUES_MAX) { (caller_row(frame, cluster, caller)) } }
         }
-        (more_text(frame, *distinct, VALUES_MAX))
+        (more(*distinct, VALUES_MAX, frame.locale.language))
     }
 }
 
@@ -86,12 +86,12 @@ fn caller_row(frame: &Frame<'_>, cluster: &Cluster, caller: &FacetValue) -> Mark
     html! {
         tr {
             th scope="row" {
-                bdi { (caller.value) }
+                (caller_link(frame, &cluster.facts.identity.account_id, &caller.value))
                 @if let Some(address) = console { " " span.nowrap { (outside(&address, words.in_iam)) } }
             }
             td.events { span.label { (words.events) " " } (number(caller.span.count)) }
-            td { span.label { (words.first) " " } (moment(frame, caller.span.first_seen)) }
-            td { span.label { (words.last) " " } (moment(frame, caller.span.last_seen)) }
+            td { span.label { (words.first) " " } (moment(caller.span.first_seen, frame.locale)) }
+            td { span.label { (words.last) " " } (moment(caller.span.last_seen, frame.locale)) }
         }
     }
 }

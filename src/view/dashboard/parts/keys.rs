@@ -6,10 +6,10 @@ use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport};
 use maud::{Markup, html};
 use records::key_id::KeyKind;
 
-use super::{Frame, PartWords, heads, moment, more_text, with_zone};
-use crate::{grouped, shown};
+use super::{Frame, PartWords, heads, with_zone};
+use crate::{grouped, moment, more, shown};
 
-/// How the page of a failure and of a sensitive call differ.
+/// How the pages of a failure, of a sensitive call and of a caller differ.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyTable {
     /// Returns the cell with the id of a key.
@@ -45,16 +45,24 @@ pub(crate) fn keys(
         h3 { (words.keys) }
         @if values.is_empty() && reports.is_empty() { p.soft { (words.no_keys) } }
         @if !lasting.is_empty() {
-            table.keys {
-                (heads(&[words.key, words.owner, &with_zone(frame, words.last_used), words.anomalies]))
-                tbody { @for key in &lasting { (row(frame, key, look)) } }
-            }
-            (more_text(frame, count(KeyKind::LongTerm), lasting.len()))
+            (table(frame, &lasting, look))
+            (more(count(KeyKind::LongTerm), lasting.len(), frame.locale.language))
         }
         @if temporaries > 0 {
             p.temporary { (number_of(temporaries, words.temporary_key, words.temporary_keys)) }
         }
         @if unlisted > 0 { p.more { (words.keys_unlisted.replace("{count}", &grouped(unlisted as u64))) } }
+    }
+}
+
+/// Returns the table of some access keys.
+pub(crate) fn table(frame: &Frame<'_>, keys: &[&KeyReport], look: KeyTable) -> Markup {
+    let words = PartWords::of(frame.locale.language);
+    html! {
+        table.keys {
+            (heads(&[words.key, words.owner, &with_zone(frame, words.last_used), words.anomalies]))
+            tbody { @for key in keys { (row(frame, key, look)) } }
+        }
     }
 }
 
@@ -94,7 +102,7 @@ fn last_used(frame: &Frame<'_>, key: &KeyReport, has_succeeded: bool) -> Markup 
     html! {
         @match &key.answer {
             Some(IamAnswer::Used { at, service, region, .. }) => {
-                (moment(frame, Some(*at)))
+                (moment(Some(*at), frame.locale))
                 @if let Some(service) = service { " " (words.with) " " bdi { (shown(service)) } }
                 @if let Some(region) = region { " " (words.in_region) " " bdi { (shown(region)) } }
             }

@@ -1,0 +1,167 @@
+//! The page of one caller: the rows of the list that the caller is in, and the events of the newest hours of these.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use clusters::caller::CallerId;
+use clusters::facet::FacetKind;
+use clusters::fingerprint::ClusterId;
+use clusters::incident::Incident;
+use clusters::incident::actor::{Actor, actor};
+use clusters::inspection_state::CallHistory;
+use clusters::keys::KeyReport;
+use clusters::occurrence::{Occurrence, occurrences};
+use records::time::{Timestamp, Window};
+use view::dashboard::caller::{CallerPage, is_long_term};
+use view::listing::ListedCluster;
+
+use crate::ports::{HourReader, KeyAnswers, StoreError};
+use crate::widget::{Now, WidgetHandler};
+
+/// The highest number of hours whose events are read for a page.
+const HOURS_MAX: usize = 24;
+
+/// The highest number of access keys that are looked up for a page.
+const KEYS_MAX: usize = 5;
+
+/// The rows of the list that a caller is in.
+type Rows<'n> = (
+    Vec<(ClusterId, &'n ListedCluster)>,
+    Vec<(ClusterId, &'n CallHistory)>,
+);
+
+impl<S: HourReader + KeyAnswers> WidgetHandler<'_, S> {
+    /// Returns the page of a caller in HTML, or a page with the sentence that there is no such caller.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store does not answer.
+    pub(super) async fn open_caller(
+        &self,
+        caller: CallerId,
+        now: &Now,
+    ) -> Result<String, StoreError> {
+        let rows = (
+            now.listing.clusters_of(caller),
+            now.listing.calls_of(caller),
+        );
+        let Some(account_id) = account(&rows) else {
+            return Ok(CallerPage::unknown(self.frame()));
+        };
+        let all_hours = hours(&rows);
+        let read = &all_hours[..all_hours.len().min(HOURS_MAX)];
+        let (events, is_damaged) = self.events_of(caller, read, now).await?;
+        let name = name(caller, &rows, &events);
+        let keys: BTreeSet<(&str, Timestamp)> = last_uses(&events).into_iter().collect();
+        let (long_term, temporary): (Vec<_>, Vec<_>) =
+            keys.into_iter().partition(|(key, _)| is_long_term(key));
+        let crowded = now.listing.clusters.values();
+        let crowded = crowded
+            .filter(|of| of.subject.account_id == account_id && !of.has_all_callers())
+            .count();
+        let (clusters, calls) = rows;
+        let page = CallerPage {
+            frame: self.frame(),
+            account_id,
+            name,
+            incidents: incidents_of(&now.incidents, account_id, name, &events),
+            clusters,
+            calls,
+            keys: &self.key_reports(&long_term).await?,
+            long_term_keys: long_term.len(),
+            temporary_keys: temporary.len(),
+            hours: read.len(),
+            hours_left: all_hours.len() - read.len(),
+            is_damaged,
+            crowded_clusters: crowded,
+            as_of: self.setting.as_of,
+            events: &events,
+        };
+        Ok(page.html())
+    }
+
+    /// Returns the events of a caller in some hours, oldest first, and whether some events of these hours cannot be read.
+    /// Hours since the last inspection were read already.
+    async fn events_of(
+        &self,
+        caller: CallerId,
+        hours: &[Window],
+        now: &Now,
+    ) -> Result<(Vec<Occurrence>, bool), StoreError> {
+        let until = now.listing.until;
+        let before: Vec<Window> = hours.iter().copied().filter(|hour| *hour < until).collect();
+        let cached = |cluster| now.listing.subject(cluster).map(Arc::clone);
+        let read = self.store.hours(&before, &cached).await?;
+        let mut found = occurrences(&read.events, &read.subjects);
+        found.extend(now.live.iter().cloned());
+        found.retain(|of| {
+            let name = of.series.facets.get(FacetKind::Principal);
+            name.is_some_and(|name| CallerId::of(&of.subject.account_id, name) == caller)
+        });
+        found.sort_by_key(|of| (of.at, of.id));
+        Ok((found, !read.damaged.is_empty()))
+    }
+
+    /// Returns reports about some long-term keys from stored answers of IAM. A key comes with the time of its last use.
+    async fn key_reports(&self, keys: &[(&str, Timestamp)]) -> Result<Vec<KeyReport>, StoreError> {
+        let mut reports = Vec::new();
+        for (key, last) in keys.iter().take(KEYS_MAX) {
+            let usage = self.store.key_usage(key).await?;
+            reports.push(self.setting.keys.report(key, Some(*last), Some(&usage)));
+        }
+        Ok(reports)
+    }
+}
+
+/// Returns the account of the rows; `None` without a row.
+fn account<'n>((clusters, calls): &Rows<'n>) -> Option<&'n str> {
+    let cluster = clusters.first().map(|(_, of)| &*of.subject.account_id);
+    cluster.or_else(|| calls.first().map(|(_, of)| &*of.subject.account_id))
+}
+
+/// Returns the last hours with events of the rows, the newest first.
+fn hours((clusters, calls): &Rows<'_>) -> Vec<Window> {
+    let clusters = clusters.iter().flat_map(|(_, of)| of.hours.iter());
+    let calls = calls.iter().flat_map(|(_, of)| of.hours());
+    let hours = clusters.map(|(hour, _)| *hour);
+    let hours: BTreeSet<Window> = hours.chain(calls.map(|(hour, _)| hour)).collect();
+    hours.into_iter().rev().collect()
+}
+
+/// Returns the name of a caller from the rows and the events; empty if none of them has it.
+fn name<'n>(caller: CallerId, (clusters, calls): &Rows<'n>, events: &'n [Occurrence]) -> &'n str {
+    let first = clusters.iter().filter_map(|(_, of)| of.caller.as_deref());
+    let calls = calls.iter().map(|(_, of)| of.caller.as_str());
+    let events = events.iter();
+    let events = events.filter_map(|of| of.series.facets.get(FacetKind::Principal));
+    let mut names = first.chain(calls).chain(events);
+    let is_own = |name: &&str| clusters::inspection_state::hash(name) == caller.name_hash();
+    names.find(is_own).unwrap_or_default()
+}
+
+/// Returns each access key with the time of its last event.
+fn last_uses(events: &[Occurrence]) -> std::collections::BTreeMap<&str, Timestamp> {
+    let used = events.iter();
+    let used = used.filter_map(|of| Some((of.series.facets.get(FacetKind::AccessKey)?, of.at)));
+    // Events come in the order of time, so the last one stays.
+    used.collect()
+}
+
+/// Returns the incidents that a caller has a part in, by name, and by what makes the caller's events those of an actor.
+fn incidents_of<'n>(
+    incidents: &'n [Incident],
+    account_id: &str,
+    name: &str,
+    events: &[Occurrence],
+) -> Vec<&'n Incident> {
+    let acted = events.iter();
+    let acted = acted.filter_map(|of| actor(&of.subject, &of.series.facets));
+    let actors: BTreeSet<Actor> = acted.collect();
+    let is_own = |of: &Actor| {
+        actors.contains(of) || of.account_id == account_id && !name.is_empty() && of.name == name
+    };
+    let own = incidents.iter().filter(|incident| {
+        let mut members = incident.members.iter();
+        is_own(&incident.actor) || members.any(|member| is_own(&member.identity))
+    });
+    own.collect()
+}

@@ -1,0 +1,498 @@
+//! The page of one caller: the incidents, all that the caller did in its order, the access keys, and the clusters and
+//! sensitive calls.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use alerts::severity::Severity;
+use clusters::class::Class;
+use clusters::facet::FacetKind;
+use clusters::fingerprint::{ClusterId, ClusterSubject};
+use clusters::incident::Incident;
+use clusters::inspection_state::CallHistory;
+use clusters::keys::{KeyReport, masked};
+use clusters::occurrence::Occurrence;
+use clusters::short_name;
+use maud::{Markup, html};
+use records::key_id::KeyKind;
+use records::redact::sanitize;
+use records::time::Timestamp;
+use serde_json::json;
+
+use super::call::masked_id;
+use super::parts::keys::{self, KeyTable};
+use super::parts::{account_link, call_name, target};
+use super::phrase::{ago, exact, status_word};
+use super::{ClickTarget, Frame, failed};
+use crate::card::badge;
+use crate::incident;
+use crate::listing::{ListedCluster, call_assessment};
+use crate::{fill, moment, more, number, plural, shown};
+
+/// The maximum number of lines of the table of events. Equal calls one after the other are one line.
+const LINES_MAX: usize = 300;
+
+/// The maximum number of rows of the other tables.
+const ROWS_MAX: usize = 20;
+
+/// The maximum number of networks, programs and regions.
+const VALUES_MAX: usize = 10;
+
+alerts::words! {
+    /// The texts of the pages of a caller and of an account.
+    pub(super) struct ActorWords {
+        caller: "Caller", "调用者";
+        account: "Account", "账号";
+        seen: "Seen ({zone})", "出现时间（{zone}）";
+        from_to: "{from} to {until}", "{from} 至 {until}";
+        networks: "Networks", "网络";
+        programs: "Programs", "程序";
+        regions: "Regions", "区域";
+        more: "and {count} more", "另 {count} 个";
+        incidents: "Incidents", "安全事件";
+        incident_span: "{from} to {until}, {count} events", "{from} 至 {until}，{count} 个事件";
+        did: "What the caller did, in order", "按顺序列出的操作";
+        did_nothing: "No event of these hours is stored any more.", "这些小时的事件已不再保存。";
+        some_hours: "Shown are the events of the newest {count} hours in which the caller was seen. Those of {left} earlier hours are not shown.", "此处显示该调用者最近出现的 {count} 个小时内的事件，更早 {left} 个小时的事件未显示。";
+        some_lines: "Shown are the newest {count} lines; {left} earlier ones are not shown.", "此处显示最新的 {count} 行，更早的 {left} 行未显示。";
+        damaged: "Some events cannot be read.", "部分事件无法读取。";
+        some_callers: "{count} clusters of this account have more callers than a list keeps. If this caller is one of them, these clusters may be missing here.", "该账号有 {count} 个聚类的调用者过多，列表未全部保存；该调用者若在其中，此处可能缺少这些聚类。";
+        time: "Time ({zone})", "时间（{zone}）";
+        call: "Call", "调用";
+        outcome: "Outcome", "结果";
+        succeeded: "succeeded", "成功";
+        target: "Target", "对象";
+        region: "Region", "区域";
+        network: "Network", "网络";
+        key: "Access key", "访问密钥";
+        times: "Times", "次数";
+        until: "to {until}", "至 {until}";
+        counts: "Calls by number", "调用次数";
+        keys: "Access keys", "访问密钥";
+        no_keys: "No access key was seen in these hours.", "这些小时内未见访问密钥。";
+        temporary: "{count} temporary keys of sessions; IAM does not record their use.", "会话的临时密钥 {count} 个；IAM 不记录其使用情况。";
+        temporary_one: "1 temporary key of a session; IAM does not record its use.", "会话的临时密钥 1 个；IAM 不记录其使用情况。";
+        keys_left: "{count} more long-term keys", "另有 {count} 个长期密钥";
+        clusters: "Clusters and sensitive calls", "聚类与敏感操作";
+        severity: "Severity", "级别";
+        what: "What", "内容";
+        status: "Status", "状态";
+        last: "Last seen ({zone})", "最近一次（{zone}）";
+        events: "Events", "事件数";
+        sensitive: "sensitive call", "敏感操作";
+        unknown: "No caller with this id has a cluster or a sensitive call here.", "此处没有该标识的调用者的聚类或敏感操作。";
+        totals: "Clusters by severity", "各级别聚类数";
+        open_of_all: "{open} open of {count}", "共 {count} 个，未恢复 {open} 个";
+        hours: "Events by hour", "每小时事件数";
+        callers: "Callers with the most clusters", "聚类最多的调用者";
+        failing: "What fails most", "失败最多的调用";
+        critical: "Newest critical", "最新的紧急聚类与操作";
+        no_critical: "Nothing critical.", "没有紧急项。";
+        unknown_account: "This account has no cluster and no sensitive call here.", "该账号在此处没有聚类或敏感操作。";
+        list: "Show the list of this account", "查看该账号的列表";
+    }
+}
+
+/// All data that the page of one caller shows.
+#[derive(Debug)]
+pub struct CallerPage<'a> {
+    /// The settings that all pages of the widget share.
+    pub frame: Frame<'a>,
+    /// The account in whose trail the caller's calls are.
+    pub account_id: &'a str,
+    /// The name of the caller.
+    pub name: &'a str,
+    /// The incidents of the caller, the most severe first.
+    pub incidents: Vec<&'a Incident>,
+    /// The clusters of which the caller is one.
+    pub clusters: Vec<(ClusterId, &'a ListedCluster)>,
+    /// The sensitive calls that the caller made.
+    pub calls: Vec<(ClusterId, &'a CallHistory)>,
+    /// The events of the caller in the hours that were read, oldest first.
+    pub events: &'a [Occurrence],
+    /// Reports about long-term access keys in the events.
+    pub keys: &'a [KeyReport],
+    /// The number of long-term access keys in the events, of which `keys` has some.
+    pub long_term_keys: usize,
+    /// The number of temporary access keys in the events.
+    pub temporary_keys: usize,
+    /// The number of hours whose events were read.
+    pub hours: usize,
+    /// The number of earlier hours in which the caller may have events that were not read.
+    pub hours_left: usize,
+    /// Whether some of the events cannot be read.
+    pub is_damaged: bool,
+    /// The number of clusters of the account whose callers are not all known.
+    pub crowded_clusters: usize,
+    /// The moment of event time up to which the page includes events.
+    pub as_of: Timestamp,
+}
+
+/// Equal calls of a caller, one after the other.
+struct Run<'a> {
+    first: Timestamp,
+    last: Timestamp,
+    count: u64,
+    occurrence: &'a Occurrence,
+}
+
+/// What makes two calls of one caller equal.
+fn shape(of: &Occurrence) -> (ClusterId, [Option<&str>; 4]) {
+    let facets = &of.series.facets;
+    let kinds = [
+        FacetKind::Resource,
+        FacetKind::Region,
+        FacetKind::Network,
+        FacetKind::AccessKey,
+    ];
+    (of.series.cluster, kinds.map(|kind| facets.get(kind)))
+}
+
+fn runs(events: &[Occurrence]) -> Vec<Run<'_>> {
+    let runs = events.chunk_by(|one, other| shape(one) == shape(other));
+    runs.filter_map(|run| {
+        let (first, last) = (run.first()?, run.last()?);
+        Some(Run {
+            first: first.at,
+            last: last.at,
+            count: run.len() as u64,
+            occurrence: first,
+        })
+    })
+    .collect()
+}
+
+/// A caller fails and succeeds, so nothing is concluded from a key that IAM has not recorded.
+const LOOK: KeyTable = KeyTable {
+    id: masked_id,
+    has_succeeded: true,
+};
+
+impl CallerPage<'_> {
+    /// Returns the page of the caller as HTML.
+    pub fn html(&self) -> String {
+        let words = self.words();
+        let rated = rated(&self.clusters, &self.calls);
+        let worst = rated.first().map(|row| row.severity);
+        let content = html! {
+            h2 { bdi { (sanitize(short_name(self.name, self.account_id), 160)) } }
+            p { (words.caller) " " @if let Some(worst) = worst { (badge(worst, self.frame.locale.language)) } }
+            (self.facts())
+            (self.incidents())
+            h3 { (words.did) }
+            (self.events())
+            (self.keys())
+            (self.counts())
+            h3 { (words.clusters) }
+            (rated_table(&self.frame, &rated, self.as_of))
+            @if self.crowded_clusters > 0 {
+                p.soft { (fill(words.some_callers, &[("count", number(self.crowded_clusters as u64))])) }
+            }
+        };
+        self.frame.page(&content)
+    }
+
+    /// Returns a page with the sentence that there is no such caller.
+    pub fn unknown(frame: Frame<'_>) -> String {
+        frame.sentence(ActorWords::of(frame.locale.language).unknown)
+    }
+
+    fn words(&self) -> &'static ActorWords {
+        ActorWords::of(self.frame.locale.language)
+    }
+
+    /// Returns a text with the name of the time zone.
+    fn zoned(&self, text: &str) -> String {
+        text.replace("{zone}", &self.frame.locale.zone_name())
+    }
+
+    fn facts(&self) -> Markup {
+        let words = self.words();
+        let events = self.events.iter();
+        let times = self.clusters.iter().flat_map(|(_, of)| [of.first, of.last]);
+        let times = times.flatten();
+        let times = times.chain(self.calls.iter().flat_map(|(_, of)| [of.first, of.last]));
+        // A cluster has other callers too, so its times are those of this caller only if it has no other.
+        let own: Vec<Timestamp> = match self.clusters.iter().all(|(_, of)| of.callers <= 1) {
+            true => times.chain(events.map(|of| of.at)).collect(),
+            false => events.map(|of| of.at).collect(),
+        };
+        let seen = own.iter().min().zip(own.iter().max());
+        html! {
+            dl.facts {
+                dt { (words.account) } dd { (account_link(&self.frame, self.account_id)) }
+                @if let Some((first, last)) = seen {
+                    dt { (self.zoned(words.seen)) }
+                    dd { (fill(words.from_to, &[("from", exact(&self.frame, *first)), ("until", exact(&self.frame, *last))])) }
+                }
+                (self.values(words.networks, FacetKind::Network))
+                (self.values(words.programs, FacetKind::UserAgent))
+                (self.values(words.regions, FacetKind::Region))
+            }
+        }
+    }
+
+    /// Returns the values of a kind in the events, the most frequent first, each with its number of events.
+    fn values(&self, title: &str, kind: FacetKind) -> Markup {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for value in self
+            .events
+            .iter()
+            .filter_map(|of| of.series.facets.get(kind))
+        {
+            *counts.entry(value).or_default() += 1;
+        }
+        let left = counts.len().saturating_sub(VALUES_MAX) as u64;
+        let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
+        counts.sort_by_key(|(value, count)| (Reverse(*count), *value));
+        html! {
+            @if !counts.is_empty() {
+                dt { (title) }
+                dd {
+                    @for (at, (value, count)) in counts.iter().take(VALUES_MAX).enumerate() {
+                        @if at > 0 { ", " }
+                        bdi { (shown(value)) } " ×" (number(*count))
+                    }
+                    @if left > 0 { " " (fill(self.words().more, &[("count", number(left))])) }
+                }
+            }
+        }
+    }
+
+    fn incidents(&self) -> Markup {
+        html! {
+            @if !self.incidents.is_empty() {
+                h3 { (self.words().incidents) }
+                (incident_list(&self.frame, &self.incidents))
+            }
+        }
+    }
+
+    fn events(&self) -> Markup {
+        let words = self.words();
+        let runs = runs(self.events);
+        let left = runs.len().saturating_sub(LINES_MAX);
+        let parts = |shown: usize, left: usize| {
+            [
+                ("count", number(shown as u64)),
+                ("left", number(left as u64)),
+            ]
+        };
+        html! {
+            @if self.is_damaged { p.missing { (words.damaged) } }
+            @if self.hours_left > 0 { p.soft { (fill(words.some_hours, &parts(self.hours, self.hours_left))) } }
+            @if left > 0 { p.soft { (fill(words.some_lines, &parts(LINES_MAX, left))) } }
+            @if runs.is_empty() {
+                p.soft { (words.did_nothing) }
+            } @else {
+                table.did {
+                    thead { tr {
+                        @for title in [&self.zoned(words.time), words.call, words.outcome, words.target, words.region, words.network, words.key] {
+                            th scope="col" { (title) }
+                        }
+                        th.n scope="col" { (words.times) }
+                    } }
+                    tbody { @for run in &runs[left..] { (self.run(run)) } }
+                }
+            }
+        }
+    }
+
+    fn run(&self, run: &Run<'_>) -> Markup {
+        let words = self.words();
+        let Occurrence {
+            series, subject, ..
+        } = run.occurrence;
+        let facet = |kind| series.facets.get(kind);
+        let is_call = subject.class == Class::Watch;
+        let resource = facet(FacetKind::Resource);
+        let short = |of| sanitize(short_name(of, &subject.account_id), 120);
+        html! {
+            tr {
+                td.at {
+                    (exact(&self.frame, run.first))
+                    @if run.last != run.first {
+                        div.times { (fill(words.until, &[("until", exact(&self.frame, run.last))])) }
+                    }
+                }
+                th.what scope="row" { (cluster_link(&self.frame, series.cluster, &html! { bdi.call { (call_name(subject)) } })) }
+                td.outcome {
+                    @if is_call { (words.succeeded) }
+                    @else { bdi.code { (failed(subject, facet(FacetKind::ErrorCode))) } }
+                }
+                td.target {
+                    @if is_call { (target(&self.frame, subject)) }
+                    @else if let Some(resource) = resource { bdi { (short(resource)) } }
+                }
+                td.region { @if let Some(region) = facet(FacetKind::Region) { bdi { (shown(region)) } } }
+                td.network { @if let Some(network) = facet(FacetKind::Network) { bdi { (shown(network)) } } }
+                td.key { @if let Some(key) = facet(FacetKind::AccessKey) { code { (masked(key)) } } }
+                td.n { (number(run.count)) }
+            }
+        }
+    }
+
+    fn keys(&self) -> Markup {
+        let words = self.words();
+        let temporary = self.temporary_keys as u64;
+        let left = self.long_term_keys.saturating_sub(self.keys.len()) as u64;
+        html! {
+            h3 { (words.keys) }
+            @if self.keys.is_empty() && temporary == 0 { p.soft { (words.no_keys) } }
+            @if !self.keys.is_empty() {
+                (keys::table(&self.frame, &self.keys.iter().collect::<Vec<_>>(), LOOK))
+            }
+            @if left > 0 { p.soft { (fill(words.keys_left, &[("count", number(left))])) } }
+            @if temporary > 0 {
+                p.soft { (plural(temporary, words.temporary_one, words.temporary)) }
+            }
+        }
+    }
+
+    /// Returns the number of events of each call and outcome, the most frequent first.
+    fn counts(&self) -> Markup {
+        let words = self.words();
+        let mut counts: BTreeMap<(String, Option<String>), u64> = BTreeMap::new();
+        for of in self.events {
+            let code = of.series.facets.get(FacetKind::ErrorCode);
+            let outcome = (of.subject.class != Class::Watch).then(|| failed(&of.subject, code));
+            *counts.entry((call_name(&of.subject), outcome)).or_default() += 1;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| Reverse(*count));
+        html! {
+            @if counts.len() > 1 {
+                h3 { (words.counts) }
+                ul.pairs {
+                    @for ((call, outcome), count) in counts.iter().take(ROWS_MAX) {
+                        li {
+                            bdi.call { (call) } " "
+                            @match outcome {
+                                Some(code) => bdi.code { (code) },
+                                None => (words.succeeded),
+                            }
+                            " ×" (number(*count))
+                        }
+                    }
+                }
+                (more(counts.len(), ROWS_MAX, self.frame.locale.language))
+            }
+        }
+    }
+}
+
+/// A cluster or a sensitive call in a table, with its severity.
+pub(super) struct RatedRow<'a> {
+    pub(super) severity: Severity,
+    pub(super) last: Option<Timestamp>,
+    id: ClusterId,
+    subject: &'a ClusterSubject,
+    code: Option<&'a str>,
+    /// The row of a cluster; `None` for a sensitive call.
+    listed: Option<&'a ListedCluster>,
+    count: u64,
+}
+
+/// Returns clusters and sensitive calls with their severities, the most severe first, and of the same severity the
+/// newest.
+pub(super) fn rated<'a>(
+    clusters: &[(ClusterId, &'a ListedCluster)],
+    calls: &[(ClusterId, &'a CallHistory)],
+) -> Vec<RatedRow<'a>> {
+    let clusters = clusters.iter().map(|(id, listed)| RatedRow {
+        severity: listed.assessment().severity,
+        last: listed.last,
+        id: *id,
+        subject: &listed.subject,
+        code: listed.code.as_deref(),
+        listed: Some(listed),
+        count: listed.total,
+    });
+    let calls = calls.iter().map(|(id, call)| RatedRow {
+        severity: call_assessment(call).severity,
+        last: Some(call.last),
+        id: *id,
+        subject: &call.subject,
+        code: None,
+        listed: None,
+        count: call.count(),
+    });
+    let mut rows: Vec<RatedRow<'a>> = clusters.chain(calls).collect();
+    rows.sort_by_key(|row| (Reverse(row.severity), Reverse(row.last), row.id));
+    rows
+}
+
+/// Returns the table of clusters and sensitive calls.
+pub(super) fn rated_table(frame: &Frame<'_>, rows: &[RatedRow<'_>], as_of: Timestamp) -> Markup {
+    let words = ActorWords::of(frame.locale.language);
+    let last = words.last.replace("{zone}", &frame.locale.zone_name());
+    html! {
+        table.rated {
+            thead { tr {
+                @for title in [words.severity, words.what, words.status, &last] { th scope="col" { (title) } }
+                th.n scope="col" { (words.events) }
+            } }
+            tbody {
+                @for row in rows.iter().take(ROWS_MAX) {
+                    tr {
+                        td.severity { (badge(row.severity, frame.locale.language)) }
+                        th.what scope="row" {
+                            (cluster_link(frame, row.id, &html! {
+                                bdi.call { (call_name(row.subject)) }
+                                @if row.listed.is_some() { " " bdi.code { (failed(row.subject, row.code)) } }
+                            }))
+                            @if row.listed.is_none() { " " (target(frame, row.subject)) }
+                        }
+                        td.state {
+                            @match row.listed {
+                                Some(listed) => (status_word(frame, listed.status())),
+                                None => (words.sensitive),
+                            }
+                        }
+                        td.last { (ago(frame, row.last, as_of)) }
+                        td.n { (number(row.count)) }
+                    }
+                }
+            }
+        }
+        (more(rows.len(), ROWS_MAX, frame.locale.language))
+    }
+}
+
+/// Returns the list of incidents, each as a link to its page.
+pub(super) fn incident_list(frame: &Frame<'_>, incidents: &[&Incident]) -> Markup {
+    let words = ActorWords::of(frame.locale.language);
+    html! {
+        ul.objects {
+            @for of in incidents.iter().take(ROWS_MAX) {
+                li {
+                    (badge(incident::severity(of.severity), frame.locale.language)) " "
+                    a.open { bdi { (incident::who(&of.actor, frame.locale.language)) } }
+                    (frame.call(ClickTarget::Popup, &json!({"incident": of.id.text()}), None))
+                    " "
+                    span.soft {
+                        (fill(words.incident_span, &[
+                            ("from", moment(Some(of.began), frame.locale)),
+                            ("until", moment(Some(of.last), frame.locale)),
+                            ("count", number(of.events)),
+                        ]))
+                    }
+                }
+            }
+        }
+        (more(incidents.len(), ROWS_MAX, frame.locale.language))
+    }
+}
+
+/// Returns a link to the page of a cluster or a sensitive call.
+fn cluster_link(frame: &Frame<'_>, id: ClusterId, text: &Markup) -> Markup {
+    html! {
+        a.open { (text) }
+        (frame.call(ClickTarget::Popup, &json!({"cluster": id.to_string()}), None))
+    }
+}
+
+/// Checks whether a key is long-term. Only these are looked up in IAM.
+pub fn is_long_term(key: &str) -> bool {
+    KeyKind::of(key) == KeyKind::LongTerm
+}
