@@ -7,7 +7,7 @@
 use records::redact::sanitize;
 
 /// Sets of JSON keys, the kind of object that has all of them, and what to do. The first set that matches decides.
-const KNOWN: [(&[&str], &str, &str); 22] = [
+const KNOWN: [(&[&str], &str, &str); 23] = [
     (
         &["@message"],
         "an export of the results of CloudWatch Logs Insights",
@@ -117,6 +117,11 @@ const KNOWN: [(&[&str], &str, &str); 22] = [
         &["EventId", "EventName"],
         "events of lookup-events without the record",
         "leave out --query, or add CloudTrailEvent to it",
+    ),
+    (
+        &["eventVersion", "userIdentity", "eventTime", "eventName"],
+        "a CloudTrail event of another version",
+        "this release reads those of eventVersion 1",
     ),
 ];
 

@@ -17,8 +17,10 @@ use serde_json::{Value, json};
 use crate::bad_input::hostile;
 use crate::binary::Folder;
 use crate::chromium::Chromium;
+use crate::dashboard::{audit, axe};
 use crate::page::demo;
 use crate::records::lines;
+use crate::widget_pages::latin_words;
 
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
@@ -267,6 +269,24 @@ fn opened() -> Option<(Chromium, Folder)> {
     browser.size(1400, 900);
     browser.open(&format!("file://{}", folder.path("report.html").display()));
     Some((browser, folder))
+}
+
+#[test]
+fn the_report_is_accessible_in_both_languages() {
+    let (Some(mut browser), Some(axe)) = (Chromium::find(), axe()) else {
+        return;
+    };
+    browser.size(1400, 900);
+    for (name, folder) in reports() {
+        browser.open(&format!("file://{}", folder.path("report.html").display()));
+        browser.ask(&axe);
+        browser.ask("document.querySelectorAll('.cards, .cards details').forEach((of, at) => of.open = at < 9)");
+        audit(&mut browser, name);
+        let html = fs::read_to_string(folder.path("report.html")).unwrap();
+        if name == "chinese" {
+            assert_eq!(latin_words(&html), ["cloudtrail", "inspector"]);
+        }
+    }
 }
 
 /// The rows of the table of clusters that are shown.

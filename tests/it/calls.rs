@@ -427,7 +427,7 @@ fn the_report_has_a_card_of_each_call_and_counts_none_of_them_as_a_failure() {
     let header = &page.all("header").next().unwrap().1.text;
     for said in [
         "1 failing event in 1 cluster and 1 account, 2026-11-02 10:00 to 2026-11-02 10:00 UTC.",
-        "Beside them, 6 sensitive calls succeeded, made 8 times in all.",
+        "6 sensitive calls, made 8 times.",
     ] {
         assert!(header.contains(said), "{said}: {header}");
     }
@@ -460,7 +460,7 @@ fn the_report_has_a_card_of_each_call_and_counts_none_of_them_as_a_failure() {
     }
     let (text, _) = card("CreateUser");
     assert!(text.contains("<script>alert(1)</script>"), "{text}");
-    assert_eq!(page.all("script").count(), 0);
+    assert!(page.all("script").all(|(_, of)| of.get("src").is_none()));
 }
 
 #[test]

@@ -935,12 +935,14 @@ fn walk(browser: &mut Chromium, name: &str, painted: &Path, is_audited: bool) {
         }
     };
     check(browser, "document.body", "list");
-    for (rows, view) in [
-        ("list", "cluster"),
-        ("calls", "call"),
-        ("incidents", "incident"),
+    for (link, view) in [
+        (".list a.open", "cluster"),
+        (".calls a.open", "call"),
+        (".incidents a.open", "incident"),
+        (".list a.open-caller", "caller"),
+        (".list a.open-account", "account"),
     ] {
-        let row = format!("widget.querySelector('table.{rows} a.open')");
+        let row = format!("widget.querySelector('{link}')");
         if browser.ask(&format!("!{row}")) == true {
             continue;
         }
@@ -948,7 +950,7 @@ fn walk(browser: &mut Chromium, name: &str, painted: &Path, is_audited: bool) {
         browser.until("content.querySelector('.facts')");
         settle(browser);
         check(browser, "content", view);
-        if name.ends_with("zh") && view != "incident" {
+        if name.ends_with("zh") {
             assert_chinese(browser, view);
         }
         if view == "cluster" {
@@ -968,7 +970,7 @@ fn walk(browser: &mut Chromium, name: &str, painted: &Path, is_audited: bool) {
 }
 
 /// Returns the source of axe-core, installed first if it is missing; `None` with a message if it cannot be installed.
-fn axe() -> Option<String> {
+pub fn axe() -> Option<String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
         .unwrap()
@@ -995,7 +997,7 @@ fn axe() -> Option<String> {
 }
 
 /// Asserts that axe-core finds nothing in the page.
-fn audit(browser: &mut Chromium, what: &str) {
+pub fn audit(browser: &mut Chromium, what: &str) {
     let found = browser.ask(
         "axe.run(document, {preload: false, resultTypes: ['violations']}).then(of => of.violations.map(
            one => `${one.impact} ${one.id}: ${one.nodes.slice(0, 3).map(node => node.html.slice(0, 120)).join(' | ')}`))",
@@ -1141,6 +1143,12 @@ fn pictures_of_the_demo_are_made_where_somebody_asks_for_them() {
     };
     browser.size(WINDOW.0, WINDOW.1);
     let list = browser.picture();
+    browser.click("widget.querySelector('.incidents a.open')");
+    browser.until("content.querySelector('.facts')");
+    settle(&mut browser);
+    let incident = browser.picture();
+    browser.press("Escape");
+    browser.until("!popup.open");
     let loud = with_text(
         "a.open",
         "secretsmanager:BatchGetSecretValue AccessDeniedException",
@@ -1152,6 +1160,7 @@ fn pictures_of_the_demo_are_made_where_somebody_asks_for_them() {
     let are_asked_for = std::env::var_os("UPDATE_SCREENSHOTS").is_some();
     for (name, picture) in [
         ("dashboard-list.png", list),
+        ("dashboard-incident.png", incident),
         ("dashboard-cluster.png", cluster),
     ] {
         assert!(picture.len() > 20_000, "{name} is blank");

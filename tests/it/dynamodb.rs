@@ -549,7 +549,30 @@ fn deliveries_that_repeat_and_are_cut_anew_count_as_one_scan_does() {
             commit_to(function, &payload(cut)).unwrap();
         }
     }
-    assert!(sums(&functions[0]) == expected(&[payload(&records)]));
+    let (one, other) = (sums(&functions[0]), expected(&[payload(&records)]));
+    for (id, facts) in &one.facts {
+        if other.facts.get(id) != Some(facts) {
+            eprintln!("FACTS {facts:?}\n{:?}", other.facts.get(id));
+        }
+    }
+    for id in other.facts.keys() {
+        if !one.facts.contains_key(id) {
+            eprintln!("MISSING {:?}", other.facts[id]);
+        }
+    }
+    let rows = |of: &ClusterSnapshot| {
+        of.rows()
+            .map(|(s, n)| format!("{} {:?} {n:?}", s.cluster(), s.facets()))
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let (a, b) = (rows(&one), rows(&other));
+    for x in a.difference(&b) {
+        eprintln!("ONLY TABLE {x}");
+    }
+    for x in b.difference(&a) {
+        eprintln!("ONLY SCAN {x}");
+    }
+    assert!(one == other);
 }
 
 #[test]

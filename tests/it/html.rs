@@ -266,7 +266,7 @@ fn what_is_more_than_elements_and_text_is_not_read() {
         "<p\u{9}a></p>",
         "<P></P>",
         "<p>\0</p>",
-        "<script></script>",
+        "<script></b></script>",
         "<title><b></b></title>",
         "<style></p></style>",
         "<p><!DOCTYPE html></p>",

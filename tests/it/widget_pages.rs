@@ -288,7 +288,7 @@ fn what_an_incident_has_is_folded_until_a_search(store: &mut impl Whole) {
 }
 
 /// Returns the words in Latin letters of a page's fixed texts: outside of elements that hold names, codes and times.
-fn latin_words(html: &str) -> Vec<String> {
+pub fn latin_words(html: &str) -> Vec<String> {
     let mut rest = html.split_once("</style>").unwrap().1.to_owned();
     // Services and accounts of the search form are names.
     for name in ["service", "account"] {
@@ -298,7 +298,7 @@ fn latin_words(html: &str) -> Vec<String> {
             rest.replace_range(from..until, "");
         }
     }
-    for name in ["bdi", "code", "time", "cwdb-action", "pre"] {
+    for name in ["bdi", "code", "time", "cwdb-action", "pre", "script"] {
         while let Some(from) = rest.find(&format!("<{name}")) {
             let end = format!("</{name}>");
             let until = from + rest[from..].find(&end).unwrap() + end.len();

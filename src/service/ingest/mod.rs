@@ -543,11 +543,7 @@ impl Folded {
         let is_without = record_counts.read > 0
             && record_counts.events() == 0
             && record_counts.control_messages == 0;
-        let first = self.quarantined.first();
-        is_without.then(|| match (&self.likeness, first) {
-            (_, Some(first)) if matches!(first.rejection, Rejection::UnknownVersion { .. }) => {
-                format!("records of CloudTrail, but: {}", first.rejection)
-            }
+        is_without.then(|| match (&self.likeness, self.quarantined.first()) {
             (Some(likeness), _) => likeness.clone(),
             (None, Some(first)) => format!("{}: {}", likeness::UNREADABLE, first.rejection),
             (None, None) => likeness::UNREADABLE.to_owned(),

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use super::{ClickTarget, Frame, failed};
 use crate::listing::{Choices, ListQuery};
-use crate::{grouped, moment, more, number, shown};
+use crate::{compact_name, grouped, moment, more, number, shown};
 
 /// The maximum number of rows of each table.
 pub(super) const LINES_MAX: usize = 20;
@@ -325,15 +325,26 @@ fn others(frame: &Frame<'_>, others: &[&Related], what: impl Fn(&Related) -> Mar
     }
 }
 
-/// Returns the short name of a caller, as a link that opens the page of all that the caller did.
-///
-/// `account_id` is the account in whose trail the calls are, and `name` the stable name of the caller; it may be empty.
+/// Returns the short name of a caller, as a link that opens the page of the caller; empty without a name.
 pub(super) fn caller_link(frame: &Frame<'_>, account_id: &str, name: &str) -> Markup {
+    let short = compact_name(short_name(name, account_id));
+    named_caller_link(frame, account_id, name, &short)
+}
+
+/// Returns a link with the text `shown` that opens the page of a caller; empty without a name.
+///
+/// The link has the id of the caller, because its name is text of others.
+pub(super) fn named_caller_link(
+    frame: &Frame<'_>,
+    account_id: &str,
+    name: &str,
+    shown: &str,
+) -> Markup {
     let id = CallerId::of(account_id, name).to_string();
     html! {
         @if !name.is_empty() {
             span.caller {
-                a.open-caller { bdi { (sanitize(short_name(name, account_id), 160)) } }
+                a.open-caller { bdi { (sanitize(shown, 256)) } }
                 (frame.call(ClickTarget::Popup, &json!({"caller": id}), None))
             }
         }

@@ -7,7 +7,7 @@ use clusters::{Cluster, FacetValue, FacetValues};
 use maud::{Markup, html};
 use records::principal::is_account_id;
 
-use super::{Frame, PartWords, aws_pages, caller_link, heads, outside, with_zone};
+use super::{Frame, PartWords, aws_pages, heads, named_caller_link, outside, with_zone};
 use crate::{grouped, moment, more, number, shown};
 
 /// The maximum number of values of a kind, and of callers in the table.
@@ -86,7 +86,7 @@ fn caller_row(frame: &Frame<'_>, cluster: &Cluster, caller: &FacetValue) -> Mark
     html! {
         tr {
             th scope="row" {
-                (caller_link(frame, &cluster.facts.identity.account_id, &caller.value))
+                (named_caller_link(frame, &cluster.facts.identity.account_id, &caller.value, &caller.value))
                 @if let Some(address) = console { " " span.nowrap { (outside(&address, words.in_iam)) } }
             }
             td.events { span.label { (words.events) " " } (number(caller.span.count)) }
