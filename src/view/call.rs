@@ -226,7 +226,7 @@ pub fn card(described: &DescribedCall, locale: Locale) -> Markup {
                 @if described.is_strong() { " · " (words.strong) }
                 " · " (fill(words.account, &[("id", account)])) " · " (span(call.span, locale))
             }
-            p { (shown(&cluster_hint::of_cluster(call, language))) }
+            p { bdi { (shown(&cluster_hint::of_cluster(call, language))) } }
             dl.facts {
                 dt { (words.severity) }
                 dd { (reasons(assessment, language)) }

@@ -167,7 +167,7 @@ pub fn card(described: &DescribedCluster, locale: Locale) -> Markup {
                 " · " (described.status(language)) " · " (fill(words.account, &[("id", account)]))
                 " · " (span(cluster.span, locale))
             }
-            p { (shown(&cluster_hint::of_cluster(cluster, language))) }
+            p { bdi { (shown(&cluster_hint::of_cluster(cluster, language))) } }
             dl.facts {
                 dt { (words.severity) }
                 dd { (reasons(assessment, language)) }

@@ -233,19 +233,30 @@ impl Report<'_> {
         let words = self.words();
         html! {
             ul.tiles aria-label=(words.by_severity) {
-                @for severity in SEVERITIES {
-                    @let of_severity = contents.failing.iter().filter(|of| of.assessment.severity == severity);
-                    @let name = terms::severity(severity, self.locale.language);
-                    li class=(severity.name()) {
-                        a href="#failing" data-severity=(name) {
-                            strong { (number(of_severity.count() as u64)) } " " span { (name) }
-                        }
-                    }
-                }
+                @for severity in SEVERITIES { (self.tile(severity, contents)) }
                 li {
                     a href="#sensitive" {
                         strong { (number(contents.calls_count as u64)) } " " span { (words.sensitive) }
                     }
+                }
+            }
+        }
+    }
+
+    /// Returns the number of clusters and sensitive calls of a severity, as a link to the table of clusters.
+    fn tile(&self, severity: Severity, contents: &Contents) -> Markup {
+        let name = terms::severity(severity, self.locale.language);
+        let failing = contents.failing.iter();
+        let failing = failing.filter(|of| of.assessment.severity == severity);
+        let calls = contents.calls.iter();
+        let calls = calls.filter(|of| of.assessment.severity == severity);
+        let (failing, calls) = (failing.count() as u64, calls.count() as u64);
+        let both = [("failing", number(failing)), ("sensitive", number(calls))];
+        html! {
+            li class=(severity.name()) {
+                a href="#failing" data-severity=(name) {
+                    strong { (number(failing + calls)) } " " span { (name) }
+                    @if calls > 0 { small { (fill(self.words().of_both, &both)) } }
                 }
             }
         }

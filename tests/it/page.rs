@@ -51,7 +51,7 @@ fn is_inner(link: &Element) -> bool {
 /// Asserts that a page has only allowed elements and attributes.
 fn assert_plain(page: &Page) {
     const ELEMENTS: &str = " a article bdi body code data dd details div dl dt figcaption figure \
-        footer g h1 h2 h3 h4 head header html li main meta nav ol p pre rect script section span strong \
+        footer g h1 h2 h3 h4 head header html li main meta nav ol p pre rect script section small span strong \
         style summary svg table tbody td th thead time title tr ul ";
     let plain = |value: &str, also: &str| {
         value
@@ -80,7 +80,8 @@ fn assert_plain(page: &Page) {
                 "preserveaspectratio" => value == "none",
                 "data-section" | "data-order" => plain(value, ""),
                 // Own words: of the script, and a time in full.
-                "data-search" | "data-any" | "data-shown" | "data-severity" | "title" => value
+                "data-search" | "data-any" | "data-none" | "data-shown" | "data-severity"
+                | "title" => value
                     .chars()
                     .all(|c| c.is_alphanumeric() || " {},.:-+（）".contains(c)),
                 "tabindex" => value == "0",

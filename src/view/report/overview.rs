@@ -8,7 +8,7 @@ use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::lifecycle::Status;
-use clusters::short_name;
+use clusters::{Span, short_name};
 use maud::{Markup, html};
 use records::time::Timestamp;
 
@@ -51,7 +51,7 @@ impl Report<'_> {
             div.beside {
                 div {
                     (self.worst(contents))
-                    (self.new_clusters(&contents.failing))
+                    (self.new_clusters(contents))
                 }
                 div {
                     section aria-labelledby="callers" {
@@ -155,28 +155,40 @@ impl Report<'_> {
         html! { time datetime=(at) title=(self.locale.moment(at)) { (self.locale.ago(seconds)) } }
     }
 
-    /// Returns the clusters that began in the last 24 hours, the most severe first. Those of the incidents above are left out.
-    fn new_clusters(&self, failing: &[DescribedCluster]) -> Markup {
+    /// Returns the clusters and sensitive calls that began in the last 24 hours, the most severe first. Of those in the incidents
+    /// above, only the number is shown.
+    fn new_clusters(&self, contents: &Contents) -> Markup {
         let words = self.words();
         let since = self.listing.until.start().plus(-NEW_SECONDS);
+        let is_within = |span: Span| span.first_seen.is_some_and(|first| first >= since);
+        let failing = contents.failing.iter();
+        let failing = failing.filter(|of| of.status == Status::New && is_within(of.cluster.span));
+        let calls = contents.calls.iter();
+        let calls = calls.filter(|of| is_within(of.call.span));
+        let rows: Vec<(ClusterId, Row)> = failing
+            .map(|of| (of.cluster.id, self.cluster_row(of)))
+            .chain(calls.map(|of| (of.call.id, self.call_row(of))))
+            .collect();
+        let all = contents.failing.len() + contents.calls.len();
         let in_incidents = in_incidents(self.first_incidents());
-        let is_new = |of: &&DescribedCluster| {
-            let first = of.cluster.span.first_seen;
-            of.status == Status::New
-                && first.is_some_and(|first| first >= since)
-                && !in_incidents.contains(&of.cluster.id)
-        };
-        let new: Vec<&DescribedCluster> = failing.iter().filter(is_new).collect();
-        let count = number(new.len() as u64);
+        let (folded, mut new): (Vec<_>, Vec<_>) = rows
+            .into_iter()
+            .partition(|(id, _)| in_incidents.contains(id));
+        new.sort_by_key(|(_, row)| (Reverse(row.severity), Reverse(row.last)));
+        let is_all = new.len() + folded.len() == all && new.len() > NEW_MAX;
         html! {
             section aria-labelledby="new" {
                 h2 id="new" { (words.new) }
-                @if new.is_empty() { p { (words.nothing_new) } }
-                @else if new.len() == failing.len() && new.len() > NEW_MAX {
-                    p { (fill(words.all_new, &[("count", count)])) }
+                @if is_all {
+                    p { (fill(words.all_new, &[("count", number(all as u64))])) }
+                } @else if new.is_empty() {
+                    p { (words.nothing_new) }
                 } @else {
-                    ul.worst { @for of in new.iter().take(NEW_MAX) { (self.row(&self.cluster_row(of))) } }
+                    ul.worst { @for (_, row) in new.iter().take(NEW_MAX) { (self.row(row)) } }
                     (crate::more(new.len(), NEW_MAX, self.locale.language))
+                }
+                @if !folded.is_empty() && !is_all {
+                    p.note { (fill(words.new_in_incidents, &[("count", number(folded.len() as u64))])) }
                 }
             }
         }

@@ -12,7 +12,7 @@ for (const table of document.querySelectorAll("table.summary")) {
     const label = any.replace("{column}", head.textContent);
     const choice = made("select", { ariaLabel: head.textContent });
     choice.append(made("option", { value: "", textContent: label }));
-    for (const value of new Set(rows.map(row => valued(row, at)))) {
+    for (const value of new Set(rows.map(row => valued(row, at)).filter(Boolean))) {
       choice.append(made("option", { value, textContent: value }));
     }
     return [{ choice, at }];
@@ -26,7 +26,7 @@ for (const table of document.querySelectorAll("table.summary")) {
         !choices.every(({ choice, at }) => !choice.value || choice.value === valued(row, at));
       found += !row.hidden;
     }
-    count.textContent = shown.replace("{shown}", found).replace("{count}", rows.length);
+    count.textContent = found ? shown.replace("{shown}", found).replace("{count}", rows.length) : table.dataset.none;
   };
   // What a cell is sorted by: a number, a time or a place in an order if it has one, else its text.
   const key = cell => {

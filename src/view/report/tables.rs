@@ -43,7 +43,7 @@ impl Report<'_> {
         let zone = || html! { (self.locale.zone_name()) };
         html! {
             table.summary data-section=(section) data-search=(words.search) data-any=(words.any)
-                data-shown=(words.shown) {
+                data-shown=(words.shown) data-none=(words.none) {
                 thead { tr {
                     th.choice scope="col" { (words.severity) }
                     th.what scope="col" { (words.what) }

@@ -27,14 +27,15 @@ words! {
         and_more: " and {count} more", "，另有 {count} 个";
         as_of: "Every status is as of {at}, the end of the last hour.", "状态截至 {at}，即最后一小时结束时。";
 
+        of_both: "{failing} failing, {sensitive} sensitive", "失败 {failing}，敏感操作 {sensitive}";
         by_severity: "Clusters by severity", "各级别的聚类";
         worst: "Most severe", "最严重";
         nothing_severe: "Nothing failed, and no sensitive call succeeded.", "没有失败，也没有敏感操作。";
         new: "New in the last 24 hours", "最近 24 小时新增";
-        nothing_new: "No cluster is new.", "没有新增聚类。";
-        all_new: "All {count} clusters are new: the trail begins within these 24 hours.",
-            "全部 {count} 个聚类均为新增：记录始于这 24 小时之内。";
-        callers: "Callers with most events", "事件最多的调用者";
+        nothing_new: "Nothing else is new.", "没有其他新增。";
+        new_in_incidents: "{count} more belong to the incidents above.", "另有 {count} 个属于上方的安全事件。";
+        all_new: "All {count} are new: the trail begins within these 24 hours.", "全部 {count} 项均为新增：记录始于这 24 小时之内。";
+        callers: "Callers with most failing and sensitive calls", "失败与敏感操作最多的调用者";
         caller: "Caller", "调用者";
         no_caller: "No event names a caller.", "没有事件注明调用者。";
 
@@ -74,7 +75,8 @@ words! {
         on: " on ", "，对象 ";
         details: "Details of each", "逐项详情";
         search: "Search the table", "搜索表格";
-        any: "all {column}", "全部{column}";
+        any: "{column}: all", "{column}：全部";
+        none: "No row matches. Clear the fields to see all.", "没有匹配的行。清空筛选条件可查看全部。";
         shown: "{shown} of {count}", "{count} 行中的 {shown} 行";
         sort: "Sort by {column}", "按{column}排序";
 
