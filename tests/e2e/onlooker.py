@@ -91,7 +91,7 @@ class Onlooker:
         act = opened.click("Mute")
         done = dashboard.page(act, mute_for="7d", reason="migration", who="ann")
         assert "Done: muted until" in done.text, done.text
-        assert "Your change was not saved" in dashboard.page(act).text, "the slower of two decisions is saved"
+        assert "Your change was not saved" in dashboard.page(act, reason="too late").text, "the slower of two decisions is saved"
         printed = self.command("clusters", "history", act["cluster"], "--table", self.table)
         assert f"ann at dashboard {dashboard.name} of 000000000000: migration" in printed, printed
         return done

@@ -72,7 +72,7 @@ class Dashboard:
                 return page.text
         for decide in ("resolve", "take-back"):
             version = self.page({"cluster": cluster}).click("Acknowledge")["version"]
-            page = self.page({"cluster": cluster, "decide": decide, "version": version})
+            page = self.page({"cluster": cluster, "decide": decide, "version": version}, reason="checked")
             if not re.search("Done: (resolved|reopened)", page.text):
                 return page.text[:200]
         return None
