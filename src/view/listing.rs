@@ -52,7 +52,7 @@ pub struct Listing {
     pub until: Window,
     /// The row of each cluster, by cluster id.
     pub clusters: BTreeMap<ClusterId, ListedCluster>,
-    /// The sensitive calls of the last eight days, by id.
+    /// The sensitive calls of the last eight days, by id; see [`Self::with_all_calls`].
     #[serde(default)]
     pub calls: Calls,
 }
@@ -493,6 +493,24 @@ impl Listing {
         }
     }
 
+    /// Replaces the sensitive calls by those of all events before [`Self::until`], however old they are. `occurrences` are
+    /// in the order of time; other events than sensitive calls are left out.
+    pub fn with_all_calls(mut self, occurrences: &[Occurrence]) -> Self {
+        self.calls.clear();
+        let until = self.until;
+        let inspected = occurrences.iter().filter(|of| of.at.window() < until);
+        for occurrence in inspected.filter(|of| of.subject.class == Class::Watch) {
+            self.add_call(occurrence);
+        }
+        self
+    }
+
+    fn add_call(&mut self, occurrence: &Occurrence) {
+        let call = self.calls.entry(occurrence.series.cluster);
+        call.or_insert_with(|| CallHistory::new(occurrence))
+            .add(occurrence);
+    }
+
     /// Adds the events of the hours from [`Self::until`] on, in the order of time, and applies the resolutions of these
     /// hours.
     pub fn meet(&mut self, occurrences: &[Occurrence], resolutions: &Resolutions) {
@@ -510,9 +528,7 @@ impl Listing {
             }
             let id = occurrence.series.cluster;
             if occurrence.subject.class == Class::Watch {
-                let call = self.calls.entry(id);
-                call.or_insert_with(|| CallHistory::new(occurrence))
-                    .add(occurrence);
+                self.add_call(occurrence);
                 continue;
             }
             let caller = occurrence.series.facets.get(FacetKind::Principal);

@@ -398,6 +398,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             choices: now.listing.ask(query).choices,
             as_of: self.setting.as_of,
             missing: now.missing,
+            is_past: self.setting.is_past,
         };
         list.html()
     }

@@ -36,6 +36,8 @@ pub struct CallList<'a> {
     pub as_of: Timestamp,
     /// Sentences about events that are missing in the list.
     pub missing: Vec<String>,
+    /// Whether the store is a file, whose calls are all listed.
+    pub is_past: bool,
 }
 
 impl CallList<'_> {
@@ -52,7 +54,7 @@ impl CallList<'_> {
                 (frame.call(ClickTarget::Widget, &json!({}), None))
             }
             h3 { (words.calls) }
-            (found(frame, &self.page, Some(self.as_of)))
+            (found(frame, &self.page, Some(self.as_of), self.is_past))
             @for sentence in &self.missing { p.missing { (shown(sentence)) } }
             @if !self.page.rows.is_empty() { (table(frame, &self.page, self.as_of)) }
             (self.pages())
@@ -94,14 +96,19 @@ fn params(page: usize) -> Value {
 
 /// Returns the section with the first sensitive calls, for the page with the list of clusters. Empty if no call matches
 /// the query.
-pub(super) fn section(frame: &Frame<'_>, page: &CallsPage<'_>, as_of: Timestamp) -> Markup {
+pub(super) fn section(
+    frame: &Frame<'_>,
+    page: &CallsPage<'_>,
+    as_of: Timestamp,
+    is_past: bool,
+) -> Markup {
     let words = words(frame);
     let left = page.found.saturating_sub(page.rows.len());
     let folded = page.folded as u64;
     html! {
         @if page.found > 0 || page.outside > 0 || folded > 0 {
             h3 { (words.calls) }
-            (found(frame, page, None))
+            (found(frame, page, None, is_past))
             @if folded > 0 {
                 p.said.folded {
                     (fill(by_number(folded, words.folded_call, words.folded_calls), &[("count", number(folded))])) " "
@@ -123,8 +130,8 @@ pub(super) fn section(frame: &Frame<'_>, page: &CallsPage<'_>, as_of: Timestamp)
     }
 }
 
-/// Returns the sentence about the number of sensitive calls.
-fn found(frame: &Frame<'_>, page: &CallsPage<'_>, at: Option<Timestamp>) -> Markup {
+/// Returns the sentence about the number of sensitive calls. A stack keeps the calls of the last days, a file all.
+fn found(frame: &Frame<'_>, page: &CallsPage<'_>, at: Option<Timestamp>, is_past: bool) -> Markup {
     let words = words(frame);
     let count = page.found as u64;
     let text = by_number(count, words.call_found, words.calls_found);
@@ -134,6 +141,7 @@ fn found(frame: &Frame<'_>, page: &CallsPage<'_>, at: Option<Timestamp>) -> Mark
             @if page.outside > 0 {
                 " · " (fill(words.outside, &[("count", number(page.outside as u64))]))
             }
+            @if !is_past { " · " (words.calls_kept) }
             @if let Some(at) = at { " · " (as_of(frame, at)) }
         }
     }

@@ -66,7 +66,7 @@ impl List<'_> {
         let content = html! {
             (self.form())
             (incident::section(&self.frame, self.incidents, self.question))
-            @if let Some(calls) = &self.calls { (section(&self.frame, calls, self.as_of)) }
+            @if let Some(calls) = &self.calls { (section(&self.frame, calls, self.as_of, self.is_past)) }
             (self.result_line())
             @for sentence in &self.missing { p.missing { (shown(sentence)) } }
             (self.folding())
