@@ -103,6 +103,8 @@ pub struct ListedCluster {
 pub struct ListQuery {
     /// The search as it was typed.
     pub search: String,
+    /// Why the search is not understood; `None` if it is. The query then has no words and no terms.
+    pub problem: Option<SearchProblem>,
     /// The words of the search in lower case; a row matches if it contains all of them, in any order.
     ///
     /// Searched are the cluster id, account id, call, error codes, class, name of the first caller, regions and resources.
@@ -130,6 +132,15 @@ pub struct ListQuery {
     pub is_reversed: bool,
     /// The number of the page to return, from 1. A number after the last page means the last page.
     pub page: usize,
+}
+
+/// Why a search is not understood, in the language of its reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchProblem {
+    /// The sentence with the reason.
+    pub sentence: String,
+    /// The search that was probably meant; `None` if it is not known.
+    pub suggestion: Option<String>,
 }
 
 /// An order of the rows in the result of a [`ListQuery`].
@@ -228,6 +239,7 @@ impl Default for ListQuery {
     fn default() -> Self {
         Self {
             search: String::new(),
+            problem: None,
             words: Vec::new(),
             terms: Vec::new(),
             severity: None,

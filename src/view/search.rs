@@ -228,6 +228,27 @@ impl SearchError {
     }
 }
 
+impl SearchError {
+    /// Returns the search with the key or the value that was probably meant; `None` if none is similar.
+    ///
+    /// A suggestion has plain characters only, because links carry it.
+    pub fn suggestion(&self, text: &str) -> Option<String> {
+        let (given, meant) = match self {
+            Self::Key { given, meant } => (format!("{given}:"), format!("{meant}:")),
+            Self::Value { key, given, right } => {
+                let similar = right.iter().filter(|name| is_similar(given, name));
+                let nearest = similar.min_by_key(|name| distance(given, name))?;
+                (format!("{key}:{given}"), format!("{key}:{nearest}"))
+            }
+            Self::NoValue { .. } => return None,
+        };
+        let text = text.to_lowercase();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || " :,-_.*?/@".contains(c);
+        let is_found = text.contains(&given) && text.chars().all(is_plain);
+        is_found.then(|| text.replacen(&given, &meant, 1))
+    }
+}
+
 impl Search {
     /// Parses a search. `account_names` has the names of accounts by id; a name can be used in place of an id.
     ///
@@ -668,6 +689,21 @@ mod tests {
                 }
                 Err(error) => prop_assert!(!error.sentence(Language::Zh).is_empty()),
             }
+        }
+    }
+
+    #[test]
+    fn a_wrong_search_has_a_suggestion() {
+        for (text, suggestion) in [
+            ("Sevrity:critical s3", Some("severity:critical s3")),
+            ("severity:criticl", Some("severity:critical")),
+            ("severity:bad", None),
+            ("service:", None),
+            ("account:9", None),
+            ("sevrity:<b>", None),
+        ] {
+            let error = Search::parse(text, &names()).unwrap_err();
+            assert_eq!(error.suggestion(text).as_deref(), suggestion, "{text}");
         }
     }
 }

@@ -14,7 +14,7 @@ use records::principal::is_account_id;
 use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::Value;
-use view::listing::{ListQuery, Show, Sort};
+use view::listing::{ListQuery, SearchProblem, Show, Sort};
 use view::search::{Condition, SEVERITIES, Search, classes};
 
 use crate::widget::WidgetSetting;
@@ -389,11 +389,21 @@ impl EventFields<'_> {
         })
     }
 
+    /// Parses the filters of a list. A search that is not understood is a part of the query, so that the page has the form.
     fn query(&self, context: &Context, setting: &WidgetSetting) -> Result<ListQuery, RequestError> {
         let search = self.text("search").unwrap_or_default();
         let search: String = search.chars().take(SEARCH_CHARS_MAX).collect();
         let parsed = Search::parse(&search, &setting.account_names);
-        let parsed = parsed.map_err(|error| RequestError(error.sentence(self.language)))?;
+        let (parsed, problem) = match parsed {
+            Ok(parsed) => (parsed, None),
+            Err(error) => {
+                let problem = SearchProblem {
+                    sentence: error.sentence(self.language),
+                    suggestion: error.suggestion(&search),
+                };
+                (Search::default(), Some(problem))
+            }
+        };
         let account_id = self.text("account");
         if let Some(account_id) = account_id.as_ref().filter(|of| !is_account_id(of)) {
             return Err(self.wrong("account", account_id, self.words().account));
@@ -414,6 +424,7 @@ impl EventFields<'_> {
         terms.retain(|term| term.is_excluded || !is_word(&term.condition));
         Ok(ListQuery {
             search,
+            problem,
             words,
             terms,
             severity: self.one("severity", &SEVERITIES, Severity::name)?,

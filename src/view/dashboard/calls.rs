@@ -7,7 +7,7 @@ use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::parts::{account_link, call_name, caller_link, search_fields, target};
+use super::parts::{account_link, call_name, caller_link, not_understood, search_fields, target};
 use super::phrase::{ago, by_number};
 use super::words::{ListWords, as_of, page_of};
 use super::{ClickTarget, Frame};
@@ -53,13 +53,22 @@ impl CallList<'_> {
                 a.btn { (words.clusters) }
                 (frame.call(ClickTarget::Widget, &json!({}), None))
             }
+            @if let Some(problem) = &self.question.problem {
+                (not_understood(frame, self.question, problem))
+            } @else { (self.found()) }
+        };
+        frame.page(&content)
+    }
+
+    fn found(&self) -> Markup {
+        let (frame, words) = (&self.frame, words(&self.frame));
+        html! {
             h3 { (words.calls) }
             (found(frame, &self.page, Some(self.as_of), self.is_past))
             @for sentence in &self.missing { p.missing { (shown(sentence)) } }
             @if !self.page.rows.is_empty() { (table(frame, &self.page, self.as_of)) }
             (self.pages())
-        };
-        frame.page(&content)
+        }
     }
 
     fn pages(&self) -> Markup {

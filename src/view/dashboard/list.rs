@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::calls::section;
 use super::incident;
-use super::parts::{account_link, caller_link, search_fields};
+use super::parts::{account_link, caller_link, not_understood, search_fields};
 use super::phrase::{ago, by_number, status_word, triage_word};
 use super::spark::bars;
 use super::words::{ListWords, as_of, page_of};
@@ -63,6 +63,11 @@ pub struct List<'a> {
 impl List<'_> {
     /// Returns the page with the list of clusters as HTML.
     pub fn html(&self) -> String {
+        if let Some(problem) = &self.question.problem {
+            let content =
+                html! { (self.form()) (not_understood(&self.frame, self.question, problem)) };
+            return self.frame.page(&content);
+        }
         let content = html! {
             (self.form())
             (incident::section(&self.frame, self.incidents, self.question))
