@@ -259,7 +259,7 @@ where
     let html = match action {
         WidgetAction::Describe => String::new(),
         WidgetAction::List(request) => handler.list(now, request).await?,
-        WidgetAction::OpenCaller(caller) => handler.open_caller(caller, &now).await?,
+        WidgetAction::OpenCaller(caller, page) => handler.open_caller(caller, page, &now).await?,
         WidgetAction::OpenAccount(account_id) => handler.open_account(&account_id, &now),
         WidgetAction::Calls(query) => handler.calls(now, &query),
         WidgetAction::Open(cluster) => handler.open(cluster, now, View::InWindow).await?,

@@ -69,8 +69,8 @@ pub enum WidgetAction {
     OpenIncident(String),
     /// One incident as JSON, by its id.
     ExportIncident(String),
-    /// The page of one caller.
-    OpenCaller(CallerId),
+    /// The page of one caller, with the number of the page of the events, from 1; 1 has the newest.
+    OpenCaller(CallerId, usize),
     /// The page of one account, by its id.
     OpenAccount(String),
     /// A decision about one cluster, answered with the page of the cluster.
@@ -342,7 +342,8 @@ impl EventFields<'_> {
         if let Some(id) = self.text("caller") {
             let caller = CallerId::parse(&id);
             let caller = caller.ok_or_else(|| self.wrong("caller", &id, words.caller))?;
-            return Ok(WidgetAction::OpenCaller(caller));
+            let page = usize::try_from(self.number("page", 1)?).unwrap_or(1);
+            return Ok(WidgetAction::OpenCaller(caller, page));
         }
         if let Some(id) = self.text("account_page") {
             return match is_account_id(&id) {
