@@ -107,7 +107,8 @@ pub struct ListQuery {
     pub problem: Option<SearchProblem>,
     /// The words of the search in lower case; a row matches if it contains all of them, in any order.
     ///
-    /// Searched are the cluster id, account id, call, error codes, class, name of the first caller, regions and resources.
+    /// Searched are the cluster id, account id, call, error codes, class, short name of the first caller, regions and
+    /// resources.
     pub words: Vec<String>,
     /// The other terms of the search, which have a key or exclude something. All have to match.
     pub terms: Vec<Term>,

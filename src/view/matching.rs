@@ -8,6 +8,7 @@ use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
 use clusters::inspection_state::{CallHistory, hash};
+use clusters::short_name;
 
 use crate::incident;
 use crate::listing::{
@@ -409,7 +410,8 @@ fn named_callers(listing: &Listing, patterns: &[String]) -> BTreeMap<String, BTr
     named
 }
 
-/// Returns the text of a cluster's row that words are searched in, in lower case.
+/// Returns the text of a cluster's row that words are searched in, in lower case. It has the caller's name as it is shown,
+/// because `iam` is in the ARN of nearly every caller.
 fn text_of_cluster(id: ClusterId, listed: &ListedCluster) -> String {
     let ClusterSubject {
         account_id,
@@ -420,6 +422,7 @@ fn text_of_cluster(id: ClusterId, listed: &ListedCluster) -> String {
         call: _,
     } = &*listed.subject;
     let caller = listed.caller.as_deref().unwrap_or_default();
+    let caller = short_name(caller, account_id);
     let spelled = listed.code.as_deref().unwrap_or_default();
     let mut text = format!(
         "{id} {account_id} {service}:{action} {code} {spelled} {} {caller}",
@@ -445,7 +448,7 @@ fn text_of_call(id: ClusterId, call: &CallHistory) -> String {
     } = &*call.subject;
     let mut text = format!(
         "{id} {account_id} {service}:{action} {code} {}",
-        call.caller
+        short_name(&call.caller, account_id)
     );
     if let Some(details) = details {
         let target = details.target.iter();
