@@ -104,12 +104,12 @@ fn params(page: usize) -> Value {
 }
 
 /// Returns the section with the first sensitive calls, for the page with the list of clusters. Empty if no call matches
-/// the query.
+/// the query. The two last values: whether the store is a file, and whether no clusters follow.
 pub(super) fn section(
     frame: &Frame<'_>,
     page: &CallsPage<'_>,
     as_of: Timestamp,
-    is_past: bool,
+    (is_past, is_alone): (bool, bool),
 ) -> Markup {
     let words = words(frame);
     let left = page.found.saturating_sub(page.rows.len());
@@ -135,7 +135,7 @@ pub(super) fn section(
                 }
             }
         }
-        @if page.found > 0 || folded > 0 { h3 { (words.clusters) } }
+        @if !is_alone && (page.found > 0 || folded > 0) { h3 { (words.clusters) } }
     }
 }
 
