@@ -190,7 +190,8 @@ pub struct ListPage<'l> {
     pub choices: Choices<'l>,
 }
 
-/// The values that a query can be narrowed to, each with the number of clusters that it would find.
+/// The values that a query can be narrowed to, each with the number of clusters and sensitive calls that it
+/// would find.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choices<'l> {
     /// The severities, the most severe last.

@@ -84,8 +84,10 @@ alerts::words! {
         events: "Events", "事件数";
         sensitive: "sensitive call", "敏感操作";
         unknown: "No caller with this id has a cluster or a sensitive call here.", "此处没有该标识的调用者的聚类或敏感操作。";
-        totals: "Clusters by severity", "各级别聚类数";
-        open_of_all: "{open} open of {count}", "共 {count} 个，未恢复 {open} 个";
+        totals: "Clusters and sensitive calls by severity", "各级别聚类与敏感操作数";
+        open_of_all: "{open} open of {count} clusters", "{count} 个聚类，其中未恢复 {open} 个";
+        one_sensitive: "1 sensitive call", "1 个敏感操作";
+        sensitive_calls: "{count} sensitive calls", "{count} 个敏感操作";
         hours: "Events by hour", "每小时事件数";
         callers: "Callers with the most clusters", "聚类最多的调用者";
         failing: "What fails most", "失败最多的调用";

@@ -120,7 +120,8 @@ alerts::words! {
 
 /// Returns the fields of a search form: for the search, and for the filters by severity, class, service and account.
 ///
-/// Of each filter the form offers the values in `choices`, with the number of clusters that each would leave.
+/// Of each filter the form offers the values in `choices`, with the number of clusters and sensitive calls that
+/// each would leave.
 pub(super) fn search_fields(
     frame: &Frame<'_>,
     question: &ListQuery,
@@ -194,8 +195,8 @@ pub(super) fn not_understood(
 /// The maximum length of the name of a service in the search form, in characters.
 const SERVICE_CHARS_MAX: usize = 64;
 
-/// Returns a filter of the search form. A choice has its value, its text, its number of clusters and whether it is
-/// selected. Choices without a cluster are left out.
+/// Returns a filter of the search form. A choice has its value, its text, its number of rows and whether it is
+/// selected. Choices without a row are left out.
 fn select<'c>(
     name: &str,
     label: &str,
