@@ -3,7 +3,9 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 
+use alerts::locale::Language;
 use alerts::severity::Severity;
+use alerts::terms;
 use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
@@ -237,7 +239,7 @@ impl<'q> Matcher<'q> {
         let mut text = None;
         let mut has_word = |word: &str| {
             let text = text.get_or_insert_with(|| text_of_cluster(id, listed));
-            text.contains(word)
+            text.contains(word) || has_arn(listed.caller.as_deref().unwrap_or_default(), word)
         };
         let mut callers = self.callers.iter();
         query.words.iter().all(|word| has_word(word))
@@ -310,10 +312,11 @@ impl<'q> Matcher<'q> {
         let text = text_of_call(id, call);
         let subject = &*call.subject;
         let target = subject.call.as_ref().and_then(|of| of.target.as_deref());
-        query.words.iter().all(|word| text.contains(word.as_str()))
+        let has_word = |word: &str| text.contains(word) || has_arn(&call.caller, word);
+        query.words.iter().all(|word| has_word(word))
             && query.terms.iter().all(|term| {
                 let is_match = match &term.condition {
-                    Condition::Word(word) => text.contains(word.as_str()),
+                    Condition::Word(word) => has_word(word),
                     Condition::Severity(of) => of.contains(&call_assessment(call).severity),
                     Condition::Caller(patterns) => patterns
                         .iter()
@@ -437,6 +440,11 @@ fn named_callers(listing: &Listing, patterns: &[String]) -> BTreeMap<String, BTr
     named
 }
 
+/// Checks whether a word is an ARN, or the begin of one, that a caller's name contains.
+fn has_arn(caller: &str, word: &str) -> bool {
+    word.starts_with("arn:") && caller.to_lowercase().contains(word)
+}
+
 /// Returns the text of a cluster's row that words are searched in, in lower case. It has the caller's name as it is shown,
 /// because `iam` is in the ARN of nearly every caller.
 fn text_of_cluster(id: ClusterId, listed: &ListedCluster) -> String {
@@ -455,7 +463,13 @@ fn text_of_cluster(id: ClusterId, listed: &ListedCluster) -> String {
         "{id} {account_id} {service}:{action} {code} {spelled} {} {caller}",
         class.name()
     );
-    for part in listed.regions.values().chain(listed.resources.values()) {
+    let shown = [
+        terms::class(*class, Language::Zh),
+        terms::severity(listed.assessment().severity, Language::Zh),
+        terms::status(listed.status(), Language::Zh),
+    ];
+    let found = listed.regions.values().chain(listed.resources.values());
+    for part in found.chain(shown) {
         text.push(' ');
         text.push_str(part);
     }
@@ -470,13 +484,21 @@ fn text_of_call(id: ClusterId, call: &CallHistory) -> String {
         service,
         action,
         code,
-        class: _,
+        class,
         call: details,
     } = &*call.subject;
     let mut text = format!(
         "{id} {account_id} {service}:{action} {code} {}",
         short_name(&call.caller, account_id)
     );
+    let shown = [
+        terms::class(*class, Language::Zh),
+        terms::severity(call_assessment(call).severity, Language::Zh),
+    ];
+    for part in shown {
+        text.push(' ');
+        text.push_str(part);
+    }
     if let Some(details) = details {
         let target = details.target.iter();
         let parameters = details.parameters.values();

@@ -5,6 +5,7 @@
 //! | `denied bucket` | what has both words |
 //! | `"access key"` | what has this text |
 //! | `severity:critical,error` | what has one of these severities |
+//! | `紧急 class:拒绝访问` | severities, classes and statuses by the names that pages show |
 //! | `-caller:ci-*` | what no caller with such a name made |
 //!
 //! The parser is pure. Upper and lower case are the same. A word with a colon whose first part resembles no key is a
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 use alerts::locale::Language;
 use alerts::severity::Severity;
+use alerts::terms;
 use clusters::class::Class;
 use clusters::lifecycle::Status;
 use clusters::short_name;
@@ -124,7 +126,12 @@ impl StatusFilter {
         let status = Status::VARIANTS.iter().find(|of| of.name() == name);
         let show = Show::ALL.into_iter().find(|of| of.name() == name);
         // `new` as a filter of a list includes what regressed or escalates; in a search each status has its own name.
-        status.map(|of| Self::Is(*of)).or(show.map(Self::Show))
+        let named = status.map(|of| Self::Is(*of)).or(show.map(Self::Show));
+        let mut shown = Status::VARIANTS.iter();
+        named.or_else(|| {
+            let of = shown.find(|of| is_shown(name, |language| terms::status(**of, language)))?;
+            Some(Self::Is(*of))
+        })
     }
 }
 
@@ -391,12 +398,25 @@ fn condition(
     }
     let texts = || values.iter().map(|of| (*of).to_owned()).collect();
     Ok(match key {
-        Key::Severity => Condition::Severity(named(key, &values, &severity_names(), |name| {
-            Severity::from_name(name)
-        })?),
+        Key::Severity => {
+            let shown = |name: &str| {
+                let mut all = SEVERITIES.into_iter();
+                all.find(|of| is_shown(name, |language| terms::severity(*of, language)))
+            };
+            Condition::Severity(named(key, &values, &severity_names(), |name| {
+                Severity::from_name(name).or_else(|| shown(name))
+            })?)
+        }
         Key::Class => {
             let names: Vec<&str> = classes().map(Class::name).collect();
-            Condition::Class(named(key, &values, &names, Class::from_name)?)
+            let shown = |name: &str| {
+                classes().find(|of| is_shown(name, |language| terms::class(*of, language)))
+            };
+            Condition::Class(named(key, &values, &names, |name| {
+                Class::from_name(name)
+                    .filter(|of| *of != Class::Dryrun)
+                    .or_else(|| shown(name))
+            })?)
         }
         Key::Status => {
             let shows = Show::ALL.into_iter().map(Show::name);
@@ -413,6 +433,12 @@ fn condition(
         Key::Region => Condition::Region(texts()),
         Key::Resource => Condition::Resource(texts()),
     })
+}
+
+/// Checks whether a name is the one of a value that pages show, in one of the languages. `name` is in lower case.
+fn is_shown(name: &str, of: impl Fn(Language) -> &'static str) -> bool {
+    let mut languages = Language::ALL.into_iter();
+    languages.any(|language| of(language).to_lowercase() == name)
 }
 
 fn severity_names() -> [&'static str; 4] {
@@ -439,14 +465,11 @@ fn named<T>(
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<T>, SearchError> {
     let parsed = values.iter().map(|value| {
-        let is_known = names.contains(value);
-        parse(value)
-            .filter(|_| is_known)
-            .ok_or_else(|| SearchError::Value {
-                key: key.name(),
-                given: sanitize(value, 64),
-                right: names.iter().map(|of| (*of).to_owned()).collect(),
-            })
+        parse(value).ok_or_else(|| SearchError::Value {
+            key: key.name(),
+            given: sanitize(value, 64),
+            right: names.iter().map(|of| (*of).to_owned()).collect(),
+        })
     });
     parsed.collect()
 }
@@ -704,6 +727,17 @@ mod tests {
         ] {
             let error = Search::parse(text, &names()).unwrap_err();
             assert_eq!(error.suggestion(text).as_deref(), suggestion, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_have_the_names_that_pages_show() {
+        for (chinese, english) in [
+            ("severity:紧急", "severity:critical"),
+            ("class:拒绝访问", "class:denied"),
+            ("status:已恢复", "status:recovered"),
+        ] {
+            assert_eq!(terms(chinese), terms(english), "{chinese}");
         }
     }
 }
