@@ -509,6 +509,7 @@ impl Listing {
 
     /// Replaces the sensitive calls by those of all events before [`Self::until`], however old they are. `occurrences` are
     /// in the order of time; other events than sensitive calls are left out.
+    #[must_use]
     pub fn with_all_calls(mut self, occurrences: &[Occurrence]) -> Self {
         self.calls.clear();
         let until = self.until;
