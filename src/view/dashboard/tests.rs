@@ -303,6 +303,7 @@ fn page(caller: &str, details: &CallDetails) -> String {
         frame: frame(&names),
         call: &call,
         history: Some(history),
+        is_past: false,
         assessment: call_assessment(history),
         first_seen: Some(at(9)),
         life: &[(at(9).window(), 1), (at(11).window(), 1)],
