@@ -325,7 +325,7 @@ fn a_page_says_what_a_call_did_and_nothing_of_a_life() {
     for expected in [
         "<dt>who</dt><dd><bdi>user/mia</bdi>",
         "<dt>target</dt><dd><bdi>eve</bdi>",
-        "<dt><bdi>policy</bdi></dt><dd><bdi>AdministratorAccess</bdi>",
+        "<dt>policy</dt><dd><bdi>AdministratorAccess</bdi>",
         "<dt>watched because</dt><dd><bdi>It gives permissions.</bdi>",
         r#"href="https://attack.mitre.org/techniques/T1098/003/""#,
         "AKIA****LE01",
