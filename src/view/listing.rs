@@ -52,7 +52,7 @@ pub struct Listing {
     pub until: Window,
     /// The row of each cluster, by cluster id.
     pub clusters: BTreeMap<ClusterId, ListedCluster>,
-    /// The sensitive calls of the last eight days, by id.
+    /// The sensitive calls of the last eight days, by id; see [`Self::with_all_calls`].
     #[serde(default)]
     pub calls: Calls,
 }
@@ -103,9 +103,12 @@ pub struct ListedCluster {
 pub struct ListQuery {
     /// The search as it was typed.
     pub search: String,
+    /// Why the search is not understood; `None` if it is. The query then has no words and no terms.
+    pub problem: Option<SearchProblem>,
     /// The words of the search in lower case; a row matches if it contains all of them, in any order.
     ///
-    /// Searched are the cluster id, account id, call, error codes, class, name of the first caller, regions and resources.
+    /// Searched are the cluster id, account id, call, error codes, class, short name of the first caller, regions and
+    /// resources.
     pub words: Vec<String>,
     /// The other terms of the search, which have a key or exclude something. All have to match.
     pub terms: Vec<Term>,
@@ -130,6 +133,15 @@ pub struct ListQuery {
     pub is_reversed: bool,
     /// The number of the page to return, from 1. A number after the last page means the last page.
     pub page: usize,
+}
+
+/// Why a search is not understood, in the language of its reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchProblem {
+    /// The sentence with the reason.
+    pub sentence: String,
+    /// The search that was probably meant; `None` if it is not known.
+    pub suggestion: Option<String>,
 }
 
 /// An order of the rows in the result of a [`ListQuery`].
@@ -178,7 +190,8 @@ pub struct ListPage<'l> {
     pub choices: Choices<'l>,
 }
 
-/// The values that a query can be narrowed to, each with the number of clusters that it would find.
+/// The values that a query can be narrowed to, each with the number of clusters and sensitive calls that it
+/// would find.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choices<'l> {
     /// The severities, the most severe last.
@@ -228,6 +241,7 @@ impl Default for ListQuery {
     fn default() -> Self {
         Self {
             search: String::new(),
+            problem: None,
             words: Vec::new(),
             terms: Vec::new(),
             severity: None,
@@ -493,6 +507,25 @@ impl Listing {
         }
     }
 
+    /// Replaces the sensitive calls by those of all events before [`Self::until`], however old they are. `occurrences` are
+    /// in the order of time; other events than sensitive calls are left out.
+    #[must_use]
+    pub fn with_all_calls(mut self, occurrences: &[Occurrence]) -> Self {
+        self.calls.clear();
+        let until = self.until;
+        let inspected = occurrences.iter().filter(|of| of.at.window() < until);
+        for occurrence in inspected.filter(|of| of.subject.class == Class::Watch) {
+            self.add_call(occurrence);
+        }
+        self
+    }
+
+    fn add_call(&mut self, occurrence: &Occurrence) {
+        let call = self.calls.entry(occurrence.series.cluster);
+        call.or_insert_with(|| CallHistory::new(occurrence))
+            .add(occurrence);
+    }
+
     /// Adds the events of the hours from [`Self::until`] on, in the order of time, and applies the resolutions of these
     /// hours.
     pub fn meet(&mut self, occurrences: &[Occurrence], resolutions: &Resolutions) {
@@ -510,9 +543,7 @@ impl Listing {
             }
             let id = occurrence.series.cluster;
             if occurrence.subject.class == Class::Watch {
-                let call = self.calls.entry(id);
-                call.or_insert_with(|| CallHistory::new(occurrence))
-                    .add(occurrence);
+                self.add_call(occurrence);
                 continue;
             }
             let caller = occurrence.series.facets.get(FacetKind::Principal);

@@ -3,11 +3,14 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet};
 
+use alerts::locale::Language;
 use alerts::severity::Severity;
+use alerts::terms;
 use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
 use clusters::inspection_state::{CallHistory, hash};
+use clusters::short_name;
 
 use crate::incident;
 use crate::listing::{
@@ -50,6 +53,7 @@ impl Listing {
                 }
             }
         }
+        self.count_calls(&matcher, &mut page.choices);
         // Among equals the newest event comes first. The sort is stable: the rest stays in the order of ids.
         rows.sort_by(|(one, _), (other, _)| {
             let order = compare(query.sort, *one, *other);
@@ -66,15 +70,25 @@ impl Listing {
         page
     }
 
+    /// Adds the sensitive calls that match the search to the choices of the search form.
+    fn count_calls<'l>(&'l self, matcher: &Matcher<'_>, choices: &mut Choices<'l>) {
+        for (id, call) in &self.calls {
+            if matcher.has_call_terms(*id, call) {
+                let severity = call_assessment(call).severity;
+                let fit = matcher.call_fit(severity, call);
+                if fit.is_within {
+                    choices.count(severity, &call.subject, fit);
+                }
+            }
+        }
+    }
+
     /// Runs a query on the sensitive calls: filters them and returns one page of at most `rows_max`. The filter by status
     /// of the form and the order of the query are for clusters, and are ignored.
     pub fn ask_calls(&self, query: &ListQuery, rows_max: usize) -> CallsPage<'_> {
         let matcher = Matcher::of(self, query);
         let is_match = |(id, of): &(&ClusterId, &CallHistory)| matcher.is_call(**id, of);
-        let is_within = |(_, of): &(&ClusterId, &CallHistory)| {
-            let is_within = |(from, until)| of.last >= from && of.first < until;
-            query.range.is_none_or(is_within)
-        };
+        let is_within = |(_, of): &(&ClusterId, &CallHistory)| is_call_within(query, of);
         let all = self.calls.iter().filter(is_match);
         let (all, folded): (Vec<_>, Vec<_>) = all.partition(|(id, _)| !query.folded.contains(id));
         let all = all.into_iter();
@@ -109,35 +123,31 @@ impl Listing {
     }
 }
 
-/// Counts a row in the choices of the search form: for each filter, as if only the others were applied.
+/// Counts a cluster in the choices of the search form and in the numbers of each status.
 fn count<'l>(page: &mut ListPage<'l>, severity: Severity, listed: &'l ListedCluster, fit: Fit) {
-    let filters = [fit.severity, fit.class, fit.service, fit.account, fit.show];
-    let missed: Vec<usize> = (0..filters.len()).filter(|at| !filters[*at]).collect();
-    // A row that misses one filter counts for the choices of this filter alone.
-    let counts = |filter: usize| missed.is_empty() || missed == [filter];
-    let subject = &*listed.subject;
-    let Choices {
-        severities,
-        classes,
-        services,
-        accounts,
-    } = &mut page.choices;
-    if counts(0) {
-        *severities.entry(severity).or_default() += 1;
-    }
-    if counts(1) {
-        *classes.entry(subject.class).or_default() += 1;
-    }
-    if counts(2) {
-        *services.entry(&subject.service).or_default() += 1;
-    }
-    if counts(3) {
-        *accounts.entry(&subject.account_id).or_default() += 1;
-    }
-    if counts(4) {
+    page.choices.count(severity, &listed.subject, fit);
+    if fit.without(|of| of.show = true).is_found() {
         let status = listed.status();
         for (show, count) in Show::ALL.into_iter().zip(&mut page.by_show) {
             *count += usize::from(show.includes(status));
+        }
+    }
+}
+
+impl<'l> Choices<'l> {
+    /// Counts a row: for each filter, as if only the others were applied.
+    fn count(&mut self, severity: Severity, subject: &'l ClusterSubject, fit: Fit) {
+        if fit.without(|of| of.severity = true).is_found() {
+            *self.severities.entry(severity).or_default() += 1;
+        }
+        if fit.without(|of| of.class = true).is_found() {
+            *self.classes.entry(subject.class).or_default() += 1;
+        }
+        if fit.without(|of| of.service = true).is_found() {
+            *self.services.entry(&subject.service).or_default() += 1;
+        }
+        if fit.without(|of| of.account = true).is_found() {
+            *self.accounts.entry(&subject.account_id).or_default() += 1;
         }
     }
 }
@@ -190,6 +200,12 @@ struct Fit {
 }
 
 impl Fit {
+    /// Returns what matches if a filter is not applied.
+    fn without(mut self, lift: impl Fn(&mut Self)) -> Self {
+        lift(&mut self);
+        self
+    }
+
     /// Checks whether a row matches all filters but that by time.
     fn is_found(self) -> bool {
         self.severity && self.class && self.service && self.account && self.show
@@ -223,7 +239,7 @@ impl<'q> Matcher<'q> {
         let mut text = None;
         let mut has_word = |word: &str| {
             let text = text.get_or_insert_with(|| text_of_cluster(id, listed));
-            text.contains(word)
+            text.contains(word) || has_arn(listed.caller.as_deref().unwrap_or_default(), word)
         };
         let mut callers = self.callers.iter();
         query.words.iter().all(|word| has_word(word))
@@ -269,14 +285,23 @@ impl<'q> Matcher<'q> {
     /// Checks whether a sensitive call matches the search and all filters but those by status and time. A term about the
     /// status matches no call.
     fn is_call(&self, id: ClusterId, call: &CallHistory) -> bool {
+        self.has_call_terms(id, call)
+            && self
+                .call_fit(call_assessment(call).severity, call)
+                .is_found()
+    }
+
+    /// Checks which filters a sensitive call matches. The filter by status is for clusters alone.
+    fn call_fit(&self, severity: Severity, call: &CallHistory) -> Fit {
         let query = self.query;
-        let subject = &*call.subject;
-        let severity = || call_assessment(call).severity;
-        query.severity.is_none_or(|of| of == severity())
-            && query.class.is_none_or(|of| of == Class::Watch)
-            && is_service(query, subject)
-            && is_account(query, subject)
-            && self.has_call_terms(id, call)
+        Fit {
+            severity: query.severity.is_none_or(|of| of == severity),
+            class: query.class.is_none_or(|of| of == Class::Watch),
+            service: is_service(query, &call.subject),
+            account: is_account(query, &call.subject),
+            show: true,
+            is_within: is_call_within(query, call),
+        }
     }
 
     fn has_call_terms(&self, id: ClusterId, call: &CallHistory) -> bool {
@@ -287,10 +312,11 @@ impl<'q> Matcher<'q> {
         let text = text_of_call(id, call);
         let subject = &*call.subject;
         let target = subject.call.as_ref().and_then(|of| of.target.as_deref());
-        query.words.iter().all(|word| text.contains(word.as_str()))
+        let has_word = |word: &str| text.contains(word) || has_arn(&call.caller, word);
+        query.words.iter().all(|word| has_word(word))
             && query.terms.iter().all(|term| {
                 let is_match = match &term.condition {
-                    Condition::Word(word) => text.contains(word.as_str()),
+                    Condition::Word(word) => has_word(word),
                     Condition::Severity(of) => of.contains(&call_assessment(call).severity),
                     Condition::Caller(patterns) => patterns
                         .iter()
@@ -370,6 +396,11 @@ fn is_of_subject(condition: &Condition, subject: &ClusterSubject) -> bool {
     }
 }
 
+fn is_call_within(query: &ListQuery, call: &CallHistory) -> bool {
+    let is_within = |(from, until)| call.last >= from && call.first < until;
+    query.range.is_none_or(is_within)
+}
+
 fn is_service(query: &ListQuery, subject: &ClusterSubject) -> bool {
     let service = query.service.as_ref();
     service.is_none_or(|of| *of == subject.service.to_lowercase())
@@ -409,7 +440,13 @@ fn named_callers(listing: &Listing, patterns: &[String]) -> BTreeMap<String, BTr
     named
 }
 
-/// Returns the text of a cluster's row that words are searched in, in lower case.
+/// Checks whether a word is an ARN, or the begin of one, that a caller's name contains.
+fn has_arn(caller: &str, word: &str) -> bool {
+    word.starts_with("arn:") && caller.to_lowercase().contains(word)
+}
+
+/// Returns the text of a cluster's row that words are searched in, in lower case. It has the caller's name as it is shown,
+/// because `iam` is in the ARN of nearly every caller.
 fn text_of_cluster(id: ClusterId, listed: &ListedCluster) -> String {
     let ClusterSubject {
         account_id,
@@ -420,12 +457,19 @@ fn text_of_cluster(id: ClusterId, listed: &ListedCluster) -> String {
         call: _,
     } = &*listed.subject;
     let caller = listed.caller.as_deref().unwrap_or_default();
+    let caller = short_name(caller, account_id);
     let spelled = listed.code.as_deref().unwrap_or_default();
     let mut text = format!(
         "{id} {account_id} {service}:{action} {code} {spelled} {} {caller}",
         class.name()
     );
-    for part in listed.regions.values().chain(listed.resources.values()) {
+    let shown = [
+        terms::class(*class, Language::Zh),
+        terms::severity(listed.assessment().severity, Language::Zh),
+        terms::status(listed.status(), Language::Zh),
+    ];
+    let found = listed.regions.values().chain(listed.resources.values());
+    for part in found.chain(shown) {
         text.push(' ');
         text.push_str(part);
     }
@@ -440,13 +484,21 @@ fn text_of_call(id: ClusterId, call: &CallHistory) -> String {
         service,
         action,
         code,
-        class: _,
+        class,
         call: details,
     } = &*call.subject;
     let mut text = format!(
         "{id} {account_id} {service}:{action} {code} {}",
-        call.caller
+        short_name(&call.caller, account_id)
     );
+    let shown = [
+        terms::class(*class, Language::Zh),
+        terms::severity(call_assessment(call).severity, Language::Zh),
+    ];
+    for part in shown {
+        text.push(' ');
+        text.push_str(part);
+    }
     if let Some(details) = details {
         let target = details.target.iter();
         let parameters = details.parameters.values();

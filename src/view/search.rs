@@ -5,6 +5,7 @@
 //! | `denied bucket` | what has both words |
 //! | `"access key"` | what has this text |
 //! | `severity:critical,error` | what has one of these severities |
+//! | `紧急 class:拒绝访问` | severities, classes and statuses by the names that pages show |
 //! | `-caller:ci-*` | what no caller with such a name made |
 //!
 //! The parser is pure. Upper and lower case are the same. A word with a colon whose first part resembles no key is a
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 
 use alerts::locale::Language;
 use alerts::severity::Severity;
+use alerts::terms;
 use clusters::class::Class;
 use clusters::lifecycle::Status;
 use clusters::short_name;
@@ -124,7 +126,12 @@ impl StatusFilter {
         let status = Status::VARIANTS.iter().find(|of| of.name() == name);
         let show = Show::ALL.into_iter().find(|of| of.name() == name);
         // `new` as a filter of a list includes what regressed or escalates; in a search each status has its own name.
-        status.map(|of| Self::Is(*of)).or(show.map(Self::Show))
+        let named = status.map(|of| Self::Is(*of)).or(show.map(Self::Show));
+        let mut shown = Status::VARIANTS.iter();
+        named.or_else(|| {
+            let of = shown.find(|of| is_shown(name, |language| terms::status(**of, language)))?;
+            Some(Self::Is(*of))
+        })
     }
 }
 
@@ -225,6 +232,27 @@ impl SearchError {
                     .replace("{example}", example)
             }
         }
+    }
+}
+
+impl SearchError {
+    /// Returns the search with the key or the value that was probably meant; `None` if none is similar.
+    ///
+    /// A suggestion has plain characters only, because links carry it.
+    pub fn suggestion(&self, text: &str) -> Option<String> {
+        let (given, meant) = match self {
+            Self::Key { given, meant } => (format!("{given}:"), format!("{meant}:")),
+            Self::Value { key, given, right } => {
+                let similar = right.iter().filter(|name| is_similar(given, name));
+                let nearest = similar.min_by_key(|name| distance(given, name))?;
+                (format!("{key}:{given}"), format!("{key}:{nearest}"))
+            }
+            Self::NoValue { .. } => return None,
+        };
+        let text = text.to_lowercase();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || " :,-_.*?/@".contains(c);
+        let is_found = text.contains(&given) && text.chars().all(is_plain);
+        is_found.then(|| text.replacen(&given, &meant, 1))
     }
 }
 
@@ -370,12 +398,25 @@ fn condition(
     }
     let texts = || values.iter().map(|of| (*of).to_owned()).collect();
     Ok(match key {
-        Key::Severity => Condition::Severity(named(key, &values, &severity_names(), |name| {
-            Severity::from_name(name)
-        })?),
+        Key::Severity => {
+            let shown = |name: &str| {
+                let mut all = SEVERITIES.into_iter();
+                all.find(|of| is_shown(name, |language| terms::severity(*of, language)))
+            };
+            Condition::Severity(named(key, &values, &severity_names(), |name| {
+                Severity::from_name(name).or_else(|| shown(name))
+            })?)
+        }
         Key::Class => {
             let names: Vec<&str> = classes().map(Class::name).collect();
-            Condition::Class(named(key, &values, &names, Class::from_name)?)
+            let shown = |name: &str| {
+                classes().find(|of| is_shown(name, |language| terms::class(*of, language)))
+            };
+            Condition::Class(named(key, &values, &names, |name| {
+                Class::from_name(name)
+                    .filter(|of| *of != Class::Dryrun)
+                    .or_else(|| shown(name))
+            })?)
         }
         Key::Status => {
             let shows = Show::ALL.into_iter().map(Show::name);
@@ -392,6 +433,12 @@ fn condition(
         Key::Region => Condition::Region(texts()),
         Key::Resource => Condition::Resource(texts()),
     })
+}
+
+/// Checks whether a name is the one of a value that pages show, in one of the languages. `name` is in lower case.
+fn is_shown(name: &str, of: impl Fn(Language) -> &'static str) -> bool {
+    let mut languages = Language::ALL.into_iter();
+    languages.any(|language| of(language).to_lowercase() == name)
 }
 
 fn severity_names() -> [&'static str; 4] {
@@ -418,14 +465,11 @@ fn named<T>(
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<T>, SearchError> {
     let parsed = values.iter().map(|value| {
-        let is_known = names.contains(value);
-        parse(value)
-            .filter(|_| is_known)
-            .ok_or_else(|| SearchError::Value {
-                key: key.name(),
-                given: sanitize(value, 64),
-                right: names.iter().map(|of| (*of).to_owned()).collect(),
-            })
+        parse(value).ok_or_else(|| SearchError::Value {
+            key: key.name(),
+            given: sanitize(value, 64),
+            right: names.iter().map(|of| (*of).to_owned()).collect(),
+        })
     });
     parsed.collect()
 }
@@ -668,6 +712,32 @@ mod tests {
                 }
                 Err(error) => prop_assert!(!error.sentence(Language::Zh).is_empty()),
             }
+        }
+    }
+
+    #[test]
+    fn a_wrong_search_has_a_suggestion() {
+        for (text, suggestion) in [
+            ("Sevrity:critical s3", Some("severity:critical s3")),
+            ("severity:criticl", Some("severity:critical")),
+            ("severity:bad", None),
+            ("service:", None),
+            ("account:9", None),
+            ("sevrity:<b>", None),
+        ] {
+            let error = Search::parse(text, &names()).unwrap_err();
+            assert_eq!(error.suggestion(text).as_deref(), suggestion, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_have_the_names_that_pages_show() {
+        for (chinese, english) in [
+            ("severity:紧急", "severity:critical"),
+            ("class:拒绝访问", "class:denied"),
+            ("status:已恢复", "status:recovered"),
+        ] {
+            assert_eq!(terms(chinese), terms(english), "{chinese}");
         }
     }
 }

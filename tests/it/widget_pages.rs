@@ -111,6 +111,8 @@ fn a_search_that_is_not_understood_is_answered_with_what_is_right(store: &mut im
     ] {
         let page = ask(store, &event);
         assert_eq!(texts(&page, "said").trim(), expected);
+        let has_form = page.all("input").next().is_some();
+        assert_eq!(has_form, event.get("search").is_some(), "{event}");
         assert_plain(&page);
     }
 }
@@ -428,7 +430,7 @@ fn an_empty_list_says_what_to_do(store: &mut impl Whole) {
     assert_eq!(click(&page, "Show all (1)"), json!({"show": "all"}));
     let page = ask(
         store,
-        &json!({"status": "recovered", "severity": "critical"}),
+        &json!({"status": "recovered", "severity": "critical", "class": "quota"}),
     );
     assert!(texts(&page, "empty").contains("No cluster matches these filters."));
     click(&page, "Clear filters");

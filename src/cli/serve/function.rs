@@ -217,7 +217,12 @@ async fn list(
     let as_of = until.map(|_| now());
     let found = recorded.incidents(store.ledger().await?.as_ref(), as_of, false);
     let replayed = recorded.replay(until);
-    let mut state = StoreState::from(replayed.listing(now()));
+    let mut listing = replayed.listing(now());
+    if until.is_none() {
+        // A file may be old, and an inspection keeps only the calls of the last days.
+        listing = listing.with_all_calls(&recorded.sensitive_calls());
+    }
+    let mut state = StoreState::from(listing);
     state.lives = Some(Arc::new(lives(&events)));
     state.incidents = Some(found.incidents);
     // The inspection of a stack has already written to the journal of a table.

@@ -92,6 +92,12 @@ impl Recorded<'_> {
         replayed
     }
 
+    /// Returns the sensitive calls among all events that have a time, oldest first.
+    pub fn sensitive_calls(&self) -> Vec<Occurrence> {
+        let sensitive = self.events.iter().filter(|(_, seen)| seen.watched);
+        occurrences(sensitive, &self.subjects())
+    }
+
     /// Lists all clusters with their present status: from the replayed hours, from later events, and from events
     /// without a time.
     ///

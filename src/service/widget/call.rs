@@ -33,6 +33,7 @@ impl<S> WidgetHandler<'_, S> {
             frame: self.frame(),
             call: &data.cluster,
             history,
+            is_past: self.setting.is_past,
             assessment: severity::assess_with_history(
                 &data.cluster,
                 first_seen,

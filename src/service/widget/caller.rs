@@ -18,7 +18,7 @@ use view::listing::ListedCluster;
 use crate::ports::{HourReader, KeyAnswers, StoreError};
 use crate::widget::{Now, WidgetHandler};
 
-/// The highest number of hours whose events are read for a page.
+/// The highest number of hours whose events are read for a page, but of a file all are read; and of those that are read at once.
 const HOURS_MAX: usize = 24;
 
 /// The highest number of access keys that are looked up for a page.
@@ -38,6 +38,7 @@ impl<S: HourReader + KeyAnswers> WidgetHandler<'_, S> {
     pub(super) async fn open_caller(
         &self,
         caller: CallerId,
+        page: usize,
         now: &Now,
     ) -> Result<String, StoreError> {
         let rows = (
@@ -47,8 +48,12 @@ impl<S: HourReader + KeyAnswers> WidgetHandler<'_, S> {
         let Some(account_id) = account(&rows) else {
             return Ok(CallerPage::unknown(self.frame()));
         };
-        let all_hours = hours(&rows);
-        let read = &all_hours[..all_hours.len().min(HOURS_MAX)];
+        let all_hours = hours(&rows, now);
+        let hours_max = match now.lives {
+            Some(_) if self.setting.is_past => all_hours.len(),
+            _ => HOURS_MAX,
+        };
+        let read = &all_hours[..all_hours.len().min(hours_max)];
         let (events, is_damaged) = self.events_of(caller, read, now).await?;
         let name = name(caller, &rows, &events);
         let keys: BTreeSet<(&str, Timestamp)> = last_uses(&events).into_iter().collect();
@@ -61,8 +66,10 @@ impl<S: HourReader + KeyAnswers> WidgetHandler<'_, S> {
         let (clusters, calls) = rows;
         let page = CallerPage {
             frame: self.frame(),
+            id: caller,
             account_id,
             name,
+            number: page,
             incidents: incidents_of(&now.incidents, account_id, name, &events),
             clusters,
             calls,
@@ -90,15 +97,22 @@ impl<S: HourReader + KeyAnswers> WidgetHandler<'_, S> {
         let until = now.listing.until;
         let before: Vec<Window> = hours.iter().copied().filter(|hour| *hour < until).collect();
         let cached = |cluster| now.listing.subject(cluster).map(Arc::clone);
-        let read = self.store.hours(&before, &cached).await?;
-        let mut found = occurrences(&read.events, &read.subjects);
-        found.extend(now.live.iter().cloned());
-        found.retain(|of| {
+        let is_own = |of: &Occurrence| {
             let name = of.series.facets.get(FacetKind::Principal);
             name.is_some_and(|name| CallerId::of(&of.subject.account_id, name) == caller)
-        });
+        };
+        let live = now.live.iter().filter(|of| is_own(of));
+        let mut found: Vec<Occurrence> = live.cloned().collect();
+        let mut is_damaged = false;
+        // In parts, because the hours have the events of all callers.
+        for part in before.chunks(HOURS_MAX) {
+            let read = self.store.hours(part, &cached).await?;
+            is_damaged |= !read.damaged.is_empty();
+            let occurrences = occurrences(&read.events, &read.subjects).into_iter();
+            found.extend(occurrences.filter(is_own));
+        }
         found.sort_by_key(|of| (of.at, of.id));
-        Ok((found, !read.damaged.is_empty()))
+        Ok((found, is_damaged))
     }
 
     /// Returns reports about some long-term keys from stored answers of IAM. A key comes with the time of its last use.
@@ -118,12 +132,16 @@ fn account<'n>((clusters, calls): &Rows<'n>) -> Option<&'n str> {
     cluster.or_else(|| calls.first().map(|(_, of)| &*of.subject.account_id))
 }
 
-/// Returns the last hours with events of the rows, the newest first.
-fn hours((clusters, calls): &Rows<'_>) -> Vec<Window> {
-    let clusters = clusters.iter().flat_map(|(_, of)| of.hours.iter());
-    let calls = calls.iter().flat_map(|(_, of)| of.hours());
-    let hours = clusters.map(|(hour, _)| *hour);
-    let hours: BTreeSet<Window> = hours.chain(calls.map(|(hour, _)| hour)).collect();
+/// Returns the hours with events of the rows, the newest first: all if the store was read whole, else the last ones.
+fn hours((clusters, calls): &Rows<'_>, now: &Now) -> Vec<Window> {
+    let listed = clusters.iter().flat_map(|(_, of)| of.hours.iter());
+    let called = calls.iter().flat_map(|(_, of)| of.hours());
+    let ids = clusters.iter().map(|(id, _)| id);
+    let ids = ids.chain(calls.iter().map(|(id, _)| id));
+    let lives = now.lives.as_deref();
+    let lived = ids.filter_map(|id| lives?.get(id)).flatten();
+    let hours = listed.chain(lived).map(|(hour, _)| *hour);
+    let hours: BTreeSet<Window> = hours.chain(called.map(|(hour, _)| hour)).collect();
     hours.into_iter().rev().collect()
 }
 

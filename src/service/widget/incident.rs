@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use clusters::caller::CallerId;
 use clusters::class::Class;
+use clusters::incident::actor::{Actor, ActorKind};
 use view::dashboard::cluster::ClusterPage;
 use view::dashboard::incident::IncidentPage;
 use view::json::{IncidentShape, export_incident};
@@ -18,6 +20,7 @@ impl<S> WidgetHandler<'_, S> {
         let page = IncidentPage {
             frame: self.frame(),
             incident,
+            caller: caller(&incident.actor, now),
             subjects: &ids.filter_map(|id| Some((*id, subject(*id)?))).collect(),
             is_in_widget,
         };
@@ -47,4 +50,29 @@ impl<S> WidgetHandler<'_, S> {
         let sentence = format!("There is no incident {id} here.");
         self.frame().sentence(&sentence)
     }
+}
+
+/// Returns the name of the caller in the lists that an actor is. The actor of a user has the name alone, its caller the ARN.
+fn caller<'n>(actor: &'n Actor, now: &'n Now) -> Option<&'n str> {
+    let Actor {
+        account_id,
+        kind,
+        name,
+    } = actor;
+    let user = format!("/{name}");
+    let is_actor = |caller: &&str| {
+        *caller == name
+            || *kind == ActorKind::User && caller.contains(":user/") && caller.ends_with(&user)
+    };
+    let clusters = now.listing.clusters.values();
+    let clusters = clusters.map(|of| (&of.subject, of.caller.as_deref().unwrap_or_default()));
+    let calls = now.listing.calls.values();
+    let calls = calls.map(|of| (&of.subject, of.caller.as_str()));
+    let listed = clusters.chain(calls);
+    let listed = listed.filter(|(subject, _)| subject.account_id == *account_id);
+    let mut listed = listed.map(|(_, caller)| caller).filter(is_actor);
+    listed.next().or_else(|| {
+        let id = CallerId::of(account_id, name);
+        (!now.listing.clusters_of(id).is_empty()).then_some(name)
+    })
 }

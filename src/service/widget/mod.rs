@@ -13,7 +13,7 @@ mod file;
 mod incident;
 pub mod request;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alerts::links::Links;
@@ -201,6 +201,7 @@ alerts::words! {
         behind: "The inspection is behind: events from {from} to {until} are not in this list.", "巡检滞后：{from} 至 {until} 的事件不在此列表中。";
         damaged: "Some events of the last hours cannot be read.", "最近几小时的部分事件无法读取。";
         undated: "Some events without a time cannot be read.", "部分没有时间的事件无法读取。";
+        undated_calls: "Sensitive calls without a time are not in this list: {count}. The command calls list shows them.", "没有时间的敏感操作不在此列表中：{count} 个。命令 calls list 可显示。";
         no_store: "The clusters cannot be read now. Try again; the reason is in the log of this function.", "目前无法读取聚类。请重试；原因见此函数的日志。";
         no_bucket: "The list of clusters cannot be read now. Try again; the reason is in the log of this function.", "目前无法读取聚类列表。请重试；原因见此函数的日志。";
     }
@@ -259,7 +260,7 @@ where
     let html = match action {
         WidgetAction::Describe => String::new(),
         WidgetAction::List(request) => handler.list(now, request).await?,
-        WidgetAction::OpenCaller(caller) => handler.open_caller(caller, &now).await?,
+        WidgetAction::OpenCaller(caller, page) => handler.open_caller(caller, page, &now).await?,
         WidgetAction::OpenAccount(account_id) => handler.open_account(&account_id, &now),
         WidgetAction::Calls(query) => handler.calls(now, &query),
         WidgetAction::Open(cluster) => handler.open(cluster, now, View::InWindow).await?,
@@ -334,6 +335,15 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         }
         listing.meet(&live, &self.store.resolutions().await?);
         let subject = |cluster| undated.subjects.get(&cluster).cloned();
+        let undated_calls = undated.events.iter().filter(|(_, seen)| seen.watched);
+        let undated_calls: BTreeSet<ClusterId> = undated_calls
+            .map(|(_, seen)| seen.series.cluster)
+            .filter(|id| !listing.calls.contains_key(id))
+            .collect();
+        if !undated_calls.is_empty() {
+            let count = undated_calls.len().to_string();
+            missing.push(words.undated_calls.replace("{count}", &count));
+        }
         listing.add_undated(undated.events.iter().map(|(_, seen)| seen), subject);
         Ok(Now {
             listing,
@@ -398,6 +408,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             choices: now.listing.ask(query).choices,
             as_of: self.setting.as_of,
             missing: now.missing,
+            is_past: self.setting.is_past,
         };
         list.html()
     }

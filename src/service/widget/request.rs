@@ -14,7 +14,7 @@ use records::principal::is_account_id;
 use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::Value;
-use view::listing::{ListQuery, Show, Sort};
+use view::listing::{ListQuery, SearchProblem, Show, Sort};
 use view::search::{Condition, SEVERITIES, Search, classes};
 
 use crate::widget::WidgetSetting;
@@ -69,8 +69,8 @@ pub enum WidgetAction {
     OpenIncident(String),
     /// One incident as JSON, by its id.
     ExportIncident(String),
-    /// The page of one caller.
-    OpenCaller(CallerId),
+    /// The page of one caller, with the number of the page of the events, from 1; 1 has the newest.
+    OpenCaller(CallerId, usize),
     /// The page of one account, by its id.
     OpenAccount(String),
     /// A decision about one cluster, answered with the page of the cluster.
@@ -342,7 +342,8 @@ impl EventFields<'_> {
         if let Some(id) = self.text("caller") {
             let caller = CallerId::parse(&id);
             let caller = caller.ok_or_else(|| self.wrong("caller", &id, words.caller))?;
-            return Ok(WidgetAction::OpenCaller(caller));
+            let page = usize::try_from(self.number("page", 1)?).unwrap_or(1);
+            return Ok(WidgetAction::OpenCaller(caller, page));
         }
         if let Some(id) = self.text("account_page") {
             return match is_account_id(&id) {
@@ -389,11 +390,21 @@ impl EventFields<'_> {
         })
     }
 
+    /// Parses the filters of a list. A search that is not understood is a part of the query, so that the page has the form.
     fn query(&self, context: &Context, setting: &WidgetSetting) -> Result<ListQuery, RequestError> {
         let search = self.text("search").unwrap_or_default();
         let search: String = search.chars().take(SEARCH_CHARS_MAX).collect();
         let parsed = Search::parse(&search, &setting.account_names);
-        let parsed = parsed.map_err(|error| RequestError(error.sentence(self.language)))?;
+        let (parsed, problem) = match parsed {
+            Ok(parsed) => (parsed, None),
+            Err(error) => {
+                let problem = SearchProblem {
+                    sentence: error.sentence(self.language),
+                    suggestion: error.suggestion(&search),
+                };
+                (Search::default(), Some(problem))
+            }
+        };
         let account_id = self.text("account");
         if let Some(account_id) = account_id.as_ref().filter(|of| !is_account_id(of)) {
             return Err(self.wrong("account", account_id, self.words().account));
@@ -414,6 +425,7 @@ impl EventFields<'_> {
         terms.retain(|term| term.is_excluded || !is_word(&term.condition));
         Ok(ListQuery {
             search,
+            problem,
             words,
             terms,
             severity: self.one("severity", &SEVERITIES, Severity::name)?,

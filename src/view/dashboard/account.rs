@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use alerts::severity::Severity;
-use alerts::terms;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
 use clusters::inspection_state::CallHistory;
@@ -19,9 +18,9 @@ use super::parts::caller_link;
 use super::spark::chart;
 use super::{ClickTarget, Frame};
 use crate::card::badge;
-use crate::listing::ListedCluster;
+use crate::listing::{ListedCluster, call_assessment};
 use crate::search::SEVERITIES;
-use crate::{fill, more, number};
+use crate::{fill, more, number, plural};
 
 /// The maximum number of callers and of calls.
 const ROWS_MAX: usize = 10;
@@ -83,26 +82,32 @@ impl AccountPage<'_> {
         ActorWords::of(self.frame.locale.language)
     }
 
-    /// Returns the number of clusters of each severity, and how many of them are open.
+    /// Returns the number of clusters of each severity, how many of them are open, and the number of sensitive calls.
     fn totals(&self) -> Markup {
         let words = self.words();
-        let mut totals: BTreeMap<Severity, (u64, u64)> = BTreeMap::new();
+        let mut totals: BTreeMap<Severity, (u64, u64, u64)> = BTreeMap::new();
         for (_, listed) in &self.clusters {
-            let (open, all) = totals.entry(listed.assessment().severity).or_default();
+            let (open, all, _) = totals.entry(listed.assessment().severity).or_default();
             *open += u64::from(listed.status() != Status::Recovered);
             *all += 1;
+        }
+        for (_, call) in &self.calls {
+            let (_, _, calls) = totals.entry(call_assessment(call).severity).or_default();
+            *calls += 1;
         }
         html! {
             h3 { (words.totals) }
             dl.facts {
                 @for severity in SEVERITIES {
-                    @if let Some((open, all)) = totals.get(&severity) {
+                    @if let Some((open, all, calls)) = totals.get(&severity) {
                         dt { (badge(severity, self.frame.locale.language)) }
-                        dd { (fill(words.open_of_all, &[("open", number(*open)), ("count", number(*all))])) }
+                        dd {
+                            @if *all > 0 { (fill(words.open_of_all, &[("open", number(*open)), ("count", number(*all))])) }
+                            @if *all > 0 && *calls > 0 { " · " }
+                            @if *calls > 0 { (plural(*calls, words.one_sensitive, words.sensitive_calls)) }
+                        }
                     }
                 }
-                dt { (terms::class(clusters::class::Class::Watch, self.frame.locale.language)) }
-                dd { (number(self.calls.len() as u64)) }
             }
         }
     }

@@ -100,6 +100,8 @@ pub struct CallPage<'a> {
     pub call: &'a Cluster,
     /// The calls of the last days; `None` if there were none.
     pub history: Option<&'a CallHistory>,
+    /// Whether the store is a file, whose `history` has the calls of any age.
+    pub is_past: bool,
     /// The severity and its reasons, computed from all events.
     pub assessment: Assessment,
     /// The time of the first of all calls.
@@ -231,7 +233,10 @@ impl CallPage<'_> {
                 Some(history) => {
                     dt { (words.last_made) } dd { (moment_and_zone(frame, Some(history.last))) }
                     dt { (words.calls) }
-                    dd { (words.calls_kept.replace("{count}", &grouped(history.count()))) }
+                    dd {
+                        @let count = grouped(history.count());
+                        @if self.is_past { (count) } @else { (words.calls_kept.replace("{count}", &count)) }
+                    }
                 }
                 None if count > 0 => {
                     dt { (words.last_made) } dd { (moment_and_zone(frame, last_seen)) }

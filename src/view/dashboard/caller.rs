@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use alerts::severity::Severity;
+use clusters::caller::CallerId;
 use clusters::class::Class;
 use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
@@ -29,7 +30,7 @@ use crate::incident;
 use crate::listing::{ListedCluster, call_assessment};
 use crate::{fill, moment, more, number, plural, shown};
 
-/// The maximum number of lines of the table of events. Equal calls one after the other are one line.
+/// The maximum number of lines of the table of events on one page. Equal calls one after the other are one line.
 const LINES_MAX: usize = 300;
 
 /// The maximum number of rows of the other tables.
@@ -54,7 +55,9 @@ alerts::words! {
         did: "What the caller did, in order", "按顺序列出的操作";
         did_nothing: "No event of these hours is stored any more.", "这些小时的事件已不再保存。";
         some_hours: "Shown are the events of the newest {count} hours in which the caller was seen. Those of {left} earlier hours are not shown.", "此处显示该调用者最近出现的 {count} 个小时内的事件，更早 {left} 个小时的事件未显示。";
-        some_lines: "Shown are the newest {count} lines; {left} earlier ones are not shown.", "此处显示最新的 {count} 行，更早的 {left} 行未显示。";
+        older: "Older", "更早";
+        newer: "Newer", "更新";
+        lines: "Lines {from} to {until} of {count}, the oldest first", "第 {from} 至 {until} 行，共 {count} 行（由早到晚）";
         damaged: "Some events cannot be read.", "部分事件无法读取。";
         some_callers: "{count} clusters of this account have more callers than a list keeps. If this caller is one of them, these clusters may be missing here.", "该账号有 {count} 个聚类的调用者过多，列表未全部保存；该调用者若在其中，此处可能缺少这些聚类。";
         time: "Time ({zone})", "时间（{zone}）";
@@ -81,8 +84,10 @@ alerts::words! {
         events: "Events", "事件数";
         sensitive: "sensitive call", "敏感操作";
         unknown: "No caller with this id has a cluster or a sensitive call here.", "此处没有该标识的调用者的聚类或敏感操作。";
-        totals: "Clusters by severity", "各级别聚类数";
-        open_of_all: "{open} open of {count}", "共 {count} 个，未恢复 {open} 个";
+        totals: "Clusters and sensitive calls by severity", "各级别聚类与敏感操作数";
+        open_of_all: "{open} open of {count} clusters", "{count} 个聚类，其中未恢复 {open} 个";
+        one_sensitive: "1 sensitive call", "1 个敏感操作";
+        sensitive_calls: "{count} sensitive calls", "{count} 个敏感操作";
         hours: "Events by hour", "每小时事件数";
         callers: "Callers with the most clusters", "聚类最多的调用者";
         failing: "What fails most", "失败最多的调用";
@@ -98,10 +103,14 @@ alerts::words! {
 pub struct CallerPage<'a> {
     /// The settings that all pages of the widget share.
     pub frame: Frame<'a>,
+    /// The id of the caller.
+    pub id: CallerId,
     /// The account in whose trail the caller's calls are.
     pub account_id: &'a str,
     /// The name of the caller.
     pub name: &'a str,
+    /// The number of the page of the table of events, from 1; 1 has the newest. A number after the last means the last.
+    pub number: usize,
     /// The incidents of the caller, the most severe first.
     pub incidents: Vec<&'a Incident>,
     /// The clusters of which the caller is one.
@@ -209,14 +218,11 @@ impl CallerPage<'_> {
     fn facts(&self) -> Markup {
         let words = self.words();
         let events = self.events.iter();
-        let times = self.clusters.iter().flat_map(|(_, of)| [of.first, of.last]);
-        let times = times.flatten();
+        // A cluster may have other callers too. Its times are those of this caller only if it has no other.
+        let alone = self.clusters.iter().filter(|(_, of)| of.callers <= 1);
+        let times = alone.flat_map(|(_, of)| [of.first, of.last]).flatten();
         let times = times.chain(self.calls.iter().flat_map(|(_, of)| [of.first, of.last]));
-        // A cluster has other callers too, so its times are those of this caller only if it has no other.
-        let own: Vec<Timestamp> = match self.clusters.iter().all(|(_, of)| of.callers <= 1) {
-            true => times.chain(events.map(|of| of.at)).collect(),
-            false => events.map(|of| of.at).collect(),
-        };
+        let own: Vec<Timestamp> = times.chain(events.map(|of| of.at)).collect();
         let seen = own.iter().min().zip(own.iter().max());
         html! {
             dl.facts {
@@ -271,17 +277,19 @@ impl CallerPage<'_> {
     fn events(&self) -> Markup {
         let words = self.words();
         let runs = runs(self.events);
-        let left = runs.len().saturating_sub(LINES_MAX);
-        let parts = |shown: usize, left: usize| {
-            [
-                ("count", number(shown as u64)),
-                ("left", number(left as u64)),
-            ]
-        };
+        // Pages are counted from the newest line, so that the first page is full.
+        let pages = runs.len().div_ceil(LINES_MAX).max(1);
+        let at = self.number.clamp(1, pages);
+        let until = runs.len() - (at - 1) * LINES_MAX;
+        let from = until.saturating_sub(LINES_MAX);
+        let hours = [
+            ("count", number(self.hours as u64)),
+            ("left", number(self.hours_left as u64)),
+        ];
         html! {
             @if self.is_damaged { p.missing { (words.damaged) } }
-            @if self.hours_left > 0 { p.soft { (fill(words.some_hours, &parts(self.hours, self.hours_left))) } }
-            @if left > 0 { p.soft { (fill(words.some_lines, &parts(LINES_MAX, left))) } }
+            @if self.hours_left > 0 { p.soft { (fill(words.some_hours, &hours)) } }
+            @if pages > 1 { (self.pages(at, pages, [from + 1, until, runs.len()])) }
             @if runs.is_empty() {
                 p.soft { (words.did_nothing) }
             } @else {
@@ -292,8 +300,26 @@ impl CallerPage<'_> {
                         }
                         th.n scope="col" { (words.times) }
                     } }
-                    tbody { @for run in &runs[left..] { (self.run(run)) } }
+                    tbody { @for run in &runs[from..until] { (self.run(run)) } }
                 }
+            }
+        }
+    }
+
+    /// Returns which lines the page has, of how many, and the buttons that show the others.
+    fn pages(&self, at: usize, pages: usize, [from, until, all]: [usize; 3]) -> Markup {
+        let words = self.words();
+        let go = |text: &str, page: usize| {
+            let params = json!({"caller": self.id.to_string(), "page": page});
+            html! { a.btn { (text) } (self.frame.call(ClickTarget::Popup, &params, None)) }
+        };
+        let parts = [("from", from), ("until", until), ("count", all)];
+        let parts = parts.map(|(name, of)| (name, number(of as u64)));
+        html! {
+            p.pages {
+                @if at < pages { (go(words.older, at + 1)) " " }
+                span { (fill(words.lines, &parts)) }
+                @if at > 1 { " " (go(words.newer, at - 1)) }
             }
         }
     }

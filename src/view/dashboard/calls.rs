@@ -7,7 +7,7 @@ use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::parts::{account_link, call_name, caller_link, search_fields, target};
+use super::parts::{account_link, call_name, caller_link, not_understood, search_fields, target};
 use super::phrase::{ago, by_number};
 use super::words::{ListWords, as_of, page_of};
 use super::{ClickTarget, Frame};
@@ -36,6 +36,8 @@ pub struct CallList<'a> {
     pub as_of: Timestamp,
     /// Sentences about events that are missing in the list.
     pub missing: Vec<String>,
+    /// Whether the store is a file, whose calls are all listed.
+    pub is_past: bool,
 }
 
 impl CallList<'_> {
@@ -51,13 +53,22 @@ impl CallList<'_> {
                 a.btn { (words.clusters) }
                 (frame.call(ClickTarget::Widget, &json!({}), None))
             }
+            @if let Some(problem) = &self.question.problem {
+                (not_understood(frame, self.question, problem))
+            } @else { (self.found()) }
+        };
+        frame.page(&content)
+    }
+
+    fn found(&self) -> Markup {
+        let (frame, words) = (&self.frame, words(&self.frame));
+        html! {
             h3 { (words.calls) }
-            (found(frame, &self.page, Some(self.as_of)))
+            (found(frame, &self.page, Some(self.as_of), self.is_past))
             @for sentence in &self.missing { p.missing { (shown(sentence)) } }
             @if !self.page.rows.is_empty() { (table(frame, &self.page, self.as_of)) }
             (self.pages())
-        };
-        frame.page(&content)
+        }
     }
 
     fn pages(&self) -> Markup {
@@ -93,15 +104,20 @@ fn params(page: usize) -> Value {
 }
 
 /// Returns the section with the first sensitive calls, for the page with the list of clusters. Empty if no call matches
-/// the query.
-pub(super) fn section(frame: &Frame<'_>, page: &CallsPage<'_>, as_of: Timestamp) -> Markup {
+/// the query. The two last values: whether the store is a file, and whether no clusters follow.
+pub(super) fn section(
+    frame: &Frame<'_>,
+    page: &CallsPage<'_>,
+    as_of: Timestamp,
+    (is_past, is_alone): (bool, bool),
+) -> Markup {
     let words = words(frame);
     let left = page.found.saturating_sub(page.rows.len());
     let folded = page.folded as u64;
     html! {
         @if page.found > 0 || page.outside > 0 || folded > 0 {
             h3 { (words.calls) }
-            (found(frame, page, None))
+            (found(frame, page, None, is_past))
             @if folded > 0 {
                 p.said.folded {
                     (fill(by_number(folded, words.folded_call, words.folded_calls), &[("count", number(folded))])) " "
@@ -119,12 +135,12 @@ pub(super) fn section(frame: &Frame<'_>, page: &CallsPage<'_>, as_of: Timestamp)
                 }
             }
         }
-        @if page.found > 0 || folded > 0 { h3 { (words.clusters) } }
+        @if !is_alone && (page.found > 0 || folded > 0) { h3 { (words.clusters) } }
     }
 }
 
-/// Returns the sentence about the number of sensitive calls.
-fn found(frame: &Frame<'_>, page: &CallsPage<'_>, at: Option<Timestamp>) -> Markup {
+/// Returns the sentence about the number of sensitive calls. A stack keeps the calls of the last days, a file all.
+fn found(frame: &Frame<'_>, page: &CallsPage<'_>, at: Option<Timestamp>, is_past: bool) -> Markup {
     let words = words(frame);
     let count = page.found as u64;
     let text = by_number(count, words.call_found, words.calls_found);
@@ -134,6 +150,7 @@ fn found(frame: &Frame<'_>, page: &CallsPage<'_>, at: Option<Timestamp>) -> Mark
             @if page.outside > 0 {
                 " · " (fill(words.outside, &[("count", number(page.outside as u64))]))
             }
+            @if !is_past { " · " (words.calls_kept) }
             @if let Some(at) = at { " · " (as_of(frame, at)) }
         }
     }

@@ -21,8 +21,8 @@ use super::parts::facets::{VALUES_MAX, callers, samples, values};
 use super::parts::hours::chart;
 use super::parts::keys::{KeyTable, keys};
 use super::parts::{
-    LINES_MAX, account_link, aws_pages, back, deliveries, events_text, heads, json_button, links,
-    moment_and_zone, related, with_zone,
+    LINES_MAX, account_link, aws_pages, back, caller_link, deliveries, events_text, heads,
+    json_button, links, moment_and_zone, related, with_zone,
 };
 use super::{ClickTarget, Frame, failed};
 use crate::listing::ListedCluster;
@@ -209,15 +209,16 @@ impl ClusterPage<'_> {
         let values = found.map(|of| of.values.as_slice()).unwrap_or_default();
         let callers = self.listed.callers.max(values.len() as u64);
         let named = values.len().min(FACTS_MAX) as u64;
+        let account_id = &self.cluster.facts.identity.account_id;
         html! {
             dt { (words.who) }
             dd {
                 @if let Some(only) = self.listed.caller.as_ref().filter(|_| values.is_empty()) {
-                    bdi { (shown(only)) }
+                    (caller_link(&self.frame, account_id, only))
                 } @else if values.is_empty() { (words.who_unknown) }
                 @for value in values.iter().take(FACTS_MAX) {
                     div {
-                        bdi { (self.cluster.short_name(&value.value)) }
+                        (caller_link(&self.frame, account_id, &value.value))
                         @if values.len() > 1 { " " span.times { "×" (crate::number(value.span.count)) } }
                     }
                 }

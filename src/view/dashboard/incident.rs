@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use records::time::Timestamp;
 use serde_json::json;
 
-use super::parts::{account_link, back, call_name, incident_link};
+use super::parts::{account_link, back, call_name, caller_link, incident_link};
 use super::{ClickTarget, Frame};
 use crate::card::badge;
 use crate::incident::{matches, reason, severity, span, state, stays, steps, who};
@@ -30,6 +30,8 @@ pub struct IncidentPage<'a> {
     pub frame: Frame<'a>,
     /// The incident.
     pub incident: &'a Incident,
+    /// The name of the caller that the actor is; `None` if no list has it, or if the actor is no caller, such as a network.
+    pub caller: Option<&'a str>,
     /// The subjects of its clusters and sensitive calls, by id. Some may be missing.
     pub subjects: &'a BTreeMap<ClusterId, Arc<ClusterSubject>>,
     /// Whether the page is shown in place of the list, with a button that leads back.
@@ -47,6 +49,7 @@ words! {
         who_and_what: "Who and what", "操作者与行为";
         behind: "What stays behind", "遗留影响";
         account: "Account", "账号";
+        actor: "Caller", "调用者";
         since: "Since ({zone})", "开始（{zone}）";
         last: "Last ({zone})", "最近（{zone}）";
         incident: "Incident ", "安全事件 ";
@@ -136,6 +139,7 @@ impl IncidentPage<'_> {
             }
             p { (reason(incident, language)) }
             dl.facts {
+                (self.actor())
                 dt { (words.account) } dd { (account_link(&self.frame, &incident.actor.account_id)) }
                 dt { (fill(words.seen, &[("zone", html! { (locale.zone_name()) })])) }
                 dd { (self.seen()) }
@@ -162,6 +166,16 @@ impl IncidentPage<'_> {
             }
         };
         self.frame.page(&content)
+    }
+
+    /// Returns the link to the page with all that the actor did; empty without such a page.
+    fn actor(&self) -> Markup {
+        html! {
+            @if let Some(caller) = self.caller {
+                dt { (self.words().actor) }
+                dd { (caller_link(&self.frame, &self.incident.actor.account_id, caller)) }
+            }
+        }
     }
 
     /// Returns the time of the first and of the last event, to the second.

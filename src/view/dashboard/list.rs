@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::calls::section;
 use super::incident;
-use super::parts::{account_link, caller_link, search_fields};
+use super::parts::{account_link, caller_link, not_understood, search_fields};
 use super::phrase::{ago, by_number, status_word, triage_word};
 use super::spark::bars;
 use super::words::{ListWords, as_of, page_of};
@@ -63,15 +63,20 @@ pub struct List<'a> {
 impl List<'_> {
     /// Returns the page with the list of clusters as HTML.
     pub fn html(&self) -> String {
+        if let Some(problem) = &self.question.problem {
+            let content =
+                html! { (self.form()) (not_understood(&self.frame, self.question, problem)) };
+            return self.frame.page(&content);
+        }
         let content = html! {
             (self.form())
             (incident::section(&self.frame, self.incidents, self.question))
-            @if let Some(calls) = &self.calls { (section(&self.frame, calls, self.as_of)) }
-            (self.result_line())
+            @if let Some(calls) = &self.calls { (section(&self.frame, calls, self.as_of, (self.is_past, self.has_only_others()))) }
+            @if !self.has_only_others() { (self.result_line()) }
             @for sentence in &self.missing { p.missing { (shown(sentence)) } }
             (self.folding())
             @if self.page.rows.is_empty() {
-                (self.empty())
+                @if !self.has_only_others() { (self.empty()) }
             } @else {
                 table.list {
                     (self.heads())
@@ -85,6 +90,15 @@ impl List<'_> {
 
     fn words(&self) -> &'static ListWords {
         ListWords::of(self.frame.locale.language)
+    }
+
+    /// Checks whether a search or a filter finds sensitive calls or incidents, and no cluster of any status and time. Nothing is said
+    /// about clusters then.
+    fn has_only_others(&self) -> bool {
+        let has_calls = self.calls.as_ref().is_some_and(|of| of.found > 0);
+        let counts = [self.page.found, self.page.outside, self.page.folded].into_iter();
+        let has_clusters = counts.chain(self.page.by_show).any(|count| count > 0);
+        self.question.is_narrowed() && (has_calls || !self.incidents.is_empty()) && !has_clusters
     }
 
     /// Returns the parameters of a call that shows the list in an order and at a page.
@@ -135,7 +149,7 @@ impl List<'_> {
                     }
                 }
                 (self.go(&html! { a.btn.btn-primary { (words.search) } }, &self.params(*sort, *is_reversed, 1)))
-                @if !self.page.rows.is_empty() { (self.clear()) }
+                @if !self.page.rows.is_empty() || self.has_only_others() { (self.clear()) }
             }
         }
     }

@@ -23,8 +23,8 @@ use records::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::{ClickTarget, Frame, failed};
-use crate::listing::{Choices, ListQuery};
-use crate::{compact_name, grouped, moment, more, number, shown};
+use crate::listing::{Choices, ListQuery, SearchProblem};
+use crate::{compact_name, fill, grouped, moment, more, number, shown};
 
 /// The maximum number of rows of each table.
 pub(super) const LINES_MAX: usize = 20;
@@ -113,12 +113,15 @@ alerts::words! {
         all_services: "All services", "所有服务";
         account: "Account", "账号";
         all_accounts: "All accounts", "所有账号";
+        clear_search: "Clear search", "清除搜索";
+        suggested: "Search for {search}", "搜索 {search}";
     }
 }
 
 /// Returns the fields of a search form: for the search, and for the filters by severity, class, service and account.
 ///
-/// Of each filter the form offers the values in `choices`, with the number of clusters that each would leave.
+/// Of each filter the form offers the values in `choices`, with the number of clusters and sensitive calls that
+/// each would leave.
 pub(super) fn search_fields(
     frame: &Frame<'_>,
     question: &ListQuery,
@@ -167,11 +170,33 @@ pub(super) fn search_fields(
     }
 }
 
+/// Returns why a search is not understood, with the search that was probably meant, and a button that clears the search.
+pub(super) fn not_understood(
+    frame: &Frame<'_>,
+    question: &ListQuery,
+    problem: &SearchProblem,
+) -> Markup {
+    let words = FormWords::of(frame.locale.language);
+    let show = question.show.name();
+    html! {
+        p.said role="alert" { (shown(&problem.sentence)) }
+        p.acts {
+            @if let Some(search) = &problem.suggestion {
+                a.btn { (fill(words.suggested, &[("search", html! { bdi { (sanitize(search, 200)) } })])) }
+                (frame.call(ClickTarget::Widget, &json!({"only": true, "search": search, "status": show}), None))
+                " "
+            }
+            a.btn { (words.clear_search) }
+            (frame.call(ClickTarget::Widget, &json!({"only": true, "status": show}), None))
+        }
+    }
+}
+
 /// The maximum length of the name of a service in the search form, in characters.
 const SERVICE_CHARS_MAX: usize = 64;
 
-/// Returns a filter of the search form. A choice has its value, its text, its number of clusters and whether it is
-/// selected. Choices without a cluster are left out.
+/// Returns a filter of the search form. A choice has its value, its text, its number of rows and whether it is
+/// selected. Choices without a row are left out.
 fn select<'c>(
     name: &str,
     label: &str,

@@ -8,6 +8,7 @@ use alerts::locale::{Language, Locale};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, ClusterSubject, Identity, STRONG, WEAK};
+use clusters::inspection_state::InspectionState;
 use clusters::keys::{IamAnswer, KeyReport};
 use clusters::lifecycle::Resolutions;
 use clusters::occurrence::Occurrence;
@@ -160,6 +161,25 @@ fn search_account_and_time_filter_sensitive_calls() {
     assert_eq!(listing.ask_calls(&early, 20).outside, 1);
 }
 
+#[test]
+fn a_file_lists_sensitive_calls_of_any_age() {
+    let events = [
+        occurrence(1, 1, "user/mia", &details("bob")),
+        occurrence(2, 9 * 24 + 2, "user/ann", &details("eve")),
+    ];
+    let mut inspected = InspectionState::new(at(1).window());
+    for event in &events {
+        inspected.turn(event.at.window(), std::slice::from_ref(event));
+    }
+    let listing = Listing::from(&inspected);
+    let all = ListQuery::default();
+    assert_eq!(targets(&listing, &all), ["eve"]);
+    assert_eq!(
+        targets(&listing.with_all_calls(&events), &all),
+        ["eve", "bob"]
+    );
+}
+
 /// Returns the page with the list of clusters, and the page with all sensitive calls.
 fn lists(listing: &Listing) -> (String, String) {
     let (names, query) = (BTreeMap::new(), ListQuery::default());
@@ -184,6 +204,7 @@ fn lists(listing: &Listing) -> (String, String) {
         choices: listing.ask(&query).choices,
         as_of: at(12),
         missing: Vec::new(),
+        is_past: true,
     };
     (list.html(), calls.html())
 }
@@ -282,6 +303,7 @@ fn page(caller: &str, details: &CallDetails) -> String {
         frame: frame(&names),
         call: &call,
         history: Some(history),
+        is_past: false,
         assessment: call_assessment(history),
         first_seen: Some(at(9)),
         life: &[(at(9).window(), 1), (at(11).window(), 1)],
@@ -303,7 +325,7 @@ fn a_page_says_what_a_call_did_and_nothing_of_a_life() {
     for expected in [
         "<dt>who</dt><dd><bdi>user/mia</bdi>",
         "<dt>target</dt><dd><bdi>eve</bdi>",
-        "<dt><bdi>policy</bdi></dt><dd><bdi>AdministratorAccess</bdi>",
+        "<dt>policy</dt><dd><bdi>AdministratorAccess</bdi>",
         "<dt>watched because</dt><dd><bdi>It gives permissions.</bdi>",
         r#"href="https://attack.mitre.org/techniques/T1098/003/""#,
         "AKIA****LE01",

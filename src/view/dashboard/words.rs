@@ -70,6 +70,7 @@ alerts::words! {
         no_alert: "no alert", "不告警";
         all_calls: "All {count} sensitive calls", "全部 {count} 个敏感操作";
         call_found: "{count} sensitive call succeeded", "{count} 个敏感操作已成功";
+        calls_kept: "calls of the last eight days", "最近八天的操作";
         calls_found: "{count} sensitive calls succeeded", "{count} 个敏感操作已成功";
     }
 }
