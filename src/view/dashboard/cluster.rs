@@ -8,7 +8,7 @@ use alerts::terms;
 use clusters::Cluster;
 use clusters::facet::FacetKind;
 use clusters::journal::{Fault, JournalEntry, JournalEvent, OWN_ACTOR};
-use clusters::keys::KeyReport;
+use clusters::keys::{KeyReport, masked};
 use clusters::related::Related;
 use clusters::sample::Sample;
 use clusters::triage::{Decision, TriageStatus};
@@ -457,7 +457,11 @@ impl ClusterPage<'_> {
         ];
         let others = self.cluster.facets.iter().filter_map(|(kind, values)| {
             let first = values.values.first()?;
-            Some((kind.name(), first.value.clone()))
+            let value = match kind {
+                FacetKind::AccessKey => masked(&first.value),
+                _ => first.value.clone(),
+            };
+            Some((kind.name(), value))
         });
         // The error code is among the pairs already.
         pairs.extend(others.filter(|(name, _)| *name != "error_code"));
