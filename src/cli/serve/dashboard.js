@@ -519,9 +519,11 @@ function assist(fragment) {
   }
 }
 
-// Returns what a colleague needs to see the page in the popup: the address of the dashboard with the id, else a command.
+// Returns what shows the page in the popup again: the address of the dashboard with the id, else a command; of a caller or
+// an account, which no command shows, the address of this page.
 function shared() {
-  const { cluster, incident } = view.popup ?? {};
+  const { cluster, incident, caller, account_page } = view.popup ?? {};
+  if (caller || account_page) return location.origin + address();
   const id = incident ?? cluster;
   const command = about.commands?.[incident ? "incident" : "cluster"];
   if (!id || !command) return null;
