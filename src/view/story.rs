@@ -6,6 +6,7 @@ use alerts::incident_words;
 use alerts::links;
 use alerts::locale::Locale;
 use alerts::words;
+use clusters::incident::evidence::{Evidence, OPENS_AT};
 use clusters::incident::ledger::{Ledger, Made, WasOpen, WayIn};
 use clusters::incident::step::Step;
 use clusters::incident::{Incident, Member};
@@ -14,7 +15,7 @@ use records::redact::sanitize;
 use records::time::Timestamp;
 
 use super::incident::{call, object, opened, outcome, tactic, way_in, who};
-use super::{fill, more, number};
+use super::{fill, more, number, plural};
 
 /// The maximum number of rows of a table, and of objects in a list.
 const ROWS_MAX: usize = 60;
@@ -47,11 +48,15 @@ words! {
         by: "{at} by {call}", "{at}，操作 {call}";
         ended_by: "from {at}, ended by {call}", "自 {at}，由 {call} 关闭";
         last_used: "last used {at}", "最近使用 {at}";
-        hour: "The hour from {at}: {score}", "自 {at} 起一小时：{score}";
-        weight: " for ", "：";
-        alone: ", enough alone", "，单独即可判定";
-        rule: "An incident opens when the weights of an hour reach 10, or when one kind is enough alone.",
-            "一小时内权重合计达到 10，或某一种依据单独即可判定时，判定为安全事件。";
+        hour: "The hour from {at}: {score} points", "自 {at} 起一小时：合计 {score} 分";
+        evidence: "Evidence", "依据";
+        count: "Number", "数量";
+        points: "Points", "分值";
+        one_point: "1 point", "1 分";
+        many_points: "{count} points", "{count} 分";
+        alone: ", enough alone", "（单独即可判定）";
+        rule: "An incident opens when the points of an hour reach {points}, or when one kind of evidence is enough alone.",
+            "一小时内分值合计达到 {points} 分，或某一种依据单独即可判定时，判定为安全事件。";
         addresses: "addresses", "地址";
         programs: "programs", "程序";
         regions: "regions", "区域";
@@ -238,17 +243,26 @@ pub fn evidence(incident: &Incident, locale: Locale) -> Markup {
             h4 {
                 (fill(words.hour, &[("at", moment(window.from, locale)), ("score", html! { (window.score) })]))
             }
-            ul.objects {
-                @for evidence in &window.evidence {
-                    li {
-                        strong { (evidence.weight) } (words.weight) (number(evidence.items as u64)) " "
-                        (incident_words::evidence(evidence.kind, evidence.items, locale.language))
-                        @if evidence.opens { (words.alone) }
-                    }
-                }
+            table.stacked.evidence {
+                (head(&[("what", words.evidence), ("n", words.count), ("points", words.points)]))
+                tbody { @for evidence in &window.evidence { (evidence_row(*evidence, locale)) } }
             }
         }
-        p.note { (words.rule) }
+        p.note { (fill(words.rule, &[("points", html! { (OPENS_AT) })])) }
+    }
+}
+
+fn evidence_row(evidence: Evidence, locale: Locale) -> Markup {
+    let words = StoryWords::of(locale.language);
+    let points = plural(evidence.weight.into(), words.one_point, words.many_points);
+    html! {
+        tr {
+            th.what scope="row" {
+                (incident_words::evidence(evidence.kind, evidence.items, locale.language))
+            }
+            td.n { (number(evidence.items as u64)) }
+            td.points { (points) @if evidence.opens { (words.alone) } }
+        }
     }
 }
 

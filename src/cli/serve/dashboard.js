@@ -216,6 +216,24 @@ async function call(place, given, typed = true) {
   }
 }
 
+// Returns a function that moves the focus, after the content of a place is replaced: to the message about a decision, to the
+// control with the name or the label of the focused one, or to the heading.
+function focusOf(place, focused) {
+  const label = one => one.name || one.ariaLabel || one.textContent.replace(/[^\p{L}\p{N}:/]+/gu, " ").trim();
+  const alike = () => [...place.querySelectorAll(focused.localName)].filter(one => label(one) === wanted);
+  const wanted = label(focused);
+  const at = alike().indexOf(focused);
+  return () => {
+    const found = alike();
+    const message = place === content && place.querySelector(".notice[role=status]");
+    const to = message || (found[at] ?? found.at(-1)) || place.querySelector("h2, h3");
+    if (!to) return;
+    if (to === message || /^h\d$/.test(to.localName)) to.tabIndex = -1;
+    to.focus({ preventScroll: true });
+    if (to.type === "search") to.setSelectionRange(to.value.length, to.value.length);
+  };
+}
+
 function show(place, answer) {
   if (place === content && !popup.open) popup.showModal();
   at("link").hidden = !shared();
@@ -223,7 +241,10 @@ function show(place, answer) {
     const fragment = cleaned(answer);
     bind(fragment);
     assist(fragment);
+    const focused = place.contains(document.activeElement) ? document.activeElement : null;
+    const refocus = focused ? focusOf(place, focused) : () => {};
     place.replaceChildren(fragment);
+    refocus();
   } else if (typeof answer?.markdown === "string") {
     place.replaceChildren(rendered(answer.markdown));
   } else {
@@ -283,6 +304,7 @@ function bind(fragment) {
 async function act(action, element) {
   const place = action.getAttribute("display") === "popup" ? content : widget;
   const text = action.getAttribute("confirmation");
+  for (const field of element.closest("form")?.querySelectorAll("input[required]") ?? []) field.value = field.value.trim();
   if (text && element.closest("form")?.querySelector(":invalid")?.reportValidity() === false) return;
   if (text && !await confirmed(text, element.textContent.trim())) return;
   if (action.getAttribute("action") !== "call") {
@@ -297,8 +319,10 @@ async function act(action, element) {
     return complain(texts.no_json);
   }
   if (place === widget) return list(given);
-  if ("decide" in given) isStale = true;
-  visit({ popup: kept(given) });
+  // A decision shows the same page again, so it adds no entry to the history.
+  const decides = "decide" in given;
+  if (decides) isStale = true;
+  visit({ popup: kept(given) }, !decides);
   return call(content, given);
 }
 
@@ -495,9 +519,11 @@ function assist(fragment) {
   }
 }
 
-// Returns what a colleague needs to see the page in the popup: the address of the dashboard with the id, else a command.
+// Returns what shows the page in the popup again: the address of the dashboard with the id, else a command; of a caller or
+// an account, which no command shows, the address of this page.
 function shared() {
-  const { cluster, incident } = view.popup ?? {};
+  const { cluster, incident, caller, account_page } = view.popup ?? {};
+  if (caller || account_page) return location.origin + address();
   const id = incident ?? cluster;
   const command = about.commands?.[incident ? "incident" : "cluster"];
   if (!id || !command) return null;

@@ -71,7 +71,7 @@ impl AccountPage<'_> {
             @if critical.is_empty() { p.soft { (words.no_critical) } }
             @else { (rated_table(&self.frame, &critical, self.as_of)) }
             h3 { (words.hours) }
-            (chart(&self.frame, self.hours(), self.as_of.plus(-1).window()))
+            (chart(&self.frame, self.hours(), self.as_of.window()))
             (self.callers())
             (self.failing())
         };

@@ -8,7 +8,7 @@ use alerts::terms;
 use clusters::Cluster;
 use clusters::facet::FacetKind;
 use clusters::journal::{Fault, JournalEntry, JournalEvent, OWN_ACTOR};
-use clusters::keys::KeyReport;
+use clusters::keys::{KeyReport, masked};
 use clusters::related::Related;
 use clusters::sample::Sample;
 use clusters::triage::{Decision, TriageStatus};
@@ -26,7 +26,7 @@ use super::parts::{
 };
 use super::{ClickTarget, Frame, failed};
 use crate::listing::ListedCluster;
-use crate::{grouped, moment, more, shown};
+use crate::{fill, grouped, moment, more, shown};
 
 /// The maximum number of values of a kind among the facts on top; the sections below have more.
 const FACTS_MAX: usize = 3;
@@ -79,6 +79,11 @@ alerts::words! {
         by: "By", "操作人";
         reason: "Reason", "原因";
         muted_until: "muted until", "已静音，直到";
+        new_caller: "new caller {who}", "新调用者 {who}";
+        new_value: "new {kind} {value}", "新{kind} {value}";
+        new_value_of: "new {kind} {value} for {who}", "新{kind} {value}，调用者 {who}";
+        access_key: "access key", "访问密钥";
+        escalating: "escalating: {count} events in an hour", "激增：一小时内 {count} 个事件";
         // Decisions.
         decision: "Decision", "决定";
         decided_by: "{decision}, by", "{decision}，操作人";
@@ -453,7 +458,11 @@ impl ClusterPage<'_> {
         ];
         let others = self.cluster.facets.iter().filter_map(|(kind, values)| {
             let first = values.values.first()?;
-            Some((kind.name(), first.value.clone()))
+            let value = match kind {
+                FacetKind::AccessKey => masked(&first.value),
+                _ => first.value.clone(),
+            };
+            Some((kind.name(), value))
         });
         // The error code is among the pairs already.
         pairs.extend(others.filter(|(name, _)| *name != "error_code"));
@@ -522,6 +531,39 @@ impl ClusterPage<'_> {
         }
     }
 
+    /// Returns a new value of the cluster or of a caller. The detail is that of [`NewCircumstance::about`].
+    ///
+    /// [`NewCircumstance::about`]: clusters::transition::NewCircumstance::about
+    fn circumstance(&self, detail: &str) -> Markup {
+        let words = self.words();
+        let (kind, rest) = detail.split_once(' ').unwrap_or((detail, ""));
+        let name = match kind {
+            "network" => words.network,
+            "region" => words.region,
+            "access_key" => words.access_key,
+            "layer" => words.refused_by,
+            "policy" => words.policy,
+            other => other,
+        };
+        let (value, who) = match rest.split_once(" by ") {
+            Some((value, who)) => (value, Some(who)),
+            None => (rest, None),
+        };
+        let value = match kind {
+            "layer" => html! { (terms::layer(value, self.frame.locale.language)) },
+            _ => html! { bdi { (shown(value)) } },
+        };
+        let parts = [("kind", html! { (shown(name)) }), ("value", value)];
+        match who {
+            Some(who) => {
+                let who = html! { bdi { (shown(self.cluster.short_name(who))) } };
+                let [kind, value] = parts;
+                fill(words.new_value_of, &[kind, value, ("who", who)])
+            }
+            None => fill(words.new_value, &parts),
+        }
+    }
+
     /// Returns what happened, with its details. The details of a decision begin with the English name of the entry.
     fn change(&self, entry: &JournalEntry) -> Markup {
         let locale = self.frame.locale;
@@ -533,6 +575,15 @@ impl ClusterPage<'_> {
             @match (entry.what, until) {
                 (JournalEvent::Muted, Some(until)) => {
                     (self.words().muted_until) " " (moment_and_zone(&self.frame, Some(until)))
+                }
+                (JournalEvent::NewPrincipal, _) if !detail.is_empty() => {
+                    @let who = html! { bdi { (shown(self.cluster.short_name(detail))) } };
+                    (fill(self.words().new_caller, &[("who", who)]))
+                }
+                (JournalEvent::NewCircumstance, _) if !detail.is_empty() => { (self.circumstance(detail)) }
+                (JournalEvent::Escalating, _) if !detail.is_empty() => {
+                    @let count = detail.split(' ').next().unwrap_or_default();
+                    (self.words().escalating.replace("{count}", &shown(count)))
                 }
                 _ => {
                     (name)

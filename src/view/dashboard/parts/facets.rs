@@ -33,6 +33,9 @@ pub(crate) fn values(
             @for value in found.values.iter().take(values_max) {
                 div {
                     (value_text(frame, cluster, kind, &value.value))
+                    @if let Some(region) = distinguishing_region(cluster, kind, found, &value.value) {
+                        " (" bdi { (shown(region)) } ")"
+                    }
                     @if value.span.count != cluster.span.count {
                         " " span.times { "×" (number(value.span.count)) }
                     }
@@ -54,6 +57,23 @@ fn value_text(frame: &Frame<'_>, cluster: &Cluster, kind: FacetKind, value: &str
             _ => bdi { (value) },
         }
     }
+}
+
+/// Returns the region of a resource if another resource of the list has the same short name.
+fn distinguishing_region<'v>(
+    cluster: &Cluster,
+    kind: FacetKind,
+    found: &FacetValues,
+    value: &'v str,
+) -> Option<&'v str> {
+    if kind != FacetKind::Resource || !value.starts_with("arn:") {
+        return None;
+    }
+    let short = cluster.short_name(value);
+    let mut others = found.values.iter().filter(|of| of.value != value);
+    let collides = others.any(|of| cluster.short_name(&of.value) == short);
+    let region = value.split(':').nth(3).filter(|region| !region.is_empty());
+    region.filter(|_| collides)
 }
 
 /// Returns the table of callers: who, how many events, and when first and last. Callers in IAM link to their page in its
