@@ -9,8 +9,9 @@ use clusters::fingerprint::Identity;
 use clusters::watch::{CallDetails, Watch, Watches};
 
 use super::catalog::{ALL, LAYERS, PLACEHOLDERS};
-use super::hint;
+use super::{filled, hint};
 use crate::locale::Language;
+use crate::safe::readable;
 
 const CONFIG: &str =
     "arn:aws:iam::111122223333:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig";
@@ -769,6 +770,27 @@ fn both_languages_have_the_same_placeholders() {
         );
         let chars = advice.english.chars().count();
         assert!(chars <= 400, "{} has {chars} characters", advice.name);
+    }
+}
+
+#[test]
+fn secrets_are_masked_in_the_values_of_advice_and_not_in_its_sentences() {
+    let values = |value: &str| {
+        PLACEHOLDERS
+            .each_ref()
+            .map(|of| (of, Some(value.to_owned())))
+    };
+    let secret = values("token=hunter2");
+    let masked = readable("token=hunter2", 64);
+    for advice in ALL {
+        for language in [Language::En, Language::Zh] {
+            let mut wanted = language.pick(advice.english, advice.chinese).to_owned();
+            for of in &PLACEHOLDERS {
+                let value = if of.name == "layer" { "" } else { &masked };
+                wanted = wanted.replace(&format!("{{{}}}", of.name), value);
+            }
+            assert_eq!(filled(advice, &secret, language), wanted, "{}", advice.name);
+        }
     }
 }
 
