@@ -831,7 +831,7 @@ fn the_page_of_all_advice_is_up_to_date() {
 
 /// Latin words that Chinese advice may have outside of code: names of AWS, abbreviations, and beginnings of names of calls.
 const NAMES: &str = "ACL AWS Access Amazon Anywhere Bedrock Block Business CA Center CloudTrail Config Delete Detach EKS \
-                     Enterprise Formation Grants GuardDuty Health IAM ID Identity KMS Lake Lambda Manager Marketplace OIDC \
+                     Enterprise Formation Grants GuardDuty Health IAM ID Identity KMS Lake Lambda MFA Manager Marketplace OIDC \
                      Organizations Public Put Quotas Revoke Roles S3 SDK SNS Service Support Systems URL VPC WAF Web";
 
 #[test]
