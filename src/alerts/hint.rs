@@ -14,7 +14,7 @@ use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
 use clusters::{short_name, short_policy};
 
-use crate::locale::Language;
+use crate::locale::{Language, append};
 use crate::safe::readable;
 use catalog::{Advice, LAYERS, PLACEHOLDER_COUNT, PLACEHOLDERS, Placeholder};
 
@@ -63,7 +63,7 @@ fn filled(
     for part in parts {
         let (name, words) = part.split_once('}').unwrap_or((part, ""));
         let value = values.iter().find(|(of, _)| of.name == name);
-        text.push_str(&match value {
+        let value = match value {
             Some((of, Some(value))) if of.name == "layer" => {
                 layer_name(value, language).unwrap_or_default().to_owned()
             }
@@ -78,8 +78,9 @@ fn filled(
                 }
             }
             None => String::new(),
-        });
-        text.push_str(words);
+        };
+        append(&mut text, &value);
+        append(&mut text, words);
     }
     text
 }
