@@ -198,7 +198,6 @@ mod tests {
     use std::fmt::Debug;
 
     use clusters::class::Class;
-    use clusters::fingerprint::{NO_CODE, STRONG, WEAK};
 
     use super::*;
 
