@@ -54,7 +54,7 @@ pub struct Arguments {
     /// Only alerts of this kind. Default: all kinds
     #[arg(long, value_enum)]
     kind: Option<Kind>,
-    /// Also alerts that a stack holds back: what is part of an incident, quiet clusters, small summaries, every long-term key; an example of no_data and escalating
+    /// Also alerts that a stack holds back: what is part of an incident, quiet clusters, small summaries, every long-term key; an example of missing data and of an escalation
     #[arg(long)]
     all: bool,
     /// Guance or TrueWatch site for the links in the alerts
