@@ -10,6 +10,7 @@ use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, masked};
 use clusters::watch::{CallDetails, Watches};
 use clusters::{Cluster, FacetValue, FacetValues};
 use records::key_id::KeyKind;
+use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -183,7 +184,8 @@ fn cluster(cluster: &Cluster, message: &Message) -> Value {
         "event_name": token(&identity.action, CHARS_MAX),
         "error_code": cluster.error_code().map(|code| token(code, CHARS_MAX)),
         "untrusted_template": template(&cluster.facts.template),
-        "untrusted_hint": readable(&advice, HINT_CHARS_MAX),
+        // The secrets in its names are masked already. Its own sentences, such as "the password: change it", are not secrets.
+        "untrusted_hint": sanitize(&advice, HINT_CHARS_MAX),
         "count": cluster.span.count,
         "first_seen": time(message.first_seen.or(cluster.span.first_seen)),
         "last_seen": time(cluster.span.last_seen),

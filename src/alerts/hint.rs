@@ -14,7 +14,8 @@ use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::Identity;
 use clusters::{short_name, short_policy};
 
-use crate::locale::Language;
+use crate::locale::{Language, append};
+use crate::safe::readable;
 use catalog::{Advice, LAYERS, PLACEHOLDER_COUNT, PLACEHOLDERS, Placeholder};
 
 pub(crate) mod catalog;
@@ -41,10 +42,20 @@ struct Failure<'a> {
 /// Returns advice on what to do about a failed call or a sensitive call, as one to three sentences.
 ///
 /// `template` is the masked error message, or empty. `facets` are those of an event, or the most frequent ones of a
-/// cluster. The result contains names that callers can influence.
+/// cluster. The result contains names that callers can influence; secrets in them are masked.
 pub fn hint(identity: &Identity, template: &str, facets: &Facets, language: Language) -> String {
     let advice = advice(identity, template, facets);
-    let values = values(identity, facets);
+    filled(advice, &values(identity, facets), language)
+}
+
+/// Returns the sentences of advice with the values of its placeholders.
+///
+/// Secrets are masked in each value alone: in a sentence, "the password: change it" would look like a password.
+fn filled(
+    advice: &Advice,
+    values: &[(&'static Placeholder, Option<String>)],
+    language: Language,
+) -> String {
     let mut text = String::new();
     let sentences = language.pick(advice.english, advice.chinese);
     let mut parts = sentences.split('{');
@@ -52,11 +63,11 @@ pub fn hint(identity: &Identity, template: &str, facets: &Facets, language: Lang
     for part in parts {
         let (name, words) = part.split_once('}').unwrap_or((part, ""));
         let value = values.iter().find(|(of, _)| of.name == name);
-        text.push_str(&match value {
+        let value = match value {
             Some((of, Some(value))) if of.name == "layer" => {
                 layer_name(value, language).unwrap_or_default().to_owned()
             }
-            Some((_, Some(value))) => value.clone(),
+            Some((_, Some(value))) => readable(value, usize::MAX),
             Some((of, None)) => {
                 let words = language.pick(of.english, of.chinese);
                 let is_start = text.is_empty() && language == Language::En;
@@ -67,8 +78,9 @@ pub fn hint(identity: &Identity, template: &str, facets: &Facets, language: Lang
                 }
             }
             None => String::new(),
-        });
-        text.push_str(words);
+        };
+        append(&mut text, &value);
+        append(&mut text, words);
     }
     text
 }

@@ -25,6 +25,19 @@ pub struct Zone {
     minutes: i16,
 }
 
+/// Appends words to a text that is filled in. Where Chinese meets Chinese, a space between is left out: sentences have
+/// spaces around their placeholders, whose values are mostly Latin.
+pub(crate) fn append(text: &mut String, words: &str) {
+    let is_chinese = |c: Option<char>| c.is_some_and(|c| c >= '\u{2e80}');
+    let before = text.strip_suffix(' ').unwrap_or(text);
+    let after = words.strip_prefix(' ').unwrap_or(words);
+    let meet = is_chinese(before.chars().next_back()) && is_chinese(after.chars().next());
+    if meet {
+        text.truncate(before.len());
+    }
+    text.push_str(if meet { after } else { words });
+}
+
 /// The language and the time zone of a reader.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Locale {
@@ -264,6 +277,23 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
+    }
+
+    #[test]
+    fn no_space_is_between_chinese_words() {
+        for (text, words, wanted) in [
+            ("请向 ", "调用者", "请向调用者"),
+            ("调用者", " 确认", "调用者确认"),
+            ("请向 ", "role/x", "请向 role/x"),
+            ("role/x", " 确认", "role/x 确认"),
+            ("在 ", "：", "在："),
+            ("ask ", "them", "ask them"),
+            ("", " 无", " 无"),
+        ] {
+            let mut filled = text.to_owned();
+            append(&mut filled, words);
+            assert_eq!(filled, wanted);
+        }
     }
 
     #[test]

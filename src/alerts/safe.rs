@@ -7,7 +7,7 @@
 //! - In plain text, spaces break up links and mentions of mail programs and chats.
 //! - In names, all characters that are unusual in names become `_`.
 
-use records::redact::{clean, mask_secrets};
+use records::redact::{MASKS, clean, mask_secrets};
 
 /// Returns untrusted text in a form for people to read: without invisible characters, with secrets masked,
 /// and cut to `chars_max` characters.
@@ -40,12 +40,15 @@ pub fn code_span(readable: &str) -> String {
 pub fn defanged(readable: &str) -> String {
     let mut plain = String::with_capacity(readable.len());
     let mut before = ' ';
-    let mut rest = readable.chars().peekable();
-    while let Some(c) = rest.next() {
-        let next = rest.peek().copied().unwrap_or(' ');
+    for (at, c) in readable.char_indices() {
+        let after = &readable[at + c.len_utf8()..];
+        let next = after.chars().next().unwrap_or(' ');
         plain.push(c);
+        let is_mask = || MASKS.iter().any(|mask| readable[at..].starts_with(mask));
         let breaks = match c {
-            ':' => next == '/',
+            // A network such as 2001:db8::/48 is no link.
+            ':' => after.starts_with("//"),
+            '<' if is_mask() => false,
             '<' => matches!(next, '!' | '@' | '#' | '/') || next.is_ascii_alphabetic(),
             '@' => !before.is_alphanumeric() && next.is_alphanumeric(),
             '.' => is_www(&plain),
@@ -120,6 +123,8 @@ mod tests {
         for (text, wanted) in [
             ("see http://evil.example", "see http: //evil.example"),
             ("WWW.evil.example", "WWW. evil.example"),
+            ("2001:db8:4::/48", "2001:db8:4::/48"),
+            ("user/<secret-key> <jwt>", "user/<secret-key> <jwt>"),
             (
                 "<!channel> <@U1> <a href=x>",
                 "< !channel> < @ U1> < a href=x>",

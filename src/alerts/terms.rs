@@ -4,6 +4,7 @@
 //! those of the JSON output and of searches.
 
 use clusters::class::Class;
+use clusters::fingerprint::{NO_CODE, STRONG, WEAK};
 use clusters::journal::JournalEvent;
 use clusters::lifecycle::Status;
 use clusters::triage::{CountPeriod, Decision, EndReason, Until};
@@ -49,6 +50,18 @@ pub fn class(of: Class, language: Language) -> &'static str {
         Class::Watch => "敏感操作",
     };
     language.pick(of.name(), chinese)
+}
+
+/// Returns the words for a code that is one of the program: that there is none, or how much a sensitive call weighs. `None`
+/// for a code of AWS.
+pub fn code(of: &str, class: Class, language: Language) -> Option<&'static str> {
+    let (english, chinese) = match (of, class) {
+        (STRONG, Class::Watch) => ("strong", "高风险"),
+        (WEAK, Class::Watch) => ("weak", "一般"),
+        (NO_CODE, _) => ("no error code", "无错误码"),
+        _ => return None,
+    };
+    Some(language.pick(english, chinese))
 }
 
 /// Returns the name of a kind of alerts, such as `New caller` or `新调用者`. It begins the title of a message.

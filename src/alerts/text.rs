@@ -16,6 +16,7 @@ mod summary;
 mod title;
 mod words;
 
+use clusters::class::Class;
 use clusters::facet::{FacetKind as Facet, Facets};
 use clusters::fingerprint::Identity;
 use clusters::keys::masked;
@@ -454,9 +455,17 @@ impl Writer<'_> {
     /// Returns the error code of a cluster; the name of the class if there is none.
     fn code(&self, cluster: &Cluster) -> Pieces {
         let identity = &cluster.facts.identity;
-        match cluster.error_code().unwrap_or(&identity.code) {
-            "" => own(terms::class(identity.class, self.texts.locale.language)),
-            code => vec![Piece::other(code)],
+        let code = cluster.error_code().unwrap_or(&identity.code);
+        self.spelled(code, identity.class)
+    }
+
+    /// Returns an error code, or words for it if it is none of AWS.
+    fn spelled(&self, code: &str, class: Class) -> Pieces {
+        let language = self.texts.locale.language;
+        match terms::code(code, class, language) {
+            Some(words) => own(words),
+            None if code.is_empty() => own(terms::class(class, language)),
+            None => vec![Piece::other(code)],
         }
     }
 

@@ -19,9 +19,13 @@ use serde_json::{Value, json};
 
 use crate::locale_options::LocaleOptions;
 use crate::output;
-use crate::preview::Preview;
+use crate::preview::{Preview, Previewed};
 use crate::settings::load_lists;
 use crate::source::{SourceArguments, StoreQuery};
+
+/// What is printed before alerts that nothing in the events causes.
+const EXAMPLE: &str =
+    "These events cause no such alert. The alert below is an example that is made of them.";
 
 /// Preview the alerts that a stack would send about the events in CloudTrail files
 ///
@@ -50,7 +54,7 @@ pub struct Arguments {
     /// Only alerts of this kind. Default: all kinds
     #[arg(long, value_enum)]
     kind: Option<Kind>,
-    /// Also alerts that a stack holds back: what is part of an incident, quiet clusters, small summaries, every long-term key
+    /// Also alerts that a stack holds back: what is part of an incident, quiet clusters, small summaries, every long-term key; an example of missing data and of an escalation
     #[arg(long)]
     all: bool,
     /// Guance or TrueWatch site for the links in the alerts
@@ -179,7 +183,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         limit: arguments.limit,
         canaries: &lists.canary_keys,
     };
-    let alerts = preview.messages(&answer);
+    let Previewed {
+        messages: alerts,
+        are_examples,
+    } = preview.messages(&answer);
+    if are_examples {
+        output::complain(EXAMPLE);
+    }
     match arguments.format {
         Format::Text => output::print(&printed(&alerts, &preview, sinks, &texts))?,
         Format::Json => {
@@ -217,6 +227,7 @@ fn nothing(preview: &Preview<'_>) -> String {
             " IAM is not asked when keys were last used, so only canary keys of a --settings file have alerts here; \
              --all shows the alert for every long-term key."
         }
+        (Some(AlertKind::NoData | AlertKind::Escalating), false) => " Add --all to see an example.",
         (_, false) => " Add --all to see alerts that a stack holds back.",
         (_, true) => "",
     };

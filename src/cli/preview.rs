@@ -6,19 +6,21 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use alerts::alert::inspected::Silent;
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::Facts;
 use alerts::kind::AlertKind;
 use alerts::message::Message;
 use alerts::severity::{Severity, of_alert, of_cluster};
 use clusters::circumstance::{Circumstance, Circumstances};
+use clusters::class::Class;
 use clusters::facet::{FacetKind as Facet, Facets};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{KeyReport, account_of};
 use clusters::transition::Transition;
 use clusters::{Cluster, ClusterSnapshot, ClusterTotals, FacetValue, Sighting};
 use records::key_id::KeyKind;
-use records::time::Timestamp;
+use records::time::{Timestamp, Window};
 use service::config::inspect::Summaries;
 use service::deliver::message_builder::{add_anomaly, assembled, hours};
 use service::inspect::transition_alerts::alert;
@@ -28,6 +30,9 @@ use crate::source::StoreAnswer;
 
 /// The largest number of keys in a message, as in a stack.
 const KEYS_MAX: usize = 3;
+
+/// The hours without events after which an account has an alert, as in a stack.
+const SILENT_HOURS: i64 = 3;
 
 /// Which alerts are previewed.
 #[derive(Debug)]
@@ -43,9 +48,19 @@ pub struct Preview<'p> {
     pub canaries: &'p BTreeSet<String>,
 }
 
+/// The messages of a preview.
+#[derive(Debug)]
+pub struct Previewed {
+    /// The messages, the most severe first, of the same severity the newest first.
+    pub messages: Vec<Message>,
+    /// Whether nothing in the events causes these alerts, so that they only show what such an alert looks like.
+    pub are_examples: bool,
+}
+
 impl Preview<'_> {
-    /// Returns the messages, the most severe first, of the same severity the newest first.
-    pub fn messages(&self, answer: &StoreAnswer) -> Vec<Message> {
+    /// Returns the messages. If the events cause no alert of the kind, and held back alerts are shown, an example is made of
+    /// the events for the kinds that [`Self::example`] knows.
+    pub fn messages(&self, answer: &StoreAnswer) -> Previewed {
         let material = Material::of(answer);
         let mut alerts: Vec<(Severity, Alert)> = self
             .alerts(answer)
@@ -55,6 +70,9 @@ impl Preview<'_> {
             .collect();
         // The sort is stable: what is equal in both stays in the order of time.
         alerts.sort_by_key(|(severity, alert)| Reverse((*severity, alert.at)));
+        let example = self.example(answer).filter(|_| alerts.is_empty());
+        let are_examples = example.is_some();
+        alerts.extend(example.map(|alert| (material.severity(&alert), alert)));
         if self.limit > 0 {
             alerts.truncate(self.limit);
         }
@@ -62,7 +80,59 @@ impl Preview<'_> {
         let mut messages: Vec<Message> = alerts.map(|(_, alert)| material.message(alert)).collect();
         // Some causes of a severity, such as a failure that lasts for a day, are not in the hours of a message.
         messages.sort_by_key(|message| Reverse(message.level()));
-        messages
+        Previewed {
+            messages,
+            are_examples,
+        }
+    }
+
+    /// Returns an alert of a kind that few files cause, as an example: the account with the newest event as if it fell silent
+    /// after it, or the busiest hour of a cluster as if it were unusual. `None` for other kinds.
+    fn example(&self, answer: &StoreAnswer) -> Option<Alert> {
+        match self.kind.filter(|_| self.with_held_back)? {
+            AlertKind::NoData => {
+                let (_, newest) = answer.events.last()?;
+                let facts = answer.snapshot.facts.get(&newest.series.cluster)?;
+                let since = newest.at()?;
+                let noticed = since.window().plus(SILENT_HOURS).end();
+                let account_id = &facts.identity.account_id;
+                let times = (since, noticed);
+                Some(Alert::of_silence(
+                    account_id,
+                    Silent::Account,
+                    times,
+                    None,
+                    noticed,
+                ))
+            }
+            AlertKind::Escalating => {
+                let mut hours: BTreeMap<(ClusterId, Window), u64> = BTreeMap::new();
+                for (_, sighting) in &answer.events {
+                    if let Some(at) = sighting.at() {
+                        *hours
+                            .entry((sighting.series.cluster, at.window()))
+                            .or_default() += 1;
+                    }
+                }
+                let failing = hours.into_iter().filter_map(|((cluster, hour), count)| {
+                    let identity = &answer.snapshot.facts.get(&cluster)?.identity;
+                    (identity.class != Class::Watch).then_some((count, hour, cluster, identity))
+                });
+                let (count, hour, cluster, identity) =
+                    failing.max_by_key(|of| (of.0, of.1, of.2))?;
+                // Half of the events, as in a cluster that usually has fewer.
+                let counts = (count, count / 2);
+                let (account_id, at) = (&identity.account_id, hour.end());
+                Some(Alert::of_escalation(
+                    account_id,
+                    Some((cluster, 1)),
+                    at,
+                    counts,
+                    at,
+                ))
+            }
+            _ => None,
+        }
     }
 
     fn alerts(&self, answer: &StoreAnswer) -> Vec<Alert> {

@@ -314,11 +314,12 @@ fn whole_bucket(resource: Text<'_>) -> Text<'_> {
     }
 }
 
-/// Returns the program's name and version: the text before the first space, without square brackets around it.
+/// Returns the program's name and version: the text before the first space, without square brackets around it and
+/// without the comma or semicolon of a list.
 fn program(user_agent: &str) -> &str {
     let agent = user_agent.trim_start_matches('[');
     let end = agent.bytes().position(|b| b == b' ' || b == b']');
-    &agent[..end.unwrap_or(agent.len())]
+    agent[..end.unwrap_or(agent.len())].trim_end_matches([',', ';'])
 }
 
 /// Prefixes of the names of reading APIs, for records without `readOnly`.
@@ -365,6 +366,17 @@ fn mfa_used(record: &Record<'_>) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_ends_before_the_comma_of_a_list() {
+        for (agent, wanted) in [
+            ("[S3Console/0.4, aws-internal/3]", "S3Console/0.4"),
+            ("Boto3/1.34 md/Botocore", "Boto3/1.34"),
+            ("[x]", "x"),
+        ] {
+            assert_eq!(program(agent), wanted);
+        }
+    }
 
     #[test]
     fn a_second_factor_is_seen_at_the_console_and_at_identity_center() {

@@ -116,10 +116,14 @@ pub struct ClusterLine {
     pub service: String,
     /// The called API, such as `GetObject`.
     pub action: String,
-    /// The canonical error code, as in the cluster's identity, such as `AccessDenied`.
+    /// The error code as the service spelled it, such as `Client.UnauthorizedOperation`; if there is none, the canonical
+    /// code of the cluster's identity.
     pub code: String,
     /// The class of the cluster's failures.
     pub class: Class,
+    /// The name of the caller of the cluster's first event; empty if it names none. Earlier versions did not store it.
+    #[serde(default)]
+    pub caller: String,
     /// The number of events of the cluster in the period of the summary. In [`Summary::recovered`] it is the number of
     /// events in the episode that ended.
     pub count: u64,
@@ -213,7 +217,7 @@ impl<T> Default for Excerpt<T> {
 }
 
 impl ClusterLine {
-    /// Creates the line of a cluster for a list of a summary. `count` is its number of events, see [`Self::count`].
+    /// Creates the line of a cluster for a list of a summary, with the canonical code and no caller. `count` is its number of events, see [`Self::count`].
     pub fn of(cluster: ClusterId, subject: &ClusterSubject, count: u64) -> Self {
         Self {
             cluster,
@@ -221,6 +225,7 @@ impl ClusterLine {
             action: subject.action.clone(),
             code: subject.code.clone(),
             class: subject.class,
+            caller: String::new(),
             count,
         }
     }
@@ -333,6 +338,7 @@ mod tests {
             action: "GetObject".to_owned(),
             code: "AccessDenied".to_owned(),
             class: Class::Denied,
+            caller: String::new(),
             count,
         }
     }

@@ -149,6 +149,16 @@ fn masked(mut text: Text<'_>, mask_emails: bool) -> Text<'_> {
 
 const MASK: &str = "<masked>";
 
+/// What stands in angle brackets in place of a secret.
+pub const MASKS: [&str; 6] = [
+    MASK,
+    "<secret-key>",
+    "<jwt>",
+    "<pem>",
+    "<card>",
+    "<encoded>",
+];
+
 /// One pass over a text that copies the text and masks secrets.
 struct Masking<'t> {
     text: &'t str,
@@ -531,7 +541,8 @@ fn passes_luhn(digits: &[u8]) -> bool {
 /// Checks whether 40 letters are random and not a name or a path, by their entropy.
 ///
 /// Hexadecimal digits have at most four bits a letter. Forty random base64 letters nearly always contain upper case,
-/// lower case, and a digit or sign.
+/// lower case, and a digit or plus sign, and change between these about 26 times. A path of words, such as
+/// `autoscaling/AWSServiceRoleForAutoScaling`, changes at most twice a word.
 fn is_random(letters: &[u8]) -> bool {
     let mut counts = [0_u32; 256];
     for letter in letters {
@@ -550,9 +561,23 @@ fn is_random(letters: &[u8]) -> bool {
         && slashes < 4
         && letters.iter().any(u8::is_ascii_uppercase)
         && letters.iter().any(u8::is_ascii_lowercase)
-        && letters
-            .iter()
-            .any(|b| b.is_ascii_digit() || b"+/".contains(b))
+        && letters.iter().any(|b| b.is_ascii_digit() || *b == b'+')
+        && changes(letters) >= CHANGES_LEAST
+}
+
+/// The least number of changes in a secret key. One in ten thousand keys has fewer.
+const CHANGES_LEAST: usize = 14;
+
+/// Returns how often letters change between upper case, lower case, digits and signs.
+fn changes(letters: &[u8]) -> usize {
+    let kind = |b: &u8| match b {
+        b'A'..=b'Z' => 0,
+        b'a'..=b'z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    let pairs = letters.iter().zip(letters.iter().skip(1));
+    pairs.filter(|(one, next)| kind(one) != kind(next)).count()
 }
 
 /// Checks whether a text begins with a host name that contains a dot.
@@ -844,6 +869,9 @@ mod tests {
             "00000000-0000-4000-8000-000000000000 1700000000000 111122223333",
             "4111 1111 1111 1112",
             "s3://bucket/AWSLogs/111122223333/CloudTrail",
+            "role/aws-service-role/autoscaling/AWSServiceRoleForAutoScaling",
+            "role/aws-service-role/autoscaling/AWSServiceRoleForAutoScaling2",
+            "arn:aws:iam::111122223333:role/Teams/Payments/ReadOnly/DataPlatformEngineer4",
             "no password, nor secret; AKIA is a prefix",
             "AKIA****MPLE",
             "@here and a@b",

@@ -106,7 +106,7 @@ words! {
         event_ids: "event ids", "事件编号";
         cluster_id: "cluster {id}", "聚类 {id}";
         call_id: "sensitive call {id}", "敏感操作 {id}";
-        strong: "strong", "强";
+        strong: "strong", "高风险";
         alerts: "alerts", "告警";
         no_alert: "none: ", "不告警：";
         why: "why", "关注原因";

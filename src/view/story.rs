@@ -36,7 +36,7 @@ words! {
         outcome: "Outcome", "结果";
         calls: "Calls", "次数";
         targets: "Targets", "对象";
-        strong: "strong", "强";
+        strong: "strong", "高风险";
         and_more: " and {count} more", "，另有 {count} 个";
         comma: ", ", "、";
         nothing: "Nothing that is known.", "据已知信息，没有遗留。";

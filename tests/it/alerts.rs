@@ -196,6 +196,7 @@ pub fn summary() -> Summary {
         action: action.to_owned(),
         code: "AccessDenied".to_owned(),
         class: Class::Denied,
+        caller: format!("arn:aws:iam::{ACCOUNT}:role/app"),
         count,
     };
     let new = vec![

@@ -143,6 +143,21 @@ fn each_kind_has_the_alerts_of_the_inspection_and_no_others() {
 }
 
 #[test]
+fn kinds_that_few_files_cause_have_an_example() {
+    let folder = Folder::with_lines(few());
+    for kind in ["no_data", "escalating"] {
+        let none = folder.run(&["notify", "--dry-run", "--kind", kind, "trail.jsonl"]);
+        let wanted = format!(
+            "No alert of the kind {kind} would be sent about these events. Add --all to see an example.\n"
+        );
+        assert_eq!(none.printed(), wanted);
+        let alerts = previewed(&folder, &format!("--sink sns --all --kind {kind}"));
+        assert_eq!(alerts.len(), 1, "{alerts:#?}");
+        assert_eq!(alerts[0]["kind"], kind);
+    }
+}
+
+#[test]
 fn an_alert_has_the_numbers_of_its_own_hours() {
     let folder = weeks();
     let alerts = previewed(

@@ -449,7 +449,7 @@ fn a_sensitive_call_says_who_did_what_and_is_a_fault_that_nothing_ends() {
     );
     assert_eq!(
         texts(Language::Zh).title(&message),
-        "[敏感操作] AWS 111122223333：iam:AttachUserPolicy，调用者 role/deployer，对象 用户 eve：\
+        "[敏感操作] AWS 111122223333：iam:AttachUserPolicy，调用者 role/deployer，对象为用户 eve：\
          策略 AdministratorAccess（2 次）"
     );
     assert_eq!(

@@ -226,6 +226,7 @@ fn bound_line(line: &mut ClusterLine) {
     for text in [&mut line.service, &mut line.action, &mut line.code] {
         *text = token(text, 64);
     }
+    line.caller = readable(&line.caller, NAME_CHARS_MAX);
 }
 
 /// Returns the name of a service or an API in a bounded form. `*` stays: it means calls beyond the limit.
@@ -321,6 +322,7 @@ mod tests {
                 action: name.clone(),
                 code: name.clone(),
                 class: Class::Denied,
+                caller: name.clone(),
                 count: 1,
             };
             let list = Excerpt { total: 60, shown: vec![line; count] };

@@ -236,10 +236,10 @@ catalog! {
          step. There is nothing to do.",
         "这是登录流程中的一步：在用户完成下一步之前，程序会反复查询。无需处理。";
     SECOND_FACTOR:
-        "a sign-in failed at the second factor",
+        "a sign-in failed at the second factor (MFA)",
         "The password was right, and the second factor was wrong. Ask {caller} whether it was \
          them. If not, another person knows the password: change it, and end the open sessions.",
-        "密码正确，但第二因素有误。请向 {caller} 确认是否本人操作。若不是，则密码已被他人知晓：请\
+        "密码正确，但多因素认证（MFA）未通过。请向 {caller} 确认是否本人操作。若不是，则密码已被他人知晓：请\
          更改密码并结束现有会话。";
     SIGN_IN:
         "any other failed sign-in",
@@ -456,7 +456,7 @@ catalog! {
         "a policy denies explicitly",
         "{action} is denied explicitly by {layer}. No permission elsewhere overrides that: ask \
          who owns {policy} whether the deny is meant for {caller}, or stop the call.",
-        "{action} 被明确拒绝：{layer}。其他任何授权都无法覆盖它：请向 {policy} 的负责人确认此拒绝是\
+        "{layer}明确拒绝了 {action}。其他任何授权都无法覆盖它：请向 {policy} 的负责人确认此拒绝是\
          否针对 {caller}，或停止该调用。";
     DECODE:
         "the reason is in an encoded message",
@@ -612,7 +612,7 @@ catalog! {
         "a device of the second factor was deactivated",
         "{caller} deactivated the second factor of {resource}, so the password alone is enough \
          now. Ask whether a device was replaced; if so, check that the new one is active.",
-        "{caller} 停用了 {resource} 的第二因素，现在仅凭密码即可登录。请确认是否在更换设备；若是，\
+        "{caller} 停用了 {resource} 的多因素认证（MFA），现在仅凭密码即可登录。请确认是否在更换设备；若是，\
          请确认新设备已启用。";
     TRUST_CHANGED:
         "the trust policy of a role was changed",
@@ -763,7 +763,7 @@ catalog! {
         "{caller} enabled a second factor for {resource}: who has this device passes the check of \
          the second factor. Ask {resource} whether the device is theirs; if not, deactivate it, \
          and set a new password.",
-        "{caller} 为 {resource} 启用了一个第二因素设备，持有该设备者即可通过第二因素验证。请向 {resource} 确\
+        "{caller} 为 {resource} 启用了一个 MFA 设备，持有该设备者即可通过多因素认证。请向 {resource} 确\
          认设备是否归其所有；若否，请停用该设备并重设密码。";
     PASSWORD_RULES:
         "the rules for passwords were changed or deleted",
@@ -813,14 +813,14 @@ catalog! {
         "The root user of this account signed in. Ask the few people who can do that, and compare \
          with the address in this message. If it was none of them, change the password and the \
          second factor, delete access keys of root, and contact AWS Support. Caller: {caller}.",
-        "该账号的 根用户登录了控制台。请向少数有权登录者确认，并核对本消息中的来源地址。若非其本人\
-         ，请更换密码和第二因素，删除根用户的访问密钥，并联系 AWS Support。调用者：{caller}。";
+        "该账号的根用户登录了控制台。请向少数有权登录者确认，并核对本消息中的来源地址。若非其本人\
+         ，请更换密码和 MFA 设备，删除根用户的访问密钥，并联系 AWS Support。调用者：{caller}。";
     SIGN_IN_WITHOUT_FACTOR:
         "a user signed in without a second factor",
         "{caller} signed in with a password alone. Ask whether it was them, and look at the \
          address. Then require a second factor for this user; until it is set up, a password that \
          is known elsewhere is enough to enter.",
-        "{caller} 仅凭密码登录了控制台。请向其本人确认，并核对来源地址。随后为该用户启用第二因素；在此\
+        "{caller} 仅凭密码登录了控制台。请向其本人确认，并核对来源地址。随后为该用户启用多因素认证（MFA）；在此\
          之前，密码一旦泄露即可被人登录。";
     ROOT_MAIL:
         "the password or the address of the root user changes hands",
@@ -828,7 +828,7 @@ catalog! {
          the owner of the account at once. If it was not them, secure the mailbox, reset the \
          password, check the second factor, and contact AWS Support.",
         "根用户的密码或邮箱地址正在被更改，操作者为 {caller}。请立即向账号所有者确认。若非其本人，\
-         请保护好邮箱，重置密码，检查第二因素，并联系 AWS Support。";
+         请保护好邮箱，重置密码，检查 MFA 设备，并联系 AWS Support。";
     PERMISSION_SET:
         "access by IAM Identity Center was given or extended",
         "{caller} gave access by IAM Identity Center: {resource}. All users with this assignment \

@@ -9,8 +9,9 @@ use clusters::fingerprint::Identity;
 use clusters::watch::{CallDetails, Watch, Watches};
 
 use super::catalog::{ALL, LAYERS, PLACEHOLDERS};
-use super::hint;
+use super::{filled, hint};
 use crate::locale::Language;
+use crate::safe::readable;
 
 const CONFIG: &str =
     "arn:aws:iam::111122223333:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig";
@@ -773,6 +774,27 @@ fn both_languages_have_the_same_placeholders() {
 }
 
 #[test]
+fn secrets_are_masked_in_the_values_of_advice_and_not_in_its_sentences() {
+    let values = |value: &str| {
+        PLACEHOLDERS
+            .each_ref()
+            .map(|of| (of, Some(value.to_owned())))
+    };
+    let secret = values("token=hunter2");
+    let masked = readable("token=hunter2", 64);
+    for advice in ALL {
+        for language in [Language::En, Language::Zh] {
+            let mut wanted = language.pick(advice.english, advice.chinese).to_owned();
+            for of in &PLACEHOLDERS {
+                let value = if of.name == "layer" { "" } else { &masked };
+                wanted = wanted.replace(&format!("{{{}}}", of.name), value);
+            }
+            assert_eq!(filled(advice, &secret, language), wanted, "{}", advice.name);
+        }
+    }
+}
+
+#[test]
 fn the_page_of_all_advice_is_up_to_date() {
     let mut page = "# Advice\n\nWhat to do about a cluster: all texts, in English and in Chinese, each with when it is given. \
         They are printed as `hint` and sent in messages. The first text that fits is given; the order is not that of this page. \
@@ -809,7 +831,7 @@ fn the_page_of_all_advice_is_up_to_date() {
 
 /// Latin words that Chinese advice may have outside of code: names of AWS, abbreviations, and beginnings of names of calls.
 const NAMES: &str = "ACL AWS Access Amazon Anywhere Bedrock Block Business CA Center CloudTrail Config Delete Detach EKS \
-                     Enterprise Formation Grants GuardDuty Health IAM ID Identity KMS Lake Lambda Manager Marketplace OIDC \
+                     Enterprise Formation Grants GuardDuty Health IAM ID Identity KMS Lake Lambda MFA Manager Marketplace OIDC \
                      Organizations Public Put Quotas Revoke Roles S3 SDK SNS Service Support Systems URL VPC WAF Web";
 
 #[test]

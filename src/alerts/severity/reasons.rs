@@ -204,7 +204,7 @@ pub(super) const LONG_TERM_KEY: Both = ("a long-term access key", "长期访问�
 pub(super) const FOREIGN: Both = ("a caller of another account", "其他账号的调用者");
 pub(super) const SECOND_FACTOR: Both = (
     "failed after the second factor was asked for: the password was right",
-    "在要求第二因素之后失败：密码正确",
+    "在要求多因素认证（MFA）之后失败：密码正确",
 );
 pub(super) const CONSOLE_PAGE: Both = (
     "a page of the console reads more than it needs",

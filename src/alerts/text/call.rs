@@ -92,7 +92,12 @@ fn titled_parameter(parameter: &Parameter<'_>) -> String {
         true => parameter.label.to_owned(),
         false => titled(parameter.label, TITLED_CHARS_MAX),
     };
-    format!("{label} {value}")
+    // Two words of the program in Chinese would run together.
+    let gap = match parameters::is_own_word(&value) && value != "*" {
+        true => "：",
+        false => " ",
+    };
+    format!("{label}{gap}{value}")
 }
 
 /// Returns a word in the form of titles. Chinese words of the program and `*` stay.
@@ -282,14 +287,14 @@ mod tests {
         );
         assert_eq!(
             texts(Language::Zh).title(&message),
-            "[敏感操作] AWS 111122223333：cloudtrail:PutEventSelectors，调用者 role/ops，对象 跟踪 main：\
-             变更 不再记录管理事件, bucket mallorys-logs（3 次）"
+            "[敏感操作] AWS 111122223333：cloudtrail:PutEventSelectors，调用者 role/ops，对象为跟踪 main：\
+             变更为不再记录管理事件, bucket mallorys-logs（3 次）"
         );
         let plain = texts(Language::Zh).plain(&message);
         for said in [
-            "变更：不再记录管理事件, bucket mallorys-logs",
+            "变更为：不再记录管理事件, bucket mallorys-logs",
             "关注原因：",
-            "权重：强",
+            "权重：高风险",
             "T1685.002，技术说明: https://attack.mitre.org/techniques/T1685/002/",
             "role/ops 更改了跟踪 main 的记录内容或投递位置",
         ] {

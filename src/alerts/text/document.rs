@@ -2,6 +2,7 @@
 //!
 //! In a line, fixed text of the program and untrusted text of callers are separate pieces.
 
+use crate::locale::append;
 use crate::safe::{code_span, defanged, readable};
 
 /// A section of the text of a message, with its title.
@@ -69,14 +70,27 @@ impl Piece {
 pub(super) fn fill(sentence: &str, values: &[(&str, Pieces)]) -> Pieces {
     let mut pieces = Pieces::new();
     let mut parts = sentence.split('{');
-    pieces.extend(parts.next().map(Piece::own));
+    add(&mut pieces, parts.next().map(Piece::own));
     for part in parts {
         let (name, words) = part.split_once('}').unwrap_or((part, ""));
         let value = values.iter().find(|(of, _)| *of == name);
-        pieces.extend(value.into_iter().flat_map(|(_, value)| value.clone()));
-        pieces.push(Piece::own(words));
+        add(
+            &mut pieces,
+            value.into_iter().flat_map(|(_, value)| value.clone()),
+        );
+        add(&mut pieces, [Piece::own(words)]);
     }
     pieces
+}
+
+/// Adds pieces to a line. Text of the program continues the piece before it, without a space between Chinese words.
+fn add(pieces: &mut Pieces, more: impl IntoIterator<Item = Piece>) {
+    for piece in more {
+        match (pieces.last_mut(), piece) {
+            (Some(Piece::Own(text)), Piece::Own(words)) => append(text, &words),
+            (_, piece) => pieces.push(piece),
+        }
+    }
 }
 
 /// Joins several lists of pieces to one list, with the text `separator` between two of them.

@@ -20,11 +20,14 @@ pub struct Parameter<'d> {
     pub is_sentence: bool,
 }
 
-/// The names of parameters with their words in English and Chinese. The first ones say most, and are shown first.
-static LABELS: [(&str, &str, &str); 126] = [
+/// The name of a parameter with its words in English and Chinese.
+type Label = (&'static str, &'static str, &'static str);
+
+/// The words of all parameters. The first ones say most, and are shown first.
+static LABELS: [Label; 126] = [
     ("policy", "policy", "策略"),
     ("power", "power", "高权限"),
-    ("changed", "changed", "变更"),
+    ("changed", "changed", "变更为"),
     ("off", "switched off", "已关闭"),
     ("shared_with", "shared with", "共享给"),
     ("port", "port", "端口"),
@@ -55,7 +58,7 @@ static LABELS: [(&str, &str, &str); 126] = [
     ("session", "session", "会话"),
     ("duration", "duration in seconds", "时长（秒）"),
     ("task", "task", "任务"),
-    ("mfa", "second factor", "第二因素"),
+    ("mfa", "sign-in", "登录"),
     ("device", "device", "设备"),
     ("provider", "identity provider", "身份提供商"),
     ("client", "client", "客户端"),
@@ -150,11 +153,24 @@ static LABELS: [(&str, &str, &str); 126] = [
     ("pool", "pool", "身份池"),
 ];
 
+/// The words of a parameter in the watches whose names begin with the first text, where they differ from [`LABELS`].
+static LABELS_OF_WATCHES: [(&str, Label); 2] = [
+    ("security-group", ("group", "security group", "安全组")),
+    (
+        "route53resolver",
+        ("group", "firewall rule group", "防火墙规则组"),
+    ),
+];
+
+/// What the values of the parameter `mfa` of a sign-in mean.
+const WITH_MFA: &str = "with MFA";
+const WITHOUT_MFA: &str = "without MFA";
+
 /// The number of rows of [`LABELS`] whose values may have several words: they are conclusions of the program.
 const CONCLUSIONS: usize = 7;
 
 /// Fixed values in English and Chinese. A value may be a list of them, with commas.
-static VALUES: [(&str, &str); 16] = [
+static VALUES: [(&str, &str); 18] = [
     ("all", "全部"),
     ("everyone", "所有人"),
     ("global services off", "不再记录全局服务事件"),
@@ -167,6 +183,8 @@ static VALUES: [(&str, &str); 16] = [
     ("termination protection off", "已关闭终止保护"),
     ("validation off", "已关闭日志文件验证"),
     ("WriteOnly events alone", "仅记录写入事件"),
+    (WITH_MFA, "已使用多因素认证（MFA）"),
+    (WITHOUT_MFA, "未使用多因素认证（MFA）"),
     ("true", "是"),
     ("false", "否"),
     ("Yes", "是"),
@@ -199,15 +217,29 @@ pub fn telling(details: &CallDetails) -> Vec<(&str, &str)> {
 pub fn of(details: &CallDetails, language: Language) -> Vec<Parameter<'_>> {
     let parameter = |(name, value)| {
         let place = place(name);
-        let row = place.map(|place| &LABELS[place]);
+        let row = place.map(|place| row(place, details));
+        let value = match (name, value) {
+            ("mfa", "Yes" | "true") => WITH_MFA,
+            ("mfa", "No" | "false") => WITHOUT_MFA,
+            _ => value,
+        };
         Parameter {
             label: row.map_or(name, |row| word(row, language)),
             is_known: row.is_some(),
             value: translated(value, language),
-            is_sentence: place.is_some_and(|place| place < CONCLUSIONS),
+            is_sentence: name == "mfa" || place.is_some_and(|place| place < CONCLUSIONS),
         }
     };
     telling(details).into_iter().map(parameter).collect()
+}
+
+/// Returns the words of the parameter at a place of [`LABELS`], for a call of this watch.
+fn row(place: usize, details: &CallDetails) -> &'static Label {
+    let row = &LABELS[place];
+    let of_watch =
+        |(watch, other): &&(&str, Label)| details.watch.starts_with(watch) && other.0 == row.0;
+    let other = LABELS_OF_WATCHES.iter().find(of_watch);
+    other.map_or(row, |(_, other)| other)
 }
 
 fn place(name: &str) -> Option<usize> {
@@ -218,9 +250,9 @@ fn place(name: &str) -> Option<usize> {
 /// parameter has it.
 pub(super) fn kind_of_target(details: &CallDetails, language: Language) -> Option<&'static str> {
     let target = details.target.as_ref()?;
-    let is_target = |row: &&(&str, &str, &str)| details.parameters.get(row.0) == Some(target);
-    let row = LABELS.iter().find(is_target)?;
-    Some(word(row, language))
+    let is_target = |row: &Label| details.parameters.get(row.0) == Some(target);
+    let place = LABELS.iter().position(is_target)?;
+    Some(word(row(place, details), language))
 }
 
 /// Checks whether a word of a value is one of the program that the form of titles would change.
@@ -228,7 +260,7 @@ pub(super) fn is_own_word(word: &str) -> bool {
     word == "*" || VALUES.iter().any(|(_, chinese)| *chinese == word)
 }
 
-fn word(row: &(&'static str, &'static str, &'static str), language: Language) -> &'static str {
+fn word(row: &Label, language: Language) -> &'static str {
     match language {
         Language::En => row.1,
         Language::Zh => row.2,
@@ -297,11 +329,30 @@ mod tests {
     }
 
     #[test]
+    fn words_depend_on_the_watch() {
+        let mut details = details(&[("group", "eve"), ("mfa", "No")]);
+        for (watch, group) in [
+            ("iam-add-user-to-group", "用户组"),
+            ("security-group-open", "安全组"),
+        ] {
+            details.watch = watch.to_owned();
+            assert_eq!(kind_of_target(&details, Language::Zh), Some(group));
+        }
+        let sign_in = |language| {
+            let shown = of(&details, language).into_iter();
+            let shown = shown.map(|of| format!("{} {}", of.label, of.value));
+            shown.collect::<Vec<_>>()
+        };
+        assert_eq!(sign_in(Language::En), ["sign-in without MFA"]);
+        assert_eq!(sign_in(Language::Zh), ["登录 未使用多因素认证（MFA）"]);
+    }
+
+    #[test]
     fn what_a_trail_no_longer_records_is_said_in_both_languages() {
         let changed = [("changed", "management events off, bucket other-logs")];
         assert_eq!(
             shown(&changed, Language::Zh),
-            "变更=不再记录管理事件, bucket other-logs"
+            "变更为=不再记录管理事件, bucket other-logs"
         );
     }
 

@@ -78,7 +78,7 @@ impl Writer<'_> {
         if !summary.top.is_empty() {
             lines.push(Line::Paragraph(own(words.list_top)));
             let top = summary.top.iter().take(summary::TOP_MAX);
-            lines.extend(top.map(|line| Line::Item(self.summary_line(line))));
+            lines.extend(top.map(|line| Line::Item(self.summary_line(line, summary))));
         }
         lines.extend(self.sensitive_calls(summary));
         lines
@@ -101,13 +101,7 @@ impl Writer<'_> {
     fn call_line(&self, line: &CallLine, account_id: &str) -> Line {
         let words = self.words;
         let api = format!("{}:{}", line.service, line.action);
-        let caller = match line.caller.as_str() {
-            "" => Pieces::new(),
-            name => {
-                let name = vec![Piece::other(short_name(name, account_id))];
-                fill(words.by_caller, &[("caller", name)])
-            }
-        };
+        let caller = self.caller_of_line(&line.caller, account_id);
         let values = [
             ("api", vec![Piece::other(&api)]),
             ("caller", caller),
@@ -118,6 +112,15 @@ impl Writer<'_> {
             pieces.push(Piece::own(words.without_alerts));
         }
         Line::Item(pieces)
+    }
+
+    /// Returns the words that name a caller; none for an empty name.
+    fn caller_of_line(&self, caller: &str, account_id: &str) -> Pieces {
+        if caller.is_empty() {
+            return Pieces::new();
+        }
+        let name = vec![Piece::other(short_name(caller, account_id))];
+        fill(self.words.by_caller, &[("caller", name)])
     }
 
     fn incidents(&self, summary: &Summary) -> Vec<Line> {
@@ -171,7 +174,7 @@ impl Writer<'_> {
         let range = (summary.from, summary.until);
         let mut lines = Vec::new();
         for line in list.shown.iter().take(LINES_MAX) {
-            let mut pieces = self.summary_line(line);
+            let mut pieces = self.summary_line(line, summary);
             pieces.extend(self.link_to(line.cluster, &line.action, range));
             lines.push(Line::Item(pieces));
         }
@@ -180,22 +183,20 @@ impl Writer<'_> {
         lines
     }
 
-    fn summary_line(&self, line: &summary::ClusterLine) -> Pieces {
+    fn summary_line(&self, line: &summary::ClusterLine, summary: &Summary) -> Pieces {
         let words = self.words;
         let api = match line.service.is_empty() {
             true => line.action.clone(),
             false => format!("{}:{}", line.service, line.action),
         };
-        let code = match line.code.as_str() {
-            "" => own(terms::class(line.class, self.texts.locale.language)),
-            code => vec![Piece::other(code)],
-        };
         let values = [
             ("api", vec![Piece::other(&api)]),
-            ("code", code),
+            ("code", self.spelled(&line.code, line.class)),
             ("count", vec![Piece::strong(events(words, line.count))]),
         ];
-        fill(words.error, &values)
+        let mut pieces = fill(words.error, &values);
+        pieces.extend(self.caller_of_line(&line.caller, &summary.account_id));
+        pieces
     }
 
     /// Returns one line for each access key of a summary, with the last use of the key. The summary

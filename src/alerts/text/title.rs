@@ -6,7 +6,7 @@ use records::redact::clean;
 
 use crate::facts::{EscalationFacts, Facts, Stage};
 use crate::kind::AlertKind;
-use crate::locale::Language;
+use crate::locale::{Language, append};
 use crate::message::Message;
 use crate::safe::{readable, titled};
 use crate::terms;
@@ -40,7 +40,12 @@ impl Texts {
             let colon = Words::of(self.locale.language).colon;
             title.push_str(&format!("{colon}{subject}"));
         }
-        clean(&title, TITLE_CHARS_MAX).into_owned()
+        // Names have no Chinese letters in titles, so only words of the program are joined.
+        let mut joined = String::with_capacity(title.len());
+        for word in title.split_inclusive(' ') {
+            append(&mut joined, word);
+        }
+        clean(&joined, TITLE_CHARS_MAX).into_owned()
     }
 
     fn titled_alert(&self, message: &Message) -> String {
@@ -100,9 +105,11 @@ impl Texts {
                 TITLED_CHARS_MAX,
             ),
         };
+        let spelled = terms::code(code, identity.class, self.locale.language)
+            .map_or_else(|| titled(code, TITLED_CHARS_MAX), str::to_owned);
         let mut title = words
             .title_error
-            .replace("{code}", &titled(code, TITLED_CHARS_MAX))
+            .replace("{code}", &spelled)
             .replace("{api}", &api);
         match &message.alert.facts {
             Facts::NewPrincipal(name) => {
@@ -119,7 +126,8 @@ impl Texts {
                     CircumstanceKind::Layer if layer != of.value => layer,
                     _ => titled(&value, TITLED_CHARS_MAX),
                 };
-                title.push_str(&format!("{}{what} {value}", words.comma));
+                let what = words.title_circumstance.replace("{what}", what);
+                title.push_str(&what.replace("{value}", &value));
             }
             Facts::Escalation(of) => title.push_str(&hourly(words, of)),
             _ if message.alert.is_end() => {}

@@ -26,7 +26,8 @@ crate::words! {
             "自 {from}起 {period}内错误 {errors} 个，其中新增 {new} 个";
         title_call: "{api}{caller}{target}", "{api}{caller}{target}";
         title_caller: " by {caller}", "，调用者 {caller}";
-        title_target: " on {target}", "，对象 {target}";
+        title_target: " on {target}", "，对象为 {target}";
+        title_circumstance: ", {what} {value}", "，{what}为 {value}";
         title_calls: " ({count} calls)", "（{count} 次）";
         title_summary_calls: ", {calls}", "，{calls}";
         title_bracket: " ({text})", "（{text}）";
@@ -45,10 +46,10 @@ crate::words! {
             "{about} 在{account}首次触发此前仅由其他调用者触发的错误：{api} 返回 {code}。";
         new_circumstance:
             "A known error in {account} has a new circumstance, {what} {value}: {code} at {api}.",
-            "{account}中的已知错误出现新情况，{what} {value}：{api} 返回 {code}。";
+            "{account}中的已知错误出现新情况，{what}为 {value}：{api} 返回 {code}。";
         new_circumstance_of_caller:
             "{about} fails as before in {account}, and for the first time with {what} {value}: {code} at {api}.",
-            "{about} 在{account}触发已知错误，且首次使用{what} {value}：{api} 返回 {code}。";
+            "{about} 在{account}触发已知错误，且首次出现的{what}为 {value}：{api} 返回 {code}。";
         regressed:
             "An error that had stopped is back in {account}: {code} at {api}.",
             "{account}中已停止的错误再次出现：{api} 返回 {code}。";
@@ -72,7 +73,7 @@ crate::words! {
             "There were more different sensitive calls within an hour in {account} than are stored one by one; the others are counted together: {api}.",
             "{account}一小时内的敏感操作种类过多，超出逐一保存的上限，其余的合并计数：{api}。";
         by_caller: " by {caller}", "，调用者 {caller}";
-        on_target: " on {target}", "，对象 {target}";
+        on_target: " on {target}", "，对象为 {target}";
         call_gone:
             "Its events are no longer stored; this is all that is known of it.",
             "相关事件已不再保存，以下为全部已知信息。";
@@ -154,8 +155,8 @@ crate::words! {
         look_technique: "What it is", "技术说明";
         strong:
             "Weight: strong; such a call alone can be a step of an attack",
-            "权重：强，单独一次即可能是攻击的一个步骤";
-        weak: "Weight: weak; such calls are also part of daily work", "权重：弱，日常工作中也会出现";
+            "权重：高风险，单独一次即可能是攻击的一个步骤";
+        weak: "Weight: weak; such calls are also part of daily work", "权重：一般，日常工作中也会出现";
         first_of_caller:
             "It is the first such call of this caller. Later ones have no alert; the summary of the day counts them.",
             "这是该调用者首次执行此类操作。之后的同类操作不再告警，仅计入每日汇总。";
@@ -229,7 +230,7 @@ crate::words! {
         tactics: "Tactics: {tactics}", "战术：{tactics}";
         growth: "New since the alert of {since}: {news}", "自 {since} 的告警以来新增：{news}";
         growth_steps: "further steps: {count}", "步骤 {count} 个";
-        growth_tactics: "tactics: {tactics}", "战术 {tactics}";
+        growth_tactics: "tactics: {tactics}", "战术：{tactics}";
         growth_severity: "more severe, it was: {severity}", "级别升高，此前为 {severity}";
         acts_as:
             "Also acts as {member}: {proof} ({at}; {events})",
@@ -363,7 +364,9 @@ crate::words! {
 
         // Access keys.
         keys_of_clusters: "Each of its clusters says which access keys took part.", "涉及的访问密钥请见其各个聚类。";
-        keys_of_hours: "The summaries of the hours list the access keys.", "访问密钥请见每小时的汇总。";
+        keys_of_hours:
+            "Not looked up for a day or a week, which have too many keys. Each alert about a failure lists its keys, and so does the summary of an hour (`Summaries=always`).",
+            "每日与每周汇总涉及的密钥过多，不逐个查询。每条失败告警列出其密钥，每小时汇总（`Summaries=always`）列出该小时的密钥。";
         no_key: "No access key took part.", "未涉及访问密钥。";
         of_account: " of account {id}", "（账号 {id}）";
         used: "last active {at}", "最后活跃于 {at}";

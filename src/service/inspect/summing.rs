@@ -191,7 +191,12 @@ fn lines(
     count: impl Fn(&ClusterHistory) -> u64,
 ) -> Vec<ClusterLine> {
     let line = |(cluster, history): &(ClusterId, &ClusterHistory)| {
-        ClusterLine::of(*cluster, &history.subject, count(history))
+        let subject = &history.subject;
+        ClusterLine {
+            code: history.code().unwrap_or(&subject.code).to_owned(),
+            caller: history.caller.clone().unwrap_or_default(),
+            ..ClusterLine::of(*cluster, subject, count(history))
+        }
     };
     let mut lines: Vec<ClusterLine> = histories
         .iter()

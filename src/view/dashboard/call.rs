@@ -42,7 +42,7 @@ alerts::words! {
     /// The texts of the page of one sensitive call.
     pub(super) struct CallWords {
         sensitive_call: "Sensitive call", "敏感操作";
-        strong_mark: "strong", "高危";
+        strong_mark: "strong", "高风险";
         who: "who", "调用者";
         target: "target", "对象";
         no_target: "not named in the record", "记录中未注明";
@@ -59,14 +59,14 @@ alerts::words! {
         watch: "watch", "关注规则";
         technique: "ATT&CK technique", "ATT&CK 技术";
         weight: "weight", "权重";
-        strong: "strong: the call is as serious as a step of an attack", "高：该操作相当于攻击中的一步";
-        weak: "weak: such calls are also part of daily work", "低：此类操作也属于日常工作";
+        strong: "strong: the call is as serious as a step of an attack", "高风险：该操作相当于攻击中的一步";
+        weak: "weak: such calls are also part of daily work", "一般：此类操作也属于日常工作";
         alert: "alert", "告警";
         alert_each: "An alert is sent when the call is made.", "每次调用都发送告警。";
         alert_condition: "An alert is sent when the call is made and the condition of the watch holds.", "调用且满足关注规则的条件时发送告警。";
         alert_hour: "Equal calls within an hour after it are counted with it.", "此后一小时内的相同调用合并计数。";
         alert_first: "One alert is sent, when this caller makes this call for the first time, whatever its target is. Later calls are counted and summed up.", "该调用者首次进行此操作时发送一次告警，不论对象。之后的调用只计数和汇总。";
-        alert_first_strong: "One alert is sent, when this caller makes a strong call of this name for the first time, whatever its target is. Later calls are counted and summed up.", "该调用者首次进行此名称的高危操作时发送一次告警，不论对象。之后的调用只计数和汇总。";
+        alert_first_strong: "One alert is sent, when this caller makes a strong call of this name for the first time, whatever its target is. Later calls are counted and summed up.", "该调用者首次进行此名称的高风险操作时发送一次告警，不论对象。之后的调用只计数和汇总。";
         alert_never_rule: "No alert is sent, calls are counted and summed up: expected by the rule", "不发送告警，只计数和汇总：符合预期规则";
         alert_never_service: "No alert is sent, calls are counted and summed up: an AWS service makes them on its own behalf.", "不发送告警，只计数和汇总：由 AWS 服务自行调用。";
         no_decision: "Nothing can be decided about a sensitive call here: it is over, and it does not recover. A rule with expected = true in the rules file is the way to say that such calls are expected. They are still counted and listed then, and no alert is sent.", "敏感操作已经完成，不会恢复，此处无法作出决定。如属正常操作，请在规则文件中添加带 expected = true 的规则：之后仍会计数并列出，但不再发送告警。";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alerts::words;
+use alerts::{terms, words};
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
 use maud::{Markup, html};
@@ -186,6 +186,12 @@ impl IncidentPage<'_> {
         fill(self.words().from_to, &[("from", from), ("to", to)])
     }
 
+    /// Returns the error code of a cluster, or how much a sensitive call weighs.
+    fn code(&self, subject: &ClusterSubject) -> String {
+        let words = terms::code(&subject.code, subject.class, self.frame.locale.language);
+        words.map_or_else(|| shown(&subject.code), str::to_owned)
+    }
+
     fn clusters(&self) -> Markup {
         let known = self.incident.clusters.iter();
         let known: Vec<(ClusterId, &ClusterSubject)> = known
@@ -198,7 +204,7 @@ impl IncidentPage<'_> {
                 ul.objects {
                     @for (id, subject) in known.iter().take(CLUSTERS_MAX) {
                         li {
-                            a.open { bdi.call { (call_name(subject)) } " " bdi.code { (shown(&subject.code)) } }
+                            a.open { bdi.call { (call_name(subject)) } " " bdi.code { (self.code(subject)) } }
                             (self.frame.call(ClickTarget::Popup, &json!({"cluster": id.to_string()}), None))
                         }
                     }

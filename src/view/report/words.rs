@@ -68,7 +68,7 @@ words! {
         who: "who", "调用者";
         status: "status", "状态";
         weight: "weight", "权重";
-        strong: "strong", "强";
+        strong: "strong", "高风险";
         account: "account", "账号";
         first: "first ({zone})", "首次（{zone}）";
         last: "last ({zone})", "最近（{zone}）";
