@@ -296,7 +296,8 @@ class Story(Onlooker):
         assert fresh in dashboard.page({"sort": "began"}).text, "a cluster that is not inspected yet is missing"
         done = self.mute(dashboard, opened)
         assert "muted" in dashboard.page({}, search=about).text, "the list does not show the triage decision"
-        assert "Done: unmarked" in dashboard.page(done.click("Take back")).text
+        undone = dashboard.page(done.click("Take back"), reason="a mistake").text
+        assert "Done: unmarked" in undone, undone
 
     def show_no_secret_in_any_log(self):
         for function, message in ((FUNCTION, ""), (INSPECT, '"inspected"'), (DELIVER, '"delivered"'), (WIDGET, '"answered"')):

@@ -326,7 +326,8 @@ pub fn latin_words(html: &str) -> Vec<String> {
 
 /// Latin words that a Chinese page may have: names of AWS, the language of searches, and parameters of requests that are not
 /// valid.
-const LATIN: [&str; 30] = [
+const LATIN: [&str; 31] = [
+    "MFA",
     "AWS",
     "IAM",
     "ID",
