@@ -564,7 +564,7 @@ class Story(Onlooker):
 
     def need_each_permission_on_the_table_to_show(self):
         dashboard = Dashboard(self.client("lambda"), STACK)
-        cluster = dashboard.page({}, status="all").click("TerminateInstances")["cluster"]
+        cluster = dashboard.page({}, status="all", search="TerminateInstances").click("TerminateInstances")["cluster"]
         self.need_each_action_on_the_table(self.role(WIDGET), "widget", lambda: dashboard.error(cluster))
 
     def need_each_action_on_the_table(self, role, name, error, error_after=None):
