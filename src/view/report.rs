@@ -173,7 +173,7 @@ impl Report<'_> {
                 h1 { (words.title) }
                 p {
                     (fill(words.summary, &counts))
-                    @if span.last_seen.is_some() { (self.from_to(span)) }
+                    @if span.last_seen.is_some() { (self.time_range(span)) }
                     (words.dot)
                     @if contents.calls_count > 0 { (self.calls_line(contents)) }
                 }
@@ -188,7 +188,7 @@ impl Report<'_> {
         }
     }
 
-    fn from_to(&self, span: Span) -> Markup {
+    fn time_range(&self, span: Span) -> Markup {
         let zone = html! { (self.locale.zone_name()) };
         let values = [
             ("from", moment(span.first_seen, self.locale)),

@@ -23,7 +23,7 @@ impl Report<'_> {
                     p { (words.nothing_failed) }
                 } @else {
                     nav aria-label=(words.failing) {
-                        (self.table("failing", words.count, words.status, html! {
+                        (self.table("failing", words.count, words.status, &html! {
                             @for one in shown { (self.cluster_line(one)) }
                         }))
                     }
@@ -38,7 +38,7 @@ impl Report<'_> {
     }
 
     /// Returns a table whose rows are clusters or sensitive calls.
-    fn table(&self, section: &str, count: &str, status: &str, rows: Markup) -> Markup {
+    fn table(&self, section: &str, count: &str, status: &str, rows: &Markup) -> Markup {
         let words = self.words();
         let zone = || html! { (self.locale.zone_name()) };
         html! {
@@ -94,7 +94,7 @@ impl Report<'_> {
                 } @else {
                     p { (words.sensitive_note) }
                     nav aria-label=(words.sensitive) {
-                        (self.table("sensitive", words.call_count, words.weight, html! {
+                        (self.table("sensitive", words.call_count, words.weight, &html! {
                             @for one in &contents.calls { (self.call_line(one)) }
                         }))
                     }
