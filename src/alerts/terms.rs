@@ -85,7 +85,7 @@ pub fn kind(of: AlertKind, language: Language) -> &'static str {
 
 /// Returns the kind of program that made a call, by its name in the facet `origin`, such as `attack-tool` or `攻击工具`.
 ///
-/// The name of a service that called on behalf of somebody is text of AWS, and stays: `via athena`, `经由 athena`.
+/// The name of a service that called for another caller comes from AWS and is not translated: `via athena`, `经由 athena`.
 pub fn origin(name: &str, language: Language) -> String {
     let chinese = match name {
         "console" => "控制台",
