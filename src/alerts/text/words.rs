@@ -306,7 +306,7 @@ crate::words! {
         usual: "Usual until now: {values}", "此前常见：{values}";
         no_usual: "none", "无";
         ask_caller:
-            "ask the caller. If nobody knows of it, take the credentials away.",
+            "ask the caller. If no one knows about it, deactivate its credentials.",
             "请向调用者确认。若无人知晓，请停用其凭证。";
 
         // CloudTrail.
@@ -330,10 +330,10 @@ crate::words! {
         look_logs: "Log group", "日志组";
         look_samples: "Samples", "样本";
         look_fault: "How it began", "起始事件";
-        look_cluster: "Look at it", "查看";
+        look_cluster: "Open", "查看";
         calls: "Calls", "调用";
         probing:
-            "find out whether the caller is a program that lacks a permission or somebody who tries what is allowed. If nobody knows of it, take the credentials away.",
+            "find out whether the caller is a program that lacks a permission or someone who tests what is allowed. If no one knows about it, deactivate its credentials.",
             "请查明调用者是缺少权限的程序，还是有人在试探权限。若无人知晓，请停用其凭证。";
         changed:
             "look at what was changed in policies just before the first event.",
