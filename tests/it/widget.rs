@@ -70,6 +70,7 @@ pub fn setting() -> WidgetSetting {
         locale: Locale::default(),
         default_show: Show::Open,
         is_past: false,
+        retention_days: Some(35),
         decides: true,
         as_of: at(12),
         now: at(12),
