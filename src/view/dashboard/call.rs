@@ -205,7 +205,6 @@ impl CallPage<'_> {
     }
 
     fn place(&self) -> Markup {
-        let words = self.words();
         let few = |kind, name| values(&self.frame, self.call, kind, name, FACTS_MAX);
         html! {
             dt { (self.labels().account) } dd { (account_link(&self.frame, &self.call.facts.identity.account_id)) }
