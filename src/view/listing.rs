@@ -9,7 +9,9 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use alerts::locale::Language;
 use alerts::severity::{self, Assessment, Severity};
+use alerts::terms;
 use clusters::caller::CallerId;
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
 use clusters::class::Class;
@@ -329,6 +331,12 @@ impl ListedCluster {
     /// An escalation, and a recovery by the quiet period, are known only up to the last inspected hour.
     pub fn status(&self) -> Status {
         Status::of(self.state, self.is_escalating)
+    }
+
+    /// Returns the error code as people read it: as the service spelled it, or words if the cluster has none of AWS.
+    pub fn code_in_words(&self, language: Language) -> &str {
+        let words = terms::code(&self.subject.code, self.subject.class, language);
+        words.unwrap_or_else(|| self.code.as_deref().unwrap_or(&self.subject.code))
     }
 
     /// Returns the severity and its reasons, computed from all events of the cluster.
