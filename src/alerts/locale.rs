@@ -27,7 +27,7 @@ pub struct Zone {
 
 /// Appends words to a text that is filled in. Where Chinese meets Chinese, a space between is left out: sentences have
 /// spaces around their placeholders, whose values are mostly Latin.
-pub(crate) fn append(text: &mut String, words: &str) {
+pub fn append(text: &mut String, words: &str) {
     let is_chinese = |c: Option<char>| c.is_some_and(|c| c >= '\u{2e80}');
     let before = text.strip_suffix(' ').unwrap_or(text);
     let after = words.strip_prefix(' ').unwrap_or(words);

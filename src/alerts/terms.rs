@@ -64,6 +64,19 @@ pub fn code(of: &str, class: Class, language: Language) -> Option<&'static str> 
     Some(language.pick(english, chinese))
 }
 
+/// Returns the name of a decision, such as `muted` or `已静音`, from its name in requests.
+pub fn decision_name(of: &'static str, language: Language) -> &'static str {
+    let chinese = match of {
+        "acknowledged" => "已确认",
+        "muted" => "已静音",
+        "expected" => "标为预期",
+        "archived" => "已归档",
+        "resolved" => "已解决",
+        _ => of,
+    };
+    language.pick(of, chinese)
+}
+
 /// Returns the name of a kind of alerts, such as `New caller` or `新调用者`. It begins the title of a message.
 pub fn kind(of: AlertKind, language: Language) -> &'static str {
     let (english, chinese) = match of {

@@ -157,7 +157,12 @@ impl Entry {
             severity: standing.listed.assessment().severity,
             status: standing.listed.status().name(),
             mark,
-            what: format!("{call} {code}").trim_end().to_owned(),
+            what: format!(
+                "{call} {}",
+                shown(standing.listed.code_in_words(Language::En))
+            )
+            .trim_end()
+            .to_owned(),
             call,
             code,
             who: first(&cluster, FacetKind::Principal),

@@ -66,6 +66,7 @@ impl Widget {
             decides: self.settings.decides,
             default_show: Show::Open,
             is_past: false,
+            retention_days: Some(self.settings.retention_days),
             as_of: now(),
             now: now(),
         }

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
-use alerts::locale::{Language, Locale};
+use alerts::locale::{self, Language, Locale};
 use alerts::severity::{self, Assessment, Severity};
 use alerts::text::parameters;
 use alerts::{cluster_hint, links};
@@ -120,7 +120,9 @@ pub fn deciding(details: &CallDetails, account_id: &str, language: Language) -> 
     let all = parameters::of(details, language).into_iter();
     let shown = all.take(PARAMETERS_MAX).map(|of| {
         let value = sanitize(short_name(&of.value, account_id), VALUE_CHARS_MAX);
-        format!("{} {value}", words(of.label))
+        let mut text = format!("{} ", words(of.label));
+        locale::append(&mut text, &value);
+        text
     });
     let comma = language.pick(", ", "，");
     shown.collect::<Vec<_>>().join(comma)

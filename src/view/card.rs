@@ -46,11 +46,12 @@ impl DescribedCluster {
     }
 
     /// Returns the call, such as `s3:GetObject`, and the error code as HTML.
-    pub fn what(&self) -> Markup {
+    pub fn what(&self, language: Language) -> Markup {
         let identity = &self.cluster.facts.identity;
         let call = format!("{}:{}", identity.service, identity.action);
         let error = self.cluster.error_code().unwrap_or(&identity.code);
-        html! { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (shown(error)) } }
+        let words = terms::code(&identity.code, identity.class, language);
+        html! { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (words.map_or_else(|| shown(error), str::to_owned)) } }
     }
 
     /// Returns the cause of the failure as HTML; it distinguishes clusters of the same call and code. Empty if the
@@ -161,7 +162,7 @@ pub fn card(described: &DescribedCluster, locale: Locale) -> Markup {
     let account = html! { bdi.nowrap { (shown(&cluster.facts.identity.account_id)) } };
     html! {
         article.card id=(described.anchor()) {
-            h3 { (badge(assessment.severity, language)) " " (described.what()) }
+            h3 { (badge(assessment.severity, language)) " " (described.what(language)) }
             p.meta {
                 strong { (plural(cluster.span.count, words.one_event, words.events)) }
                 " · " (described.status(language)) " · " (fill(words.account, &[("id", account)]))

@@ -9,7 +9,9 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use alerts::locale::Language;
 use alerts::severity::{self, Assessment, Severity};
+use alerts::terms;
 use clusters::caller::CallerId;
 use clusters::circumstance::{Circumstance, Circumstances, shown_code};
 use clusters::class::Class;
@@ -122,6 +124,12 @@ pub struct ListQuery {
     pub account_id: Option<String>,
     /// The filter by status. It is not applied if [`Self::terms`] has a status.
     pub show: Show,
+    /// The name of the decision about the clusters that match, one of [`DECISIONS`](crate::search::DECISIONS); `None` for
+    /// all clusters.
+    pub decision: Option<&'static str>,
+    /// The names of the decisions that hold, by cluster. The listing does not have them. `None` if they were not read: no
+    /// condition about decisions is applied then.
+    pub decisions: Option<BTreeMap<ClusterId, &'static str>>,
     /// Clusters and sensitive calls that are left out of the result and only counted, because an incident has them.
     pub folded: BTreeSet<ClusterId>,
     /// A range of event time, the end exclusive. A cluster matches if its time from first to last event overlaps the
@@ -166,6 +174,8 @@ pub enum Sort {
     Class,
     /// By the name of the first caller.
     Caller,
+    /// By the target of a sensitive call, or the first resource of a cluster.
+    Target,
 }
 
 /// One page of the rows that a [`ListQuery`] found.
@@ -249,6 +259,8 @@ impl Default for ListQuery {
             service: None,
             account_id: None,
             show: Show::Open,
+            decision: None,
+            decisions: None,
             folded: BTreeSet::new(),
             range: None,
             sort: Sort::Severity,
@@ -265,7 +277,13 @@ impl ListQuery {
             || self.class.is_some()
             || self.service.is_some()
             || self.account_id.is_some()
+            || self.decision.is_some()
             || self.is_search()
+    }
+
+    /// Checks whether the decisions about clusters have to be read for the query.
+    pub fn is_about_decisions(&self) -> bool {
+        self.decision.is_some() || self.terms.iter().any(Term::is_about_decisions)
     }
 
     /// Checks whether the query has a search.
@@ -313,6 +331,12 @@ impl ListedCluster {
     /// An escalation, and a recovery by the quiet period, are known only up to the last inspected hour.
     pub fn status(&self) -> Status {
         Status::of(self.state, self.is_escalating)
+    }
+
+    /// Returns the error code as people read it: as the service spelled it, or words if the cluster has none of AWS.
+    pub fn code_in_words(&self, language: Language) -> &str {
+        let words = terms::code(&self.subject.code, self.subject.class, language);
+        words.unwrap_or_else(|| self.code.as_deref().unwrap_or(&self.subject.code))
     }
 
     /// Returns the severity and its reasons, computed from all events of the cluster.

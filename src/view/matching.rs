@@ -40,7 +40,7 @@ impl Listing {
                 continue;
             }
             let severity = listed.assessment().severity;
-            let fit = matcher.fit(severity, listed);
+            let fit = matcher.fit(*id, severity, listed);
             if !fit.is_within {
                 page.outside += usize::from(fit.is_found());
                 continue;
@@ -70,6 +70,20 @@ impl Listing {
         page
     }
 
+    /// Returns the clusters that a query finds if no condition about decisions is applied, at any time: those whose decisions
+    /// matter to it.
+    pub fn candidates(&self, query: &ListQuery) -> Vec<ClusterId> {
+        let matcher = Matcher::of(self, query);
+        let is_found = |(id, listed): &(&ClusterId, &ListedCluster)| {
+            matcher.has_terms(**id, listed) && {
+                let severity = listed.assessment().severity;
+                matcher.fit(**id, severity, listed).is_found()
+            }
+        };
+        let found = self.clusters.iter().filter(is_found);
+        found.map(|(id, _)| *id).collect()
+    }
+
     /// Adds the sensitive calls that match the search to the choices of the search form.
     fn count_calls<'l>(&'l self, matcher: &Matcher<'_>, choices: &mut Choices<'l>) {
         for (id, call) in &self.calls {
@@ -84,7 +98,7 @@ impl Listing {
     }
 
     /// Runs a query on the sensitive calls: filters them and returns one page of at most `rows_max`. The filter by status
-    /// of the form and the order of the query are for clusters, and are ignored.
+    /// of the form is for clusters, and is ignored. Orders by what only clusters have are the one by severity.
     pub fn ask_calls(&self, query: &ListQuery, rows_max: usize) -> CallsPage<'_> {
         let matcher = Matcher::of(self, query);
         let is_match = |(id, of): &(&ClusterId, &CallHistory)| matcher.is_call(**id, of);
@@ -97,6 +111,13 @@ impl Listing {
             let severity = call_assessment(of).severity;
             let place = call_place(&of.subject, severity, of.is_silent);
             (place, Reverse(of.last), **id)
+        });
+        rows.sort_by(|(_, one), (_, other)| {
+            let order = compare_calls(query.sort, one, other);
+            match query.is_reversed {
+                true => order.reverse(),
+                false => order,
+            }
         });
         let (found, pages) = (rows.len(), rows.len().div_ceil(rows_max).max(1));
         let number = query.page.clamp(1, pages);
@@ -175,7 +196,31 @@ fn compare(
         Sort::Account => one.subject.account_id.cmp(&other.subject.account_id),
         Sort::Class => one.subject.class.name().cmp(other.subject.class.name()),
         Sort::Caller => one.caller.cmp(&other.caller),
+        Sort::Target => {
+            let (one, other) = (&one.resources, &other.resources);
+            one.values().next().cmp(&other.values().next())
+        }
     }
+}
+
+/// Compares two sensitive calls in an order; equal in orders by what only clusters have.
+fn compare_calls(sort: Sort, one: &CallHistory, other: &CallHistory) -> Ordering {
+    let place =
+        |of: &CallHistory| call_place(&of.subject, call_assessment(of).severity, of.is_silent);
+    match sort {
+        Sort::Severity => place(one).cmp(&place(other)),
+        Sort::Last => other.last.cmp(&one.last),
+        Sort::Count => other.count().cmp(&one.count()),
+        Sort::What => call_and_code(&one.subject).cmp(&call_and_code(&other.subject)),
+        Sort::Account => one.subject.account_id.cmp(&other.subject.account_id),
+        Sort::Caller => one.caller.cmp(&other.caller),
+        Sort::Target => target(one).cmp(&target(other)),
+        Sort::Began | Sort::State | Sort::Class => Ordering::Equal,
+    }
+}
+
+fn target(of: &CallHistory) -> Option<&str> {
+    of.subject.call.as_ref()?.target.as_deref()
 }
 
 /// A query with what is computed once for all rows.
@@ -195,6 +240,7 @@ struct Fit {
     service: bool,
     account: bool,
     show: bool,
+    decision: bool,
     /// Whether the row is within the range of time.
     is_within: bool,
 }
@@ -208,7 +254,7 @@ impl Fit {
 
     /// Checks whether a row matches all filters but that by time.
     fn is_found(self) -> bool {
-        self.severity && self.class && self.service && self.account && self.show
+        self.severity && self.class && self.service && self.account && self.show && self.decision
     }
 }
 
@@ -247,7 +293,15 @@ impl<'q> Matcher<'q> {
                 let is_match = match &term.condition {
                     Condition::Word(word) => has_word(word),
                     Condition::Severity(of) => of.contains(&listed.assessment().severity),
-                    Condition::Status(of) => of.iter().any(|of| of.includes(listed.status())),
+                    Condition::Status(_)
+                        if term.is_about_decisions() && query.decisions.is_none() =>
+                    {
+                        return true;
+                    }
+                    Condition::Status(of) => {
+                        let decision = self.decision(id);
+                        of.iter().any(|of| of.includes(listed.status(), decision))
+                    }
                     Condition::Caller(_) => {
                         let named = callers
                             .next()
@@ -266,8 +320,13 @@ impl<'q> Matcher<'q> {
             })
     }
 
+    /// Returns the name of the decision that holds about a cluster.
+    fn decision(&self, id: ClusterId) -> Option<&'static str> {
+        self.query.decisions.as_ref()?.get(&id).copied()
+    }
+
     /// Checks which filters a cluster matches.
-    fn fit(&self, severity: Severity, listed: &ListedCluster) -> Fit {
+    fn fit(&self, id: ClusterId, severity: Severity, listed: &ListedCluster) -> Fit {
         let query = self.query;
         let subject = &*listed.subject;
         Fit {
@@ -276,6 +335,9 @@ impl<'q> Matcher<'q> {
             service: is_service(query, subject),
             account: is_account(query, subject),
             show: self.has_status || query.show.includes(listed.status()),
+            decision: query.decision.is_none()
+                || query.decisions.is_none()
+                || self.decision(id) == query.decision,
             is_within: query
                 .range
                 .is_none_or(|(from, until)| listed.failed_within(from, until)),
@@ -300,6 +362,7 @@ impl<'q> Matcher<'q> {
             service: is_service(query, &call.subject),
             account: is_account(query, &call.subject),
             show: true,
+            decision: query.decision.is_none(),
             is_within: is_call_within(query, call),
         }
     }
@@ -311,7 +374,6 @@ impl<'q> Matcher<'q> {
         }
         let text = text_of_call(id, call);
         let subject = &*call.subject;
-        let target = subject.call.as_ref().and_then(|of| of.target.as_deref());
         let has_word = |word: &str| text.contains(word) || has_arn(&call.caller, word);
         query.words.iter().all(|word| has_word(word))
             && query.terms.iter().all(|term| {
@@ -321,7 +383,7 @@ impl<'q> Matcher<'q> {
                     Condition::Caller(patterns) => patterns
                         .iter()
                         .any(|pattern| is_named(pattern, &call.caller, &subject.account_id)),
-                    Condition::Resource(patterns) => has_any(patterns, target),
+                    Condition::Resource(patterns) => has_any(patterns, target(call)),
                     Condition::Status(_) | Condition::Code(_) | Condition::Region(_) => false,
                     of => is_of_subject(of, subject),
                 };
@@ -336,6 +398,7 @@ impl<'q> Matcher<'q> {
         incident::matches(of, query)
             && query.severity.is_none_or(|wanted| wanted == severity)
             && query.class.is_none()
+            && query.decision.is_none()
             && query
                 .service
                 .as_ref()
@@ -359,7 +422,7 @@ fn is_term_of_incident(term: &Term, of: &Incident) -> bool {
             StatusFilter::Show(Show::Open) => of.is_open,
             StatusFilter::Show(Show::Recovered) => !of.is_open,
             StatusFilter::Show(Show::All) => true,
-            StatusFilter::Show(Show::New) | StatusFilter::Is(_) => false,
+            StatusFilter::Show(Show::New) | StatusFilter::Is(_) | StatusFilter::Decided(_) => false,
         }),
         Condition::Account(ids) => ids.contains(&of.actor.account_id),
         Condition::Service(names) => names.iter().any(|name| has_service(of, name)),
@@ -459,21 +522,14 @@ fn text_of_cluster(id: ClusterId, listed: &ListedCluster) -> String {
     let caller = listed.caller.as_deref().unwrap_or_default();
     let caller = short_name(caller, account_id);
     let spelled = listed.code.as_deref().unwrap_or_default();
-    let mut text = format!(
+    let text = format!(
         "{id} {account_id} {service}:{action} {code} {spelled} {} {caller}",
         class.name()
     );
-    let shown = [
-        terms::class(*class, Language::Zh),
-        terms::severity(listed.assessment().severity, Language::Zh),
-        terms::status(listed.status(), Language::Zh),
-    ];
+    let status = [terms::status(listed.status(), Language::Zh)];
     let found = listed.regions.values().chain(listed.resources.values());
-    for part in found.chain(shown) {
-        text.push(' ');
-        text.push_str(part);
-    }
-    text.to_lowercase()
+    let names = chinese_names(*class, listed.assessment().severity);
+    text_with(text, found.chain(names).chain(status))
 }
 
 /// Returns the text of a sensitive call that words are searched in, in lower case: the id, the account, the call, the
@@ -487,25 +543,32 @@ fn text_of_call(id: ClusterId, call: &CallHistory) -> String {
         class,
         call: details,
     } = &*call.subject;
-    let mut text = format!(
+    let text = format!(
         "{id} {account_id} {service}:{action} {code} {}",
         short_name(&call.caller, account_id)
     );
-    let shown = [
-        terms::class(*class, Language::Zh),
-        terms::severity(call_assessment(call).severity, Language::Zh),
-    ];
-    for part in shown {
+    let details = details.iter().flat_map(|of| {
+        let parts = of.target.iter().chain(of.parameters.values());
+        parts.chain([&of.watch]).map(String::as_str)
+    });
+    let names = chinese_names(*class, call_assessment(call).severity);
+    text_with(text, details.chain(names))
+}
+
+/// Returns the Chinese names that a row shows. The English ones are in the text of each row, or values of keys.
+fn chinese_names(class: Class, severity: Severity) -> [&'static str; 2] {
+    let language = Language::Zh;
+    [
+        terms::class(class, language),
+        terms::severity(severity, language),
+    ]
+}
+
+/// Returns a text and further parts in lower case, with spaces between.
+fn text_with<'t>(mut text: String, parts: impl Iterator<Item = &'t str>) -> String {
+    for part in parts {
         text.push(' ');
         text.push_str(part);
-    }
-    if let Some(details) = details {
-        let target = details.target.iter();
-        let parameters = details.parameters.values();
-        for part in target.chain(parameters).chain([&details.watch]) {
-            text.push(' ');
-            text.push_str(part);
-        }
     }
     text.to_lowercase()
 }

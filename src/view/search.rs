@@ -5,7 +5,7 @@
 //! | `denied bucket` | what has both words |
 //! | `"access key"` | what has this text |
 //! | `severity:critical,error` | what has one of these severities |
-//! | `紧急 class:拒绝访问` | severities, classes and statuses by the names that pages show |
+//! | `紧急 class:拒绝访问` | severities, classes, statuses and decisions by the names that pages show |
 //! | `-caller:ci-*` | what no caller with such a name made |
 //!
 //! The parser is pure. Upper and lower case are the same. A word with a colon whose first part resembles no key is a
@@ -43,6 +43,17 @@ pub enum Show {
 impl Show {
     /// All filters by status, in the order in which the search form offers them.
     pub const ALL: [Self; 4] = [Self::Open, Self::New, Self::Recovered, Self::All];
+
+    /// Returns the name of the filter as pages show it, such as `Open` or `未恢复`.
+    pub fn label(self, language: Language) -> &'static str {
+        let (english, chinese) = match self {
+            Self::Open => ("Open", "未恢复"),
+            Self::New => ("New", "新增"),
+            Self::Recovered => ("Recovered", "已恢复"),
+            Self::All => ("All", "全部"),
+        };
+        language.pick(english, chinese)
+    }
 
     /// Returns the name of the filter, such as `open`: the value of the parameter `status` in a request of the
     /// dashboard widget.
@@ -88,7 +99,7 @@ pub enum Condition {
     Severity(Vec<Severity>),
     /// The class.
     Class(Vec<Class>),
-    /// The status.
+    /// The status or the decision.
     Status(Vec<StatusFilter>),
     /// The id of the account.
     Account(Vec<String>),
@@ -104,21 +115,27 @@ pub enum Condition {
     Resource(Vec<String>),
 }
 
-/// A value of the key `status`.
+/// A value of the key `status`. The values of the key `decision` are [`Self::Decided`] alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusFilter {
     /// Several statuses under one name, such as `open`.
     Show(Show),
     /// One status.
     Is(Status),
+    /// A decision that holds, by its name, one of [`DECISIONS`].
+    Decided(&'static str),
 }
 
+/// The names of decisions, in the order in which the search form offers them.
+pub const DECISIONS: [&str; 5] = ["acknowledged", "muted", "expected", "resolved", "archived"];
+
 impl StatusFilter {
-    /// Checks whether a status is meant.
-    pub fn includes(self, status: Status) -> bool {
+    /// Checks whether a cluster is meant, by its status and the name of the decision that holds, if there is one.
+    pub fn includes(self, status: Status, decision: Option<&str>) -> bool {
         match self {
             Self::Show(show) => show.includes(status),
             Self::Is(of) => of == status,
+            Self::Decided(name) => decision == Some(name),
         }
     }
 
@@ -127,12 +144,23 @@ impl StatusFilter {
         let show = Show::ALL.into_iter().find(|of| of.name() == name);
         // `new` as a filter of a list includes what regressed or escalates; in a search each status has its own name.
         let named = status.map(|of| Self::Is(*of)).or(show.map(Self::Show));
-        let mut shown = Status::VARIANTS.iter();
-        named.or_else(|| {
-            let of = shown.find(|of| is_shown(name, |language| terms::status(**of, language)))?;
-            Some(Self::Is(*of))
-        })
+        let mut statuses = Status::VARIANTS.iter();
+        let status = statuses.find(|of| is_shown(name, |language| terms::status(**of, language)));
+        let mut shows = Show::ALL.into_iter();
+        let show = shows.find(|of| is_shown(name, |language| of.label(language)));
+        let shown = status.map(|of| Self::Is(*of)).or(show.map(Self::Show));
+        named.or(shown).or_else(|| decision(name))
     }
+}
+
+/// Returns the decision with a name that requests or pages have.
+fn decision(name: &str) -> Option<StatusFilter> {
+    let mut names = DECISIONS.into_iter();
+    let found = names.find(|of| {
+        let shown = *of;
+        shown == name || is_shown(name, |language| terms::decision_name(shown, language))
+    });
+    found.map(StatusFilter::Decided)
 }
 
 /// A key of a search.
@@ -142,6 +170,7 @@ enum Key {
     Severity,
     Class,
     Status,
+    Decision,
     Account,
     Service,
     Caller,
@@ -219,6 +248,7 @@ impl SearchError {
                     "severity" => "critical",
                     "class" => "denied",
                     "status" => "new",
+                    "decision" => "muted",
                     "account" => "111122223333",
                     "service" => "iam",
                     "caller" => "mia",
@@ -283,6 +313,14 @@ impl Search {
     pub fn has_status(&self) -> bool {
         let mut terms = self.terms.iter();
         terms.any(|term| matches!(term.condition, Condition::Status(_)))
+    }
+}
+
+impl Term {
+    /// Checks whether the decision about a cluster matters.
+    pub fn is_about_decisions(&self) -> bool {
+        let is_decision = |of: &StatusFilter| matches!(of, StatusFilter::Decided(_));
+        matches!(&self.condition, Condition::Status(of) if of.iter().any(is_decision))
     }
 }
 
@@ -421,11 +459,12 @@ fn condition(
         Key::Status => {
             let shows = Show::ALL.into_iter().map(Show::name);
             let statuses = Status::VARIANTS.iter().map(|of| of.name());
-            let mut names: Vec<&str> = shows.chain(statuses).collect();
+            let mut names: Vec<&str> = shows.chain(statuses).chain(DECISIONS).collect();
             names.sort_unstable();
             names.dedup();
             Condition::Status(named(key, &values, &names, StatusFilter::from_name)?)
         }
+        Key::Decision => Condition::Status(named(key, &values, &DECISIONS, decision)?),
         Key::Account => Condition::Account(accounts(&values, account_names)?),
         Key::Service => Condition::Service(texts()),
         Key::Caller => Condition::Caller(texts()),
@@ -651,8 +690,8 @@ mod tests {
             ),
             (
                 "status:odd",
-                "The search status:odd finds nothing; status must be one of all, escalating, new, ongoing, open, recovered, \
-                 regressed, undated.",
+                "The search status:odd finds nothing; status must be one of acknowledged, all, archived, escalating, expected, \
+                 muted, new, ongoing, open, recovered, regressed, resolved, undated.",
             ),
             (
                 "account:12",
@@ -736,6 +775,12 @@ mod tests {
             ("severity:紧急", "severity:critical"),
             ("class:拒绝访问", "class:denied"),
             ("status:已恢复", "status:recovered"),
+            ("status:未恢复", "status:open"),
+            ("status:全部", "status:all"),
+            ("status:Open", "status:open"),
+            ("decision:已静音,标为预期", "decision:muted,expected"),
+            ("status:已解决", "decision:resolved"),
+            ("status:acknowledged", "decision:已确认"),
         ] {
             assert_eq!(terms(chinese), terms(english), "{chinese}");
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use clusters::fingerprint::ClusterId;
+use clusters::fingerprint::{ClusterId, NO_CODE};
 use clusters::journal::JournalEntry;
 use clusters::triage::Triage;
 use input::{Layout, Limits};
@@ -40,6 +40,11 @@ fn of_json(cluster: &Value) -> (String, Said) {
         (Some("watch"), _) => "succeeded".to_owned(),
         (_, Value::Null) => text(&cluster["identity"]["code"]),
         (_, code) => text(code),
+    };
+    // Pages have words where AWS has no code.
+    let code = match code.as_str() {
+        NO_CODE => "no error code".to_owned(),
+        _ => code,
     };
     let triage = match &cluster["mark"] {
         Value::Null => "none".to_owned(),

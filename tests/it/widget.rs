@@ -70,6 +70,7 @@ pub fn setting() -> WidgetSetting {
         locale: Locale::default(),
         default_show: Show::Open,
         is_past: false,
+        retention_days: Some(35),
         decides: true,
         as_of: at(12),
         now: at(12),
@@ -697,11 +698,13 @@ fn what_is_not_understood_is_answered_with_a_sentence(store: &mut impl Whole) {
         ),
         (
             json!({"status": "odd"}),
-            "The parameter status is \"odd\"; it must be one of open, new, recovered, all.",
+            "The parameter status is \"odd\"; it must be one of open, new, recovered, all, acknowledged, muted, \
+             expected, resolved, archived.",
         ),
         (
             json!({"sort": "odd"}),
-            "The parameter sort is \"odd\"; it must be one of severity, began, last, count, state, what, account, class, caller.",
+            "The parameter sort is \"odd\"; it must be one of severity, began, last, count, state, what, account, class, caller, \
+             target.",
         ),
         (
             json!({"page": "-1"}),

@@ -11,11 +11,13 @@ use clusters::fingerprint::{ClusterSubject, Identity};
 use clusters::incident::Incident;
 use clusters::lifecycle::Resolutions;
 use clusters::occurrence::Occurrence;
+use clusters::triage::{Decision, Triage};
 use clusters::{EventId, Series};
 use pollster::block_on;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::widget::{StoreState, WidgetResponse, answer};
+use view::dashboard::calls::SECTION_ROWS_MAX;
 use view::listing::Listing;
 
 use crate::html::Page;
@@ -32,6 +34,7 @@ contract!(
     a_search_that_is_not_understood_is_answered_with_what_is_right,
     a_caller_has_a_page_with_all_that_was_done,
     an_account_has_a_page,
+    what_was_decided_is_found,
     what_an_incident_has_is_folded_until_a_search,
     pages_are_in_the_language_and_the_time_zone_of_the_reader,
     an_empty_list_says_what_to_do,
@@ -230,6 +233,40 @@ fn a_caller_has_a_page_with_all_that_was_done(store: &mut impl Whole) {
     assert_eq!(did(&page), lines);
 }
 
+fn what_was_decided_is_found(store: &mut impl Whole) {
+    ingest(store, &lines(&records()));
+    let all = listing(store, at(12));
+    let decide = |action: &str, decision: Decision| {
+        let mut clusters = all.clusters.iter();
+        let (id, _) = clusters
+            .find(|(_, of)| of.subject.action == action)
+            .unwrap();
+        let triage = Triage::new(decision, "ann", "why", at(12), 1);
+        let entry = triage.made();
+        assert!(block_on(store.set_triage(*id, Some(&triage), 0, &entry)).unwrap());
+    };
+    decide("GetObject", Decision::Muted { until: at(40) });
+    decide("PutObject", Decision::Resolved);
+    let get = "s3:GetObject AccessDenied";
+    let put = "s3:PutObject AccessDenied";
+    for (event, expected) in [
+        (json!({"search": "decision:muted"}), vec![get]),
+        (
+            json!({"search": "status:已静音,resolved", "sort": "what"}),
+            vec![get, put],
+        ),
+        (json!({"search": "decision:expected"}), vec![]),
+        (
+            json!({"search": "service:s3 -decision:muted status:all", "sort": "what"}),
+            vec!["s3:ListBuckets AccessDenied", put],
+        ),
+        (json!({"status": "resolved"}), vec![put]),
+        (json!({"status": "muted", "search": "putobject"}), vec![]),
+    ] {
+        assert_eq!(found(&ask(store, &event)), expected, "{event}");
+    }
+}
+
 fn an_account_has_a_page(store: &mut impl Whole) {
     ingest(store, &lines(&records()));
     let list = ask(store, &json!({}));
@@ -262,7 +299,8 @@ fn what_an_incident_has_is_folded_until_a_search(store: &mut impl Whole) {
     let page = ask(&click(&list, "Show them"));
     let whole = found(&page).len() - incident_rows;
     assert!(folded < whole, "{folded} of {whole}");
-    assert_eq!(whole, listing.clusters.len() + listing.calls.len());
+    let calls = listing.calls.len().min(SECTION_ROWS_MAX);
+    assert_eq!(whole, listing.clusters.len() + calls);
     let again = ask(&click(&page, "Fold what incidents have"));
     assert_eq!(found(&again), found(&list));
     // A search or a filter finds everything.
@@ -326,7 +364,7 @@ pub fn latin_words(html: &str) -> Vec<String> {
 
 /// Latin words that a Chinese page may have: names of AWS, the language of searches, and parameters of requests that are not
 /// valid.
-const LATIN: [&str; 31] = [
+const LATIN: [&str; 33] = [
     "MFA",
     "AWS",
     "IAM",
@@ -358,6 +396,8 @@ const LATIN: [&str; 31] = [
     "page",
     "cluster",
     "sevrity",
+    "decision",
+    "serve",
 ];
 
 fn pages_are_in_the_language_and_the_time_zone_of_the_reader(store: &mut impl Whole) {
@@ -531,6 +571,11 @@ fn a_page_of_a_large_store_takes_few_calls_and_little_memory() {
     assert_eq!((calls, units), (26, 26), "the page of a caller");
     let (_, calls, _) = spent(&json!({"account_page": "444455550001"}));
     assert_eq!(calls, 9, "the page of an account");
+    // Decisions are read of the clusters that the rest of the search finds, 100 in a call.
+    let (_, calls, _) = spent(&json!({"search": "decision:muted service:s3"}));
+    assert_eq!(calls, 10, "a search for decisions about 40 clusters");
+    let (_, calls, _) = spent(&json!({"search": "decision:muted service:kms"}));
+    assert_eq!(calls, 59, "a search for decisions about 5,000 clusters");
     // Decoded in a process of its own, in which nothing else takes memory.
     let file = std::env::temp_dir().join(format!("listing-{}", std::process::id()));
     let encoded = all.encode();
@@ -552,6 +597,48 @@ fn a_page_of_a_large_store_takes_few_calls_and_little_memory() {
         .find_map(|line| line.split_once("resident: "));
     let kilobytes: u64 = kilobytes.expect(&printed).1.trim().parse().unwrap();
     assert!(kilobytes <= 64 << 10, "{kilobytes} KB");
+}
+
+/// A row of the list has the last 24 hours of a cluster with events. Earlier events are found by reading the hours before.
+#[test]
+fn all_events_of_a_caller_are_reached_page_by_page() {
+    let table = MemoryTable::default();
+    let mut store = store(&table, telling());
+    let hour = |number: i64| at(0).plus((number - 48) * 3600);
+    let records: Vec<Value> = (0..60)
+        .map(|number| {
+            let mut record = failure(number as u64, "GetObject", 0);
+            record["eventTime"] = json!(hour(number).to_string());
+            record
+        })
+        .collect();
+    ingest(&mut store, &lines(&records));
+    let all = listing(&store, at(12));
+    assert_eq!(all.clusters.values().next().unwrap().hours.len(), 24);
+    let id = clusters::caller::CallerId::of(ACCOUNT, &format!("arn:aws:iam::{ACCOUNT}:user/mia"));
+    let mut event = json!({"caller": id.to_string()});
+    let (mut pages, mut newer) = (Vec::new(), Vec::new());
+    loop {
+        let before = store.table().spent().calls;
+        let page = Page::read(&ask_with(&store, &all, &[], &event));
+        pages.push((did(&page), store.table().spent().calls - before));
+        assert_plain(&page);
+        if pages.len() > 1 {
+            newer.push(click(&page, "Newer")["part"].clone());
+        }
+        let has_older = page.all("a").any(|(_, of)| of.text == "Older");
+        if !has_older {
+            break;
+        }
+        event = click(&page, "Older");
+    }
+    let line = |count: u64| vec![format!("s3:GetObject ×{count}")];
+    assert_eq!(
+        pages,
+        [(line(24), 106), (line(24), 106), (line(12), 58)],
+        "9 calls of each page, 4 of each hour, 1 for the clusters"
+    );
+    assert_eq!(newer, [1, 2]);
 }
 
 /// Prints how much memory a decoded list takes, for the test above, which starts it.

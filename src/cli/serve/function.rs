@@ -280,6 +280,8 @@ fn setting(listing: &Listing, is_past: bool, as_of: Timestamp, now: Timestamp) -
         // In a trail of the past most has recovered by now, because it ends.
         default_show: if is_past { Show::All } else { Show::Open },
         is_past,
+        // All events are read, and how long a stack keeps them is known to the stack alone.
+        retention_days: None,
         as_of,
         now,
     }

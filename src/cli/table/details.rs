@@ -69,7 +69,7 @@ pub fn cluster(
 /// Returns the head of a cluster: the call with the error, its reason, the account and the cluster ID.
 fn what(cluster: &Cluster, listed: &ListedCluster) -> String {
     let identity = &cluster.facts.identity;
-    let code = listed.code.as_deref().unwrap_or(&listed.subject.code);
+    let code = listed.code_in_words(Language::En);
     let call = format!("{}:{} {code}", identity.service, identity.action);
     let mut lines = vec![sanitize(&call, 200)];
     lines.extend(refusal(cluster));

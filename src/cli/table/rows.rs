@@ -1,5 +1,6 @@
 //! The columns of each list, and its rows: one line each, and with `-v` a second line with details.
 
+use alerts::locale::Language;
 use alerts::severity::Severity;
 use clusters::fingerprint::ClusterId;
 use clusters::ranking::RankingEntry;
@@ -336,7 +337,7 @@ pub fn named(entry: &RankingEntry, answer: &StoreAnswer) -> Option<String> {
     let cluster = ClusterId::parse(&entry.name).filter(|id| id.to_string() == entry.name)?;
     let listed = answer.listing.clusters.get(&cluster)?;
     let subject = &listed.subject;
-    let code = listed.code.as_deref().unwrap_or(&subject.code);
+    let code = listed.code_in_words(Language::En);
     Some(format!("{}:{} {code}", subject.service, subject.action))
 }
 

@@ -13,7 +13,7 @@ use crate::fingerprint::{ClusterId, ClusterSubject};
 use crate::occurrence::Occurrence;
 
 /// How long a sensitive call stays in the state after its last event: a week and a day, in hours.
-const KEPT_HOURS: i64 = 8 * 24;
+pub const KEPT_HOURS: i64 = 8 * 24;
 
 /// The largest number of different sensitive calls in the state. The oldest are dropped first.
 const CALLS_MAX: usize = 20_000;

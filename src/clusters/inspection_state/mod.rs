@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::class::Class;
 use crate::fingerprint::ClusterId;
 pub use crate::inspection_state::account_activity::AccountActivity;
-pub use crate::inspection_state::call_history::{CallHistory, Calls};
+pub use crate::inspection_state::call_history::{CallHistory, Calls, KEPT_HOURS};
 use crate::inspection_state::call_history::{forget_old, take_calls};
 use crate::inspection_state::cluster_history::{ClusterChange, grouped};
 pub use crate::inspection_state::cluster_history::{ClusterHistory, HOURS_MAX, hash};

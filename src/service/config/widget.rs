@@ -8,7 +8,7 @@ use clusters::keys::KeySettings;
 
 use super::keys;
 use super::lists::Lists;
-use super::{LogLevel, SettingProblems, SettingsReader};
+use super::{LogLevel, RETENTION_DAYS, SettingProblems, SettingsReader};
 
 /// The settings of the widget function, which shows clusters in a CloudWatch dashboard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct WidgetSettings {
     /// The language of pages for readers whose language is neither English nor Chinese, and the time zone of readers whose
     /// time zone is not known.
     pub locale: Locale,
+    /// For how many days events are kept, as far back as the page of a caller goes.
+    pub retention_days: u16,
     /// Whether people may make decisions about clusters in the dashboard, such as to mute a cluster.
     pub decides: bool,
     /// How much the function writes to its log.
@@ -57,6 +59,7 @@ impl WidgetSettings {
             keys,
             links,
             locale: reading.locale(),
+            retention_days: reading.number("RETENTION_DAYS", RETENTION_DAYS),
             decides: reading.boolean("DECISIONS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };

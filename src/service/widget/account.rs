@@ -21,6 +21,9 @@ impl<S> WidgetHandler<'_, S> {
             calls: calls.map(|(id, of)| (*id, of)).collect(),
             as_of: self.setting.as_of,
         };
+        if page.clusters.is_empty() && page.calls.is_empty() {
+            return self.unknown(AccountPage::unknown(self.frame().locale.language));
+        }
         page.html()
     }
 }

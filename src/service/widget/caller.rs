@@ -1,4 +1,5 @@
-//! The page of one caller: the rows of the list that the caller is in, and the events of the newest hours of these.
+//! The page of one caller: the rows of the list that the caller is in, and the events of a part of the hours in which the
+//! caller may have been seen.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,18 +9,20 @@ use clusters::facet::FacetKind;
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::incident::actor::{Actor, actor};
-use clusters::inspection_state::CallHistory;
+use clusters::inspection_state::{CallHistory, KEPT_HOURS};
 use clusters::keys::KeyReport;
 use clusters::occurrence::{Occurrence, occurrences};
 use records::time::{Timestamp, Window};
 use view::dashboard::caller::{CallerPage, is_long_term};
-use view::listing::ListedCluster;
+use view::listing::{HOURS_MAX, ListedCluster};
 
 use crate::ports::{HourReader, KeyAnswers, StoreError};
+use crate::widget::request::CallerRequest;
 use crate::widget::{Now, WidgetHandler};
 
-/// The highest number of hours whose events are read for a page, but of a file all are read; and of those that are read at once.
-const HOURS_MAX: usize = 24;
+/// The number of hours in a part, whose events are read for one page; of a file all hours are one part. Also how many are read
+/// at once.
+const PART_HOURS: usize = 24;
 
 /// The highest number of access keys that are looked up for a page.
 const KEYS_MAX: usize = 5;
@@ -37,23 +40,27 @@ impl<S: HourReader + KeyAnswers> WidgetHandler<'_, S> {
     /// [`StoreError`] if the store does not answer.
     pub(super) async fn open_caller(
         &self,
-        caller: CallerId,
-        page: usize,
+        request: &CallerRequest,
         now: &Now,
     ) -> Result<String, StoreError> {
+        let caller = request.caller;
         let rows = (
             now.listing.clusters_of(caller),
             now.listing.calls_of(caller),
         );
         let Some(account_id) = account(&rows) else {
-            return Ok(CallerPage::unknown(self.frame()));
+            let language = self.frame().locale.language;
+            return Ok(self.unknown(CallerPage::unknown(language)));
         };
-        let all_hours = hours(&rows, now);
-        let hours_max = match now.lives {
-            Some(_) if self.setting.is_past => all_hours.len(),
-            _ => HOURS_MAX,
+        let hours = self.hours_of_caller(&rows, now);
+        let part_hours = match now.lives {
+            Some(_) if self.setting.is_past => hours.len().max(1),
+            _ => PART_HOURS,
         };
-        let read = &all_hours[..all_hours.len().min(hours_max)];
+        let parts = hours.len().div_ceil(part_hours).max(1);
+        let part = request.part.clamp(1, parts);
+        let before = (part - 1) * part_hours;
+        let read = &hours[before..hours.len().min(before + part_hours)];
         let (events, is_damaged) = self.events_of(caller, read, now).await?;
         let name = name(caller, &rows, &events);
         let keys: BTreeSet<(&str, Timestamp)> = last_uses(&events).into_iter().collect();
@@ -69,21 +76,35 @@ impl<S: HourReader + KeyAnswers> WidgetHandler<'_, S> {
             id: caller,
             account_id,
             name,
-            number: page,
+            number: request.page,
             incidents: incidents_of(&now.incidents, account_id, name, &events),
             clusters,
             calls,
             keys: &self.key_reports(&long_term).await?,
             long_term_keys: long_term.len(),
             temporary_keys: temporary.len(),
-            hours: read.len(),
-            hours_left: all_hours.len() - read.len(),
+            part,
+            hours: read,
+            hours_left: hours.len() - before - read.len(),
             is_damaged,
             crowded_clusters: crowded,
             as_of: self.setting.as_of,
             events: &events,
         };
         Ok(page.html())
+    }
+
+    /// Returns the hours in which a caller may have events, the newest first: those that the rows name, and all hours within the
+    /// retention of which the rows name only some.
+    fn hours_of_caller(&self, rows: &Rows<'_>, now: &Now) -> Vec<Window> {
+        let mut hours = named_hours(rows, now);
+        if let Some(days) = self.setting.retention_days.filter(|_| now.lives.is_none()) {
+            let kept = self.setting.as_of.window().plus(-24 * i64::from(days));
+            let first = beginning(now).unwrap_or(kept).max(kept);
+            let until = known_since(rows, now);
+            hours.extend((first.hours()..until.hours()).map(Window::from_hours));
+        }
+        hours.into_iter().rev().collect()
     }
 
     /// Returns the events of a caller in some hours, oldest first, and whether some events of these hours cannot be read.
@@ -105,7 +126,7 @@ impl<S: HourReader + KeyAnswers> WidgetHandler<'_, S> {
         let mut found: Vec<Occurrence> = live.cloned().collect();
         let mut is_damaged = false;
         // In parts, because the hours have the events of all callers.
-        for part in before.chunks(HOURS_MAX) {
+        for part in before.chunks(PART_HOURS) {
             let read = self.store.hours(part, &cached).await?;
             is_damaged |= !read.damaged.is_empty();
             let occurrences = occurrences(&read.events, &read.subjects).into_iter();
@@ -132,8 +153,8 @@ fn account<'n>((clusters, calls): &Rows<'n>) -> Option<&'n str> {
     cluster.or_else(|| calls.first().map(|(_, of)| &*of.subject.account_id))
 }
 
-/// Returns the hours with events of the rows, the newest first: all if the store was read whole, else the last ones.
-fn hours((clusters, calls): &Rows<'_>, now: &Now) -> Vec<Window> {
+/// Returns the hours with events that the rows name: all if the store was read whole, else the last ones.
+fn named_hours((clusters, calls): &Rows<'_>, now: &Now) -> BTreeSet<Window> {
     let listed = clusters.iter().flat_map(|(_, of)| of.hours.iter());
     let called = calls.iter().flat_map(|(_, of)| of.hours());
     let ids = clusters.iter().map(|(id, _)| id);
@@ -141,8 +162,25 @@ fn hours((clusters, calls): &Rows<'_>, now: &Now) -> Vec<Window> {
     let lives = now.lives.as_deref();
     let lived = ids.filter_map(|id| lives?.get(id)).flatten();
     let hours = listed.chain(lived).map(|(hour, _)| *hour);
-    let hours: BTreeSet<Window> = hours.chain(called.map(|(hour, _)| hour)).collect();
-    hours.into_iter().rev().collect()
+    hours.chain(called.map(|(hour, _)| hour)).collect()
+}
+
+/// Returns the first hour with an event of any cluster or sensitive call in the list; `None` without an event.
+fn beginning(now: &Now) -> Option<Window> {
+    let clusters = now.listing.clusters.values().filter_map(|of| of.first);
+    let calls = now.listing.calls.values().map(|of| of.first);
+    clusters.chain(calls).min().map(Timestamp::window)
+}
+
+/// Returns the hour since which the rows name all hours with events. A row of a cluster has the last hours alone, and the list
+/// has the sensitive calls of the last days.
+fn known_since((clusters, _): &Rows<'_>, now: &Now) -> Window {
+    let full = clusters
+        .iter()
+        .filter(|(_, of)| of.hours.len() >= HOURS_MAX);
+    let first = full.filter_map(|(_, of)| of.hours.front());
+    let calls = now.listing.until.plus(-KEPT_HOURS);
+    first.map(|(hour, _)| *hour).fold(calls, Window::max)
 }
 
 /// Returns the name of a caller from the rows and the events; empty if none of them has it.

@@ -42,7 +42,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let cluster = request.cluster;
         let mut details = self.store.cluster_details_of(&[cluster]).await?;
         let Some(details) = details.remove(&cluster) else {
-            return Ok(self.unknown(cluster));
+            return Ok(self.unknown_cluster(cluster));
         };
         let language = self.frame().locale.language;
         let words = DecidingWords::of(language);

@@ -78,7 +78,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let Some(data) = self.cluster_data(cluster, &now).await? else {
             // An address names an id without its kind.
             let incident = self.incident(&cluster.to_string(), &now, view == View::InWidget);
-            return Ok(incident.unwrap_or_else(|| self.unknown(cluster)));
+            return Ok(incident.unwrap_or_else(|| self.unknown_cluster(cluster)));
         };
         if data.cluster.facts.is_sensitive_call() {
             return Ok(self.call_page(&data, &now, view));
@@ -112,7 +112,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
     /// Returns an HTML page that shows a cluster or sensitive call as JSON, to be copied.
     pub async fn export(&self, cluster: ClusterId, now: Now) -> Result<String, StoreError> {
         let Some(data) = self.cluster_data(cluster, &now).await? else {
-            return Ok(self.unknown(cluster));
+            return Ok(self.unknown_cluster(cluster));
         };
         if data.cluster.facts.is_sensitive_call() {
             let json = json::export_call(
@@ -128,14 +128,6 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let history = HistoryShape::of(cluster, &data.faults, &data.entries);
         let json = json::export(shape, history, &data.sent);
         Ok(ClusterPage::export(self.frame(), &json))
-    }
-
-    /// Returns an HTML page with the sentence that the store does not have this cluster.
-    pub fn unknown(&self, cluster: ClusterId) -> String {
-        let language = self.frame().locale.language;
-        let sentence = language.pick("There is no cluster {id} here.", "此处没有聚类 {id}。");
-        self.frame()
-            .sentence(&sentence.replace("{id}", &cluster.to_string()))
     }
 
     /// Reads all data for the page of a cluster; `None` if the store does not have the cluster.

@@ -9,6 +9,7 @@ use view::dashboard::cluster::ClusterPage;
 use view::dashboard::incident::IncidentPage;
 use view::json::{IncidentShape, export_incident};
 
+use crate::widget::unknown::UnknownWords;
 use crate::widget::{Now, WidgetHandler};
 
 impl<S> WidgetHandler<'_, S> {
@@ -16,7 +17,11 @@ impl<S> WidgetHandler<'_, S> {
     pub(super) fn incident(&self, id: &str, now: &Now, is_in_widget: bool) -> Option<String> {
         let incident = now.incidents.iter().find(|of| of.id.text() == id)?;
         let ids = incident.clusters.iter();
-        let subject = |id| now.listing.subject(id).map(Arc::clone);
+        let subject = |id| {
+            let subject = Arc::clone(now.listing.subject(id)?);
+            let listed = now.listing.clusters.get(&id);
+            Some((subject, listed.and_then(|of| of.code.clone())))
+        };
         let page = IncidentPage {
             frame: self.frame(),
             incident,
@@ -47,8 +52,8 @@ impl<S> WidgetHandler<'_, S> {
     }
 
     fn no_incident(&self, id: &str) -> String {
-        let sentence = format!("There is no incident {id} here.");
-        self.frame().sentence(&sentence)
+        let words = UnknownWords::of(self.frame().locale.language);
+        self.unknown(&words.incident.replace("{id}", id))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The verb that answers a custom widget of a CloudWatch dashboard with a page of HTML.
 //!
-//! The store is never scanned. The page of an account is made of the list alone; that of a caller also of the newest hours
-//! in which the caller was seen. A list of clusters and sensitive calls comes from the listing that the last inspection
+//! The store is never scanned. The page of an account is made of the list alone; that of a caller also of some of the hours
+//! in which the caller may have been seen. A list of clusters and sensitive calls comes from the listing that the last inspection
 //! stored, and from the events of the hours since. The page of a cluster comes from its own items and the hours in which
 //! it failed; that of a sensitive call from the same.
 
@@ -12,6 +12,7 @@ mod deciding;
 mod file;
 mod incident;
 pub mod request;
+mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -63,6 +64,8 @@ pub struct WidgetSetting {
     pub default_show: Show,
     /// Whether the store is a file, which gets no events by itself.
     pub is_past: bool,
+    /// For how many days events are kept; `None` if that is not known, or if they are kept for good, as in a file.
+    pub retention_days: Option<u16>,
     /// The latest moment that the pages show, in event time: the current time, or the time of the last event of an old
     /// trail.
     pub as_of: Timestamp,
@@ -245,7 +248,8 @@ where
     };
     if action == WidgetAction::Describe {
         let language = context.locale(setting.locale).language;
-        return Ok(WidgetResponse::Markdown(description(language).to_owned()));
+        let description = description(language, !setting.is_past);
+        return Ok(WidgetResponse::Markdown(description));
     }
     let now = handler.now(state(action.incident()).await?).await?;
     if let Some(word) = action.word() {
@@ -260,7 +264,7 @@ where
     let html = match action {
         WidgetAction::Describe => String::new(),
         WidgetAction::List(request) => handler.list(now, request).await?,
-        WidgetAction::OpenCaller(caller, page) => handler.open_caller(caller, page, &now).await?,
+        WidgetAction::OpenCaller(request) => handler.open_caller(&request, &now).await?,
         WidgetAction::OpenAccount(account_id) => handler.open_account(&account_id, &now),
         WidgetAction::Calls(query) => handler.calls(now, &query),
         WidgetAction::Open(cluster) => handler.open(cluster, now, View::InWindow).await?,
@@ -373,6 +377,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         if is_unfolded {
             query.folded.clear();
         }
+        query.decisions = self.decisions(&query, &now.listing).await?;
         let query = &query;
         let page = now.listing.ask(query);
         let clusters: Vec<_> = page.rows.iter().map(|(id, _)| *id).collect();
@@ -398,6 +403,25 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             page,
         };
         Ok(list.html())
+    }
+
+    /// Returns the names of the decisions that hold about the clusters that a query may find; `None` if decisions do not matter
+    /// to it, because they are read one by one.
+    async fn decisions(
+        &self,
+        query: &ListQuery,
+        listing: &Listing,
+    ) -> Result<Option<BTreeMap<ClusterId, &'static str>>, StoreError> {
+        if !query.is_about_decisions() {
+            return Ok(None);
+        }
+        let versioned = self.store.triages(&listing.candidates(query)).await?;
+        let holding = versioned.iter().filter_map(|(id, versioned)| {
+            let listed = listing.clusters.get(id)?;
+            let status = self.triage_status(versioned.triage.as_ref()?, listed);
+            Some((*id, status.word()?))
+        });
+        Ok(Some(holding.collect()))
     }
 
     fn calls(&self, now: Now, query: &ListQuery) -> String {

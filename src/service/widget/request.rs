@@ -15,7 +15,7 @@ use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::Value;
 use view::listing::{ListQuery, SearchProblem, Show, Sort};
-use view::search::{Condition, SEVERITIES, Search, classes};
+use view::search::{Condition, DECISIONS, SEVERITIES, Search, classes};
 
 use crate::widget::WidgetSetting;
 
@@ -69,12 +69,23 @@ pub enum WidgetAction {
     OpenIncident(String),
     /// One incident as JSON, by its id.
     ExportIncident(String),
-    /// The page of one caller, with the number of the page of the events, from 1; 1 has the newest.
-    OpenCaller(CallerId, usize),
+    /// The page of one caller.
+    OpenCaller(CallerRequest),
     /// The page of one account, by its id.
     OpenAccount(String),
     /// A decision about one cluster, answered with the page of the cluster.
     Decide(DecisionRequest),
+}
+
+/// A request of the page of one caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallerRequest {
+    /// The caller.
+    pub caller: CallerId,
+    /// The number of the page of the events in a part of the hours, from 1; 1 has the newest.
+    pub page: usize,
+    /// The number of the part of the hours, from 1; 1 has the newest.
+    pub part: usize,
 }
 
 /// A request of one page of the list of clusters.
@@ -342,8 +353,15 @@ impl EventFields<'_> {
         if let Some(id) = self.text("caller") {
             let caller = CallerId::parse(&id);
             let caller = caller.ok_or_else(|| self.wrong("caller", &id, words.caller))?;
-            let page = usize::try_from(self.number("page", 1)?).unwrap_or(1);
-            return Ok(WidgetAction::OpenCaller(caller, page));
+            let number = |name| {
+                self.number(name, 1)
+                    .map(|of| usize::try_from(of).unwrap_or(1))
+            };
+            return Ok(WidgetAction::OpenCaller(CallerRequest {
+                caller,
+                page: number("page")?,
+                part: number("part")?,
+            }));
         }
         if let Some(id) = self.text("account_page") {
             return match is_account_id(&id) {
@@ -410,12 +428,19 @@ impl EventFields<'_> {
             return Err(self.wrong("account", account_id, self.words().account));
         }
         // A button sets the filter by status whatever the form has.
-        let shown = self.one("show", &Show::ALL, Show::name)?;
-        let show = match shown {
-            None => self.one("status", &Show::ALL, Show::name)?,
+        let names = Show::ALL.map(Show::name).into_iter().chain(DECISIONS);
+        let names: Vec<&'static str> = names.collect();
+        let chosen = match self.one("show", &names, |name| name)? {
+            None => self.one("status", &names, |name| name)?,
             shown => shown,
         };
-        let show = show.unwrap_or(setting.default_show);
+        let decision = chosen.filter(|name| DECISIONS.contains(name));
+        let show = Show::ALL.into_iter().find(|of| chosen == Some(of.name()));
+        // A decision matters whatever the status is.
+        let show = match decision {
+            Some(_) => Show::All,
+            None => show.unwrap_or(setting.default_show),
+        };
         let classes: Vec<Class> = classes().collect();
         let page = self.number("page", 1)?;
         let words = parsed.words().map(str::to_owned).collect();
@@ -433,6 +458,7 @@ impl EventFields<'_> {
             service: self.text("service").map(|of| of.to_lowercase()),
             account_id,
             show: if has_status { Show::All } else { show },
+            decision,
             range: context.range,
             sort: self
                 .one("sort", &Sort::ALL, Sort::name)?

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use alerts::locale::Language;
 use alerts::severity::Severity;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
@@ -49,9 +50,6 @@ impl AccountPage<'_> {
     /// Returns the page of the account as HTML.
     pub fn html(&self) -> String {
         let words = self.words();
-        if self.clusters.is_empty() && self.calls.is_empty() {
-            return self.frame.sentence(words.unknown_account);
-        }
         let mut critical = rated(&self.clusters, &self.calls);
         critical.retain(|row| row.severity == Severity::Critical);
         critical.truncate(CRITICAL_MAX);
@@ -76,6 +74,11 @@ impl AccountPage<'_> {
             (self.failing())
         };
         self.frame.page(&content)
+    }
+
+    /// Returns the sentence that an account has no cluster and no sensitive call.
+    pub fn unknown(language: Language) -> &'static str {
+        ActorWords::of(language).unknown_account
     }
 
     fn words(&self) -> &'static ActorWords {

@@ -30,8 +30,8 @@ use super::parts::facets::{VALUES_MAX, values};
 use super::parts::hours::chart;
 use super::parts::keys::{KeyTable, keys};
 use super::parts::{
-    LINES_MAX, account_link, aws_pages, back, call_name, deliveries, heads, json_button,
-    moment_and_zone, outside, related, target, with_zone,
+    FactWords, LINES_MAX, PartWords, account_link, aws_pages, back, call_name, deliveries, heads,
+    json_button, moment_and_zone, outside, related, target, with_zone,
 };
 use crate::{call, grouped, moment, more, shown};
 
@@ -43,18 +43,13 @@ alerts::words! {
     pub(super) struct CallWords {
         sensitive_call: "Sensitive call", "敏感操作";
         strong_mark: "strong", "高风险";
-        who: "who", "调用者";
         target: "target", "对象";
         no_target: "not named in the record", "记录中未注明";
-        account: "account", "账号";
-        region: "region", "区域";
-        network: "network", "网络";
         first_made: "first made", "首次调用";
         last_made: "last made", "最近调用";
         calls: "calls", "调用次数";
         calls_kept: "{count} in the last eight days", "最近八天 {count} 次";
         no_calls: "none in the last eight days", "最近八天没有调用";
-        severity: "severity", "级别";
         watched_because: "watched because", "关注理由";
         watch: "watch", "关注规则";
         technique: "ATT&CK technique", "ATT&CK 技术";
@@ -71,18 +66,12 @@ alerts::words! {
         alert_never_service: "No alert is sent, calls are counted and summed up: an AWS service makes them on its own behalf.", "不发送告警，只计数和汇总：由 AWS 服务自行调用。";
         no_decision: "Nothing can be decided about a sensitive call here: it is over, and it does not recover. A rule with expected = true in the rules file is the way to say that such calls are expected. They are still counted and listed then, and no alert is sent.", "敏感操作已经完成，不会恢复，此处无法作出决定。如属正常操作，请在规则文件中添加带 expected = true 的规则：之后仍会计数并列出，但不再发送告警。";
         origin_heading: "Origin", "来源";
-        endpoint: "VPC endpoint", "VPC 终端节点";
-        origin: "origin", "调用途径";
-        program: "program", "程序";
         session: "session", "会话";
         expired: "The events are no longer stored.", "事件已过保存期限。";
         events: "Events", "事件";
-        time: "Time", "时间";
         event: "Event in CloudTrail", "CloudTrail 中的事件";
         key: "Key", "密钥";
-        see: "see", "查看";
         link_query: "Calls in Logs Insights", "Logs Insights 中的调用";
-        link_caller: "Caller in the IAM console", "IAM 控制台中的调用者";
     }
 }
 
@@ -174,6 +163,10 @@ impl CallPage<'_> {
         self.frame.page(&content)
     }
 
+    fn labels(&self) -> &'static FactWords {
+        FactWords::of(self.frame.locale.language)
+    }
+
     fn words(&self) -> &'static CallWords {
         CallWords::of(self.frame.locale.language)
     }
@@ -194,8 +187,8 @@ impl CallPage<'_> {
         let words = self.words();
         html! {
             @match &self.call.facts.identity.cause {
-                Some(caller) => { dt { (words.who) } dd { bdi { (shown(caller)) } } }
-                None => { (values(&self.frame, self.call, FacetKind::Principal, words.who, VALUES_MAX)) }
+                Some(caller) => { dt { (self.labels().who) } dd { bdi { (shown(caller)) } } }
+                None => { (values(&self.frame, self.call, FacetKind::Principal, self.labels().who, VALUES_MAX)) }
             }
             dt { (words.target) }
             dd { @if has_target(subject) { (target(&self.frame, subject)) } @else { (words.no_target) } }
@@ -212,12 +205,11 @@ impl CallPage<'_> {
     }
 
     fn place(&self) -> Markup {
-        let words = self.words();
         let few = |kind, name| values(&self.frame, self.call, kind, name, FACTS_MAX);
         html! {
-            dt { (words.account) } dd { (account_link(&self.frame, &self.call.facts.identity.account_id)) }
-            (few(FacetKind::Region, words.region))
-            (few(FacetKind::Network, words.network))
+            dt { (self.labels().account) } dd { (account_link(&self.frame, &self.call.facts.identity.account_id)) }
+            (few(FacetKind::Region, self.labels().region))
+            (few(FacetKind::Network, self.labels().network))
         }
     }
 
@@ -252,7 +244,7 @@ impl CallPage<'_> {
         let reasons = self.assessment.sentences(language);
         let reasons = reasons.join(language.pick(", ", "，"));
         html! {
-            dt { (self.words().severity) }
+            dt { (self.labels().severity) }
             dd {
                 (terms::severity(self.assessment.severity, language))
                 @if !reasons.is_empty() { (language.pick(": ", "：")) (reasons) }
@@ -298,8 +290,8 @@ impl CallPage<'_> {
         let caller = identity.cause.as_deref().and_then(aws_pages::of_caller);
         html! {
             @if query.is_some() || caller.is_some() {
-                dt { (words.see) }
-                dd { (super::parts::links(&[(words.link_query, query), (words.link_caller, caller)])) }
+                dt { (self.labels().see) }
+                dd { (super::parts::links(&[(words.link_query, query), (self.labels().link_caller, caller)])) }
             }
         }
     }
@@ -321,11 +313,11 @@ impl CallPage<'_> {
             h3 { (words.origin_heading) }
             @if self.call.span.count == 0 { p.soft { (words.expired) } }
             dl.facts {
-                (all(FacetKind::Network, words.network))
-                (all(FacetKind::Region, words.region))
-                (values(FacetKind::VpcEndpoint, words.endpoint))
-                (values(FacetKind::Origin, words.origin))
-                (values(FacetKind::UserAgent, words.program))
+                (all(FacetKind::Network, self.labels().network))
+                (all(FacetKind::Region, self.labels().region))
+                (values(FacetKind::VpcEndpoint, self.labels().endpoint))
+                (values(FacetKind::Origin, self.labels().origin))
+                (values(FacetKind::UserAgent, self.labels().program))
                 (values(FacetKind::Session, words.session))
             }
         }
@@ -337,7 +329,7 @@ impl CallPage<'_> {
             @if !self.events.is_empty() {
                 h3 { (words.events) }
                 table.events {
-                    (heads(&[&with_zone(&self.frame, words.time), words.event, words.network, words.key]))
+                    (heads(&[&with_zone(&self.frame, PartWords::of(self.frame.locale.language).time), words.event, self.labels().network, words.key]))
                     tbody { @for event in self.events.iter().rev().take(LINES_MAX) { (self.event(event)) } }
                 }
                 (more(self.events.len(), LINES_MAX, self.frame.locale.language))

@@ -2,8 +2,9 @@
 //! sensitive calls.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use alerts::locale::Language;
 use alerts::severity::Severity;
 use clusters::caller::CallerId;
 use clusters::class::Class;
@@ -17,7 +18,7 @@ use clusters::short_name;
 use maud::{Markup, html};
 use records::key_id::KeyKind;
 use records::redact::sanitize;
-use records::time::Timestamp;
+use records::time::{Timestamp, Window};
 use serde_json::json;
 
 use super::call::masked_id;
@@ -39,6 +40,12 @@ const ROWS_MAX: usize = 20;
 /// The maximum number of networks, programs and regions.
 const VALUES_MAX: usize = 10;
 
+/// The maximum length of a target, in characters.
+const NAME_CHARS_MAX: usize = 120;
+
+/// A number of a page that no part of the hours has, which means the last page.
+const LAST_PAGE: usize = 1_000_000;
+
 alerts::words! {
     /// The texts of the pages of a caller and of an account.
     pub(super) struct ActorWords {
@@ -53,8 +60,10 @@ alerts::words! {
         incidents: "Incidents", "安全事件";
         incident_span: "{from} to {until}, {count} events", "{from} 至 {until}，{count} 个事件";
         did: "What the caller did, in order", "按顺序列出的操作";
-        did_nothing: "No event of these hours is stored any more.", "这些小时的事件已不再保存。";
-        some_hours: "Shown are the events of the newest {count} hours in which the caller was seen. Those of {left} earlier hours are not shown.", "此处显示该调用者最近出现的 {count} 个小时内的事件，更早 {left} 个小时的事件未显示。";
+        did_nothing: "No event of the caller is stored for these hours.", "这些小时内没有保存该调用者的事件。";
+        some_hours: "Shown are the events of {count} hours, from {from} to {until}.", "此处显示 {count} 个小时内的事件，{from} 至 {until}。";
+        hours_left: "Events of {left} earlier hours are on the next pages.", "更早 {left} 个小时的事件见后续页面。";
+        targets: "{count} targets", "{count} 个对象";
         older: "Older", "更早";
         newer: "Newer", "更新";
         lines: "Lines {from} to {until} of {count}, the oldest first", "第 {from} 至 {until} 行，共 {count} 行（由早到晚）";
@@ -125,8 +134,10 @@ pub struct CallerPage<'a> {
     pub long_term_keys: usize,
     /// The number of temporary access keys in the events.
     pub temporary_keys: usize,
-    /// The number of hours whose events were read.
-    pub hours: usize,
+    /// Which part of the hours was read, from 1; 1 has the newest hours.
+    pub part: usize,
+    /// The hours whose events were read, the newest first.
+    pub hours: &'a [Window],
     /// The number of earlier hours in which the caller may have events that were not read.
     pub hours_left: usize,
     /// Whether some of the events cannot be read.
@@ -137,35 +148,62 @@ pub struct CallerPage<'a> {
     pub as_of: Timestamp,
 }
 
-/// Equal calls of a caller, one after the other.
+/// Calls of a caller that differ in their targets and regions alone, one after the other.
 struct Run<'a> {
-    first: Timestamp,
-    last: Timestamp,
+    first: &'a Occurrence,
+    last: &'a Occurrence,
     count: u64,
-    occurrence: &'a Occurrence,
+    /// The targets, each with the number of calls and the cluster or sensitive call of the first of them.
+    targets: BTreeMap<&'a str, (u64, ClusterId)>,
+    regions: BTreeSet<&'a str>,
 }
 
-/// What makes two calls of one caller equal.
-fn shape(of: &Occurrence) -> (ClusterId, [Option<&str>; 4]) {
+/// What is the same in all calls of a run.
+fn shape(of: &Occurrence) -> [Option<&str>; 6] {
     let facets = &of.series.facets;
-    let kinds = [
-        FacetKind::Resource,
-        FacetKind::Region,
-        FacetKind::Network,
-        FacetKind::AccessKey,
-    ];
-    (of.series.cluster, kinds.map(|kind| facets.get(kind)))
+    let ClusterSubject {
+        service,
+        action,
+        code,
+        ..
+    } = &*of.subject;
+    [
+        Some(service),
+        Some(action),
+        Some(code),
+        facets.get(FacetKind::ErrorCode),
+        facets.get(FacetKind::Network),
+        facets.get(FacetKind::AccessKey),
+    ]
+}
+
+/// Returns whom or what a call was made on, without the start of an ARN of the account.
+fn call_target(of: &Occurrence) -> Option<&str> {
+    let named = match of.subject.class {
+        Class::Watch => of.subject.call.as_ref()?.target.as_deref(),
+        _ => of.series.facets.get(FacetKind::Resource),
+    };
+    named.map(|name| short_name(name, &of.subject.account_id))
 }
 
 fn runs(events: &[Occurrence]) -> Vec<Run<'_>> {
     let runs = events.chunk_by(|one, other| shape(one) == shape(other));
     runs.filter_map(|run| {
-        let (first, last) = (run.first()?, run.last()?);
+        let mut targets = BTreeMap::new();
+        for of in run {
+            if let Some(target) = call_target(of) {
+                let (count, _) = targets.entry(target).or_insert((0, of.series.cluster));
+                *count += 1;
+            }
+        }
+        let regions = run.iter();
+        let regions = regions.filter_map(|of| of.series.facets.get(FacetKind::Region));
         Some(Run {
-            first: first.at,
-            last: last.at,
+            first: run.first()?,
+            last: run.last()?,
             count: run.len() as u64,
-            occurrence: first,
+            targets,
+            regions: regions.collect(),
         })
     })
     .collect()
@@ -184,7 +222,7 @@ impl CallerPage<'_> {
         let rated = rated(&self.clusters, &self.calls);
         let worst = rated.first().map(|row| row.severity);
         let content = html! {
-            h2 { bdi { (sanitize(short_name(self.name, self.account_id), 160)) } }
+            h2 { bdi { (self.title()) } }
             p { (words.caller) " " @if let Some(worst) = worst { (badge(worst, self.frame.locale.language)) } }
             (self.facts())
             (self.incidents())
@@ -201,9 +239,17 @@ impl CallerPage<'_> {
         self.frame.page(&content)
     }
 
-    /// Returns a page with the sentence that there is no such caller.
-    pub fn unknown(frame: Frame<'_>) -> String {
-        frame.sentence(ActorWords::of(frame.locale.language).unknown)
+    /// Returns the short name of the caller; its id if no event that was read has the name.
+    fn title(&self) -> String {
+        match self.name {
+            "" => self.id.to_string(),
+            name => sanitize(short_name(name, self.account_id), 160),
+        }
+    }
+
+    /// Returns the sentence that there is no such caller.
+    pub fn unknown(language: Language) -> &'static str {
+        ActorWords::of(language).unknown
     }
 
     fn words(&self) -> &'static ActorWords {
@@ -282,14 +328,10 @@ impl CallerPage<'_> {
         let at = self.number.clamp(1, pages);
         let until = runs.len() - (at - 1) * LINES_MAX;
         let from = until.saturating_sub(LINES_MAX);
-        let hours = [
-            ("count", number(self.hours as u64)),
-            ("left", number(self.hours_left as u64)),
-        ];
         html! {
             @if self.is_damaged { p.missing { (words.damaged) } }
-            @if self.hours_left > 0 { p.soft { (fill(words.some_hours, &hours)) } }
-            @if pages > 1 { (self.pages(at, pages, [from + 1, until, runs.len()])) }
+            (self.some_hours())
+            (self.pages(at, pages, [from + 1, until, runs.len()]))
             @if runs.is_empty() {
                 p.soft { (words.did_nothing) }
             } @else {
@@ -306,20 +348,53 @@ impl CallerPage<'_> {
         }
     }
 
-    /// Returns which lines the page has, of how many, and the buttons that show the others.
+    /// Returns which hours the page is of, if the caller may have events in others.
+    fn some_hours(&self) -> Markup {
+        let words = self.words();
+        let span = self.hours.last().zip(self.hours.first());
+        html! {
+            @if let Some((first, last)) = span.filter(|_| self.hours_left > 0 || self.part > 1) {
+                p.soft {
+                    (fill(words.some_hours, &[
+                        ("count", number(self.hours.len() as u64)),
+                        ("from", moment(Some(first.start()), self.frame.locale)),
+                        ("until", moment(Some(last.end()), self.frame.locale)),
+                    ]))
+                    @if self.hours_left > 0 {
+                        (self.frame.locale.language.pick(" ", ""))
+                        (fill(words.hours_left, &[("left", number(self.hours_left as u64))]))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns which lines the page has, of how many, and the buttons that show older and newer lines and hours. Empty if
+    /// the page has all.
     fn pages(&self, at: usize, pages: usize, [from, until, all]: [usize; 3]) -> Markup {
         let words = self.words();
-        let go = |text: &str, page: usize| {
-            let params = json!({"caller": self.id.to_string(), "page": page});
+        let go = |text: &str, (part, page): (usize, usize)| {
+            let params = json!({"caller": self.id.to_string(), "page": page, "part": part});
             html! { a.btn { (text) } (self.frame.call(ClickTarget::Popup, &params, None)) }
+        };
+        let older = match at < pages {
+            true => Some((self.part, at + 1)),
+            false => (self.hours_left > 0).then_some((self.part + 1, 1)),
+        };
+        // The last page of a part has its oldest lines, which follow the newer ones of the part before.
+        let newer = match at > 1 {
+            true => Some((self.part, at - 1)),
+            false => (self.part > 1).then_some((self.part - 1, LAST_PAGE)),
         };
         let parts = [("from", from), ("until", until), ("count", all)];
         let parts = parts.map(|(name, of)| (name, number(of as u64)));
         html! {
-            p.pages {
-                @if at < pages { (go(words.older, at + 1)) " " }
-                span { (fill(words.lines, &parts)) }
-                @if at > 1 { " " (go(words.newer, at - 1)) }
+            @if older.is_some() || newer.is_some() {
+                p.pages {
+                    @if let Some(of) = older { (go(words.older, of)) " " }
+                    @if all > 0 { span { (fill(words.lines, &parts)) } }
+                    @if let Some(of) = newer { " " (go(words.newer, of)) }
+                }
             }
         }
     }
@@ -327,33 +402,67 @@ impl CallerPage<'_> {
     fn run(&self, run: &Run<'_>) -> Markup {
         let words = self.words();
         let Occurrence {
-            series, subject, ..
-        } = run.occurrence;
+            at,
+            series,
+            subject,
+            ..
+        } = run.first;
         let facet = |kind| series.facets.get(kind);
         let is_call = subject.class == Class::Watch;
-        let resource = facet(FacetKind::Resource);
-        let short = |of| sanitize(short_name(of, &subject.account_id), 120);
         html! {
             tr {
                 td.at {
-                    (exact(&self.frame, run.first))
-                    @if run.last != run.first {
-                        div.times { (fill(words.until, &[("until", exact(&self.frame, run.last))])) }
+                    (exact(&self.frame, *at))
+                    @if run.last.at != *at {
+                        div.times { (fill(words.until, &[("until", exact(&self.frame, run.last.at))])) }
                     }
                 }
                 th.what scope="row" { (cluster_link(&self.frame, series.cluster, &html! { bdi.call { (call_name(subject)) } })) }
                 td.outcome {
                     @if is_call { (words.succeeded) }
-                    @else { bdi.code { (failed(subject, facet(FacetKind::ErrorCode))) } }
+                    @else { bdi.code { (failed(&self.frame, subject, facet(FacetKind::ErrorCode))) } }
                 }
                 td.target {
-                    @if is_call { (target(&self.frame, subject)) }
-                    @else if let Some(resource) = resource { bdi { (short(resource)) } }
+                    @if run.targets.len() > 1 { (self.targets(&run.targets)) }
+                    @else if is_call { (target(&self.frame, subject)) }
+                    @else if let Some(resource) = run.targets.keys().next() { bdi { (sanitize(resource, NAME_CHARS_MAX)) } }
                 }
-                td.region { @if let Some(region) = facet(FacetKind::Region) { bdi { (shown(region)) } } }
+                td.region {
+                    @for (at, region) in run.regions.iter().take(VALUES_MAX).enumerate() {
+                        @if at > 0 { ", " }
+                        bdi { (shown(region)) }
+                    }
+                    @if let Some(left) = run.regions.len().checked_sub(VALUES_MAX).filter(|left| *left > 0) {
+                        " " (fill(words.more, &[("count", number(left as u64))]))
+                    }
+                }
                 td.network { @if let Some(network) = facet(FacetKind::Network) { bdi { (shown(network)) } } }
                 td.key { @if let Some(key) = facet(FacetKind::AccessKey) { code { (masked(key)) } } }
                 td.n { (number(run.count)) }
+            }
+        }
+    }
+
+    /// Returns the targets of a run as a list to open, each with its number of calls. Targets of different clusters link to
+    /// these.
+    fn targets(&self, targets: &BTreeMap<&str, (u64, ClusterId)>) -> Markup {
+        let clusters: BTreeSet<ClusterId> = targets.values().map(|(_, id)| *id).collect();
+        let count = number(targets.len() as u64);
+        let mut most: Vec<_> = targets.iter().collect();
+        most.sort_by_key(|(_, (count, _))| Reverse(*count));
+        html! {
+            details {
+                summary { (fill(self.words().targets, &[("count", count)])) }
+                ul.pairs {
+                    @for (name, (count, id)) in most.iter().take(ROWS_MAX) {
+                        @let name = html! { bdi { (sanitize(name, NAME_CHARS_MAX)) } };
+                        li {
+                            @if clusters.len() > 1 { (cluster_link(&self.frame, *id, &name)) } @else { (name) }
+                            " ×" (number(*count))
+                        }
+                    }
+                }
+                (more(targets.len(), ROWS_MAX, self.frame.locale.language))
             }
         }
     }
@@ -381,7 +490,8 @@ impl CallerPage<'_> {
         let mut counts: BTreeMap<(String, Option<String>), u64> = BTreeMap::new();
         for of in self.events {
             let code = of.series.facets.get(FacetKind::ErrorCode);
-            let outcome = (of.subject.class != Class::Watch).then(|| failed(&of.subject, code));
+            let outcome =
+                (of.subject.class != Class::Watch).then(|| failed(&self.frame, &of.subject, code));
             *counts.entry((call_name(&of.subject), outcome)).or_default() += 1;
         }
         let mut counts: Vec<_> = counts.into_iter().collect();
@@ -465,7 +575,7 @@ pub(super) fn rated_table(frame: &Frame<'_>, rows: &[RatedRow<'_>], as_of: Times
                         th.what scope="row" {
                             (cluster_link(frame, row.id, &html! {
                                 bdi.call { (call_name(row.subject)) }
-                                @if row.listed.is_some() { " " bdi.code { (failed(row.subject, row.code)) } }
+                                @if row.listed.is_some() { " " bdi.code { (failed(frame, row.subject, row.code)) } }
                             }))
                             @if row.listed.is_none() { " " (target(frame, row.subject)) }
                         }
@@ -521,4 +631,58 @@ fn cluster_link(frame: &Frame<'_>, id: ClusterId, text: &Markup) -> Markup {
 /// Checks whether a key is long-term. Only these are looked up in IAM.
 pub fn is_long_term(key: &str) -> bool {
     KeyKind::of(key) == KeyKind::LongTerm
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clusters::facet::Facets;
+    use clusters::fingerprint::Identity;
+    use clusters::{EventId, Series};
+
+    use super::*;
+
+    fn failure(number: i64, action: &str, resource: &str, region: &str) -> Occurrence {
+        let identity = Identity {
+            partition: "aws".to_owned(),
+            account_id: "111122223333".to_owned(),
+            service: "s3".to_owned(),
+            action: action.to_owned(),
+            class: Class::Denied,
+            code: "Denied".to_owned(),
+            cause: None,
+            template: None,
+            addition: None,
+        };
+        let mut facets = Facets::default();
+        facets.set(FacetKind::Resource, Some(resource));
+        facets.set(FacetKind::Region, Some(region));
+        Occurrence {
+            at: Timestamp::from_seconds(1_793_600_000 + number).unwrap(),
+            id: EventId::named(&format!("00000000-0000-4000-8000-{number:012}")),
+            series: Arc::new(Series {
+                cluster: identity.cluster_id(),
+                facets,
+            }),
+            subject: Arc::new(ClusterSubject::from(&identity)),
+        }
+    }
+
+    #[test]
+    fn calls_whose_targets_and_regions_alternate_are_one_line() {
+        let events = [
+            failure(1, "GetObject", "a", "eu-central-1"),
+            failure(2, "GetObject", "b", "us-east-1"),
+            failure(3, "GetObject", "a", "eu-central-1"),
+            failure(4, "PutObject", "a", "eu-central-1"),
+            failure(5, "GetObject", "a", "eu-central-1"),
+        ];
+        let runs = runs(&events);
+        let runs: Vec<_> = runs
+            .iter()
+            .map(|of| (of.count, of.targets.len(), of.regions.len()))
+            .collect();
+        assert_eq!(runs, [(3, 2, 2), (1, 1, 1), (1, 1, 1)]);
+    }
 }

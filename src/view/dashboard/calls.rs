@@ -7,16 +7,18 @@ use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::parts::{account_link, call_name, caller_link, not_understood, search_fields, target};
+use super::parts::{
+    account_link, call_name, caller_link, head, not_understood, search_fields, target,
+};
 use super::phrase::{ago, by_number};
 use super::words::{ListWords, as_of, page_of};
 use super::{ClickTarget, Frame};
 use crate::card::badge;
-use crate::listing::{CallsPage, Choices, ListQuery, call_assessment};
+use crate::listing::{CallsPage, Choices, ListQuery, Sort, call_assessment};
 use crate::{call, fill, number, shown};
 
 /// The maximum number of sensitive calls in the section of the page with the list of clusters.
-pub const SECTION_ROWS_MAX: usize = 20;
+pub const SECTION_ROWS_MAX: usize = 5;
 
 /// The maximum length of the parameters in a row, in characters.
 const PARAMETERS_CHARS_MAX: usize = 140;
@@ -49,7 +51,7 @@ impl CallList<'_> {
             form.ask {
                 (search_fields(frame, self.question, &self.choices))
                 a.btn.btn-primary { (words.search) }
-                (frame.call(ClickTarget::Widget, &params(1), None))
+                (frame.call(ClickTarget::Widget, &params(self.question, 1), None))
                 a.btn { (words.clusters) }
                 (frame.call(ClickTarget::Widget, &json!({}), None))
             }
@@ -66,9 +68,21 @@ impl CallList<'_> {
             h3 { (words.calls) }
             (found(frame, &self.page, Some(self.as_of), self.is_past))
             @for sentence in &self.missing { p.missing { (shown(sentence)) } }
-            @if !self.page.rows.is_empty() { (table(frame, &self.page, self.as_of)) }
+            @if !self.page.rows.is_empty() { (self.table()) }
             (self.pages())
         }
+    }
+
+    fn table(&self) -> Markup {
+        let params = |sort, is_reversed| {
+            let question = &ListQuery {
+                sort,
+                is_reversed,
+                ..self.question.clone()
+            };
+            params(question, 1)
+        };
+        table(&self.frame, self.question, (&self.page, self.as_of), params)
     }
 
     fn pages(&self) -> Markup {
@@ -79,7 +93,7 @@ impl CallList<'_> {
         let go = |text: &str, page| {
             html! {
                 a.btn { (text) }
-                (self.frame.call(ClickTarget::Widget, &params(page), None))
+                (self.frame.call(ClickTarget::Widget, &params(self.question, page), None))
             }
         };
         html! {
@@ -98,44 +112,61 @@ fn words(frame: &Frame<'_>) -> &'static ListWords {
     ListWords::of(frame.locale.language)
 }
 
-/// Returns the parameters of a call that shows a page of the list of sensitive calls.
-fn params(page: usize) -> Value {
-    json!({"list": "calls", "page": page})
+/// Returns the parameters of a call that shows a page of the list of sensitive calls in the order of a query.
+fn params(question: &ListQuery, page: usize) -> Value {
+    let mut params = json!({"list": "calls", "page": page});
+    if question.sort != Sort::Severity || question.is_reversed {
+        params["sort"] = json!(question.sort.name());
+    }
+    if question.is_reversed {
+        params["reversed"] = Value::Bool(true);
+    }
+    params
 }
 
-/// Returns the section with the first sensitive calls, for the page with the list of clusters. Empty if no call matches
-/// the query. The two last values: whether the store is a file, and whether no clusters follow.
-pub(super) fn section(
-    frame: &Frame<'_>,
-    page: &CallsPage<'_>,
-    as_of: Timestamp,
-    (is_past, is_alone): (bool, bool),
-) -> Markup {
-    let words = words(frame);
-    let left = page.found.saturating_sub(page.rows.len());
-    let folded = page.folded as u64;
-    html! {
-        @if page.found > 0 || page.outside > 0 || folded > 0 {
-            h3 { (words.calls) }
-            (found(frame, page, None, is_past))
-            @if folded > 0 {
-                p.said.folded {
-                    (fill(by_number(folded, words.folded_call, words.folded_calls), &[("count", number(folded))])) " "
-                    a { (words.unfold) }
-                    (frame.call(ClickTarget::Widget, &json!({"unfolded": true}), None))
+/// The section with the first sensitive calls, for the page with the list of clusters.
+pub(super) struct CallSection<'a> {
+    pub(super) frame: &'a Frame<'a>,
+    pub(super) question: &'a ListQuery,
+    pub(super) page: &'a CallsPage<'a>,
+    pub(super) as_of: Timestamp,
+    /// Whether the store is a file, whose calls are all listed.
+    pub(super) is_past: bool,
+    /// Whether no clusters follow.
+    pub(super) is_alone: bool,
+}
+
+impl CallSection<'_> {
+    /// Returns the section as HTML; empty if no call matches the query. `sorted` returns the parameters of a call that shows
+    /// the list in an order, reversed or not.
+    pub(super) fn html(&self, sorted: impl Fn(Sort, bool) -> Value) -> Markup {
+        let (frame, page) = (self.frame, self.page);
+        let words = words(frame);
+        let left = page.found.saturating_sub(page.rows.len());
+        let folded = page.folded as u64;
+        html! {
+            @if page.found > 0 || page.outside > 0 || folded > 0 {
+                h3 { (words.calls) }
+                (found(frame, page, None, self.is_past))
+                @if folded > 0 {
+                    p.said.folded {
+                        (fill(by_number(folded, words.folded_call, words.folded_calls), &[("count", number(folded))])) " "
+                        a { (words.unfold) }
+                        (frame.call(ClickTarget::Widget, &json!({"unfolded": true}), None))
+                    }
                 }
             }
-        }
-        @if page.found > 0 {
-            (table(frame, page, as_of))
-            @if left > 0 {
-                p.pages {
-                    a.btn { (fill(words.all_calls, &[("count", number(page.found as u64))])) }
-                    (frame.call(ClickTarget::Widget, &params(1), None))
+            @if page.found > 0 {
+                (table(frame, self.question, (page, self.as_of), sorted))
+                @if left > 0 {
+                    p.pages {
+                        a.btn { (fill(words.more_calls, &[("count", number(left as u64))])) }
+                        (frame.call(ClickTarget::Widget, &params(self.question, 1), None))
+                    }
                 }
             }
+            @if !self.is_alone && (page.found > 0 || folded > 0) { h3 { (words.clusters) } }
         }
-        @if !is_alone && (page.found > 0 || folded > 0) { h3 { (words.clusters) } }
     }
 }
 
@@ -156,21 +187,26 @@ fn found(frame: &Frame<'_>, page: &CallsPage<'_>, at: Option<Timestamp>, is_past
     }
 }
 
-fn table(frame: &Frame<'_>, page: &CallsPage<'_>, as_of: Timestamp) -> Markup {
+fn table(
+    frame: &Frame<'_>,
+    question: &ListQuery,
+    (page, as_of): (&CallsPage<'_>, Timestamp),
+    sorted: impl Fn(Sort, bool) -> Value,
+) -> Markup {
     let words = words(frame);
     let last = words.last.replace("{zone}", &frame.locale.zone_name());
     let heads = [
-        ("severity", words.severity),
-        ("what", words.call),
-        ("target", words.target),
-        ("who", words.who),
-        ("last", &last),
-        ("n", words.times),
-        ("account", words.account),
+        ("severity", Sort::Severity, words.severity),
+        ("what", Sort::What, words.call),
+        ("target", Sort::Target, words.target),
+        ("who", Sort::Caller, words.who),
+        ("last", Sort::Last, &last),
+        ("n", Sort::Count, words.times),
+        ("account", Sort::Account, words.account),
     ];
     html! {
         table.calls {
-            thead { tr { @for (class, title) in heads { th.(class) scope="col" { (title) } } } }
+            thead { tr { @for (class, sort, title) in heads { (head(frame, question, (class, &[(sort, title)]), &sorted)) } } }
             tbody { @for (id, call) in &page.rows { (row(frame, *id, call, as_of)) } }
         }
     }

@@ -21,8 +21,8 @@ use super::parts::facets::{VALUES_MAX, callers, samples, values};
 use super::parts::hours::chart;
 use super::parts::keys::{KeyTable, keys};
 use super::parts::{
-    LINES_MAX, account_link, aws_pages, back, caller_link, deliveries, events_text, heads,
-    json_button, links, moment_and_zone, related, with_zone,
+    FactWords, LINES_MAX, PartWords, account_link, aws_pages, back, caller_link, deliveries,
+    events_text, heads, json_button, links, moment_and_zone, related, with_zone,
 };
 use super::{ClickTarget, Frame, failed};
 use crate::listing::ListedCluster;
@@ -34,12 +34,8 @@ const FACTS_MAX: usize = 3;
 alerts::words! {
     /// The texts of the page of one cluster.
     pub(super) struct ClusterWords {
-        who: "who", "调用者";
         who_unknown: "not named in the records", "记录中未注明";
         and_more: "and {count} more", "另有 {count} 个";
-        account: "account", "账号";
-        region: "region", "区域";
-        network: "network", "网络";
         resource: "resource", "资源";
         class: "class", "类别";
         refused_by: "refused by", "拒绝方";
@@ -52,18 +48,12 @@ alerts::words! {
         occurrence: "{ordinal} occurrence", "第 {number} 次出现";
         how_often: "total", "总数";
         by_callers: "{events} by {count} callers", "{events}，{count} 个调用者";
-        severity: "severity", "级别";
-        see: "see", "查看";
         link_event: "Event in CloudTrail", "CloudTrail 中的事件";
         link_query: "Events in Logs Insights", "Logs Insights 中的事件";
         link_error: "AWS documentation of the error", "AWS 错误文档";
-        link_caller: "Caller in the IAM console", "IAM 控制台中的调用者";
         evidence_of: "Callers and details are of {count} of {total} events, from {from} to {until} {zone}.", "调用者和明细来自 {total} 个事件中的 {count} 个，时间 {from} 至 {until}（{zone}）。";
         expired: "The events are no longer stored; callers and details are not known.", "事件已过保存期限，调用者和明细未知。";
         details: "Details", "明细";
-        endpoint: "VPC endpoint", "VPC 终端节点";
-        origin: "origin", "调用途径";
-        program: "program", "程序";
         iam_action: "IAM action", "IAM 操作";
         fields: "Fields for filters", "筛选字段";
         fields_how: "Click a value to select it, then copy it.", "点击即可选中，然后复制。";
@@ -74,7 +64,6 @@ alerts::words! {
         duration: "Duration", "持续时间";
         ended_by: "Ended by", "结束方式";
         still: "still failing", "仍在失败";
-        time: "Time", "时间";
         change: "Change", "变更";
         by: "By", "操作人";
         reason: "Reason", "原因";
@@ -196,12 +185,20 @@ impl ClusterPage<'_> {
         })
     }
 
+    fn labels(&self) -> &'static FactWords {
+        FactWords::of(self.frame.locale.language)
+    }
+
     fn words(&self) -> &'static ClusterWords {
         ClusterWords::of(self.frame.locale.language)
     }
 
     fn failed(&self) -> String {
-        failed(&self.listed.subject, self.listed.code.as_deref())
+        failed(
+            &self.frame,
+            &self.listed.subject,
+            self.listed.code.as_deref(),
+        )
     }
 
     fn id(&self) -> String {
@@ -216,7 +213,7 @@ impl ClusterPage<'_> {
         let named = values.len().min(FACTS_MAX) as u64;
         let account_id = &self.cluster.facts.identity.account_id;
         html! {
-            dt { (words.who) }
+            dt { (self.labels().who) }
             dd {
                 @if let Some(only) = self.listed.caller.as_ref().filter(|_| values.is_empty()) {
                     (caller_link(&self.frame, account_id, only))
@@ -238,9 +235,9 @@ impl ClusterPage<'_> {
         let words = self.words();
         let few = |kind, name| values(&self.frame, self.cluster, kind, name, FACTS_MAX);
         html! {
-            dt { (words.account) } dd { (account_link(&self.frame, &self.cluster.facts.identity.account_id)) }
-            (few(FacetKind::Region, words.region))
-            (few(FacetKind::Network, words.network))
+            dt { (self.labels().account) } dd { (account_link(&self.frame, &self.cluster.facts.identity.account_id)) }
+            (few(FacetKind::Region, self.labels().region))
+            (few(FacetKind::Network, self.labels().network))
             (few(FacetKind::Resource, words.resource))
         }
     }
@@ -295,7 +292,7 @@ impl ClusterPage<'_> {
             .join(language.pick(", ", "，"));
         let severity = terms::severity(assessment.severity, language);
         html! {
-            dt { (self.words().severity) }
+            dt { (self.labels().severity) }
             dd { (severity) @if !reasons.is_empty() { (language.pick(": ", "：")) (reasons) } }
         }
     }
@@ -313,13 +310,13 @@ impl ClusterPage<'_> {
         });
         let caller = typical.get(FacetKind::Principal);
         html! {
-            dt { (words.see) }
+            dt { (self.labels().see) }
             dd {
                 (links(&[
                     (words.link_event, event),
                     (words.link_query, query),
                     (words.link_error, Some(aws_pages::of_error(identity))),
-                    (words.link_caller, caller.and_then(aws_pages::of_caller)),
+                    (self.labels().link_caller, caller.and_then(aws_pages::of_caller)),
                 ]))
             }
         }
@@ -419,12 +416,12 @@ impl ClusterPage<'_> {
     fn details(&self) -> Markup {
         let words = self.words();
         let rows = [
-            (FacetKind::Region, words.region),
-            (FacetKind::Network, words.network),
-            (FacetKind::VpcEndpoint, words.endpoint),
+            (FacetKind::Region, self.labels().region),
+            (FacetKind::Network, self.labels().network),
+            (FacetKind::VpcEndpoint, self.labels().endpoint),
             (FacetKind::Resource, words.resource),
-            (FacetKind::Origin, words.origin),
-            (FacetKind::UserAgent, words.program),
+            (FacetKind::Origin, self.labels().origin),
+            (FacetKind::UserAgent, self.labels().program),
             (FacetKind::IamAction, words.iam_action),
         ];
         // Up to three values are among the facts on top.
@@ -493,7 +490,7 @@ impl ClusterPage<'_> {
             }
             @if !self.entries.is_empty() {
                 table.journal {
-                    (heads(&[&with_zone(frame, words.time), words.change, words.by, words.reason]))
+                    (heads(&[&with_zone(frame, PartWords::of(self.frame.locale.language).time), words.change, words.by, words.reason]))
                     tbody { @for entry in self.entries.iter().rev().take(LINES_MAX) { (self.entry(entry)) } }
                 }
                 (more(self.entries.len(), LINES_MAX, frame.locale.language))
@@ -538,8 +535,8 @@ impl ClusterPage<'_> {
         let words = self.words();
         let (kind, rest) = detail.split_once(' ').unwrap_or((detail, ""));
         let name = match kind {
-            "network" => words.network,
-            "region" => words.region,
+            "network" => self.labels().network,
+            "region" => self.labels().region,
             "access_key" => words.access_key,
             "layer" => words.refused_by,
             "policy" => words.policy,

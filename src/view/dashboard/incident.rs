@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alerts::{terms, words};
+use alerts::words;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
 use maud::{Markup, html};
@@ -11,11 +11,11 @@ use records::time::Timestamp;
 use serde_json::json;
 
 use super::parts::{account_link, back, call_name, caller_link, incident_link};
-use super::{ClickTarget, Frame};
+use super::{ClickTarget, Frame, failed};
 use crate::card::badge;
 use crate::incident::{matches, reason, severity, span, state, stays, steps, who};
 use crate::listing::ListQuery;
-use crate::{fill, moment, more, number, plural, shown, story};
+use crate::{fill, moment, more, number, plural, story};
 
 /// The maximum number of incidents in the section.
 const ROWS_MAX: usize = 10;
@@ -32,8 +32,9 @@ pub struct IncidentPage<'a> {
     pub incident: &'a Incident,
     /// The name of the caller that the actor is; `None` if no list has it, or if the actor is no caller, such as a network.
     pub caller: Option<&'a str>,
-    /// The subjects of its clusters and sensitive calls, by id. Some may be missing.
-    pub subjects: &'a BTreeMap<ClusterId, Arc<ClusterSubject>>,
+    /// The subjects of its clusters and sensitive calls with their error codes as the services spelled them, by id. Some may
+    /// be missing.
+    pub subjects: &'a BTreeMap<ClusterId, (Arc<ClusterSubject>, Option<String>)>,
     /// Whether the page is shown in place of the list, with a button that leads back.
     pub is_in_widget: bool,
 }
@@ -186,25 +187,18 @@ impl IncidentPage<'_> {
         fill(self.words().from_to, &[("from", from), ("to", to)])
     }
 
-    /// Returns the error code of a cluster, or how much a sensitive call weighs.
-    fn code(&self, subject: &ClusterSubject) -> String {
-        let words = terms::code(&subject.code, subject.class, self.frame.locale.language);
-        words.map_or_else(|| shown(&subject.code), str::to_owned)
-    }
-
     fn clusters(&self) -> Markup {
         let known = self.incident.clusters.iter();
-        let known: Vec<(ClusterId, &ClusterSubject)> = known
-            .filter_map(|id| Some((*id, &**self.subjects.get(id)?)))
-            .collect();
+        let known = known.filter_map(|id| Some((*id, self.subjects.get(id)?)));
+        let known: Vec<_> = known.collect();
         let (all, listed) = (self.incident.clusters.len(), known.len().min(CLUSTERS_MAX));
         html! {
             @if !known.is_empty() {
                 h3 { (self.words().clusters) }
                 ul.objects {
-                    @for (id, subject) in known.iter().take(CLUSTERS_MAX) {
+                    @for (id, (subject, code)) in known.iter().take(CLUSTERS_MAX) {
                         li {
-                            a.open { bdi.call { (call_name(subject)) } " " bdi.code { (self.code(subject)) } }
+                            a.open { bdi.call { (call_name(subject)) } " " bdi.code { (failed(&self.frame, subject, code.as_deref())) } }
                             (self.frame.call(ClickTarget::Popup, &json!({"cluster": id.to_string()}), None))
                         }
                     }

@@ -10,18 +10,19 @@ use clusters::triage::TriageStatus;
 use clusters::{ClusterFacts, short_name};
 use maud::{Markup, html};
 use records::redact::sanitize;
-use records::time::{Timestamp, Window};
+use records::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::calls::section;
+use super::calls::CallSection;
 use super::incident;
-use super::parts::{account_link, caller_link, not_understood, search_fields};
+use super::parts::{account_link, caller_link, head, not_understood, search_fields};
 use super::phrase::{ago, by_number, status_word, triage_word};
-use super::spark::bars;
+use super::spark::row_bars;
 use super::words::{ListWords, as_of, page_of};
 use super::{ClickTarget, Frame, failed};
 use crate::card::badge;
 use crate::listing::{CallsPage, ListPage, ListQuery, ListedCluster, Show, Sort};
+use crate::search::DECISIONS;
 use crate::{fill, moment, number, shown};
 
 /// The maximum length of the error message in a row, in characters.
@@ -71,7 +72,7 @@ impl List<'_> {
         let content = html! {
             (self.form())
             (incident::section(&self.frame, self.incidents, self.question))
-            @if let Some(calls) = &self.calls { (section(&self.frame, calls, self.as_of, (self.is_past, self.has_only_others()))) }
+            @if let Some(calls) = &self.calls { (self.calls(calls)) }
             @if !self.has_only_others() { (self.result_line()) }
             @for sentence in &self.missing { p.missing { (shown(sentence)) } }
             (self.folding())
@@ -86,6 +87,19 @@ impl List<'_> {
             }
         };
         self.frame.page(&content)
+    }
+
+    fn calls(&self, page: &CallsPage<'_>) -> Markup {
+        let params = |sort, is_reversed| self.params(sort, is_reversed, 1);
+        let section = CallSection {
+            frame: &self.frame,
+            question: self.question,
+            page,
+            as_of: self.as_of,
+            is_past: self.is_past,
+            is_alone: self.has_only_others(),
+        };
+        section.html(params)
     }
 
     fn words(&self) -> &'static ListWords {
@@ -128,24 +142,27 @@ impl List<'_> {
         let words = self.words();
         let ListQuery {
             show,
+            decision,
             sort,
             is_reversed,
             ..
         } = self.question;
-        let status_text = |of: Show| match of {
-            Show::Open => words.open,
-            Show::New => words.new,
-            Show::Recovered => words.recovered,
-            Show::All => words.all,
+        let language = self.frame.locale.language;
+        let decided = |of| {
+            let decision = terms::decision_name(of, language);
+            words.decided.replace("{decision}", decision)
         };
         html! {
             form.ask {
                 (search_fields(&self.frame, self.question, &self.page.choices))
                 select name="status" aria-label=(words.status) {
                     @for (one, count) in Show::ALL.into_iter().zip(self.page.by_show) {
-                        option value=(one.name()) selected[one == *show] {
-                            (status_text(one)) " (" (crate::grouped(count as u64)) ")"
+                        option value=(one.name()) selected[decision.is_none() && one == *show] {
+                            (one.label(language)) " (" (crate::grouped(count as u64)) ")"
                         }
+                    }
+                    @for one in DECISIONS {
+                        option value=(one) selected[*decision == Some(one)] { (decided(one)) }
                     }
                 }
                 (self.go(&html! { a.btn.btn-primary { (words.search) } }, &self.params(*sort, *is_reversed, 1)))
@@ -163,10 +180,18 @@ impl List<'_> {
             service,
             account_id,
             show,
+            decision,
             ..
         } = self.question;
-        let has_filter =
-            severity.is_some() || class.is_some() || service.is_some() || account_id.is_some();
+        let has_filter = severity.is_some()
+            || class.is_some()
+            || service.is_some()
+            || account_id.is_some()
+            || decision.is_some();
+        let params = match decision {
+            Some(_) => json!({"only": true}),
+            None => json!({"only": true, "status": show.name()}),
+        };
         let text = if has_filter {
             words.clear_filters
         } else {
@@ -174,7 +199,7 @@ impl List<'_> {
         };
         html! {
             @if self.question.is_narrowed() {
-                (self.button(&html! { (text) }, &json!({"only": true, "status": show.name()})))
+                (self.button(&html! { (text) }, &params))
             }
         }
     }
@@ -299,45 +324,9 @@ impl List<'_> {
         }
     }
 
-    /// Returns the head of a column with the orders that a click selects.
     fn head(&self, class: &str, sorts: &[(Sort, &str)]) -> Markup {
-        let ListQuery {
-            sort: by,
-            is_reversed,
-            ..
-        } = self.question;
-        let order = sorts
-            .iter()
-            .any(|(sort, _)| sort == by)
-            .then(|| self.order());
-        html! {
-            th class=(class) scope="col" aria-sort=[order] {
-                @for (sort, text) in sorts {
-                    @let is_by = sort == by;
-                    (self.go(&html! {
-                        a.sort {
-                            (text)
-                            @if is_by {
-                                span aria-hidden="true" { @if self.order() == "ascending" { " ▲" } @else { " ▼" } }
-                            }
-                        }
-                    }, &self.params(*sort, is_by && !is_reversed, 1)))
-                    " "
-                }
-            }
-        }
-    }
-
-    /// Returns whether the present order is ascending or descending.
-    fn order(&self) -> &'static str {
-        let is_by_text = matches!(
-            self.question.sort,
-            Sort::State | Sort::What | Sort::Account | Sort::Class | Sort::Caller
-        );
-        match is_by_text != self.question.is_reversed {
-            true => "ascending",
-            false => "descending",
-        }
+        let params = |sort, is_reversed| self.params(sort, is_reversed, 1);
+        head(&self.frame, self.question, (class, sorts), params)
     }
 
     fn row(&self, id: ClusterId, listed: &ListedCluster) -> Markup {
@@ -349,7 +338,7 @@ impl List<'_> {
             tr {
                 td.severity { (badge(listed.assessment().severity, frame.locale.language)) }
                 th.what scope="row" {
-                    a.open { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (failed(subject, listed.code.as_deref())) } }
+                    a.open { bdi.call { (sanitize(&call, 160)) } " " bdi.code { (failed(frame, subject, listed.code.as_deref())) } }
                     (frame.call(ClickTarget::Popup, &json!({"cluster": id.to_string()}), None))
                     @if let Some(message) = message.filter(|of| !of.is_empty()) {
                         div.message { bdi { (sanitize(message, MESSAGE_CHARS_MAX)) } }
@@ -361,7 +350,7 @@ impl List<'_> {
                     }
                 }
                 td.who { (self.who(listed)) }
-                td.trend { @if let Some(last) = last_hour(listed) { (bars(frame, listed.hours.iter().copied(), last)) } }
+                td.trend { (row_bars(frame, &listed.hours, self.as_of.window())) }
                 td.last { (ago(frame, listed.last, self.as_of)) }
                 td.n { (number(listed.total)) }
                 td.state {
@@ -409,10 +398,6 @@ impl List<'_> {
             }
         }
     }
-}
-
-fn last_hour(listed: &ListedCluster) -> Option<Window> {
-    listed.hours.back().map(|(hour, _)| *hour)
 }
 
 /// Returns the first of some values with the number of others, as a part of a line; empty without a value.

@@ -22,6 +22,7 @@ mod words;
 use std::collections::BTreeMap;
 
 use alerts::locale::{Language, Locale};
+use alerts::terms;
 use clusters::fingerprint::ClusterSubject;
 use maud::{Markup, PreEscaped, html};
 use serde_json::Value;
@@ -30,9 +31,18 @@ use super::shown;
 
 const STYLE: &str = include_str!("dashboard.css");
 
-/// Returns the documentation of the widget in Markdown, which CloudWatch shows to people who add it to a dashboard.
-pub fn description(language: Language) -> &'static str {
-    language.pick(include_str!("describe.md"), include_str!("describe_zh.md"))
+/// Returns the documentation of the pages in Markdown. CloudWatch shows it to people who add the widget to a dashboard; these
+/// need the parameters of the widget too.
+pub fn description(language: Language, has_parameters: bool) -> String {
+    let pages = language.pick(include_str!("describe.md"), include_str!("describe_zh.md"));
+    let parameters = language.pick(
+        include_str!("describe_parameters.md"),
+        include_str!("describe_parameters_zh.md"),
+    );
+    match has_parameters {
+        true => format!("{pages}\n{parameters}"),
+        false => pages.to_owned(),
+    }
 }
 
 /// The settings that all pages of the dashboard widget share.
@@ -76,6 +86,14 @@ impl Frame<'_> {
         self.page(&html! { p.said { (shown(sentence)) } })
     }
 
+    /// Returns an HTML page that says that nothing was found, and below it what to do.
+    pub fn not_found(&self, sentence: &str, advice: &[&str]) -> String {
+        self.page(&html! {
+            p.said { (shown(sentence)) }
+            ul { @for one in advice { li { (shown(one)) } } }
+        })
+    }
+
     /// Returns the `cwdb-action` element, which makes the element before it call the widget when it is clicked.
     ///
     /// If there is a confirmation, CloudWatch asks it before the call.
@@ -99,7 +117,8 @@ impl Frame<'_> {
     }
 }
 
-/// Returns the error code of a cluster, as the service spelled it if that is known.
-fn failed(subject: &ClusterSubject, code: Option<&str>) -> String {
-    shown(code.unwrap_or(&subject.code))
+/// Returns the error code of a cluster, as the service spelled it if that is known; words for a code of this program.
+fn failed(frame: &Frame<'_>, subject: &ClusterSubject, code: Option<&str>) -> String {
+    let words = terms::code(&subject.code, subject.class, frame.locale.language);
+    words.map_or_else(|| shown(code.unwrap_or(&subject.code)), str::to_owned)
 }

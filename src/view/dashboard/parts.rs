@@ -23,7 +23,7 @@ use records::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::{ClickTarget, Frame, failed};
-use crate::listing::{Choices, ListQuery, SearchProblem};
+use crate::listing::{Choices, ListQuery, SearchProblem, Sort};
 use crate::{compact_name, fill, grouped, moment, more, number, shown};
 
 /// The maximum number of rows of each table.
@@ -97,6 +97,22 @@ alerts::words! {
         // Links.
         more_data: "More", "更多";
         overflow: "different calls, more than are listed one by one", "多种调用，数量过多，未逐一列出";
+    }
+}
+
+alerts::words! {
+    /// The labels of facts that the page of a cluster and the page of a sensitive call share.
+    pub(super) struct FactWords {
+        who: "who", "调用者";
+        account: "account", "账号";
+        region: "region", "区域";
+        network: "network", "网络";
+        severity: "severity", "级别";
+        see: "see", "查看";
+        endpoint: "VPC endpoint", "VPC 终端节点";
+        origin: "origin", "调用途径";
+        program: "program", "程序";
+        link_caller: "Caller in the IAM console", "IAM 控制台中的调用者";
     }
 }
 
@@ -257,6 +273,36 @@ pub(super) fn heads(columns: &[&str]) -> Markup {
     html! { thead { tr { @for column in columns { th scope="col" { (column) } } } } }
 }
 
+/// Returns the head of a column of a list with the orders that a click selects. `params` returns the parameters of a call that
+/// shows the list in an order, reversed or not.
+pub(super) fn head(
+    frame: &Frame<'_>,
+    question: &ListQuery,
+    (class, sorts): (&str, &[(Sort, &str)]),
+    params: impl Fn(Sort, bool) -> Value,
+) -> Markup {
+    let by = question.sort;
+    let is_by_text = matches!(
+        by,
+        Sort::State | Sort::What | Sort::Account | Sort::Class | Sort::Caller | Sort::Target
+    );
+    let (order, mark) = match is_by_text != question.is_reversed {
+        true => ("ascending", " ▲"),
+        false => ("descending", " ▼"),
+    };
+    let is_sorted = sorts.iter().any(|(sort, _)| *sort == by);
+    html! {
+        th class=(class) scope="col" aria-sort=[is_sorted.then_some(order)] {
+            @for (sort, text) in sorts {
+                @let is_by = *sort == by;
+                a.sort { (text) @if is_by { span aria-hidden="true" { (mark) } } }
+                (frame.call(ClickTarget::Widget, &params(*sort, is_by && !question.is_reversed), None))
+                " "
+            }
+        }
+    }
+}
+
 /// Returns the table of alerts, the latest first, each with the answer of its sink or the reason why it was not sent.
 pub(super) fn deliveries(frame: &Frame<'_>, sent: &[MessageLogEntry]) -> Markup {
     let words = PartWords::of(frame.locale.language);
@@ -319,7 +365,8 @@ pub(super) fn related(frame: &Frame<'_>, related: &[Related]) -> Markup {
     let (calls, failures): (Vec<&Related>, Vec<&Related>) = related
         .iter()
         .partition(|of| of.subject.class == Class::Watch);
-    let what = |of: &Related| html! { " " bdi.code { (failed(&of.subject, of.code.as_deref())) } };
+    let what =
+        |of: &Related| html! { " " bdi.code { (failed(frame, &of.subject, of.code.as_deref())) } };
     html! {
         @if !failures.is_empty() {
             h3 { (words.related_failures) }
@@ -418,7 +465,7 @@ fn target_name(subject: &ClusterSubject) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::PartWords;
+    use super::{FactWords, PartWords};
     use crate::dashboard::call::CallWords;
     use crate::dashboard::cluster::ClusterWords;
 
@@ -449,7 +496,12 @@ mod tests {
 
     #[test]
     fn chinese_texts_are_chinese_and_have_the_placeholders_of_the_english_ones() {
-        let tables = [PartWords::all(), ClusterWords::all(), CallWords::all()];
+        let tables = [
+            PartWords::all(),
+            FactWords::all(),
+            ClusterWords::all(),
+            CallWords::all(),
+        ];
         for (name, english, chinese) in tables.concat() {
             let english_left = latin(chinese);
             let is_name = |word: &&str| NAMES.contains(word);

@@ -2,7 +2,7 @@
 
 use alerts::terms;
 use clusters::lifecycle::Status;
-use clusters::triage::{Decision, TriageStatus};
+use clusters::triage::TriageStatus;
 use maud::{Markup, html};
 use records::time::Timestamp;
 
@@ -24,15 +24,8 @@ pub(super) fn triage_word(
     frame: &Frame<'_>,
     triage_status: &TriageStatus<'_>,
 ) -> Option<&'static str> {
-    let word = triage_status.word()?;
-    let chinese = match triage_status.triage.decision {
-        Decision::Acknowledged => "已确认",
-        Decision::Muted { .. } => "已静音",
-        Decision::Expected => "标为预期",
-        Decision::Archived { .. } => "已归档",
-        Decision::Resolved => "已解决",
-    };
-    Some(frame.locale.language.pick(word, chinese))
+    let name = triage_status.word()?;
+    Some(terms::decision_name(name, frame.locale.language))
 }
 
 /// Returns a time to the second in the reader's time zone, without the zone.

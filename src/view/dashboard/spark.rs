@@ -1,6 +1,6 @@
 //! The events of the hours of one day as bars: small in a row of a list, larger on the page of an account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use maud::{Markup, html};
 use records::time::Window;
@@ -21,12 +21,21 @@ alerts::words! {
     }
 }
 
+/// Draws the number of events in each of the 24 hours up to `end` for a row of a list. If all hours are earlier, draws the 24
+/// hours up to the last of them, in gray.
+pub(super) fn row_bars(frame: &Frame<'_>, hours: &VecDeque<(Window, u64)>, end: Window) -> Markup {
+    let Some((last, _)) = hours.back() else {
+        return Markup::default();
+    };
+    let hours = hours.iter().copied();
+    match *last > end.plus(-HOURS) {
+        true => bars(frame, hours, end.max(*last)),
+        false => html! { div.earlier { (bars(frame, hours, *last)) } },
+    }
+}
+
 /// Draws the number of events in each of the 24 hours up to `last`. Other hours are left out.
-pub(super) fn bars(
-    frame: &Frame<'_>,
-    hours: impl IntoIterator<Item = (Window, u64)>,
-    last: Window,
-) -> Markup {
+fn bars(frame: &Frame<'_>, hours: impl IntoIterator<Item = (Window, u64)>, last: Window) -> Markup {
     let hours = day(hours, last);
     let most = hours.values().copied().max().unwrap_or(0);
     let label = DrawingWords::of(frame.locale.language).label;

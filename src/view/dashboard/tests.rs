@@ -23,7 +23,7 @@ use super::call::{CallEvent, CallPage};
 use super::calls::{CallList, SECTION_ROWS_MAX};
 use super::list::List;
 use crate::call;
-use crate::listing::{ListQuery, Listing, call_assessment};
+use crate::listing::{ListQuery, Listing, Sort, call_assessment};
 
 const ACCOUNT: &str = "111122223333";
 const KEY: &str = "AKIAEXAMPLEEXAMPLE01";
@@ -124,6 +124,29 @@ fn the_most_severe_calls_come_first_and_then_the_newest() {
         targets(&listing, &ListQuery::default()),
         ["new and strong", "old and strong", "new", "old", "expected"]
     );
+}
+
+#[test]
+fn sensitive_calls_have_the_order_of_a_head() {
+    let listing = listing(&[
+        occurrence(1, 1, "user/mia", &details("bob")),
+        occurrence(2, 2, "user/ann", &details("cleo")),
+        occurrence(3, 3, "user/zoe", &details("ann")),
+    ]);
+    for (sort, found) in [
+        (Sort::Last, ["ann", "cleo", "bob"]),
+        (Sort::Caller, ["cleo", "bob", "ann"]),
+        (Sort::Target, ["ann", "bob", "cleo"]),
+    ] {
+        let mut query = ListQuery {
+            sort,
+            ..ListQuery::default()
+        };
+        assert_eq!(targets(&listing, &query), found);
+        query.is_reversed = true;
+        let reversed: Vec<&str> = found.into_iter().rev().collect();
+        assert_eq!(targets(&listing, &query), reversed);
+    }
 }
 
 #[test]
@@ -235,7 +258,7 @@ fn a_row_has_the_parameters_of_a_line_of_text_in_the_order_of_messages() {
 }
 
 #[test]
-fn the_list_has_twenty_sensitive_calls_and_a_button_to_all() {
+fn the_list_has_five_sensitive_calls_and_a_button_to_all() {
     let count = |html: &str| html.matches("iam:AttachUserPolicy").count();
     let calls = |number: u64| -> Vec<Occurrence> {
         let call = |of| occurrence(of, 1, "user/mia", &details(&format!("user{of}")));
@@ -243,13 +266,13 @@ fn the_list_has_twenty_sensitive_calls_and_a_button_to_all() {
     };
     let (list, _) = lists(&listing(&[]));
     assert!(!list.contains("ensitive call"), "{list}");
-    let (list, _) = lists(&listing(&calls(20)));
-    assert_eq!(count(&list), 20);
-    assert!(!list.contains("sensitive calls</a>"), "{list}");
+    let (list, _) = lists(&listing(&calls(5)));
+    assert_eq!(count(&list), 5);
+    assert!(!list.contains("show all"), "{list}");
     let (list, all) = lists(&listing(&calls(30)));
-    assert_eq!(count(&list), 20);
+    assert_eq!(count(&list), 5);
     assert!(
-        list.contains("30</data> sensitive calls</a>")
+        list.contains("25</data> more: show all</a>")
             && list.contains("&quot;calls&quot;,&quot;page&quot;:1}"),
         "{list}"
     );

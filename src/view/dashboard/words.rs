@@ -13,10 +13,7 @@ alerts::words! {
         clear_search: "Clear search", "清除搜索";
         clear_filters: "Clear filters", "清除筛选";
         status: "Status", "状态";
-        open: "Open", "未恢复";
-        new: "New", "新增";
-        recovered: "Recovered", "已恢复";
-        all: "All", "全部";
+        decided: "Decided: {decision}", "已决定：{decision}";
         show_open: "Show open ({count})", "显示未恢复（{count}）";
         show_new: "Show new ({count})", "显示新增（{count}）";
         show_recovered: "Show recovered ({count})", "显示已恢复（{count}）";
@@ -53,7 +50,7 @@ alerts::words! {
         none_recovered: "No cluster has recovered.", "没有已恢复的聚类。";
         none_at_all: "No cluster at these times.", "该时段内没有聚类。";
         widen: "There are {count} at other times: widen the time range of the dashboard.", "其他时间有 {count} 个：请放宽仪表板的时间范围。";
-        keys: "Keys of a search: severity:, class:, status:, account:, service:, caller:, code:, region:, resource:.", "搜索关键字：severity:、class:、status:、account:、service:、caller:、code:、region:、resource:。";
+        keys: "Keys of a search: severity:, class:, status:, decision:, account:, service:, caller:, code:, region:, resource:.", "搜索关键字：severity:、class:、status:、decision:、account:、service:、caller:、code:、region:、resource:。";
         nothing_in_stack: "Nothing was recorded yet. Check that a trail writes to the log groups of this stack, and that the row on top of this dashboard shows that records arrive.", "尚无记录。请确认跟踪正在写入本堆栈的日志组，并查看仪表板顶部一行是否显示有记录到达。";
         nothing_in_file: "This file has no failed and no sensitive call. Add a trail to it with the command scan.", "该文件中没有失败的调用或敏感操作。请用 scan 命令向其中添加跟踪记录。";
         previous: "Previous", "上一页";
@@ -68,7 +65,7 @@ alerts::words! {
         times: "Times", "次数";
         strong: "strong", "高风险";
         no_alert: "no alert", "不告警";
-        all_calls: "All {count} sensitive calls", "全部 {count} 个敏感操作";
+        more_calls: "{count} more: show all", "另有 {count} 个：显示全部";
         call_found: "{count} sensitive call succeeded", "{count} 个敏感操作已成功";
         calls_kept: "calls of the last eight days", "最近八天的操作";
         calls_found: "{count} sensitive calls succeeded", "{count} 个敏感操作已成功";

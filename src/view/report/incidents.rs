@@ -25,7 +25,12 @@ impl Report<'_> {
         let words = self.words();
         let failing = contents.failing.iter().take(CARDS_MAX);
         let mut cards: Cards = failing
-            .map(|one| (one.cluster.id, (one.anchor(), one.what())))
+            .map(|one| {
+                (
+                    one.cluster.id,
+                    (one.anchor(), one.what(self.locale.language)),
+                )
+            })
             .collect();
         cards.extend(contents.calls.iter().map(|one| {
             let what = one.what(self.locale.language);

@@ -131,7 +131,7 @@ impl Report<'_> {
             severity: of.assessment.severity,
             last: of.cluster.span.last_seen,
             anchor: of.anchor(),
-            what: of.what(),
+            what: of.what(self.locale.language),
             who: html! {
                 (of.who(self.locale.language)) " · "
                 (plural(of.cluster.span.count, self.words().one_event, self.words().events))

@@ -64,7 +64,7 @@ impl Report<'_> {
         html! {
             tr {
                 td data-order=(order(one.assessment.severity)) { (badge(one.assessment.severity, language)) }
-                th scope="row" { a href={ "#" (one.anchor()) } { (one.what()) } (one.cause()) }
+                th scope="row" { a href={ "#" (one.anchor()) } { (one.what(language)) } (one.cause()) }
                 td.n.count { (number(one.cluster.span.count)) }
                 td.wide { (one.who(language)) }
                 td.wide.status { (one.status(language)) }
