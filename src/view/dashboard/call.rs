@@ -51,7 +51,7 @@ alerts::words! {
         network: "network", "网络";
         first_made: "first made", "首次调用";
         last_made: "last made", "最近调用";
-        calls: "calls", "调用次数";
+        calls: "calls", "次数";
         calls_kept: "{count} in the last eight days", "最近八天 {count} 次";
         no_calls: "none in the last eight days", "最近八天没有调用";
         severity: "severity", "级别";
@@ -78,7 +78,7 @@ alerts::words! {
         expired: "The events are no longer stored.", "事件已过保存期限。";
         events: "Events", "事件";
         time: "Time", "时间";
-        event: "Event in CloudTrail", "CloudTrail 中的事件";
+        event: "Event in CloudTrail", "在 CloudTrail 中查看事件";
         key: "Key", "密钥";
         see: "see", "查看";
         link_query: "Calls in Logs Insights", "Logs Insights 中的调用";

@@ -40,12 +40,12 @@ alerts::words! {
         account: "account", "账号";
         region: "region", "区域";
         network: "network", "网络";
-        resource: "resource", "资源";
+        resource: "resource", "目标资源";
         class: "class", "类别";
         refused_by: "refused by", "拒绝方";
         policy: "policy", "策略";
         cause: "cause", "原因";
-        message: "message", "消息";
+        message: "message", "错误信息";
         first_seen: "first seen", "首次出现";
         last_seen: "last seen", "最近出现";
         again: "failing again since", "再次出现于";
@@ -54,7 +54,7 @@ alerts::words! {
         by_callers: "{events} by {count} callers", "{events}，{count} 个调用者";
         severity: "severity", "级别";
         see: "see", "查看";
-        link_event: "Event in CloudTrail", "CloudTrail 中的事件";
+        link_event: "Event in CloudTrail", "在 CloudTrail 中查看事件";
         link_query: "Events in Logs Insights", "Logs Insights 中的事件";
         link_error: "AWS documentation of the error", "AWS 错误文档";
         link_caller: "Caller in the IAM console", "IAM 控制台中的调用者";
