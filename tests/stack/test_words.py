@@ -176,6 +176,19 @@ class Words(unittest.TestCase):
         back = {chinese: english_of[chinese] for chinese in conclusions if len(english_of[chinese]) > 1 and chinese not in SEVERAL_ENGLISH}
         self.assertEqual(back, {})
 
+    def test_advice_and_messages_use_the_usual_words(self):
+        seen = 0
+        for path in sorted(ROOT.glob("src/alerts/**/*.rs")):
+            source = path.read_text(encoding="utf-8").partition("#[cfg(test)]\nmod tests {")[0]
+            if path.name == "tests.rs":
+                continue
+            literals = [re.sub(r"\\\n\s*", "", text) for text in re.findall(LITERAL, re.sub(r"^\s*//.*$", "", source, flags=re.M))]
+            sentences = [text for text in literals if text.count(" ") > 2]
+            seen += len(sentences)
+            with self.subTest(path.name):
+                self.assertEqual([wrong for text in sentences for wrong in unusual(text)], [])
+        self.assertGreater(seen, 300)
+
     def test_unclear_words_are_found(self):
         self.assertEqual(len(unusual("Tells nobody how loud it is")), 3)
         (found,) = unusual(prose("`clusters told` is ```code nobody``` and [odd](loud.md)"))
