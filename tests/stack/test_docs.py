@@ -99,7 +99,7 @@ class Docs(unittest.TestCase):
 
     def test_make_targets_exist(self):
         targets = set(re.findall(r"^([a-zA-Z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
-        for page in [README, *(ROOT / "docs").glob("*.md")]:
+        for page in [README, ROOT / "README.zh.md", *(ROOT / "docs").glob("*.md")]:
             text = read(page)
             blocks = "\n".join(block for _, block in FENCED.findall(text))
             target = r"make ([a-z]+(?:-[a-z]+)*)(?![\w-])"
@@ -110,7 +110,7 @@ class Docs(unittest.TestCase):
     @unittest.skipUnless(INSPECTOR, "no command line program was given")
     def test_commands_and_their_options_exist(self):
         helps = {}
-        for page in [README, *(ROOT / "docs").glob("*.md")]:
+        for page in [README, ROOT / "README.zh.md", *(ROOT / "docs").glob("*.md")]:
             for line in commands(page):
                 words = line.split()
                 if not re.match("[a-z]", words[0]):  # a path, or an option of the program itself
