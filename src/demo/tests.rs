@@ -126,18 +126,6 @@ fn the_bytes_do_not_change_unnoticed() {
 }
 
 #[test]
-fn no_sign_in_has_an_access_key() {
-    let sign_in = |event: &&Value| event["eventName"] == "ConsoleLogin";
-    let all = events(&DEMO);
-    let sign_ins: Vec<&Value> = all.iter().filter(sign_in).collect();
-    assert!(sign_ins.len() > 5, "{}", sign_ins.len());
-    for event in sign_ins {
-        let identity = &event["userIdentity"];
-        assert!(!has_value(identity, "accessKeyId"), "{event}");
-    }
-}
-
-#[test]
 fn the_truth_agrees_with_a_recount() {
     for plan in [Plan::default(), plan(2, 5, 900), plan(3, 0, 0)] {
         let demo = trail(&plan);
