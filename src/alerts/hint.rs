@@ -382,10 +382,9 @@ impl Failure<'_> {
             ..
         } = self.identity;
         let is_stack = service == "cloudformation" && self.template.contains("does not exist");
-        let is_second_factor =
-            self.facets.get(FacetKind::Mfa) == Some("yes") || action == "CheckMfa";
+        let is_mfa = self.facets.get(FacetKind::Mfa) == Some("yes") || action == "CheckMfa";
         match class {
-            Class::Signin if is_second_factor => &catalog::SECOND_FACTOR,
+            Class::Signin if is_mfa => &catalog::MFA_FAILED,
             Class::Signin => &catalog::SIGN_IN,
             Class::Auth => &catalog::CREDENTIALS,
             Class::Throttle => &catalog::THROTTLE,

@@ -114,9 +114,9 @@ const fn both(english: &'static str, chinese: &'static str) -> Bilingual {
 }
 
 const ASK: Bilingual = both(
-    "Ask who is responsible for {actor} in account {account} whether this was agreed, such as a test. If nobody knows of \
-     it, go on.",
-    "请向账号 {account} 中 {actor} 的负责人确认这是否为约定的操作，例如测试。若无人知晓，请继续以下步骤。",
+    "Ask who is responsible for {actor} in account {account} whether this was agreed, such as a test. If it was not \
+     agreed, go on.",
+    "请向账号 {account} 中 {actor} 的负责人确认这是否为约定的操作，例如测试。若未约定，请继续以下步骤。",
 );
 const STOP_KEY: Bilingual = both(
     "Stop the access keys with which the actor calls.",
@@ -133,9 +133,9 @@ const SIGN_ON: Bilingual = both(
     "请在 IAM Identity Center 中停用该人员并终止其会话。单点登录的角色无法在本账号中更改。",
 );
 const ROOT: Bilingual = both(
-    "Sign in as the root user: change its password, delete its access keys, and check its second factor and its e-mail \
+    "Sign in as the root user: change its password, delete its access keys, and check its MFA devices and its e-mail \
      address. If the sign-in fails, ask AWS Support.",
-    "请以根用户登录：更改密码，删除其访问密钥，并检查其多重验证与电子邮件地址。若无法登录，请联系 AWS Support。",
+    "请以根用户登录：更改密码，删除其访问密钥，并检查其 MFA 设备与电子邮件地址。若无法登录，请联系 AWS Support。",
 );
 const PROVIDER: Bilingual = both(
     "Disable the user at the provider that signs it in. Sessions that exist end when they expire.",
@@ -146,8 +146,8 @@ const OTHER_ACCOUNT: Bilingual = both(
     "请移除允许该账号进入的内容：提及它的角色信任策略与资源策略。",
 );
 const NETWORK: Bilingual = both(
-    "Check whether one of the sign-ins succeeded later. Let the users change their passwords, and require a second factor.",
-    "请检查之后是否有登录成功。让相关用户更改密码，并要求多重验证。",
+    "Check whether one of the sign-ins succeeded later. Let the users change their passwords, and require MFA.",
+    "请检查之后是否有登录成功。让相关用户更改密码，并要求多因素认证（MFA）。",
 );
 const UNSEEN: Bilingual = both(
     "Removals are not seen with this coverage: check for each object below whether it is still there.",
@@ -170,8 +170,9 @@ const POWERS: Bilingual = both(
     "收回操作者授予的权限。",
 );
 const THINGS: Bilingual = both(
-    "Look at what else the actor made. Keep what is evidence, and remove the rest.",
-    "查看操作者创建的其他对象。保留证据，移除其余部分。",
+    "Look at what else the actor made, and keep what is evidence. Disable users and roles: AWS deletes one only after its \
+     keys, password and policies are removed, which is for after the incident.",
+    "查看操作者创建的其他对象，并保留证据。用户和角色先禁用：只有移除其密钥、密码与策略之后才能删除，请在事件结束后再删除。",
 );
 const WAS_OPEN: Bilingual = both(
     "Treat as taken what was open for a time: look for copies, and find out who used it.",
@@ -179,13 +180,15 @@ const WAS_OPEN: Bilingual = both(
 );
 const SECRETS: Bilingual = both("Replace the secrets that were read.", "更换被读取的机密。");
 const READ: Bilingual = both(
-    "Read what else the actor did before and since, in these regions: {regions}.",
-    "查看操作者在此前与此后的其他操作，区域：{regions}。",
+    "Read what else the actor, its other identities and the users that it made did before and since, in each of these \
+     regions: {regions}.",
+    "查看操作者、其其他身份及其创建的用户在此前与此后的其他操作，逐个区域：{regions}。",
 );
 
 const ACCESS_KEY: Bilingual = both("access key", "访问密钥");
 const USER: Bilingual = both("user", "用户");
 const ROLE: Bilingual = both("role", "角色");
+const ROOT_USER: Bilingual = both("root user", "根用户");
 const SECRET: Bilingual = both("secret", "机密");
 
 /// What has to be undone, in this order, each with its sentences.
@@ -435,40 +438,55 @@ impl Adviser<'_> {
     /// Returns how to read the other records of the actor.
     fn read(&self) -> AdviceStep {
         let Incident {
-            actor,
             sources,
             began,
             until,
             ..
         } = self.incident;
-        let regions: Vec<&str> = sources.regions.iter().map(String::as_str).collect();
-        let name = match actor.kind {
-            ActorKind::User => argument(&actor.name),
-            ActorKind::Root => Some("root".to_owned()),
-            _ => None,
-        };
-        let command = |(name, region): (String, String)| {
+        let regions = sources.regions.iter().take(REGIONS_MAX);
+        let regions: Vec<&str> = regions.map(String::as_str).collect();
+        let command = |name: &str, region: &str| {
             let (from, until) = (began.plus(-BEFORE_SECONDS), after(*until));
             format!(
                 "aws cloudtrail lookup-events --lookup-attributes AttributeKey=Username,AttributeValue={name} \
                  --start-time {from} --end-time {until} --region {region}"
             )
         };
-        let region = regions.first().copied().and_then(argument);
-        let item = name.zip(region).map(|named| AdviceItem {
-            what: if actor.kind == ActorKind::User {
-                USER
-            } else {
-                both("root user", "根用户")
-            },
-            name: actor.name.clone(),
-            commands: vec![command(named)],
+        let usable: Vec<String> = regions.iter().copied().filter_map(argument).collect();
+        let items = self.readable_by_name().into_iter().map(|(what, name)| {
+            let named = argument(if what == USER { name } else { "root" });
+            let commands = named.map(|named| usable.iter().map(|of| command(&named, of)).collect());
+            AdviceItem {
+                what,
+                name: name.to_owned(),
+                commands: commands.unwrap_or_default(),
+            }
         });
-        let shown = regions.iter().take(REGIONS_MAX).copied();
         AdviceStep {
-            values: vec![("regions", shown.collect::<Vec<_>>().join(", "))],
-            ..AdviceStep::new(READ, item.into_iter().collect())
+            values: vec![("regions", regions.join(", "))],
+            ..AdviceStep::new(READ, items.collect())
         }
+    }
+
+    /// Returns the users whose records CloudTrail finds by name: the actor, its other identities, and the users that it made.
+    fn readable_by_name(&self) -> Vec<(Bilingual, &str)> {
+        let members = self.incident.members.iter().map(|of| &of.identity);
+        let identities = [&self.incident.actor].into_iter().chain(members);
+        let identities = identities.filter_map(|of| match of.kind {
+            ActorKind::User => Some((USER, of.name.as_str())),
+            ActorKind::Root => Some((ROOT_USER, of.name.as_str())),
+            _ => None,
+        });
+        let stands = self.incident.ledger.stands.iter();
+        let made = stands.filter(|made| made.kind == "user");
+        let made = made.map(|made| (USER, made.name.as_str()));
+        let mut all = Vec::new();
+        for named in identities.chain(made) {
+            if !all.contains(&named) {
+                all.push(named);
+            }
+        }
+        all
     }
 }
 
@@ -517,7 +535,7 @@ fn argument(name: &str) -> Option<String> {
     })
 }
 
-/// Returns the arguments that name with whom something is shared: `groups` is the argument for everybody.
+/// Returns the arguments that name with whom something is shared: `groups` is the argument for all users.
 fn grantee(shared_with: &str, groups: &str) -> String {
     match shared_with {
         "everyone" => format!("{groups} all"),
@@ -682,7 +700,7 @@ mod tests {
         };
         let incident = incident(ActorKind::User, "mila", ledger);
         expect![[r#"
-            1. Ask who is responsible for mila in account 111122223333 whether this was agreed, such as a test. If nobody knows of it, go on.
+            1. Ask who is responsible for mila in account 111122223333 whether this was agreed, such as a test. If it was not agreed, go on.
             2. Stop the access keys with which the actor calls.
                access key mila AKIA****MPLE
                  aws iam list-access-keys --user-name mila
@@ -704,14 +722,18 @@ mod tests {
             7. Take back the permissions that the actor gave.
                policy attached to a user eva AdministratorAccess
                  aws iam detach-user-policy --user-name eva --policy-arn arn:aws:iam::aws:policy/AdministratorAccess
-            8. Look at what else the actor made. Keep what is evidence, and remove the rest.
+            8. Look at what else the actor made, and keep what is evidence. Disable users and roles: AWS deletes one only after its keys, password and policies are removed, which is for after the incident.
                user eva
-                 aws iam delete-user --user-name eva
+                 aws iam attach-user-policy --user-name eva --policy-arn arn:aws:iam::aws:policy/AWSDenyAll
             9. Treat as taken what was open for a time: look for copies, and find out who used it.
                image shared with another account ami-1 999988887777
-            10. Read what else the actor did before and since, in these regions: eu-north-1, us-east-1.
+            10. Read what else the actor, its other identities and the users that it made did before and since, in each of these regions: eu-north-1, us-east-1.
                user mila
                  aws cloudtrail lookup-events --lookup-attributes AttributeKey=Username,AttributeValue=mila --start-time 2026-11-01T08:00:00Z --end-time 2026-11-03T10:00:00Z --region eu-north-1
+                 aws cloudtrail lookup-events --lookup-attributes AttributeKey=Username,AttributeValue=mila --start-time 2026-11-01T08:00:00Z --end-time 2026-11-03T10:00:00Z --region us-east-1
+               user eva
+                 aws cloudtrail lookup-events --lookup-attributes AttributeKey=Username,AttributeValue=eva --start-time 2026-11-01T08:00:00Z --end-time 2026-11-03T10:00:00Z --region eu-north-1
+                 aws cloudtrail lookup-events --lookup-attributes AttributeKey=Username,AttributeValue=eva --start-time 2026-11-01T08:00:00Z --end-time 2026-11-03T10:00:00Z --region us-east-1
         "#]].assert_eq(&text(&advice(&incident)));
     }
 

@@ -413,10 +413,8 @@ impl<'a> Terms<'a> {
         if circumstance.is_foreign {
             self.add(5, reasons::FOREIGN);
         }
-        if subject.class == Class::Signin
-            && (circumstance.is_second_factor || subject.action == "CheckMfa")
-        {
-            self.add(10, reasons::SECOND_FACTOR);
+        if subject.class == Class::Signin && (circumstance.is_mfa || subject.action == "CheckMfa") {
+            self.add(10, reasons::WITH_MFA);
         }
     }
 

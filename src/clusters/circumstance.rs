@@ -83,9 +83,9 @@ pub struct Circumstance {
     /// `false` if either account is unknown.
     #[serde(skip_serializing_if = "is_default")]
     pub is_foreign: bool,
-    /// Whether a sign-in asked for a second factor; `false` for other calls.
+    /// Whether a sign-in asked for multi-factor authentication; `false` for other calls.
     #[serde(skip_serializing_if = "is_default")]
-    pub is_second_factor: bool,
+    pub is_mfa: bool,
     /// The name of the severity that a rule of the user sets for the event, and the name of that rule.
     ///
     /// `None` if no rule sets a severity for the event.
@@ -129,7 +129,7 @@ impl Circumstance {
             is_long_term_key: facet(FacetKind::AccessKey)
                 .is_some_and(|key| key.starts_with("AKIA")),
             is_foreign: facet(FacetKind::CallerAccount).is_some_and(foreign),
-            is_second_factor: facet(FacetKind::Mfa) == Some("yes"),
+            is_mfa: facet(FacetKind::Mfa) == Some("yes"),
             ruled,
         }
     }

@@ -67,7 +67,7 @@ pub enum FacetKind {
     VpcEndpoint,
     /// Whether the call reads or writes: `read` or `write`.
     Access,
-    /// Whether a sign-in asked for a second factor: `yes` or `no`.
+    /// Whether a sign-in asked for multi-factor authentication: `yes` or `no`.
     Mfa,
     /// The name of the user's rule that matched the record.
     Rule,
@@ -336,13 +336,13 @@ pub fn only_reads(record: &Record<'_>) -> bool {
     })
 }
 
-/// The second factors among the credentials that IAM Identity Center asks for, in `CredentialType`.
+/// The factors of MFA among the credentials that IAM Identity Center asks for, in `CredentialType`.
 ///
 /// `EMAIL_OTP` is none: it takes the place of the password at the first sign-in. Source: IAM Identity Center User
 /// Guide, "Understanding IAM Identity Center sign-in events" and "Username in sign-in CloudTrail events", 2026-11-29.
-const SECOND_FACTORS: [&str; 3] = ["TOTP", "RESYNC_TOTP", "WEBAUTHN"];
+const MFA_FACTORS: [&str; 3] = ["TOTP", "RESYNC_TOTP", "WEBAUTHN"];
 
-/// Returns `yes` or `no` if the record says whether a second factor was asked for.
+/// Returns `yes` or `no` if the record says whether multi-factor authentication was asked for.
 fn mfa_used(record: &Record<'_>) -> Option<&'static str> {
     let data = record.additional_event_data?;
     // Most records have other data here. The keys can have another spelling only with escapes.
@@ -355,9 +355,7 @@ fn mfa_used(record: &Record<'_>) -> Option<&'static str> {
         None => {
             // `UserAuthentication` lists all credentials, separated by commas.
             let types = data.text_at(&["CredentialType"])?;
-            types
-                .split(',')
-                .any(|of| SECOND_FACTORS.contains(&of.trim()))
+            types.split(',').any(|of| MFA_FACTORS.contains(&of.trim()))
         }
     };
     Some(if used { "yes" } else { "no" })
@@ -379,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_factor_is_seen_at_the_console_and_at_identity_center() {
+    fn multi_factor_authentication_is_seen_at_the_console_and_at_identity_center() {
         for (data, wanted) in [
             (r#"{"MFAUsed":"Yes"}"#, Some("yes")),
             (r#"{"MFAUsed":true}"#, Some("yes")),

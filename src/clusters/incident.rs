@@ -2,7 +2,7 @@
 //!
 //! An incident is a period of one actor with evidence of an attack. It has the actor and the identities that provably
 //! belong to it, the steps in their order, the evidence, what stays behind, and the clusters and sensitive calls that it
-//! takes in, so that no alert is sent about each of them.
+//! groups, so that no alert is sent about each of them.
 //!
 //! [`incidents`] is a function of a set of events and of the alerts that were sent before. Events may come in any order, twice, and in
 //! any batches. It keeps no state: a store hands over the events of an account in a period.
@@ -94,9 +94,9 @@ pub struct Incident {
     pub began: Timestamp,
     /// The time of the last event that is evidence.
     pub last: Timestamp,
-    /// Until when the incident takes in the events of its actor: an hour after the last event.
+    /// Until when the incident groups the events of its actor: an hour after the last event.
     pub until: Timestamp,
-    /// Whether the time until which it takes in events is not over.
+    /// Whether the time until which it groups events is not over.
     pub is_open: bool,
     /// How serious it is.
     pub severity: IncidentSeverity,
@@ -112,7 +112,7 @@ pub struct Incident {
     pub tactics: BTreeSet<Tactic>,
     /// What stays behind.
     pub ledger: Ledger,
-    /// The number of events that the incident takes in.
+    /// The number of events of the incident.
     pub events: u64,
     /// The clusters and sensitive calls of these events; at most [`CLUSTERS_MAX`].
     pub clusters: BTreeSet<ClusterId>,
@@ -222,7 +222,7 @@ struct Case<'c, 'o> {
 }
 
 impl<'o> Case<'_, 'o> {
-    /// Returns the events that the incident takes in.
+    /// Returns the events of the incident.
     fn owned(&self) -> &[Owned<'o>] {
         let until = self.run.last.plus(QUIET_SECONDS + 1);
         self.story.events_within(self.run.first, until)
@@ -409,7 +409,7 @@ fn keep_heaviest(windows: &mut Vec<EvidenceWindow>) {
 }
 
 impl Incident {
-    /// Checks whether the incident takes in an event of one of its identities at a time, so that no alert of its own is due
+    /// Checks whether the incident groups an event of one of its identities at a time, so that no alert of its own is due
     /// about it. `identity` is the [`actor::actor`] of the event.
     ///
     /// An identity that a link makes one of the actor only for some sessions is taken in with all of them. A user whose password

@@ -213,11 +213,7 @@ impl Step {
             .raw("responseElements", &response)
             .raw(
                 "additionalEventData",
-                if is_sign_in {
-                    WITHOUT_SECOND_FACTOR
-                } else {
-                    ""
-                },
+                if is_sign_in { WITHOUT_MFA } else { "" },
             )
             .text("requestID", &random.uuid())
             .text("eventID", &random.uuid())
@@ -291,7 +287,7 @@ impl Step {
     }
 }
 
-const WITHOUT_SECOND_FACTOR: &str = r#"{"LoginTo":"https://console.aws.amazon.com/console/home","MobileVersion":"No","MFAUsed":"No"}"#;
+const WITHOUT_MFA: &str = r#"{"LoginTo":"https://console.aws.amazon.com/console/home","MobileVersion":"No","MFAUsed":"No"}"#;
 
 /// Replaces the placeholders of a text. `target` is a random part of a name, another one for each call.
 fn fill_in(template: &str, actor: &Actor<'_>, region: &str, target: &str) -> String {

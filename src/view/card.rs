@@ -128,7 +128,7 @@ words! {
         resource: "resource", "目标资源";
         caller_events: "events", "事件数";
         first_seen: "first seen ({zone})", "首次（{zone}）";
-        last_seen: "last seen ({zone})", "最近（{zone}）";
+        last_seen: "last seen ({zone})", "最近一次（{zone}）";
         sample: "Sample {number}", "样本 {number}";
         more_samples: "The JSON output has the others.", "其余样本见 JSON 输出。";
     }

@@ -1,7 +1,7 @@
 //! The chart of failures over time: bars stacked by severity, and a table of the same numbers.
 //!
 //! The number of bars is limited, so the bars of a long span cover several hours each. The title of a bar has its
-//! counts. The drawing is stretched to the width of the page, so it contains no text.
+//! counts. The drawing is stretched to the width of the page, so it contains no text: the numbers of the axes stand beside it.
 
 use std::collections::BTreeMap;
 
@@ -129,11 +129,14 @@ pub fn chart(
             figure.chart {
                 figcaption { (caption(&bars, at, highest, locale)) }
                 (legend(locale.language))
-                (drawing(&bars, highest, locale))
-                div.axis aria-hidden="true" {
-                    span { (bars.moment(0, locale)) }
-                    @if bars.length > 2 { span { (bars.moment(bars.length / 2, locale)) } }
-                    @if bars.length > 1 { span { (bars.moment(bars.length, locale)) } }
+                div.plot {
+                    div.scale aria-hidden="true" { span { (number(highest)) } span { "0" } }
+                    (drawing(&bars, highest, locale))
+                    div.axis aria-hidden="true" {
+                        span { (bars.moment(0, locale)) }
+                        @if bars.length > 2 { span { (bars.moment(bars.length / 2, locale)) } }
+                        @if bars.length > 1 { span { (bars.moment(bars.length, locale)) } }
+                    }
                 }
             }
             details {
@@ -312,5 +315,20 @@ mod tests {
         assert_eq!(heights, [50.0, 25.0, 25.0]);
         let crowded = stacked(&[1, 1, 1, 1_000_000], 1_000_003, 104.0);
         assert!(crowded.iter().all(|(_, y, _)| *y >= 0.0), "{crowded:?}");
+    }
+
+    #[test]
+    fn the_axis_of_the_counts_has_numbers() {
+        let hour = Timestamp::parse("2026-11-02T08:30:00Z").map(Timestamp::window);
+        let drawn = chart(
+            [(Severity::Error, hour, 1234)].into_iter(),
+            Locale::default(),
+        );
+        let scale = drawn.into_string();
+        let scale = scale.split_once("class=\"scale\"").unwrap().1;
+        assert!(
+            scale.split("<svg").next().unwrap().contains("1,234"),
+            "{scale}"
+        );
     }
 }

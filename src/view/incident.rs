@@ -174,10 +174,15 @@ pub fn matches(incident: &Incident, query: &ListQuery) -> bool {
     is_of_account && is_within && query.words.iter().all(|word| text.contains(word))
 }
 
-/// Returns what an incident leaves behind in at most three lines, each with its title.
-pub fn stays(ledger: &Ledger, locale: Locale) -> Vec<(&'static str, String)> {
+/// Returns what an incident leaves behind in at most three lines, each with its title. The title has the number of objects
+/// if they are too many to name each.
+pub fn stays(ledger: &Ledger, locale: Locale) -> Vec<(String, String)> {
     let language = locale.language;
     let words = IncidentWords::of(language);
+    let title = |count, few: &str, many: &str| match count {
+        0..=NAMED_MAX => few.to_owned(),
+        _ => many.replace("{count}", &grouped(count as u64)),
+    };
     let mut lines = Vec::new();
     if ledger.stands_count > 0 {
         let stands = ledger.stands.iter();
@@ -185,10 +190,14 @@ pub fn stays(ledger: &Ledger, locale: Locale) -> Vec<(&'static str, String)> {
             let what = what(made.kind, made.what, language);
             (made.kind, what, object(made, language))
         });
-        let line = listed(ledger.stands_count, named.collect(), language);
+        let count = ledger.stands_count;
+        let line = listed(count, named.collect(), language);
         lines.push(match ledger.removals_seen {
-            true => (words.stands, line),
-            false => (words.made, format!("{line}{}", words.removal_unseen)),
+            true => (title(count, words.stands, words.stand), line),
+            false => (
+                title(count, words.made, words.made_many),
+                format!("{line}{}", words.removal_unseen),
+            ),
         });
     }
     if ledger.was_open_count > 0 {
@@ -197,20 +206,20 @@ pub fn stays(ledger: &Ledger, locale: Locale) -> Vec<(&'static str, String)> {
             let what = what(of.kind, of.what, language);
             (of.kind, what, opened(of, locale))
         });
-        let line = listed(ledger.was_open_count, named.collect(), language);
-        lines.push((words.was_open, line));
+        let count = ledger.was_open_count;
+        let line = listed(count, named.collect(), language);
+        lines.push((title(count, words.was_open, words.were_open), line));
     }
     let (lasting, sessions): (Vec<&WayIn>, Vec<&WayIn>) =
         ledger.ways_in.iter().partition(|way| way.is_long_term);
     if !lasting.is_empty() {
         let named = lasting.iter();
         let named = named.map(|way| ("", words.access_key, way_in(way, language)));
-        lines.push((
-            words.way_in,
-            listed(lasting.len(), named.collect(), language),
-        ));
+        let count = lasting.len();
+        let line = listed(count, named.collect(), language);
+        lines.push((title(count, words.way_in, words.ways_in), line));
     } else if !sessions.is_empty() {
-        lines.push((words.way_in, words.only_sessions.to_owned()));
+        lines.push((words.way_in.to_owned(), words.only_sessions.to_owned()));
     }
     lines
 }
@@ -244,9 +253,7 @@ fn listed(count: usize, objects: Vec<(&str, &str, String)>, language: Language) 
             language.pick(format!(" and {more} more"), format!("，另有 {more} 个"))
         }
     };
-    let colon = language.pick(": ", " 个：");
-    let words = words.join(comma);
-    format!("{}{colon}{words}{more}", grouped(count as u64))
+    format!("{}{more}", words.join(comma))
 }
 
 /// Returns what an object is, such as `user`. `english` is used for a kind that is not known.
@@ -303,10 +310,14 @@ words! {
     /// The words for what an incident leaves behind.
     struct IncidentWords {
         stands: "stands", "仍存在";
+        stand: "{count} things stand", "{count} 项仍存在";
         made: "made", "已创建";
+        made_many: "{count} things made", "已创建 {count} 项";
         removal_unseen: "; a removal would not be seen", "；看不到移除操作";
         was_open: "was open", "曾开放";
+        were_open: "{count} things were open", "{count} 项曾开放";
         way_in: "way in", "进入途径";
+        ways_in: "{count} ways in", "{count} 条进入途径";
         only_sessions: "keys of sessions alone, which end by themselves", "仅有会话密钥，到期自动失效";
         access_key: "access key", "访问密钥";
         session_key: "key of a session", "会话密钥";
@@ -355,5 +366,29 @@ mod tests {
             };
             assert_eq!(who(&actor, Language::En), words);
         }
+    }
+
+    #[test]
+    fn many_objects_are_counted_in_the_title_and_few_are_named() {
+        let way = |number: usize| WayIn {
+            is_long_term: true,
+            key: format!("AKIAIOSFODNN7EXAM{number:03}"),
+            of: "arn:aws:iam::111122223333:user/mila".to_owned(),
+            last: Timestamp::parse("2026-11-02T08:00:00Z").unwrap(),
+        };
+        let of = |count, language: Language| {
+            let ledger = Ledger {
+                ways_in: (0..count).map(way).collect(),
+                ..Ledger::default()
+            };
+            let (title, line) = stays(&ledger, language.into()).remove(0);
+            format!("{title}: {line}")
+        };
+        assert_eq!(
+            of(1, Language::En),
+            "way in: access key AKIA****M000 of mila"
+        );
+        assert_eq!(of(9, Language::En), "9 ways in: access key ×9");
+        assert_eq!(of(9, Language::Zh), "9 条进入途径: 访问密钥 ×9");
     }
 }

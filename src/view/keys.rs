@@ -70,7 +70,7 @@ words! {
         from: "from", "来源";
         failed: "failed", "失败";
         sensitive: "sensitive", "敏感操作";
-        seen: "seen ({zone})", "时间（{zone}）";
+        seen: "seen ({zone})", "出现时间（{zone}）";
         long_term: "long-term", "长期";
         temporary: "temporary", "临时";
         unknown: "unknown kind", "类型未知";

@@ -49,7 +49,7 @@ words! {
         ended_by: "from {at}, ended by {call}", "自 {at}，由 {call} 关闭";
         last_used: "last used {at}", "最近使用 {at}";
         hour: "The hour from {at}: {score} points", "自 {at} 起一小时：合计 {score} 分";
-        evidence: "Evidence", "依据";
+        evidence: "Evidence", "判断依据";
         count: "Number", "数量";
         points: "Points", "分值";
         one_point: "1 point", "1 分";

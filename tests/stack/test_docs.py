@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tempfile
 import unittest
 
 from stack import ROOT
@@ -48,6 +49,24 @@ def help_of(words):
     return None
 
 
+def printed(found, folder):
+    """Returns a command and its excerpt, as found in a page, with what the command prints now, without links.
+
+    The message is the first with the same title up to its numbers. An excerpt that begins with the title keeps its length.
+    """
+    command, words, shown = found.groups()
+    done = subprocess.run([INSPECTOR, *command.split()], cwd=folder, check=True, capture_output=True, text=True)
+    title = re.search(r"^\[.*?(?:（|：自)", shown, re.M)[0]
+    message = next(one for one in re.split(r"^=== .*\n", done.stdout, flags=re.M) if f"\n{title}" in one)
+    lines = [re.sub(r"，[^，]*: https://\S+$", "", line) for line in message.splitlines()]
+    lines = [line for line in lines if "https://" not in line and not re.match(r"[a-z_]+: ", line)]
+    if shown.startswith("["):
+        first = next(place for place, line in enumerate(lines) if line.startswith(title))
+        lines = lines[first : first + shown.count("\n")]
+    parts = "\n".join(lines).strip() + "\n"
+    return f"`cloudtrail-inspector {command}`{words}```text\n{parts}```"
+
+
 class Docs(unittest.TestCase):
     def test_the_readme_is_short(self):
         self.assertLessEqual(len(read(README).splitlines()), 250)
@@ -80,7 +99,7 @@ class Docs(unittest.TestCase):
 
     def test_make_targets_exist(self):
         targets = set(re.findall(r"^([a-zA-Z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
-        for page in [README, *(ROOT / "docs").glob("*.md")]:
+        for page in [README, ROOT / "README.zh.md", *(ROOT / "docs").glob("*.md")]:
             text = read(page)
             blocks = "\n".join(block for _, block in FENCED.findall(text))
             target = r"make ([a-z]+(?:-[a-z]+)*)(?![\w-])"
@@ -91,7 +110,7 @@ class Docs(unittest.TestCase):
     @unittest.skipUnless(INSPECTOR, "no command line program was given")
     def test_commands_and_their_options_exist(self):
         helps = {}
-        for page in [README, *(ROOT / "docs").glob("*.md")]:
+        for page in [README, ROOT / "README.zh.md", *(ROOT / "docs").glob("*.md")]:
             for line in commands(page):
                 words = line.split()
                 if not re.match("[a-z]", words[0]):  # a path, or an option of the program itself
@@ -103,6 +122,19 @@ class Docs(unittest.TestCase):
                     self.assertIsNotNone(helps[key], "there is no such command")
                     for option in re.findall(r"(?<=\s)--[a-z-]+", line):
                         self.assertRegex(helps[key], rf"{option}\b")
+
+    @unittest.skipUnless(INSPECTOR, "no command line program was given")
+    def test_the_messages_in_the_guide_for_guance_are_those_of_the_demo(self):
+        guide = ROOT / "docs" / "guance.zh.md"
+        text = read(guide)
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([INSPECTOR, "generate", "demo"], cwd=folder, check=True, capture_output=True)
+            changed = re.sub(r"`cloudtrail-inspector (notify [^`]*demo/)`([^`]*)```text\n(.*?)```", lambda found: printed(found, folder), text, flags=re.S)
+        if os.environ.get("UPDATE_EXPECT"):
+            guide.write_text(changed, encoding="utf-8")
+            return
+        self.assertEqual(text.count("```text"), 2)
+        self.assertEqual(changed, text, "UPDATE_EXPECT=1 writes the page")
 
     def test_the_costs_in_the_readme_agree_with_the_cost_page(self):
         page = read(ROOT / "docs" / "cost.md")

@@ -29,6 +29,37 @@ USUAL_WORDS = {
     r"chronicle|census|dossier|enquiry|enquiries": "inspection state, snapshot, details, lookup",
     r"everybody": "all, all others",
 }
+# English texts with more than one Chinese text, each with the reason.
+SEVERAL_CHINESE = {
+    "{count} sensitive calls": "calls are counted with 次, groups of equal calls with 种, rows with 个",
+    "1 sensitive call": "as above",
+    "sensitive calls: {count}": "a sentence, and the head of a list",
+    "{count} steps": "the end of a title, and a fact",
+    "": "signs between words",
+    "hour": "a length of time, and within how long",
+    "day": "a length of time, and within how long",
+    "new": "a status, and an entry of the history",
+    "ongoing": "a status, and an entry of the history",
+    "none": "no usual number, and no alert",
+    "who": "the caller, and the identities of an actor",
+    "from": "a network, and a time",
+    "open": "a link, an incident and a cluster",
+    "calls": "which calls, and how many",
+    "watch": "the rule of a sensitive call, and their class",
+    "events": "how many, and which events",
+    "origin": "by what means a call was made, and all of where it came from",
+    "all": "a sum, and a filter",
+    "what": "what a row is about, and a call with its error",
+}
+# Names of severities, statuses, classes and decisions in Chinese that stand for another English text, each with the reason.
+SEVERAL_ENGLISH = {
+    "再次出现": "the kind of an alert is `Back again`, the status `regressed`",
+    "敏感操作": "the class is `watch`, people read `sensitive call`",
+    "标为预期": "a decision and its button",
+    "不存在": "no value",
+    "其他": "a class and an origin",
+}
+LITERAL = r'"((?:[^"\\]|\\.)*)"'
 TEMPLATES = ("template.yaml", "infra/member-role.yaml")
 DOCUMENTS = ("*.md", "docs/*.md", "docs/*/*.md")
 # A text in English, then in Chinese.
@@ -47,6 +78,25 @@ def texts(value, key=None):
             yield from texts(one, key)
     elif isinstance(value, str) and (key in KEYS or '"markdown"' in value):
         yield value
+
+
+def translations():
+    """Returns the English and Chinese texts of all tables of words and of the terms, and the Chinese names of conclusions."""
+    pairs = []
+    for path in sorted(ROOT.glob("src/**/*.rs")):
+        for table in re.findall(r"^(?:\w+::)?words! \{\n(.*?)^\}", path.read_text(encoding="utf-8"), re.S | re.M):
+            pairs += re.findall(rf"\w+:\s*{LITERAL},\s*{LITERAL};", table)
+    terms = (ROOT / "src/alerts/terms.rs").read_text(encoding="utf-8").partition("#[cfg(test)]")[0]
+    named = re.findall(rf"(\w+)::(\w+)(?: \{{ \.\. \}})? => {LITERAL},", terms)
+    pairs += [(re.sub(r"(?<!^)([A-Z])", r" \1", variant), chinese) for _, variant, chinese in named]
+    pairs += re.findall(rf"=> \({LITERAL}, {LITERAL}\)", terms)
+    severities = (ROOT / "src/alerts/severity.rs").read_text(encoding="utf-8")
+    graded = re.findall(rf"(?:Severity|Self)::(\w+) => {LITERAL},", severities)
+    pairs += [(english, chinese) for english, chinese in graded if not chinese.isascii()]
+    conclusions = {chinese for of, _, chinese in named if of in ("Status", "Class", "Decision")}
+    conclusions |= {chinese for _, chinese in graded if not chinese.isascii()}
+    plain = [[re.sub(r"\\\n\s*", "", text).strip(" .:,。：，") for text in pair] for pair in pairs]
+    return [(english.lower(), chinese) for english, chinese in plain], conclusions
 
 
 def prose(document):
@@ -112,6 +162,32 @@ class Words(unittest.TestCase):
             names = re.findall(r"^  ([a-z-]+)", listed.group(1), re.M) if listed else []
             waiting.extend((*command, name) for name in names if name != "help")
         self.assertGreater(seen, 20)
+
+    def test_one_word_has_one_translation(self):
+        pairs, conclusions = translations()
+        self.assertGreater(len(pairs), 500)
+        self.assertGreater(len(conclusions), 20)
+        chinese_of, english_of = {}, {}
+        for english, chinese in pairs:
+            chinese_of.setdefault(english, set()).add(chinese)
+            english_of.setdefault(chinese, set()).add(english)
+        several = {english: of for english, of in chinese_of.items() if len(of) > 1 and english not in SEVERAL_CHINESE}
+        self.assertEqual(several, {})
+        back = {chinese: english_of[chinese] for chinese in conclusions if len(english_of[chinese]) > 1 and chinese not in SEVERAL_ENGLISH}
+        self.assertEqual(back, {})
+
+    def test_advice_and_messages_use_the_usual_words(self):
+        seen = 0
+        for path in sorted(ROOT.glob("src/alerts/**/*.rs")):
+            source = path.read_text(encoding="utf-8").partition("#[cfg(test)]\nmod tests {")[0]
+            if path.name == "tests.rs":
+                continue
+            literals = [re.sub(r"\\\n\s*", "", text) for text in re.findall(LITERAL, re.sub(r"^\s*//.*$", "", source, flags=re.M))]
+            sentences = [text for text in literals if text.count(" ") > 2]
+            seen += len(sentences)
+            with self.subTest(path.name):
+                self.assertEqual([wrong for text in sentences for wrong in unusual(text)], [])
+        self.assertGreater(seen, 300)
 
     def test_unclear_words_are_found(self):
         self.assertEqual(len(unusual("Tells nobody how loud it is")), 3)

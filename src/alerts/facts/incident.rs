@@ -94,7 +94,7 @@ pub struct IncidentFacts {
     pub last: Timestamp,
     /// Whether less than an hour had passed since the last event.
     pub is_open: bool,
-    /// The number of events that the incident takes in.
+    /// The number of events of the incident.
     pub events: u64,
     /// How serious it is, and at least as serious as in the alerts before.
     pub severity: IncidentSeverity,

@@ -235,9 +235,9 @@ catalog! {
         "This is a step of a sign-in: the program asks again until the person has done the next \
          step. There is nothing to do.",
         "这是登录流程中的一步：在用户完成下一步之前，程序会反复查询。无需处理。";
-    SECOND_FACTOR:
-        "a sign-in failed at the second factor (MFA)",
-        "The password was right, and the second factor was wrong. Ask {caller} whether it was \
+    MFA_FAILED:
+        "a sign-in failed at multi-factor authentication (MFA)",
+        "The password was right, and the MFA code was wrong. Ask {caller} whether it was \
          them. If not, another person knows the password: change it, and end the open sessions.",
         "密码正确，但多因素认证（MFA）未通过。请向 {caller} 确认是否本人操作。若不是，则密码已被他人知晓：请\
          更改密码并结束现有会话。";
@@ -608,9 +608,9 @@ catalog! {
          since then.",
         "{caller} 为 {resource} 设置了控制台密码，知道密码者即可登录。请向 {resource} 确认；\
          `DeleteLoginProfile` 可撤销。请查看此后的登录。";
-    SECOND_FACTOR_REMOVED:
-        "a device of the second factor was deactivated",
-        "{caller} deactivated the second factor of {resource}, so the password alone is enough \
+    MFA_REMOVED:
+        "an MFA device was deactivated",
+        "{caller} deactivated the MFA device of {resource}, so the password alone is enough \
          now. Ask whether a device was replaced; if so, check that the new one is active.",
         "{caller} 停用了 {resource} 的多因素认证（MFA），现在仅凭密码即可登录。请确认是否在更换设备；若是，\
          请确认新设备已启用。";
@@ -758,10 +758,10 @@ catalog! {
          call, and look at what {resource} did since then.",
         "{caller} 为 {resource} 创建了访问密钥以外的凭证，在删除之前一直有效。请确认用途；若无人知晓，\
          请用对应的 Delete 调用删除，并查看 {resource} 此后的操作。";
-    SECOND_FACTOR_ADDED:
-        "a device of the second factor was enabled for another user: `EnableMFADevice`",
-        "{caller} enabled a second factor for {resource}: who has this device passes the check of \
-         the second factor. Ask {resource} whether the device is theirs; if not, deactivate it, \
+    MFA_ADDED:
+        "an MFA device was enabled for another user: `EnableMFADevice`",
+        "{caller} enabled an MFA device for {resource}: who has this device passes multi-factor \
+         authentication (MFA). Ask {resource} whether the device is theirs; if not, deactivate it, \
          and set a new password.",
         "{caller} 为 {resource} 启用了一个 MFA 设备，持有该设备者即可通过多因素认证。请向 {resource} 确\
          认设备是否归其所有；若否，请停用该设备并重设密码。";
@@ -812,13 +812,13 @@ catalog! {
         "the root user signed in",
         "The root user of this account signed in. Ask the few people who can do that, and compare \
          with the address in this message. If it was none of them, change the password and the \
-         second factor, delete access keys of root, and contact AWS Support. Caller: {caller}.",
+         MFA device, delete access keys of root, and contact AWS Support. Caller: {caller}.",
         "该账号的根用户登录了控制台。请向少数有权登录者确认，并核对本消息中的来源地址。若非其本人\
          ，请更换密码和 MFA 设备，删除根用户的访问密钥，并联系 AWS Support。调用者：{caller}。";
-    SIGN_IN_WITHOUT_FACTOR:
-        "a user signed in without a second factor",
+    SIGN_IN_WITHOUT_MFA:
+        "a user signed in without multi-factor authentication (MFA)",
         "{caller} signed in with a password alone. Ask whether it was them, and look at the \
-         address. Then require a second factor for this user; until it is set up, a password that \
+         address. Then require MFA for this user; until it is set up, a password that \
          is known elsewhere is enough to enter.",
         "{caller} 仅凭密码登录了控制台。请向其本人确认，并核对来源地址。随后为该用户启用多因素认证（MFA）；在此\
          之前，密码一旦泄露即可被人登录。";
@@ -826,7 +826,7 @@ catalog! {
         "the password or the address of the root user changes hands",
         "The password or the e-mail address of the root user is being changed, by {caller}. Ask \
          the owner of the account at once. If it was not them, secure the mailbox, reset the \
-         password, check the second factor, and contact AWS Support.",
+         password, check the MFA device, and contact AWS Support.",
         "根用户的密码或邮箱地址正在被更改，操作者为 {caller}。请立即向账号所有者确认。若非其本人，\
          请保护好邮箱，重置密码，检查 MFA 设备，并联系 AWS Support。";
     PERMISSION_SET:

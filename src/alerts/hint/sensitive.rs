@@ -17,12 +17,12 @@ use super::catalog::{
     DETECTION_DETACHED, DETECTION_OFF, DOMAIN_FREED, FEDERATION_TOKEN, FILTER_REMOVED,
     FINDINGS_HANDLED, FINDINGS_HIDDEN, FUNCTION_PUBLIC, GROUP_JOINED, HOST_ENTERED, HOST_OPENED,
     INSTANCE_ROLE, KEY_ACTIVATED, KEY_CREATED, KEY_DELETION, KEY_DISABLED, KEY_SHARED, LOGGING_OFF,
-    LOGS_REMOVED, NETWORK_JOINED, ORGANIZATION_CHANGED, ORGANIZATION_LEFT, ORGANIZATION_REMOVED,
-    PASSWORD_RULES, PASSWORD_SET, PERMISSION_SET, POLICY_ATTACHED, POLICY_PREPARED, POLICY_VERSION,
-    POLICY_WRITTEN, POOL_OPENED, PORT_OPENED, PROVIDER_CREATED, PUBLIC_BLOCK_REMOVED, ROLE_CREATED,
-    ROOT_MAIL, ROOT_OF_MEMBER, ROOT_SIGN_IN, SECOND_FACTOR_ADDED, SECOND_FACTOR_REMOVED,
-    SECRET_READ, SHARED, SHELL_KEY, SIGN_IN_WITHOUT_FACTOR, SNAPSHOT_SHARED, TRAIL_CHANGED,
-    TRAIL_DELETED, TRAIL_STOPPED, TRUST_ANCHOR, TRUST_CHANGED, USER_CREATED,
+    LOGS_REMOVED, MFA_ADDED, MFA_REMOVED, NETWORK_JOINED, ORGANIZATION_CHANGED, ORGANIZATION_LEFT,
+    ORGANIZATION_REMOVED, PASSWORD_RULES, PASSWORD_SET, PERMISSION_SET, POLICY_ATTACHED,
+    POLICY_PREPARED, POLICY_VERSION, POLICY_WRITTEN, POOL_OPENED, PORT_OPENED, PROVIDER_CREATED,
+    PUBLIC_BLOCK_REMOVED, ROLE_CREATED, ROOT_MAIL, ROOT_OF_MEMBER, ROOT_SIGN_IN, SECRET_READ,
+    SHARED, SHELL_KEY, SIGN_IN_WITHOUT_MFA, SNAPSHOT_SHARED, TRAIL_CHANGED, TRAIL_DELETED,
+    TRAIL_STOPPED, TRUST_ANCHOR, TRUST_CHANGED, USER_CREATED,
 };
 
 /// The effect of a sensitive call that succeeds.
@@ -36,7 +36,7 @@ pub(crate) enum Effect {
     GivesPower,
     /// It changes what is recorded or who sees it, perhaps without a loss.
     ChangesRecords,
-    /// It gives other accounts or everybody access to data.
+    /// It gives other accounts or the public access to data.
     SharesData,
     /// It lets traffic into the network that was kept out.
     OpensNetwork,
@@ -166,12 +166,12 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
     ),
     (
         Effect::GivesPower,
-        &SECOND_FACTOR_REMOVED,
+        &MFA_REMOVED,
         &["iam-remove-second-factor"],
     ),
     (
         Effect::GivesPower,
-        &SECOND_FACTOR_ADDED,
+        &MFA_ADDED,
         &["iam-add-second-factor-for-another"],
     ),
     (
@@ -270,7 +270,7 @@ static FAMILIES: [(Effect, &Advice, &[&str]); 62] = [
     (Effect::GivesPower, &ROOT_SIGN_IN, &["signin-root"]),
     (
         Effect::GivesPower,
-        &SIGN_IN_WITHOUT_FACTOR,
+        &SIGN_IN_WITHOUT_MFA,
         &["signin-without-second-factor"],
     ),
     (

@@ -713,7 +713,7 @@ fn a_failing_call_that_would_stop_the_recording_is_an_attempt() {
 }
 
 #[test]
-fn a_second_factor_that_fails_says_that_the_password_is_known() {
+fn mfa_that_fails_says_that_the_password_is_known() {
     for (call, mfa) in [
         ("signin:CredentialVerification", "yes"),
         ("signin:ConsoleLogin", "yes"),

@@ -202,8 +202,8 @@ pub(super) const ROUTINE: Both = (
 );
 pub(super) const LONG_TERM_KEY: Both = ("a long-term access key", "长期访问密钥");
 pub(super) const FOREIGN: Both = ("a caller of another account", "其他账号的调用者");
-pub(super) const SECOND_FACTOR: Both = (
-    "failed after the second factor was asked for: the password was right",
+pub(super) const WITH_MFA: Both = (
+    "failed after multi-factor authentication (MFA) was asked for: the password was right",
     "在要求多因素认证（MFA）之后失败：密码正确",
 );
 pub(super) const CONSOLE_PAGE: Both = (
@@ -217,7 +217,7 @@ pub(super) const BROKEN_DELIVERY: Both = (
 );
 pub(super) const SCANNER: Both = ("a scanner tries everything", "扫描器逐一尝试");
 pub(super) const PROBE: Both = ("a call that consoles make unasked", "控制台自动发出的调用");
-pub(super) const UNSIGNED: Both = ("nobody signed the request", "请求未签名");
+pub(super) const UNSIGNED: Both = ("the request is not signed", "请求未签名");
 pub(super) const ATTACK_TOOL: Both = ("a tool made for attacks", "攻击工具");
 pub(super) const ACCOUNT_ESCALATES: Both = (
     "all errors of an account together are more frequent than usual",

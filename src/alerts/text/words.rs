@@ -365,8 +365,8 @@ crate::words! {
         // Access keys.
         keys_of_clusters: "Each of its clusters says which access keys took part.", "涉及的访问密钥请见其各个聚类。";
         keys_of_hours:
-            "Not looked up for a day or a week, which have too many keys. Each alert about a failure lists its keys, and so does the summary of an hour (`Summaries=always`).",
-            "每日与每周汇总涉及的密钥过多，不逐个查询。每条失败告警列出其密钥，每小时汇总（`Summaries=always`）列出该小时的密钥。";
+            "A summary of a day or a week has no keys: the inspection reads those of its last hour only. Each alert about a failure lists its keys, and so does the summary of an hour (`Summaries=always`).",
+            "每日与每周汇总不列密钥：巡检只读取最近一小时的密钥。每条失败告警列出其密钥，每小时汇总（`Summaries=always`）列出该小时的密钥。";
         no_key: "No access key took part.", "未涉及访问密钥。";
         of_account: " of account {id}", "（账号 {id}）";
         used: "last active {at}", "最后活跃于 {at}";
@@ -387,13 +387,13 @@ crate::words! {
         seen_last: "last seen here {at}", "最近在此出现 {at}";
         seen_here: "failed here: {count}, last {at}", "在此失败次数：{count}，最近 {at}";
         used_here: "used for this call: {count}, last {at}", "用于此操作的次数：{count}，最近 {at}";
-        canary: "a canary: nobody should ever use it", "诱饵密钥：任何人都不应使用";
+        canary: "a canary: no program or person should use it", "诱饵密钥：任何程序或人员都不应使用";
         awakened: "woke up after {days} days without use", "闲置 {days} 天后重新启用";
         foreign: "belongs to another account", "属于其他账号";
         deleted: "deleted: IAM knew it before and does not now", "已删除：IAM 曾认识此密钥，现已不认识";
         key_hint:
-            "ask the key's owner. If nobody knows of this use, deactivate the key, and look at what else it did.",
-            "请询问密钥的所有者。若无人知晓此次使用，请停用该密钥，并查看它还做过什么。";
+            "ask the key's owner. If the owner does not know of this use, deactivate the key, and look at what else it did.",
+            "请询问密钥的所有者。若所有者不知晓此次使用，请停用该密钥，并查看它还做过什么。";
 
         key_last: "Last use before", "此前最后使用";
         key_pause: "Without use for", "闲置时长";

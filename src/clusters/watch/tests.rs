@@ -1592,7 +1592,7 @@ fn a_watch_that_can_never_hold_or_keeps_too_much_is_refused() {
 }
 
 #[test]
-fn sign_ins_of_root_and_without_a_second_factor_are_selected_and_federated_ones_are_not() {
+fn sign_ins_of_root_and_without_mfa_are_selected_and_federated_ones_are_not() {
     let sign_in = |kind: &str, mfa: &str| {
         let mut record = record("signin", "ConsoleLogin", &Value::Null);
         record["eventType"] = json!("AwsConsoleSignIn");

@@ -47,7 +47,7 @@ alerts::words! {
         no_target: "not named in the record", "记录中未注明";
         first_made: "first made", "首次调用";
         last_made: "last made", "最近调用";
-        calls: "calls", "调用次数";
+        calls: "calls", "次数";
         calls_kept: "{count} in the last eight days", "最近八天 {count} 次";
         no_calls: "none in the last eight days", "最近八天没有调用";
         watched_because: "watched because", "关注理由";
@@ -69,7 +69,7 @@ alerts::words! {
         session: "session", "会话";
         expired: "The events are no longer stored.", "事件已过保存期限。";
         events: "Events", "事件";
-        event: "Event in CloudTrail", "CloudTrail 中的事件";
+        event: "Event in CloudTrail", "在 CloudTrail 中查看事件";
         key: "Key", "密钥";
         link_query: "Calls in Logs Insights", "Logs Insights 中的调用";
     }

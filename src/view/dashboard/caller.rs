@@ -56,7 +56,7 @@ alerts::words! {
         networks: "Networks", "网络";
         programs: "Programs", "程序";
         regions: "Regions", "区域";
-        more: "and {count} more", "另 {count} 个";
+        more: "and {count} more", "另有 {count} 个";
         incidents: "Incidents", "安全事件";
         incident_span: "{from} to {until}, {count} events", "{from} 至 {until}，{count} 个事件";
         did: "What the caller did, in order", "按顺序列出的操作";

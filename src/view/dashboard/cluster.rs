@@ -36,19 +36,19 @@ alerts::words! {
     pub(super) struct ClusterWords {
         who_unknown: "not named in the records", "记录中未注明";
         and_more: "and {count} more", "另有 {count} 个";
-        resource: "resource", "资源";
+        resource: "resource", "目标资源";
         class: "class", "类别";
         refused_by: "refused by", "拒绝方";
         policy: "policy", "策略";
         cause: "cause", "原因";
-        message: "message", "消息";
+        message: "message", "错误信息";
         first_seen: "first seen", "首次出现";
         last_seen: "last seen", "最近出现";
         again: "failing again since", "再次出现于";
         occurrence: "{ordinal} occurrence", "第 {number} 次出现";
         how_often: "total", "总数";
         by_callers: "{events} by {count} callers", "{events}，{count} 个调用者";
-        link_event: "Event in CloudTrail", "CloudTrail 中的事件";
+        link_event: "Event in CloudTrail", "在 CloudTrail 中查看事件";
         link_query: "Events in Logs Insights", "Logs Insights 中的事件";
         link_error: "AWS documentation of the error", "AWS 错误文档";
         evidence_of: "Callers and details are of {count} of {total} events, from {from} to {until} {zone}.", "调用者和明细来自 {total} 个事件中的 {count} 个，时间 {from} 至 {until}（{zone}）。";

@@ -55,7 +55,7 @@ words! {
         last: "Last ({zone})", "最近（{zone}）";
         incident: "Incident ", "安全事件 ";
         colon: ": ", "：";
-        seen: "Seen ({zone})", "时间（{zone}）";
+        seen: "Seen ({zone})", "出现时间（{zone}）";
         from_to: "{from} to {to}", "{from} 至 {to}";
         steps: "Steps", "步骤";
         events: "Events", "事件数";

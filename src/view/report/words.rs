@@ -81,7 +81,7 @@ words! {
         sort: "Sort by {column}", "按{column}排序";
 
         keys: "Access keys seen", "出现过的访问密钥";
-        no_key: "No event has an access key.", "没有事件带有访问密钥。";
+        no_key: "No event has an access key.", "事件中没有访问密钥。";
         unread: "What could not be read", "未能读取的内容";
         all_read: "Everything was read.", "全部读取成功。";
         one_input: "1 input: none of its events is on this page", "1 个输入：其事件均不在本页中";
