@@ -812,7 +812,7 @@ fn hostile_digest(text: &str) -> DigestFacts {
 }
 
 fn hostile_alert(kind: AlertKind, text: &str) -> Alert {
-    let alert = crate::alerts::alert(kind, ClusterId::from_bytes([7; 16]));
+    let alert = alert(kind, ClusterId::from_bytes([7; 16]));
     let account_id = text.to_owned();
     let (subject, facts) = match alert.facts {
         Facts::NewPrincipal(_) => (
