@@ -73,6 +73,7 @@ pub fn detail(message: &Message, links: &Links) -> Value {
         "account": {
             "id": token(alert.account_id(), 64),
             "name": message.account_name.as_deref().map(|name| readable(name, CHARS_MAX)),
+            "environment": message.environment.as_deref().map(|name| readable(name, CHARS_MAX)),
             "errors": message.account_errors,
         },
         "range": {"from": time(message.from), "until": time(message.until)},

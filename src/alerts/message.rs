@@ -23,6 +23,8 @@ pub struct Message {
     pub severity: Assessment,
     /// The name of the alert's account from the settings; `None` if it has no name there.
     pub account_name: Option<String>,
+    /// The environment of the alert's account from the settings, such as `production`; `None` if it has none there.
+    pub environment: Option<String>,
     /// The cluster at the time of sending, with only its events between [`Self::from`] and
     /// [`Self::until`]. `None` for an alert about an account, a key or the stack, and for a cluster that is
     /// no longer stored.
@@ -170,6 +172,7 @@ impl Message {
             severity: severity::of_alert(&alert),
             alert,
             account_name,
+            environment: None,
             cluster: None,
             examples: Vec::new(),
             first_seen: None,

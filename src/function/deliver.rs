@@ -225,6 +225,7 @@ impl Deliver {
             policies: self.rules.policies(),
             keys: &self.settings.keys,
             account_names: &self.settings.account_names,
+            environments: &self.settings.environments,
             holder: request_id,
             rounds_until,
             found,

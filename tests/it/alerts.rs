@@ -40,7 +40,7 @@ pub fn at(text: &str) -> Timestamp {
 }
 
 /// Returns three denied calls by two callers, which belong to one cluster.
-fn refusals() -> Vec<Value> {
+pub fn refusals() -> Vec<Value> {
     let refusal = |number: u64, user: &str, key: &str| {
         let arn = format!("arn:aws:iam::{ACCOUNT}:user/{user}");
         record(json!({

@@ -93,6 +93,7 @@ fn deliver(store: &DynamoStore<MemoryTable>, clock: &ManualClock) -> u64 {
         policies: &Policies::default(),
         keys: &keys(),
         account_names: &BTreeMap::new(),
+        environments: &BTreeMap::new(),
         holder: "count",
         rounds_until: Timestamp::LAST,
         unfinished: &BTreeSet::new(),

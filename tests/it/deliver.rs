@@ -180,6 +180,7 @@ impl World {
             policies: &self.policies,
             keys: &self.keys,
             account_names: &names,
+            environments: &BTreeMap::new(),
             holder,
             rounds_until: Timestamp::LAST,
             unfinished: &BTreeSet::new(),

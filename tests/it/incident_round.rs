@@ -250,6 +250,7 @@ impl Stack {
             policies: &self.policies,
             keys: &keys,
             account_names: &BTreeMap::new(),
+            environments: &BTreeMap::new(),
             holder: "test",
             rounds_until,
             found: &self.last.found,

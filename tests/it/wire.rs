@@ -27,14 +27,16 @@ use clusters::watch::{CallDetails, Tier};
 use expect_test::expect_file;
 use fastrand::Rng;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::alerts::{OF_CLUSTER, alerts, at, campaign, keys, later, message, of_alert, summary};
+use crate::alerts::{
+    OF_CLUSTER, alert, alerts, at, campaign, keys, later, message, of_alert, refusals, summary,
+};
 use crate::bad_input::{HOSTILE, hostile};
 use crate::binary::each_text;
 use crate::effort;
 use crate::events::{assert_valid, links};
-use crate::records::{second, snapshot};
+use crate::records::{ACCOUNT, second, snapshot};
 
 const LANGUAGES: [Language; 2] = [Language::En, Language::Zh];
 
@@ -810,7 +812,7 @@ fn hostile_digest(text: &str) -> DigestFacts {
 }
 
 fn hostile_alert(kind: AlertKind, text: &str) -> Alert {
-    let alert = crate::alerts::alert(kind, ClusterId::from_bytes([7; 16]));
+    let alert = alert(kind, ClusterId::from_bytes([7; 16]));
     let account_id = text.to_owned();
     let (subject, facts) = match alert.facts {
         Facts::NewPrincipal(_) => (
@@ -1073,6 +1075,42 @@ fn hostile_text_is_nothing_but_text_in_every_sink() {
         );
     }
     assert_valid(&alerts);
+}
+
+#[test]
+fn an_event_joins_with_the_host_the_service_and_the_environment_of_the_call() {
+    let mut refused = refusals().remove(0);
+    refused["userIdentity"] = json!({
+        "type": "AssumedRole", "principalId": "AROAEXAMPLEEXAMPLE001:i-0abc1234def567890",
+        "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/web/i-0abc1234def567890"),
+        "accountId": ACCOUNT, "accessKeyId": "ASIAQNZGKIQY56JQ7WML",
+    });
+    let cluster = snapshot(&[refused]).clusters().remove(0);
+    let mut message = of_alert(alert(AlertKind::New, cluster.id), cluster);
+    message.environment = Some("production".to_owned());
+    let tags = event(&message, &texts(Language::En), &Checker::default()).tags;
+    for (name, value) in [
+        ("cloud_provider", "aws"),
+        ("service", "s3"),
+        ("region", "eu-central-1"),
+        ("host", "i-0abc1234def567890"),
+        ("instance_id", "i-0abc1234def567890"),
+        ("env", "production"),
+    ] {
+        assert_eq!(tags.get(name).map(String::as_str), Some(value), "{name}");
+    }
+    // What callers can influence is a field, with the value that the text of the message shows.
+    let fields = &push_event(&message, &texts(Language::En))["event"];
+    let markdown = texts(Language::En).markdown(&message);
+    for name in [
+        "ct_untrusted_resource",
+        "ct_network",
+        "ct_untrusted_user_agent",
+    ] {
+        let value = fields[name].as_str().unwrap();
+        assert!(markdown.contains(value), "{name}: {value}");
+        assert!(!tags.contains_key(name), "{name}");
+    }
 }
 
 #[test]

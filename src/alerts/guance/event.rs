@@ -23,6 +23,7 @@ use records::time::Timestamp;
 use crate::alert::AlertId;
 use crate::facts::incident::IncidentFacts;
 use crate::facts::{CallFacts, Facts};
+use crate::guance::attributes;
 use crate::guance::line_protocol::{Field, Point, TAG_BYTES_MAX};
 use crate::kind::AlertKind;
 use crate::links::SAMPLES;
@@ -165,6 +166,9 @@ pub fn event(message: &Message, texts: &Texts, checker: &Checker) -> Point {
     point.tag("df_status", status);
     point.tag("df_sub_status", status);
     point.tag("ct_state", message.alert.state());
+    for (name, value) in attributes::tags(message) {
+        point.tag(name, value);
+    }
     match (&message.alert.facts, &message.cluster) {
         (Facts::SensitiveCall(call), _) => {
             point.tag("ct_event_name", token(&call.action, TAG_BYTES_MAX));
@@ -201,7 +205,8 @@ pub fn event(message: &Message, texts: &Texts, checker: &Checker) -> Point {
     add_range(&mut point, message);
     add_fault(&mut point, message);
     add_numbers(&mut point, message);
-    for (name, field) in of_kind(message) {
+    let attributes = attributes::fields(message, texts);
+    for (name, field) in attributes.into_iter().chain(of_kind(message)) {
         point.field(name, field);
     }
     point

@@ -4,6 +4,7 @@
 //! to the Open API. This module only builds requests and reads answers; the crate `aws` sends them.
 
 pub mod answer;
+pub mod attributes;
 pub mod endpoint;
 pub mod event;
 pub mod line_protocol;

@@ -9,6 +9,7 @@ use records::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::facts::Facts;
+use crate::guance::attributes;
 use crate::guance::event::{MESSAGE_BYTES_MAX, dimensions, event_id, of_kind, status};
 use crate::guance::line_protocol::Field;
 use crate::message::Message;
@@ -51,7 +52,7 @@ pub fn is_reserved<'d>(name: &str, dimensions: impl IntoIterator<Item = &'d str>
 pub fn push_event(message: &Message, texts: &Texts) -> Value {
     let dimensions = dimensions(message);
     let mut event = Map::new();
-    for (name, value) in user_fields(message) {
+    for (name, value) in user_fields(message, texts) {
         if !is_reserved(name, dimensions.keys().copied()) {
             event.insert(name.to_owned(), value.into());
         }
@@ -77,7 +78,7 @@ pub fn push_event(message: &Message, texts: &Texts) -> Value {
 /// without a monitor ([`Route::CustomEvent`](crate::guance::route::Route::CustomEvent)).
 pub fn custom_event(message: &Message, texts: &Texts) -> Value {
     let mut tags: Map<String, Value> = Map::new();
-    let fields = user_fields(message).into_iter();
+    let fields = user_fields(message, texts).into_iter();
     for (name, value) in fields.chain(dimensions(message)) {
         tags.insert(name.to_owned(), value.into());
     }
@@ -97,7 +98,7 @@ fn text_of(message: &Message, texts: &Texts) -> String {
 }
 
 /// Returns the user fields of an event. All values are text, because the Open API accepts no other type.
-fn user_fields(message: &Message) -> Vec<(&'static str, String)> {
+fn user_fields(message: &Message, texts: &Texts) -> Vec<(&'static str, String)> {
     let alert = &message.alert;
     let mut fields = vec![
         ("ct_alert_id", event_id(alert.id())),
@@ -123,7 +124,12 @@ fn user_fields(message: &Message) -> Vec<(&'static str, String)> {
         }
         _ => {}
     }
-    fields.extend(of_kind(message).into_iter().map(|(name, field)| {
+    fields.extend(attributes::tags(message));
+    // A field of the kind of alert replaces the attribute of the same name.
+    let special = of_kind(message);
+    let mut others = attributes::fields(message, texts);
+    others.retain(|(name, _)| special.iter().all(|(of, _)| of != name));
+    fields.extend(others.into_iter().chain(special).map(|(name, field)| {
         let text = match field {
             Field::Int(number) => number.to_string(),
             Field::Float(number) => number.to_string(),

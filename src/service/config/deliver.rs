@@ -57,6 +57,8 @@ pub struct DeliverSettings {
     pub partition: String,
     /// The names under which alerts show AWS accounts, by account id.
     pub account_names: BTreeMap<String, String>,
+    /// The environments of AWS accounts, by account id, from the settings object.
+    pub environments: BTreeMap<String, String>,
     /// Which metrics the function writes to its log.
     pub metrics: Metrics,
     /// How much the function writes to its log.
@@ -130,6 +132,7 @@ impl DeliverSettings {
             log_groups: reading.list("LOG_GROUP_NAMES"),
             keys: reading.keys(&account_names, account_role_name.as_deref()),
             account_names,
+            environments: BTreeMap::new(),
             account_role_name,
             bucket_name: reading.required("BUCKET_NAME", "the name of the S3 bucket"),
             rules_object: reading.given("RULES_OBJECT"),
@@ -146,7 +149,7 @@ impl DeliverSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns a copy of these settings with the account names and canary keys of the settings object, `lists`, added.
+    /// Returns a copy of these settings with the account names, environments and canary keys of the settings object, `lists`, added.
     ///
     /// If these settings name a role for key lookups, access keys of the added accounts are looked up with that role.
     #[must_use]
@@ -159,6 +162,7 @@ impl DeliverSettings {
         );
         Self {
             account_names,
+            environments: lists.environments.clone(),
             keys,
             ..self.clone()
         }

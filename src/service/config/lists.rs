@@ -1,6 +1,6 @@
 //! The settings file: lists that are too long, or too secret, for the environment of a function.
 //!
-//! It has names of accounts, accounts whose trails are read, canary keys, and roles whose errors are ignored. The file is
+//! It has names and environments of accounts, accounts whose trails are read, canary keys, and roles whose errors are ignored. The file is
 //! TOML, in the stack's bucket. All lists are sets, so order and repetition of entries do not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,19 +35,22 @@ const NAME_CHARS_MAX: usize = 64;
 const ARN_CHARS_MAX: usize = 640;
 
 /// The fields of a settings file.
-const FIELDS: [&str; 4] = [
+const FIELDS: [&str; 5] = [
     "account_names",
+    "environments",
     "trail_accounts",
     "canary_keys",
     "self_principals",
 ];
 
-/// The content of a settings file: account names, trail accounts, canary keys and own roles, which the functions add to
+/// The content of a settings file: account names, environments, trail accounts, canary keys and own roles, which the functions add to
 /// their other settings. All are empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lists {
     /// The names under which alerts and pages show AWS accounts, by account id.
     pub account_names: BTreeMap<String, String>,
+    /// The environments of AWS accounts, such as `production`, by account id. Alerts carry them.
+    pub environments: BTreeMap<String, String>,
     /// Ids of the accounts whose CloudTrail trails this stack reads.
     pub trail_accounts: BTreeSet<String>,
     /// Ids of canary access keys, which must never be used. Each use of such a key causes an alert.
@@ -91,12 +94,13 @@ impl Lists {
         Err(problems)
     }
 
-    /// Returns the lengths of the four lists as text, such as `2 account names, 1 trail account`.
+    /// Returns the lengths of the lists as text, such as `2 account names, 1 trail account`.
     ///
     /// The text never contains an item of a list, because the canary keys are secret.
     pub fn counts(&self) -> String {
         let counted = [
             (self.account_names.len(), "account name"),
+            (self.environments.len(), "environment"),
             (self.trail_accounts.len(), "trail account"),
             (self.canary_keys.len(), "canary key"),
             (self.self_principals.len(), "self principal"),
@@ -162,7 +166,12 @@ impl FileReader<'_> {
         let mut lists = Lists::default();
         for (field, value) in table {
             match &**field.get_ref() {
-                "account_names" => lists.account_names = self.account_names(value),
+                "account_names" => {
+                    lists.account_names = self.names(value, "account_names", "shop");
+                }
+                "environments" => {
+                    lists.environments = self.names(value, "environments", "production");
+                }
                 "trail_accounts" => {
                     let field = ("trail_accounts", ACCOUNTS_MAX);
                     lists.trail_accounts = self.set(value, field, account_id, no_account_id);
@@ -187,15 +196,23 @@ impl FileReader<'_> {
         lists
     }
 
-    fn account_names(&mut self, value: &Spanned<DeValue<'_>>) -> BTreeMap<String, String> {
+    /// Parses a table with a name for each account. `example` is such a name, for messages.
+    fn names(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        field: &str,
+        example: &str,
+    ) -> BTreeMap<String, String> {
         let mut names = BTreeMap::new();
         let DeValue::Table(table) = value.get_ref() else {
-            let message = "account_names must be a table: a line [account_names], and below it lines \
-                           such as 111122223333 = \"shop\"";
-            self.report(value, message.to_owned());
+            let message = format!(
+                "{field} must be a table: a line [{field}], and below it lines such as \
+                 111122223333 = {example:?}"
+            );
+            self.report(value, message);
             return names;
         };
-        self.bound(value, "account_names", table.len(), ACCOUNTS_MAX);
+        self.bound(value, field, table.len(), ACCOUNTS_MAX);
         for (id, name) in table {
             if !is_account_id(id.get_ref()) {
                 self.report(id, no_account_id(id.get_ref()));
@@ -206,7 +223,7 @@ impl FileReader<'_> {
                     name,
                     format!(
                         "a name must be a text of at most {NAME_CHARS_MAX} letters, digits, spaces \
-                         and ._- that begins with a letter or a digit, such as \"shop\""
+                         and ._- that begins with a letter or a digit, such as {example:?}"
                     ),
                 ),
             }

@@ -80,6 +80,7 @@ where
         let name = self.account_name(alert);
         Ok(Message {
             suppressed,
+            environment: self.environment(alert),
             ..assembled(alert, (cluster_details, hours), keys, name)
         })
     }
@@ -106,7 +107,15 @@ where
     /// Builds the message of an alert that needs nothing from the store or from IAM, such as a digest.
     pub fn summary(&self, alert: Alert) -> Message {
         let name = self.account_name(&alert);
-        Message::of_account(alert, Vec::new(), name)
+        Message {
+            environment: self.environment(&alert),
+            ..Message::of_account(alert, Vec::new(), name)
+        }
+    }
+
+    fn environment(&self, alert: &Alert) -> Option<String> {
+        let environments = self.delivery.environments;
+        environments.get(alert.account_id()).cloned()
     }
 
     fn account_name(&self, alert: &Alert) -> Option<String> {

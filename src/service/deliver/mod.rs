@@ -46,6 +46,8 @@ pub struct Delivery<'a, O, K, C> {
     pub keys: &'a KeySettings,
     /// The names under which alerts show AWS accounts, by account id.
     pub account_names: &'a BTreeMap<String, String>,
+    /// The environments of AWS accounts that alerts carry, by account id.
+    pub environments: &'a BTreeMap<String, String>,
     /// The name of this run as the holder of leases on outbox rows: a text that no other run has.
     pub holder: &'a str,
     /// Until when rows must have been written whose alert an incident could absorb, so that they are sent: since then a

@@ -2,13 +2,14 @@
 //! decisions of people, callers and other details, history, related clusters and alerts.
 
 use alerts::cluster_hint;
+use alerts::guance::attributes;
 use alerts::links::Links;
 use alerts::outbox::MessageLogEntry;
 use alerts::terms;
 use clusters::Cluster;
 use clusters::facet::FacetKind;
 use clusters::journal::{Fault, JournalEntry, JournalEvent, OWN_ACTOR};
-use clusters::keys::{KeyReport, masked};
+use clusters::keys::KeyReport;
 use clusters::related::Related;
 use clusters::sample::Sample;
 use clusters::triage::{Decision, TriageStatus};
@@ -447,22 +448,14 @@ impl ClusterPage<'_> {
         let code = self.listed.code.as_deref().unwrap_or(&identity.code);
         let mut pairs = vec![
             ("account_id", identity.account_id.clone()),
-            ("event_source", identity.event_source()),
-            ("event_name", identity.action.clone()),
-            ("error_code", code.to_owned()),
-            ("class", identity.class.name().to_owned()),
             ("cluster_id", self.id()),
+            ("ct_class", identity.class.name().to_owned()),
+            ("ct_error_code", code.to_owned()),
+            ("ct_event_name", identity.action.clone()),
+            ("ct_event_source", identity.event_source()),
         ];
-        let others = self.cluster.facets.iter().filter_map(|(kind, values)| {
-            let first = values.values.first()?;
-            let value = match kind {
-                FacetKind::AccessKey => masked(&first.value),
-                _ => first.value.clone(),
-            };
-            Some((kind.name(), value))
-        });
-        // The error code is among the pairs already.
-        pairs.extend(others.filter(|(name, _)| *name != "error_code"));
+        pairs.extend(attributes::tags_of_cluster(self.cluster));
+        pairs.extend(attributes::of_cluster(self.cluster));
         pairs.retain(|(_, value)| !value.is_empty());
         html! {
             h3 { (words.fields) }

@@ -412,6 +412,7 @@ impl World {
             policies: &Policies::default(),
             keys: &keys(),
             account_names: &BTreeMap::new(),
+            environments: &BTreeMap::new(),
             holder: &holder,
             rounds_until: Timestamp::LAST,
             unfinished: &BTreeSet::new(),
