@@ -182,7 +182,7 @@ const SECRETS: Bilingual = both("Replace the secrets that were read.", "更换�
 const READ: Bilingual = both(
     "Read what else the actor, its other identities and the users that it made did before and since, in each of these \
      regions: {regions}.",
-    "查看操作者、其其他身份及其创建的用户在此前与此后的其他操作，逐个区域：{regions}。",
+    "逐个区域查看操作者、其所用的其他身份以及所建用户在此前与此后的其他操作：{regions}。",
 );
 
 const ACCESS_KEY: Bilingual = both("access key", "访问密钥");

@@ -592,9 +592,9 @@ fn one_click_and_ctrl_c_copy_a_dimension() {
     browser.until("content.querySelector('.copy')");
     settle(&mut browser);
     for pair in [
-        "event_name:GetThing01",
+        "ct_event_name:GetThing01",
         "account_id:111122223333",
-        "error_code:AccessDenied",
+        "ct_error_code:AccessDenied",
     ] {
         browser.click(&with_text("#dash-content .copy", pair));
         browser.until(&format!("getSelection().toString() === {}", json!(pair)));

@@ -221,7 +221,7 @@ fn each_sink_is_shown_what_it_would_be_sent_the_loudest_first() {
         .run(&["notify", "--dry-run", "trail.jsonl"])
         .printed();
     for shown in [
-        "POST /v1/write/keyevent\n\nmonitor,account_id=111122223333,cluster_id=",
+        "POST /v1/write/keyevent\n\nmonitor,account_id=111122223333,cloud_provider=aws,cluster_id=",
         "POST /v1/write/logging\n\naws_cloudtrail_error,",
         "Subject: Error: new CloudTrail error (access denied) in account 111122223333\n",
         "\"DetailType\": \"Cluster New\"",

@@ -35,7 +35,7 @@ fn the_example_has_each_list() {
     let lists = parse(EXAMPLE).unwrap();
     assert_eq!(
         lists.counts(),
-        "2 account names, 2 trail accounts, 1 canary key, 1 self principal"
+        "2 account names, 2 environments, 2 trail accounts, 1 canary key, 1 self principal"
     );
     assert_eq!(lists.account_names["111122223333"], "shop");
     assert_eq!(parse("").unwrap(), Lists::default());
@@ -60,7 +60,7 @@ self_principals = "arn:aws:iam::111122223333:role/a"
     let complaints = complaints.unwrap_err();
     assert!(!complaints.contains("wJalr"), "{complaints}");
     expect![[r#"
-        1:1: "trail_acounts" is not a setting; the settings are account_names, trail_accounts, canary_keys, self_principals
+        1:1: "trail_acounts" is not a setting; the settings are account_names, environments, trail_accounts, canary_keys, self_principals
         2:35: "1111" is not an account ID, such as 111122223333
         2:43: trail_accounts may contain only strings in quotes
         3:40: this is not the ID of a long-term access key, such as AKIAIOSFODNN7EXAMPLE; never put a secret here
@@ -428,7 +428,7 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     folder.write("settings.toml", example);
     let checked = folder.run(&["config", "check", "settings.toml"]).printed();
     expect![[r#"
-        settings.toml: 2 account names, 2 trail accounts, 1 canary key, 1 self principal, valid
+        settings.toml: 2 account names, 2 environments, 2 trail accounts, 1 canary key, 1 self principal, valid
     "#]]
     .assert_eq(&checked);
     folder.write("wrong.toml", BAD);

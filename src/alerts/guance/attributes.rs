@@ -86,7 +86,11 @@ pub fn fields(message: &Message, texts: &Texts) -> Vec<(&'static str, Field)> {
             fields.push((name, value.as_str().into()));
         }
     };
-    add("ct_account_name", message.account_name.clone());
+    let name = message.account_name.as_deref();
+    add(
+        "ct_account_name",
+        name.map(|name| readable(name, CHARS_MAX)),
+    );
     add("ct_severity_reasons", reasons(message, texts));
     if let Some(cluster) = &message.cluster {
         for (name, value) in of_cluster(cluster) {
@@ -152,7 +156,7 @@ fn add_key(message: &Message, fields: &mut Vec<(&'static str, Field)>) {
     }
     let oddities: Vec<&str> = key.anomalies.iter().map(|anomaly| anomaly.name()).collect();
     if !oddities.is_empty() {
-        fields.push(("ct_key_oddities", oddities.join(",").as_str().into()));
+        fields.push(("ct_key_anomalies", oddities.join(",").as_str().into()));
     }
     if let Some(IamAnswer::Used {
         at,
