@@ -57,9 +57,9 @@ words! {
         alone: ", enough alone", "（单独即可判定）";
         rule: "An incident opens when the points of an hour reach {points}, or when one kind of evidence is enough alone.",
             "一小时内分值合计达到 {points} 分，或某一种依据单独即可判定时，判定为安全事件。";
-        addresses: "addresses", "地址";
-        programs: "programs", "程序";
-        regions: "regions", "区域";
+        addresses: "Addresses", "地址";
+        programs: "Programs", "程序";
+        regions: "Regions", "区域";
     }
 }
 
