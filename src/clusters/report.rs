@@ -352,9 +352,53 @@ pub struct RecordCounts {
     pub control_messages: u64,
     /// The number of records that belong to a cluster, new or duplicate, by class.
     pub classes: BTreeMap<Class, u64>,
+    /// The number of failures and sensitive calls that were left out because their account is not chosen, by account id;
+    /// see [`AccountFilter`](crate::account_filter::AccountFilter). Accounts beyond [`EXCLUDED_ACCOUNTS_MAX`] are
+    /// counted together, as [`OTHER_ACCOUNTS`].
+    pub excluded_accounts: BTreeMap<String, u64>,
 }
 
+/// The highest number of excluded accounts that are counted one by one.
+pub const EXCLUDED_ACCOUNTS_MAX: usize = 100;
+
+/// The name under which further excluded accounts are counted together.
+pub const OTHER_ACCOUNTS: &str = "others";
+
 impl RecordCounts {
+    /// Counts records that were left out because their account is not chosen. They are part of [`Self::ignored`], which
+    /// this does not change.
+    pub fn exclude(&mut self, account_id: &str, records: u64) {
+        let is_listed = self.excluded_accounts.contains_key(account_id)
+            || self.excluded_accounts.len() < EXCLUDED_ACCOUNTS_MAX;
+        let name = if is_listed {
+            account_id
+        } else {
+            OTHER_ACCOUNTS
+        };
+        *self.excluded_accounts.entry(name.to_owned()).or_default() += records;
+    }
+
+    /// Returns the number of failures and sensitive calls that were left out because their account is not chosen.
+    pub fn excluded(&self) -> u64 {
+        self.excluded_accounts.values().sum()
+    }
+
+    /// Returns the excluded accounts with their numbers of records, the most first, such as
+    /// `111122223333: 5, 444455556666: 1`; at most `count_max` of them. `None` if nothing was excluded.
+    pub fn excluded_text(&self, count_max: usize) -> Option<String> {
+        let mut accounts: Vec<(&String, &u64)> = self.excluded_accounts.iter().collect();
+        accounts.sort_by_key(|(name, records)| (std::cmp::Reverse(**records), *name));
+        let more = accounts.len().saturating_sub(count_max);
+        let shown = accounts.iter().take(count_max);
+        let mut texts: Vec<String> = shown
+            .map(|(name, records)| format!("{name}: {records}"))
+            .collect();
+        if more > 0 {
+            texts.push(format!("and {more} more"));
+        }
+        (!texts.is_empty()).then(|| texts.join(", "))
+    }
+
     /// Returns the number of failures that belong to a cluster, new or duplicate; sensitive calls are not counted.
     pub fn errors(&self) -> u64 {
         let is_error = |class: &Class| errors_of(*class).is_some();
@@ -407,6 +451,9 @@ impl RecordCounts {
         self.unknown_denials += other.unknown_denials;
         self.own_refusals += other.own_refusals;
         self.control_messages += other.control_messages;
+        for (account_id, records) in &other.excluded_accounts {
+            self.exclude(account_id, *records);
+        }
         for (class, count) in &other.classes {
             *self.classes.entry(*class).or_default() += count;
         }

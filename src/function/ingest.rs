@@ -123,6 +123,9 @@ impl Function for Ingest {
     }
 }
 
+/// The number of excluded accounts that a log line names.
+const EXCLUDED_SHOWN: usize = 20;
+
 fn too_late() -> InvocationError {
     InvocationError {
         name: DEADLINE,
@@ -151,6 +154,7 @@ fn log_record_counts(request_id: &str, invocation: &IngestReport) {
         clustered = record_counts.clustered,
         duplicate = record_counts.duplicate,
         ignored = record_counts.ignored(),
+        excluded_accounts = record_counts.excluded_text(EXCLUDED_SHOWN),
         ignored_self = nonzero(record_counts.ignored_own()),
         self_denied = nonzero(record_counts.own_refusals),
         quarantined = record_counts.quarantined(),

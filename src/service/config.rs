@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use alerts::locale::{Language, Locale, Zone};
+use clusters::account_filter::AccountFilter;
 use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
 use clusters::own_roles::{OwnRoles, Role};
@@ -122,6 +123,7 @@ impl IngestSettings {
             table_name: reading.required("TABLE_NAME", "the name of the DynamoDB table"),
             bucket_name: reading.required("BUCKET_NAME", "the name of the S3 bucket"),
             exclusions: Exclusions {
+                accounts: AccountFilter::default(),
                 own: reading.own("SELF_PRINCIPALS"),
                 trail_accounts: reading.trail_accounts("TRAIL_ACCOUNTS"),
             },
@@ -140,14 +142,15 @@ impl IngestSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns a copy of these settings, with the account names, trail accounts, canary keys and own roles of the
-    /// settings file added.
+    /// Returns a copy of these settings, with the account names, chosen accounts, trail accounts, canary keys and own
+    /// roles of the settings file added.
     ///
     /// If both name an account, the name in the settings file is used.
     #[must_use]
     pub fn with(&self, lists: &Lists) -> Self {
         let mut settings = self.clone();
         let exclusions = &mut settings.exclusions;
+        exclusions.accounts.extend(&lists.accounts);
         exclusions.own.extend(lists.self_principals.iter().cloned());
         exclusions
             .trail_accounts

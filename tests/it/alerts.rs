@@ -314,6 +314,14 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
             now,
         ),
         AlertKind::AccountSummary => Alert::of_summary(&summary(), now),
+        AlertKind::NewAccount => {
+            let new = NewAccount {
+                service: Some("s3".to_owned()),
+                action: Some("ListBuckets".to_owned()),
+                principal: Some(format!("arn:aws:iam::{ACCOUNT}:user/mia")),
+            };
+            Alert::of_new_account(ACCOUNT, at("2026-11-02T09:12:00Z"), &new, now)
+        }
         AlertKind::NoData => {
             let times = (at("2026-11-02T05:25:00Z"), hour);
             let diagnosis = "trail-logs: the log group has no subscription filter of the stack; \

@@ -1,10 +1,11 @@
 //! The settings file: lists that are too long, or too secret, for the environment of a function.
 //!
-//! It has names of accounts, accounts whose trails are read, canary keys, and roles whose errors are ignored. The file is
+//! It has names of accounts, accounts that are counted or not, accounts whose trails are read, canary keys, and roles whose errors are ignored. The file is
 //! TOML, in the stack's bucket. All lists are sets, so order and repetition of entries do not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clusters::account_filter::{AccountFilter, AccountPattern};
 use clusters::own_roles::Role;
 use records::principal::is_account_id;
 use records::redact::sanitize;
@@ -25,7 +26,7 @@ pub const EXAMPLE: &str = include_str!("../../../infra/settings.example.toml");
 /// The highest number of accounts that may have a name, and of accounts whose trails are read.
 const ACCOUNTS_MAX: usize = 10_000;
 
-/// The highest number of canary keys, and of roles.
+/// The highest number of canary keys, of roles, and of patterns of accounts to count or not to count.
 const OTHERS_MAX: usize = 1_000;
 
 /// The highest number of characters in the name of an account.
@@ -35,19 +36,22 @@ const NAME_CHARS_MAX: usize = 64;
 const ARN_CHARS_MAX: usize = 640;
 
 /// The fields of a settings file.
-const FIELDS: [&str; 4] = [
+const FIELDS: [&str; 5] = [
     "account_names",
+    "accounts",
     "trail_accounts",
     "canary_keys",
     "self_principals",
 ];
 
-/// The content of a settings file: account names, trail accounts, canary keys and own roles, which the functions add to
+/// The content of a settings file: account names, chosen accounts, trail accounts, canary keys and own roles, which the functions add to
 /// their other settings. All are empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lists {
     /// The names under which alerts and pages show AWS accounts, by account id.
     pub account_names: BTreeMap<String, String>,
+    /// The accounts whose failures and sensitive calls are counted.
+    pub accounts: AccountFilter,
     /// Ids of the accounts whose CloudTrail trails this stack reads.
     pub trail_accounts: BTreeSet<String>,
     /// Ids of canary access keys, which must never be used. Each use of such a key causes an alert.
@@ -91,12 +95,14 @@ impl Lists {
         Err(problems)
     }
 
-    /// Returns the lengths of the four lists as text, such as `2 account names, 1 trail account`.
+    /// Returns the lengths of the lists as text, such as `2 account names, 1 trail account`.
     ///
     /// The text never contains an item of a list, because the canary keys are secret.
     pub fn counts(&self) -> String {
         let counted = [
             (self.account_names.len(), "account name"),
+            (self.accounts.allow.len(), "allowed account"),
+            (self.accounts.deny.len(), "denied account"),
             (self.trail_accounts.len(), "trail account"),
             (self.canary_keys.len(), "canary key"),
             (self.self_principals.len(), "self principal"),
@@ -116,6 +122,13 @@ fn account_id(text: &str) -> Option<String> {
 
 fn no_account_id(text: &str) -> String {
     format!("{} is not an account ID, such as 111122223333", shown(text))
+}
+
+fn no_pattern(text: &str) -> String {
+    format!(
+        "{} is not an account ID of twelve digits, or digits with * for any others, such as 1111*",
+        shown(text)
+    )
 }
 
 /// Returns the text if it is the id of a long-term access key.
@@ -163,6 +176,7 @@ impl FileReader<'_> {
         for (field, value) in table {
             match &**field.get_ref() {
                 "account_names" => lists.account_names = self.account_names(value),
+                "accounts" => lists.accounts = self.accounts(value),
                 "trail_accounts" => {
                     let field = ("trail_accounts", ACCOUNTS_MAX);
                     lists.trail_accounts = self.set(value, field, account_id, no_account_id);
@@ -185,6 +199,36 @@ impl FileReader<'_> {
             }
         }
         lists
+    }
+
+    fn accounts(&mut self, value: &Spanned<DeValue<'_>>) -> AccountFilter {
+        let mut filter = AccountFilter::default();
+        let DeValue::Table(table) = value.get_ref() else {
+            let message = "accounts must be a table: a line [accounts], and below it lines such as \
+                           allow = [\"111122223333\"] or deny = [\"4444*\"]";
+            self.report(value, message.to_owned());
+            return filter;
+        };
+        for (field, value) in table {
+            let (name, list) = match &**field.get_ref() {
+                "allow" => ("allow", &mut filter.allow),
+                "deny" => ("deny", &mut filter.deny),
+                other => {
+                    let message = format!("{} is neither allow nor deny", shown(other));
+                    self.report(field, message);
+                    continue;
+                }
+            };
+            *list = self.set(value, (name, OTHERS_MAX), AccountPattern::parse, no_pattern);
+            // An empty list of allowed accounts would allow all of them, which is the opposite of what it says.
+            if name == "allow" && matches!(value.get_ref(), DeValue::Array(list) if list.is_empty())
+            {
+                let message =
+                    "allow is empty; name the accounts to count, or remove the line to count all";
+                self.report(value, message.to_owned());
+            }
+        }
+        filter
     }
 
     fn account_names(&mut self, value: &Spanned<DeValue<'_>>) -> BTreeMap<String, String> {

@@ -224,12 +224,15 @@ async fn open(
 ) -> Result<(InspectionState, Option<String>), InspectionError> {
     let new = empty_state(now, plan);
     let first = new.next();
-    let rebuilt = |why: &str| (new, Some(why.to_owned()));
     let Some(saved) = bucket
         .fetch(INSPECTION_STATE_KEY, INSPECTION_STATE_BYTES_MAX)
         .await?
     else {
-        return Ok(rebuilt("there is no saved state yet"));
+        return Ok((new, Some("there is no saved state yet".to_owned())));
+    };
+    let rebuilt = |why: &str| {
+        let known = InspectionState::accounts_of(&saved);
+        (new.with_known_accounts(known), Some(why.to_owned()))
     };
     match InspectionState::decode(&saved) {
         // If no run took place for longer than the store keeps events, the hours in between are gone.
@@ -300,8 +303,10 @@ where
             // The state has no counts of hours this long ago, so the new events cannot be separated from the
             // counted ones.
             let resolutions = self.resolutions.clone();
-            self.inspection_state =
-                empty_state(self.clock.now(), self.plan).with_resolutions(resolutions);
+            let known = self.inspection_state.known_accounts().clone();
+            self.inspection_state = empty_state(self.clock.now(), self.plan)
+                .with_resolutions(resolutions)
+                .with_known_accounts(known);
             let why = "events came late for an hour long ago";
             self.inspected.rebuilt_because = Some(why.to_owned());
             return Ok(late);
