@@ -302,6 +302,12 @@ impl Metrics {
         line.insert("Stack".to_owned(), json!(self.stack));
         if let Some(sink) = sink {
             dimensions.push("Sink");
+            // One alarm is for all workspaces; the log says which one it is.
+            let sink = if sink.starts_with("guance-") {
+                "guance"
+            } else {
+                sink
+            };
             line.insert("Sink".to_owned(), json!(sink));
         }
         let named = written.iter().map(|metric| {
@@ -501,9 +507,12 @@ mod tests {
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Dimensions"], json!([["Stack", "Sink"]]));
         assert_eq!(directive["Metrics"].as_array().map(Vec::len), Some(3));
-        let line = misconfigured_line("guance", &metrics(&METRICS), 7).unwrap();
-        let line: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(line["SinkMisconfigured"], 1);
+        for sink in ["guance", "guance-shop"] {
+            let line = misconfigured_line(sink, &metrics(&METRICS), 7).unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(line["SinkMisconfigured"], 1);
+            assert_eq!(line["Sink"], "guance");
+        }
     }
 
     #[test]

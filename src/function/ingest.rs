@@ -77,6 +77,7 @@ impl Ingest {
             let settings = self.settings.with(&lists);
             self.subscription.set_exclusions(settings.exclusions);
             self.store.set_canaries(settings.canaries);
+            self.store.set_workspaces(settings.workspaces);
         }
         let rules = invocation::read_rules(&mut self.rules_loader, &self.bucket).await?;
         if let Some(rules) = rules {

@@ -120,6 +120,7 @@ impl Inspect {
             let ingest = self.settings.ingest.clone();
             self.subscription.set_exclusions(ingest.exclusions);
             self.store.set_canaries(ingest.canaries);
+            self.store.set_workspaces(ingest.workspaces);
         }
         Ok(read.problem)
     }

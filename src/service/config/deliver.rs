@@ -34,6 +34,11 @@ pub struct DeliverSettings {
     pub learn_hours: u16,
     /// The workspace of Guance; `None` if Guance is not a sink of the stack.
     pub guance: Option<GuanceSettings>,
+    /// Further workspaces of the settings file, by the names of their sinks, such as `guance-shop`.
+    pub workspaces: BTreeMap<String, GuanceSettings>,
+    /// Further workspaces of the settings file that cannot be used, by the names of their sinks, each with the reason. Their
+    /// alerts wait.
+    pub wrong_workspaces: BTreeMap<String, String>,
     /// The ARN of the SNS topic; `None` if SNS is not a sink of the stack.
     pub topic_arn: Option<String>,
     /// The name or ARN of the event bus; `None` if EventBridge is not a sink of the stack.
@@ -119,6 +124,8 @@ impl DeliverSettings {
                 .contains(&SinkName::Guance)
                 .then(|| reading.guance(&place))
                 .flatten(),
+            workspaces: BTreeMap::new(),
+            wrong_workspaces: BTreeMap::new(),
             topic_arn: sinks
                 .contains(&SinkName::Sns)
                 .then(|| reading.topic("TOPIC_ARN", &place)),
@@ -146,7 +153,8 @@ impl DeliverSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns a copy of these settings with the account names and canary keys of the settings object, `lists`, added.
+    /// Returns a copy of these settings with the account names, canary keys and workspaces of the settings object, `lists`,
+    /// added.
     ///
     /// If these settings name a role for key lookups, access keys of the added accounts are looked up with that role.
     #[must_use]
@@ -157,11 +165,24 @@ impl DeliverSettings {
             &self.keys,
             self.account_role_name.as_deref(),
         );
-        Self {
+        let mut settings = Self {
             account_names,
             keys,
             ..self.clone()
+        };
+        if let Some(guance) = &self.guance {
+            let place = FunctionLocation {
+                partition: self.partition.clone(),
+                region: self.region.clone(),
+            };
+            for (sink, given) in &lists.workspaces {
+                match given.settings(guance, &place) {
+                    Ok(workspace) => drop(settings.workspaces.insert(sink.clone(), workspace)),
+                    Err(wrong) => drop(settings.wrong_workspaces.insert(sink.clone(), wrong)),
+                }
+            }
         }
+        settings
     }
 
     /// Returns the kinds of sinks that are configured to get alerts.
@@ -177,7 +198,11 @@ impl DeliverSettings {
 
     /// Returns the language of alert texts, and the addresses for links from alerts into the consoles of AWS and Guance.
     pub fn texts(&self) -> Texts {
-        let guance = self.guance.as_ref();
+        self.texts_of(self.guance.as_ref())
+    }
+
+    /// Returns the texts of alerts for one workspace, whose console their links lead to.
+    pub fn texts_of(&self, guance: Option<&GuanceSettings>) -> Texts {
         let console = guance.and_then(|guance| guance.console_url.as_deref());
         let workspace = guance.and_then(|guance| guance.workspace_id.as_deref());
         // Without valid parts there are no links: an alert without links is better than none.
@@ -277,11 +302,8 @@ impl SettingsReader {
         url: Option<String>,
         allowed: AllowedHosts,
     ) -> Option<Endpoint> {
-        let of_site = site.and_then(|site| match route {
-            Route::Dataway => Some(site.openway.to_owned()),
-            Route::PushEvent | Route::CustomEvent => Some(site.openapi.to_owned()),
-            Route::Datakit => None,
-        });
+        let of_site = site.and_then(|site| site.address(route));
+        let of_site = of_site.map(str::to_owned);
         let wrong = match (of_site, url) {
             (Some(_), Some(_)) => (
                 "GUANCE_URL",
@@ -316,18 +338,13 @@ impl SettingsReader {
 
     fn secret(&mut self, setting: &'static str, place: &FunctionLocation) -> Option<String> {
         let arn = self.given(setting)?;
-        // The value is never repeated: by mistake, it may be the secret itself, and messages go to the log.
-        match in_place(&arn, "secretsmanager", place) {
-            Ok(rest) if rest.starts_with("secret:") => return Some(arn),
-            Ok(_) | Err(None) => self.report(
-                setting,
-                "is not the ARN of a secret in Secrets Manager, such as \
-                 arn:aws:secretsmanager:eu-central-1:111122223333:secret:name-AbCdEf"
-                    .to_owned(),
-            ),
-            Err(Some(wrong)) => self.report(setting, wrong),
+        match secret_arn(&arn, place) {
+            Ok(arn) => Some(arn),
+            Err(wrong) => {
+                self.report(setting, wrong);
+                None
+            }
         }
-        None
     }
 
     fn topic(&mut self, setting: &'static str, place: &FunctionLocation) -> String {
@@ -397,9 +414,23 @@ impl SettingsReader {
 }
 
 /// The partition and region of the function.
-struct FunctionLocation {
+pub(super) struct FunctionLocation {
     partition: String,
     region: String,
+}
+
+/// Checks the ARN of a secret.
+///
+/// # Errors
+/// What is wrong. The value is never repeated: by mistake, it may be the secret itself, and messages go to the log.
+pub(super) fn secret_arn(arn: &str, place: &FunctionLocation) -> Result<String, String> {
+    match in_place(arn, "secretsmanager", place) {
+        Ok(rest) if rest.starts_with("secret:") => Ok(arn.to_owned()),
+        Ok(_) | Err(None) => Err("is not the ARN of a secret in Secrets Manager, such as \
+             arn:aws:secretsmanager:eu-central-1:111122223333:secret:name-AbCdEf"
+            .to_owned()),
+        Err(Some(wrong)) => Err(wrong),
+    }
 }
 
 /// Returns the part of an ARN after the account, if the ARN is of `service` and in the partition and region of the

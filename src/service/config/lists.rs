@@ -1,6 +1,7 @@
 //! The settings file: lists that are too long, or too secret, for the environment of a function.
 //!
-//! It has names of accounts, accounts that are counted or not, accounts whose trails are read, canary keys, and roles whose errors are ignored. The file is
+//! It has names of accounts, accounts that are counted or not, accounts whose trails are read, canary keys, roles whose errors are ignored, and
+//! further workspaces of Guance. The file is
 //! TOML, in the stack's bucket. All lists are sets, so order and repetition of entries do not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use records::redact::sanitize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::workspaces::FurtherWorkspaces;
 use crate::rulefile::{FileProblem, FileReader, text_of};
 
 /// The key of the settings file in the bucket.
@@ -27,7 +29,7 @@ pub const EXAMPLE: &str = include_str!("../../../infra/settings.example.toml");
 const ACCOUNTS_MAX: usize = 10_000;
 
 /// The highest number of canary keys, of roles, and of patterns of accounts to count or not to count.
-const OTHERS_MAX: usize = 1_000;
+pub(super) const OTHERS_MAX: usize = 1_000;
 
 /// The highest number of characters in the name of an account.
 const NAME_CHARS_MAX: usize = 64;
@@ -36,12 +38,13 @@ const NAME_CHARS_MAX: usize = 64;
 const ARN_CHARS_MAX: usize = 640;
 
 /// The fields of a settings file.
-const FIELDS: [&str; 5] = [
+const FIELDS: [&str; 6] = [
     "account_names",
     "accounts",
     "trail_accounts",
     "canary_keys",
     "self_principals",
+    "workspaces",
 ];
 
 /// The content of a settings file: account names, chosen accounts, trail accounts, canary keys and own roles, which the functions add to
@@ -58,6 +61,8 @@ pub struct Lists {
     pub canary_keys: BTreeSet<String>,
     /// Roles whose errors are left out of all clusters, in addition to the stack's own roles.
     pub self_principals: BTreeSet<Role>,
+    /// Workspaces of Guance beside that of the stack's parameters.
+    pub workspaces: FurtherWorkspaces,
 }
 
 impl Lists {
@@ -95,6 +100,13 @@ impl Lists {
         Err(problems)
     }
 
+    /// Returns the sinks of further workspaces by name, each with the accounts whose alerts it gets.
+    pub fn workspace_accounts(&self) -> BTreeMap<String, BTreeSet<AccountPattern>> {
+        let workspaces = self.workspaces.iter();
+        let accounts = workspaces.map(|(sink, of)| (sink.clone(), of.accounts.clone()));
+        accounts.collect()
+    }
+
     /// Returns the lengths of the lists as text, such as `2 account names, 1 trail account`.
     ///
     /// The text never contains an item of a list, because the canary keys are secret.
@@ -106,6 +118,7 @@ impl Lists {
             (self.trail_accounts.len(), "trail account"),
             (self.canary_keys.len(), "canary key"),
             (self.self_principals.len(), "self principal"),
+            (self.workspaces.len(), "workspace"),
         ];
         let counted = counted.map(|(count, what)| match count {
             1 => format!("1 {what}"),
@@ -124,7 +137,7 @@ fn no_account_id(text: &str) -> String {
     format!("{} is not an account ID, such as 111122223333", shown(text))
 }
 
-fn no_pattern(text: &str) -> String {
+pub(super) fn no_pattern(text: &str) -> String {
     format!(
         "{} is not an account ID of twelve digits, or digits with * for any others, such as 1111*",
         shown(text)
@@ -165,7 +178,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Returns the beginning of a value in quotes.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     format!("{:?}", sanitize(text, NAME_CHARS_MAX))
 }
 
@@ -189,6 +202,7 @@ impl FileReader<'_> {
                     let field = ("self_principals", OTHERS_MAX);
                     lists.self_principals = self.set(value, field, role, no_role);
                 }
+                "workspaces" => lists.workspaces = self.workspaces(value),
                 other => {
                     let (other, fields) = (shown(other), FIELDS.join(", "));
                     self.report(
@@ -259,7 +273,7 @@ impl FileReader<'_> {
     }
 
     /// Parses the texts of a list. If `parse` returns `None` for a text, `wrong` returns the message of the problem.
-    fn set<T: Ord>(
+    pub(super) fn set<T: Ord>(
         &mut self,
         value: &Spanned<DeValue<'_>>,
         (field, count_max): (&str, usize),
@@ -300,7 +314,13 @@ impl FileReader<'_> {
         texts
     }
 
-    fn bound(&mut self, at: &Spanned<DeValue<'_>>, field: &str, count: usize, count_max: usize) {
+    pub(super) fn bound(
+        &mut self,
+        at: &Spanned<DeValue<'_>>,
+        field: &str,
+        count: usize,
+        count_max: usize,
+    ) {
         if count > count_max {
             self.report(
                 at,
