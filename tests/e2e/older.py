@@ -31,16 +31,17 @@ FIXTURE = ROOT / "tests" / "fixtures" / "upgrade"
 # The last commit whose program and template are the older release.
 OLDER = "0dd6816"
 
-# The trail: hours, events an hour, and the start that the generator gives it, 2026-11-02 00:00 UTC.
-HOURS, EVENTS_PER_HOUR, BEGIN = 30, 150, 1_793_577_600
+# The trail: the hours that the release processed, the hours after them, the events an hour, and the start that the generator
+# gives it, 2026-11-02 00:00 UTC.
+HOURS, LATER_HOURS, EVENTS_PER_HOUR, BEGIN = 30, 4, 150, 1_793_577_600
 # Files are closed up to this many seconds after their events, so the clock stands there when an hour is processed.
 LATENCY, HOUR = 1200, 3600
 # The hours before the end in which the workspace of Guance refuses everything, so that alerts wait.
 REFUSING_HOURS = 3
 # Lines that one call of the ingest function gets.
 BATCH = 400
-# Attributes that are new each time: who holds a lease.
-RANDOM = {"lo"}
+# What the emulator makes up: the id of a message that a sink accepted.
+MADE_UP = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 class Older:
@@ -59,10 +60,11 @@ class Older:
             self.process(hour)
             if hour == HOURS // 2:
                 self.decide()
-                self.invoke("ingest", records.payload(["no record at all"]))
+                self.invoke("ingest", records.payload(["no record at all"], self.clock.seconds))
             if hour == HOURS - REFUSING_HOURS:
                 self.guance.failing = 1_000_000
-        return [*self.stack.table_lines(), *self.stack.bucket_lines(), *self.listed()]
+        later = [{"later": hour, "record": text} for hour in range(HOURS, HOURS + LATER_HOURS) for text in self.trail().get(hour, [])]
+        return [*map(settled, self.stack.table_lines()), *self.stack.bucket_lines(), *self.listed(), *later]
 
     def trail(self):
         """Returns the texts of the records by the hour in which their file was closed, counted from the first."""
@@ -75,7 +77,7 @@ class Older:
         self.clock.set(BEGIN + (hour + 1) * HOUR + LATENCY)
         texts = self.trail().get(hour, [])
         for first in range(0, len(texts), BATCH):
-            self.invoke("ingest", records.payload(texts[first : first + BATCH]))
+            self.invoke("ingest", records.payload(texts[first : first + BATCH], self.clock.seconds))
         self.invoke("inspect", {})
         for _ in range(2):
             self.clock.set(self.clock.seconds + 120)
@@ -113,10 +115,18 @@ class Older:
         self.stack.invoke(self.called, role, event)
 
 
-def trail(inspector, folder, hours=HOURS):
+def settled(line):
+    """Returns a line with a fixed text in place of an id that the emulator made up."""
+    answer = line["item"].get("an", {})
+    if line["item"]["sk"]["S"].startswith("T#") and "S" in answer:
+        answer["S"] = MADE_UP.sub("00000000-0000-4000-8000-000000000000", answer["S"])
+    return line
+
+
+def trail(inspector, folder):
     """Generates the trail; returns the texts of the records by the hour in which their file was closed, counted from the first."""
     target = pathlib.Path(folder) / "trail"
-    options = ["--sound", "--hours", str(hours), "--events-per-hour", str(EVENTS_PER_HOUR)]
+    options = ["--sound", "--hours", str(HOURS + LATER_HOURS), "--events-per-hour", str(EVENTS_PER_HOUR)]
     subprocess.run([inspector, "generate", target, *options], check=True, timeout=60, capture_output=True)
     found = {}
     for path in sorted(target.rglob("*.json.gz")):
