@@ -107,7 +107,7 @@ mod tests {
     use crate::class::Class;
     use crate::facet::Facets;
     use crate::fingerprint::{ClusterSubject, Identity};
-    use crate::inspection_state::InspectionState;
+    use crate::inspection_state::{InspectionState, Remembered};
     use crate::packed::{pack, unpack};
     use crate::transition::{Change, Transition};
     use crate::{EventId, Series};
@@ -210,11 +210,12 @@ mod tests {
         assert_eq!(found, [(format!("{:012}", 4), events[3].at)]);
         // What another version of the state knew is known to a state that is made anew.
         saved["version"] = serde_json::json!(1);
-        let known = InspectionState::accounts_of(&pack(&saved));
-        assert_eq!(known.len(), 1, "{known:?}");
+        let Remembered { accounts, next } = Remembered::of(&pack(&saved));
+        assert_eq!((accounts.len(), next), (1, Some(start().window().plus(1))));
+        assert_eq!(Remembered::of(b"no state"), Remembered::default());
         let later = start().window().plus(40);
         let anew = InspectionState::new(start().window()).alerting_from(later);
-        let anew = anew.with_known_accounts(known);
+        let anew = anew.with_known_accounts(accounts);
         let events = [event(1, 70, 0), event(2, 60, 0), event(5, 70, 0)];
         assert_eq!(
             announced(anew, &events, false),

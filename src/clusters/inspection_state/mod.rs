@@ -80,6 +80,34 @@ pub struct StateError {
     detail: String,
 }
 
+/// What can be read of a saved state that is not used, because it is of another version or too old.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// The accounts that had events.
+    pub accounts: BTreeSet<String>,
+    /// The next hour to add: the transitions of the hours before were alerted. `None` if it cannot be read.
+    pub next: Option<Window>,
+}
+
+impl Remembered {
+    /// Reads the bytes of [`InspectionState::encode`] of any version. What cannot be read is left out.
+    pub fn of(bytes: &[u8]) -> Self {
+        #[derive(Deserialize, Default)]
+        #[serde(default)]
+        struct Saved {
+            next: Option<Window>,
+            accounts: BTreeMap<String, serde::de::IgnoredAny>,
+            known_accounts: KnownAccounts,
+        }
+        let saved: Saved = unpack(bytes, BYTES_MAX).unwrap_or_default();
+        let known = saved.known_accounts.all().iter().cloned();
+        Self {
+            accounts: saved.accounts.into_keys().chain(known).collect(),
+            next: saved.next,
+        }
+    }
+}
+
 impl InspectionState {
     /// Creates a state without clusters. `first` is the first hour to add. The transitions of all hours cause alerts.
     pub fn new(first: Window) -> Self {
@@ -129,19 +157,6 @@ impl InspectionState {
     /// Returns the accounts that have had events, also before the events that the state knows of.
     pub fn known_accounts(&self) -> &BTreeSet<String> {
         self.known_accounts.all()
-    }
-
-    /// Returns the accounts in the bytes of [`Self::encode`] of any version; empty if there are none that can be read.
-    pub fn accounts_of(bytes: &[u8]) -> BTreeSet<String> {
-        #[derive(Deserialize, Default)]
-        #[serde(default)]
-        struct Accounts {
-            accounts: BTreeMap<String, serde::de::IgnoredAny>,
-            known_accounts: KnownAccounts,
-        }
-        let saved: Accounts = unpack(bytes, BYTES_MAX).unwrap_or_default();
-        let known = saved.known_accounts.all().iter().cloned();
-        saved.accounts.into_keys().chain(known).collect()
     }
 
     /// Checks whether the transitions of the hour `window` cause alerts, see [`Self::alerting_from`].

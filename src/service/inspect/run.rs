@@ -12,7 +12,7 @@ use alerts::alert::Alert;
 use clusters::class::Class;
 use clusters::fingerprint::ClusterId;
 use clusters::incident::life::SentAlert;
-use clusters::inspection_state::{AccountActivity, HOURS_MAX, InspectionState};
+use clusters::inspection_state::{AccountActivity, HOURS_MAX, InspectionState, Remembered};
 use clusters::keys::{IamAnswer, KeySettings};
 use clusters::lifecycle::Resolutions;
 use clusters::occurrence::{Occurrence, occurrences};
@@ -122,6 +122,9 @@ struct Run<'a, S, B, K, C> {
     failing: FailingKeys,
     /// Whether the stack sends alerts: not without sinks, and not in its learning period.
     sends_alerts: bool,
+    /// Whether summaries are sent. Not on the day after a change of the identity version, if only those with something new
+    /// are: then each error would be new.
+    sends_summaries: bool,
     /// The alerts that were decided about incidents, once a summary has needed them.
     incidents: Option<BTreeSet<SentAlert>>,
     inspection_state: InspectionState,
@@ -151,6 +154,7 @@ where
 {
     let sends_alerts = store.sends_alerts().await?;
     let store = &*store;
+    let announces_new = store.announces_new();
     let now = clock.now();
     let (inspection_state, rebuilt_because) = open(bucket, now, plan).await?;
     let resolutions = store.resolutions().await?;
@@ -165,6 +169,11 @@ where
         key_lookup: KeyLookup::new(store, directory, clock, &plan.keys, patience),
         failing: FailingKeys::default(),
         sends_alerts,
+        sends_summaries: match plan.summaries {
+            Summaries::Never => false,
+            Summaries::New => announces_new,
+            Summaries::Always => true,
+        },
         incidents: None,
         saved_next: inspection_state.next(),
         inspection_state,
@@ -231,8 +240,14 @@ async fn open(
         return Ok((new, Some("there is no saved state yet".to_owned())));
     };
     let rebuilt = |why: &str| {
-        let known = InspectionState::accounts_of(&saved);
-        (new.with_known_accounts(known), Some(why.to_owned()))
+        let Remembered { accounts, next } = Remembered::of(&saved);
+        // Hours that the saved state contains were alerted.
+        let alerted = next.unwrap_or(first).min(now.window());
+        let new = match new.is_alerted(alerted) {
+            true => new.alerting_from(alerted),
+            false => new,
+        };
+        (new.with_known_accounts(accounts), Some(why.to_owned()))
     };
     match InspectionState::decode(&saved) {
         // If no run took place for longer than the store keeps events, the hours in between are gone.
@@ -351,7 +366,7 @@ where
             self.settle(&transitions, sends_alerts).await;
             self.end_triages(window, &transitions, &occurrences, sends_alerts)
                 .await;
-            if sends_alerts && self.plan.summaries != Summaries::Never {
+            if sends_alerts && self.sends_summaries {
                 self.sum_up(window, &occurrences).await?;
             }
             let is_save_due = window.hours() - self.saved_next.hours() >= SAVE_HOURS;
