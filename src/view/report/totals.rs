@@ -104,7 +104,7 @@ impl Report<'_> {
                 @if count > 0 { " " (fill(text, &[("count", number(count))])) }
             }
             @if let Some(accounts) = counts.excluded_text(EXCLUDED_SHOWN) {
-                " " (fill(words.excluded, &[("count", number(counts.excluded())), ("accounts", accounts)]))
+                " " (fill(words.excluded, &[("count", number(counts.excluded())), ("accounts", html! { (accounts) })]))
             }
         }
     }
