@@ -342,6 +342,10 @@ fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), InvocationErr
             "IAM did not return when keys were last used"
         );
     }
+    for (account_id, detail) in &inspected.key_problems {
+        let detail = log::short(detail);
+        tracing::warn!(request_id, account_id, detail, "IAM gave no answer");
+    }
     match inspected.failed.first() {
         None => Ok(()),
         Some(error) => {

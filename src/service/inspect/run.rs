@@ -94,6 +94,8 @@ pub struct Inspected {
     /// Store errors that concern a single transition, triage, alert or key lookup. The next run tries each of them
     /// again.
     pub failed: Vec<StoreError>,
+    /// Why IAM gave no answer about access keys, by the account that was asked.
+    pub key_problems: BTreeMap<String, String>,
     /// The time of the last failure in an account that had failures almost every hour and has none now.
     ///
     /// Of several such accounts, the earliest of these times; `None` if there is no such account.
@@ -191,6 +193,7 @@ where
     run.close(&late).await?;
     let mut inspected = run.inspected;
     inspected.counts.keys_asked = run.key_lookup.calls();
+    inspected.key_problems = run.key_lookup.problems();
     let histories = run.inspection_state.histories().values();
     let accounts = run.inspection_state.accounts().values();
     let behind = over(now).hours() - run.inspection_state.next().hours();
