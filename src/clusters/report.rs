@@ -40,6 +40,22 @@ pub struct IngestReport {
 }
 
 impl IngestReport {
+    /// Returns the results of two payloads of one invocation together.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.record_counts.add(&other.record_counts);
+        Self {
+            payload_fault: self.payload_fault.or(other.payload_fault),
+            quarantined_as: self.quarantined_as.or(other.quarantined_as),
+            new_clusters: self.new_clusters + other.new_clusters,
+            source_lag_seconds: self.source_lag_seconds.max(other.source_lag_seconds),
+            own_lag_seconds: self.own_lag_seconds.max(other.own_lag_seconds),
+            store_calls: self.store_calls + other.store_calls,
+            write_units: self.write_units + other.write_units,
+            record_counts: self.record_counts,
+        }
+    }
+
     /// Returns the log line with the metrics of the invocation, in CloudWatch's embedded metric format.
     ///
     /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970. `None` if the line would contain no

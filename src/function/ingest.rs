@@ -13,6 +13,7 @@ use clusters::report::{IngestReport, Metrics, RecordCounts};
 use lambda_runtime::Context;
 use service::config::IngestSettings;
 use service::ingest::rules_loader::RulesLoader;
+use service::ingest::stream::payloads;
 use service::ingest::subscription::{RetryReason, Subscription};
 use service::settings_loader::SettingsLoader;
 
@@ -85,10 +86,15 @@ impl Ingest {
         }
         let now = now();
         self.store.set_now(now);
-        self.subscription
-            .take(event.as_bytes(), now, &mut self.store, &self.bucket)
-            .await
-            .map_err(|failure| not_committed(&failure))
+        let mut report = IngestReport::default();
+        for payload in payloads(event) {
+            let taken = self
+                .subscription
+                .take(payload.as_bytes(), now, &mut self.store, &self.bucket)
+                .await;
+            report = report.and(taken.map_err(|failure| not_committed(&failure))?);
+        }
+        Ok(report)
     }
 }
 

@@ -277,7 +277,7 @@ class Story(Onlooker):
             assert not failed, f"the inspection fails: {failed}"
             new = self.unanswered()[before:]
             usage = self.client("dynamodb").get_item(TableName=self.table, Key={"pk": {"S": f"K#{key}"}, "sk": {"S": "L"}}).get("Item", {})
-            assert ("no" in usage) == is_answered == (not new), (trusted, new, usage)
+            assert ("mia" in json.dumps(usage)) == is_answered == (not new), (trusted, new, usage)
             for line in new:
                 named = f"with the role arn:aws:iam::{MEMBER}:role/{MEMBER_ROLE}: "
                 assert named in line and ("AccessDenied" in line or "NoSuchEntity" in line), line
@@ -309,6 +309,19 @@ class Story(Onlooker):
         while not stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"].endswith("_COMPLETE"):
             assert time.monotonic() < end, "the role is not there"
             time.sleep(0.1)
+        # The emulator knows the account that is trusted, but not the key of this condition.
+        trust = self.member("iam").get_role(RoleName=MEMBER_ROLE)["Role"]["AssumeRolePolicyDocument"]
+        trust = json.loads(trust) if isinstance(trust, str) else trust
+        (statement,) = trust["Statement"]
+        assert statement.pop("Condition") == {"ArnEquals": {"aws:PrincipalArn": [trusted]}}, trust
+        self.member("iam").update_assume_role_policy(RoleName=MEMBER_ROLE, PolicyDocument=json.dumps(trust))
+        # Nor does it know that a key belongs to its user.
+        name = "ask-about-access-keys"
+        policy = self.member("iam").get_role_policy(RoleName=MEMBER_ROLE, PolicyName=name)["PolicyDocument"]
+        policy = json.loads(policy) if isinstance(policy, str) else policy
+        assert policy["Statement"][0]["Resource"] == f"arn:aws:iam::{MEMBER}:user/*", policy
+        policy["Statement"][0]["Resource"] = "*"
+        self.member("iam").put_role_policy(RoleName=MEMBER_ROLE, PolicyName=name, PolicyDocument=json.dumps(policy))
 
     def recover_a_quiet_cluster_once(self):
         about = "AllocateAddress"

@@ -29,7 +29,7 @@ USUAL_WORDS = {
     r"chronicle|census|dossier|enquiry|enquiries": "inspection state, snapshot, details, lookup",
     r"everybody": "all, all others",
 }
-TEMPLATES = ("template.yaml", "infra/member-role.yaml")
+TEMPLATES = ("template.yaml", "infra/member-role.yaml", "infra/subscription-destination.yaml")
 DOCUMENTS = ("*.md", "docs/*.md", "docs/*/*.md")
 # A text in English, then in Chinese.
 IN_BOTH = re.compile("[A-Za-z].* / .*[\u4e00-\u9fff]", re.S)

@@ -12,6 +12,7 @@ pub mod gaps;
 pub mod redrive;
 pub mod replay_input;
 pub mod rules_loader;
+pub mod stream;
 pub mod subscription;
 
 use std::collections::VecDeque;
