@@ -5,14 +5,14 @@ The release is built in a worktree of this repository. Its template is deployed 
 hour, by a clock that stands still between the calls. So the same release makes the same state each time.
 tests/fixtures/upgrade/README.md says what is in it.
 
-Usage: older.py MINISTACK PROGRAMS [FOLDER]    PROGRAMS is the folder with bootstrap and cloudtrail-inspector of that release
-       With FOLDER the state is written there. Without it, it is compared with that in tests/fixtures/upgrade.
+Usage: older.py MINISTACK [FOLDER]    With FOLDER the state is written there. Without it, it is compared with that in
+                                      tests/fixtures/upgrade.
 Exit codes: 0 written or equal; 1 something failed or differs.
 """
 
-import base64
 import gzip
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -160,20 +160,47 @@ def made_again(ministack, programs, template, **parameters):
             return Older(Stack(emulator), guance, called, clock, programs).make(deployable(template), **parameters)
 
 
-def main(arguments):
-    ministack, programs, *folder = arguments
-    template = older_template()
-    lines = made_again(ministack, pathlib.Path(programs).resolve(), template)
-    print(f"{len(lines)} lines, {len(written(lines))} bytes")
-    if folder:
-        (pathlib.Path(folder[0]) / "state.jsonl.gz").write_bytes(written(lines))
-        return 0
-    expected = state()
+def built():
+    """Builds the programs of the older release from a worktree of this repository, and returns their folder.
+
+    Raises CannotBeBuilt if the commit is not here, as in a shallow clone.
+    """
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "older"
+    tree = target / "tree"
+    if not tree.exists():
+        added = subprocess.run(["git", "worktree", "add", "--detach", tree, OLDER], cwd=ROOT, capture_output=True, text=True, check=False)
+        if added.returncode != 0:
+            raise CannotBeBuilt(f"there is no commit {OLDER} here: {added.stderr.strip()}")
+    command = ["cargo", "build", "--locked", "--bins", "--target-dir", target / "build"]
+    environment = {name: value for name, value in os.environ.items() if name not in ("RUSTC_WORKSPACE_WRAPPER", "CLIPPY_ARGS")}
+    if subprocess.run(command, cwd=tree, env=environment, check=False).returncode != 0:
+        raise CannotBeBuilt(f"{OLDER} does not build with this compiler")
+    return target / "build" / "debug"
+
+
+class CannotBeBuilt(Exception):
+    """The older release cannot be built here; the text says why."""
+
+
+def compare(ministack, programs):
+    """Makes the state again, prints how it differs from the committed one, and returns whether they are equal."""
+    lines, expected = made_again(ministack, programs, older_template()), state()
+    print(f"the state of {OLDER}: {len(lines)} lines")
     for line in [one for one in lines if one not in expected][:5]:
         print(f"not in the fixture: {json.dumps(line)[:600]}")
     for line in [one for one in expected if one not in lines][:5]:
         print(f"not made again: {json.dumps(line)[:600]}")
-    return 0 if lines == expected else 1
+    return lines == expected
+
+
+def main(arguments):
+    ministack, *folder = arguments
+    programs = built()
+    if not folder:
+        return 0 if compare(ministack, programs) else 1
+    lines = made_again(ministack, programs, older_template())
+    (pathlib.Path(folder[0]) / "state.jsonl.gz").write_bytes(written(lines))
+    return 0
 
 
 if __name__ == "__main__":

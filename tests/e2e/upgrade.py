@@ -4,13 +4,15 @@
 The older stack has the state that the older release made of a made-up trail (tests/fixtures/upgrade). The functions run beside the
 emulator, by a clock that stands still between the calls.
 
-Usage: upgrade.py MINISTACK INSPECTOR            the command of the emulator, and the present command line; bootstrap is beside it
-       upgrade.py MINISTACK INSPECTOR OLDER      OLDER is the folder with the programs of the older release. Also makes the state of
-                                                 the older release again, and goes back to that release after the update
+With EFFORT=whole it also builds the older release, makes its state again and compares it, and goes back to that release after the
+update.
+
+Usage: upgrade.py MINISTACK INSPECTOR    the command of the emulator, and the present command line; bootstrap is beside it
 Exit codes: 0 all checks passed, or skipped with the reason printed; 1 a check failed.
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -20,7 +22,7 @@ import records
 import workspace
 from clock import CannotBeMade, Clock
 from emulator import running
-from older import BATCH, BEGIN, FIXTURE, HOUR, HOURS, LATENCY, LATER_HOURS, ROOT, Older, made_again, older_template, state
+from older import BATCH, BEGIN, FIXTURE, HOUR, HOURS, LATENCY, LATER_HOURS, ROOT, CannotBeBuilt, built, compare, older_template, state
 from onlooker import Onlooker, named, run_steps
 from stack import GROUPS, Stack, deployable
 from widget import Dashboard
@@ -264,8 +266,15 @@ def kind_of(pk, sk, item):
 
 
 def main(arguments):
-    ministack, inspector, *older = arguments
-    older = pathlib.Path(older[0]).resolve() if older else None
+    ministack, inspector = arguments
+    older = None
+    if os.environ.get("EFFORT") == "whole":
+        try:
+            older = built()
+        except CannotBeBuilt as reason:
+            print(f"the way back is skipped: {reason}")
+    if older and not compare(ministack, older):
+        return 1
     with running(ministack) as emulator, workspace.serving(emulator.folder) as guance:
         try:
             clock = Clock(emulator.folder, BEGIN)

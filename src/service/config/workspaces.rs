@@ -52,7 +52,7 @@ impl FurtherWorkspace {
     ///
     /// # Errors
     /// A sentence that says what is wrong and what to do, without the name of the workspace.
-    pub fn settings(
+    pub(super) fn settings(
         &self,
         stack: &GuanceSettings,
         place: &FunctionLocation,
