@@ -52,7 +52,7 @@ class Stack:
 
     def __init__(self, emulator):
         self.emulator, self.client, self.url = emulator, emulator.client, emulator.url
-        self.table, self.bucket, self.secret = "", "", ""
+        self.table, self.bucket, self.secret, self.changes = "", "", "", 0
 
     def prepare(self):
         """Creates what the stack needs before: code, log groups and the secret of the workspace."""
@@ -77,15 +77,16 @@ class Stack:
         stacks = self.client("cloudformation")
         is_there = any(one["StackName"] == NAME for one in stacks.describe_stacks()["Stacks"])
         change = "update" if is_there else "create"
+        self.changes += 1
         given = {"LogGroupNames": ",".join(GROUPS), "Topic": "create", "AlarmTopic": "create"} | parameters
         self.client("s3").put_object(Bucket="code", Key="template.yaml", Body=template.encode())
         stacks.create_change_set(
-            StackName=NAME, ChangeSetName=change, ChangeSetType=change.upper(),
+            StackName=NAME, ChangeSetName=f"{change}-{self.changes}", ChangeSetType=change.upper(),
             TemplateURL=f"{self.url}/code/template.yaml",
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
         )
-        stacks.execute_change_set(StackName=NAME, ChangeSetName=change)
+        stacks.execute_change_set(StackName=NAME, ChangeSetName=f"{change}-{self.changes}")
         end = time.monotonic() + SECONDS
         while True:
             (stack,) = stacks.describe_stacks(StackName=NAME)["Stacks"]
