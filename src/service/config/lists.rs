@@ -13,7 +13,7 @@ use records::redact::sanitize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::workspaces::FurtherWorkspaces;
+use super::workspaces::{FurtherWorkspaces, PATTERNS_MAX, no_pattern};
 use crate::rulefile::{FileProblem, FileReader, text_of};
 
 /// The key of the settings file in the bucket.
@@ -28,8 +28,8 @@ pub const EXAMPLE: &str = include_str!("../../../infra/settings.example.toml");
 /// The highest number of accounts that may have a name, and of accounts whose trails are read.
 const ACCOUNTS_MAX: usize = 10_000;
 
-/// The highest number of canary keys, of roles, and of patterns of accounts to count or not to count.
-pub(super) const OTHERS_MAX: usize = 1_000;
+/// The highest number of canary keys, and of roles.
+const OTHERS_MAX: usize = 1_000;
 
 /// The highest number of characters in the name of an account.
 const NAME_CHARS_MAX: usize = 64;
@@ -137,13 +137,6 @@ fn no_account_id(text: &str) -> String {
     format!("{} is not an account ID, such as 111122223333", shown(text))
 }
 
-pub(super) fn no_pattern(text: &str) -> String {
-    format!(
-        "{} is not an account ID of twelve digits, or digits with * for any others, such as 1111*",
-        shown(text)
-    )
-}
-
 /// Returns the text if it is the id of a long-term access key.
 fn key_id(text: &str) -> Option<String> {
     let is_allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
@@ -178,7 +171,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Returns the beginning of a value in quotes.
-pub(super) fn shown(text: &str) -> String {
+fn shown(text: &str) -> String {
     format!("{:?}", sanitize(text, NAME_CHARS_MAX))
 }
 
@@ -233,7 +226,12 @@ impl FileReader<'_> {
                     continue;
                 }
             };
-            *list = self.set(value, (name, OTHERS_MAX), AccountPattern::parse, no_pattern);
+            *list = self.set(
+                value,
+                (name, PATTERNS_MAX),
+                AccountPattern::parse,
+                no_pattern,
+            );
             // An empty list of allowed accounts would allow all of them, which is the opposite of what it says.
             if name == "allow" && matches!(value.get_ref(), DeValue::Array(list) if list.is_empty())
             {

@@ -12,12 +12,14 @@ use clusters::account_filter::AccountPattern;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::deliver::{FunctionLocation, GuanceSettings, secret_arn};
-use super::lists::{OTHERS_MAX, no_pattern, shown};
+use super::shown;
 use crate::rulefile::FileReader;
 
 /// The highest number of further workspaces. Each alert may become one outbox row for each of them, in one transaction.
 pub const WORKSPACES_MAX: usize = 20;
+
+/// The highest number of patterns in a list of accounts.
+pub(super) const PATTERNS_MAX: usize = 1_000;
 
 /// The longest name of a workspace, in characters.
 const NAME_CHARS_MAX: usize = 20;
@@ -46,52 +48,6 @@ pub struct FurtherWorkspace {
 
 /// All further workspaces of a settings file, by the names of their sinks.
 pub type FurtherWorkspaces = BTreeMap<String, FurtherWorkspace>;
-
-impl FurtherWorkspace {
-    /// Returns the settings of the workspace as a sink. `stack` is the workspace of the stack's parameters.
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong and what to do, without the name of the workspace.
-    pub(super) fn settings(
-        &self,
-        stack: &GuanceSettings,
-        place: &FunctionLocation,
-    ) -> Result<GuanceSettings, String> {
-        let route = self.route.unwrap_or(stack.route);
-        let of_site = self.site.and_then(|site| site.address(route));
-        let endpoint = match self.url.as_deref().or(of_site) {
-            Some(url) => Endpoint::parse(url, route, stack.allowed)
-                .map_err(|wrong| format!("its address {wrong}"))?,
-            None if self.site.is_some() => {
-                return Err(format!("the route {} needs a url", route.name()));
-            }
-            None if route == stack.route => stack.endpoint.clone(),
-            None => return Err("with a route of its own it needs a site or a url".to_owned()),
-        };
-        let given = self.secret_arn.as_deref();
-        let secret_arn = given.map(|arn| secret_arn(arn, place)).transpose();
-        let secret_arn = secret_arn.map_err(|wrong| format!("its secret {wrong}"))?;
-        if secret_arn.is_none() && route.needs_secret() {
-            return Err(format!(
-                "the route {} needs the ARN of a secret",
-                route.name()
-            ));
-        }
-        let console = self.console_url.clone();
-        let console = console.or_else(|| self.site?.console.map(str::to_owned));
-        let is_elsewhere = self.site.is_some() || self.url.is_some();
-        Ok(GuanceSettings {
-            route,
-            endpoint,
-            allowed: stack.allowed,
-            secret_arn,
-            workspace_id: self.workspace_id.clone(),
-            console_url: console.or_else(|| stack.console_url.clone().filter(|_| !is_elsewhere)),
-            sample_logs: stack.sample_logs && route.uses_line_protocol(),
-            ca_file: stack.ca_file.clone(),
-        })
-    }
-}
 
 /// The part of a settings file that has workspaces.
 impl FileReader<'_> {
@@ -127,7 +83,7 @@ impl FileReader<'_> {
         };
         for (field, value) in table {
             if &**field.get_ref() == "accounts" {
-                let list = ("accounts", OTHERS_MAX);
+                let list = ("accounts", PATTERNS_MAX);
                 workspace.accounts = self.set(value, list, AccountPattern::parse, no_pattern);
                 continue;
             }
@@ -150,6 +106,14 @@ impl FileReader<'_> {
         }
         workspace
     }
+}
+
+/// Returns the message about a text that is no pattern of account ids.
+pub(super) fn no_pattern(text: &str) -> String {
+    format!(
+        "{} is not an account ID of twelve digits, or digits with * for any others, such as 1111*",
+        shown(text)
+    )
 }
 
 fn is_name(text: &str) -> bool {
