@@ -15,7 +15,7 @@ use crate::occurrence::Occurrence;
 use crate::transition::NewAccount;
 
 /// How many hours of new records are learned: the accounts in them are not announced.
-const LEARNING_HOURS: i64 = 24;
+pub const LEARNING_HOURS: i64 = 24;
 
 /// The highest number of accounts that are remembered. No further account is announced.
 const ACCOUNTS_MAX: usize = 20_000;
@@ -216,7 +216,7 @@ mod tests {
         let later = start().window().plus(40);
         let anew = InspectionState::new(start().window()).alerting_from(later);
         let anew = anew.with_known_accounts(accounts);
-        let events = [event(1, 70, 0), event(2, 60, 0), event(5, 70, 0)];
+        let events = [event(1, 90, 0), event(2, 87, 0), event(5, 90, 0)];
         assert_eq!(
             announced(anew, &events, false),
             [(format!("{:012}", 5), events[2].at)]

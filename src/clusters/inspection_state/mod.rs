@@ -24,7 +24,7 @@ pub use crate::inspection_state::call_history::{CallHistory, Calls};
 use crate::inspection_state::call_history::{forget_old, take_calls};
 use crate::inspection_state::cluster_history::{ClusterChange, grouped};
 pub use crate::inspection_state::cluster_history::{ClusterHistory, HOURS_MAX, hash};
-use crate::inspection_state::known_accounts::{FoundAccount, KnownAccounts};
+use crate::inspection_state::known_accounts::{FoundAccount, KnownAccounts, LEARNING_HOURS};
 use crate::inspection_state::known_values::KnownValues;
 use crate::lifecycle::{LifecycleEvent, Resolutions};
 use crate::occurrence::Occurrence;
@@ -137,12 +137,12 @@ impl InspectionState {
     /// Sets the first hour whose transitions cause alerts. Without this call it is the first hour of the state.
     ///
     /// When a state is rebuilt, the transitions of the hours before `first` were alerted already, or are too old to
-    /// matter.
+    /// matter. New accounts are learned for two days from `first` on, as the state is made a day later.
     #[must_use]
     pub fn alerting_from(self, first: Window) -> Self {
         Self {
             alerts_from: first,
-            known_accounts: KnownAccounts::new(first),
+            known_accounts: KnownAccounts::new(first.plus(LEARNING_HOURS)),
             ..self
         }
     }
