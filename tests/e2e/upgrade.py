@@ -92,6 +92,8 @@ class Upgrade(Onlooker):
 
     def list_every_cluster_as_before(self, are_carried=False):
         listed = {one["cluster_id"]: one for one in self.everything()}
+        # The inspection closes old clusters in time, without an alert.
+        items = self.stored() if are_carried else self.items
         for line in self.lines:
             was = line.get("listed")
             if was is None:
@@ -102,7 +104,7 @@ class Upgrade(Onlooker):
             if was["class"] == "watch":
                 continue
             # The older command line replayed the events in place of reading the state.
-            stored = self.items[f"C#{was['cluster_id']}", "HEAD"]["st"]["S"]
+            stored = items[f"C#{was['cluster_id']}", "HEAD"]["st"]["S"]
             # That a person resolved a cluster was in its journal only; `clusters carry` lists it.
             is_listed = are_carried or (was.get("mark") or {}).get("decision") != "resolved"
             is_over = [status == "recovered" for status in (stored, now["status"])]
