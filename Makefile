@@ -51,7 +51,7 @@ e2e-tests:
 	$(call timed,end to end,PROFILE=$(or $(PROFILE),dev) python3 tests/e2e/run.py $(VENVS) $(INSPECTOR))
 
 emulators-tests:
-	$(call timed,emulators,python3 tests/e2e/run.py $(VENVS) $(INSPECTOR) large roles)
+	$(call timed,emulators,python3 tests/e2e/run.py $(VENVS) $(INSPECTOR) large roles upgrade)
 
 KILLS = $(if $(SEED),KILL_SEED=$(SEED)) $(if $(ROUNDS),KILL_ROUNDS=$(ROUNDS))
 
@@ -64,7 +64,7 @@ test-long: ## Run the tests with many random cases, ROUNDS=100 kills at random m
 	$(call timed,unit tests,PROPTEST_CASES=1000 cargo test --locked --lib)
 	$(call timed,tests,EFFORT=whole $(KILLS) python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it)
 	$(call timed,emulators,EFFORT=whole python3 tests/e2e/run.py $(VENVS) $(INSPECTOR) large)
-	$(call timed,upgrade,$(VENVS)/emulator/bin/python -B tests/e2e/upgrade.py $(abspath $(VENVS))/emulator/bin/ministack)
+	$(call timed,upgrade and way back,EFFORT=whole python3 tests/e2e/run.py $(VENVS) $(INSPECTOR) upgrade)
 	$(MAKE) mutants
 
 mutants: ## Break the program in one place after the other (MUTANT=name: only this one); its test must fail
@@ -102,7 +102,7 @@ e2e: ## Deploy to an emulator on this machine and check the results; PROFILE=lam
 	cargo build --locked
 	$(MAKE) e2e-tests
 
-emulators: ## Process large batches, and follow an error through all functions, on independent emulators
+emulators: ## Process large batches, follow an error through all functions, and update an older stack, on emulators
 	cargo build --locked
 	$(MAKE) emulators-tests
 

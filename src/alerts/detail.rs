@@ -61,7 +61,7 @@ pub fn detail(message: &Message, links: &Links) -> Value {
         "fault_status": match alert.kind() {
             _ if alert.is_end() => "ok",
             // Nothing ends a sensitive call.
-            AlertKind::AccountSummary | AlertKind::SensitiveCall => "none",
+            AlertKind::AccountSummary | AlertKind::SensitiveCall | AlertKind::NewAccount => "none",
             _ => "fault",
         },
         "epoch": alert.subject.number(),

@@ -11,7 +11,7 @@ use clusters::class::Class;
 use clusters::fingerprint::{ClusterId, Identity, STRONG, WEAK};
 use clusters::keys::KeyAnomaly;
 use clusters::summary::{Excerpt, Summary};
-use clusters::transition::NewCircumstance;
+use clusters::transition::{NewAccount, NewCircumstance};
 use clusters::watch::CallDetails;
 use records::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,8 @@ pub enum Facts {
     Learned(LearningEndFacts),
     /// One message replaces many waiting alerts.
     Digest(DigestFacts),
+    /// An account has its first event. The texts are sanitized.
+    NewAccount(NewAccount),
     /// No events arrive from an account or a log group, or events arrive again.
     Silence(SilenceFacts),
 }
@@ -311,6 +313,7 @@ impl Facts {
             Self::Incident(_) => AlertKind::Incident,
             Self::AccessKey(_) => AlertKind::AccessKey,
             Self::Summary(_) | Self::Learned(_) | Self::Digest(_) => AlertKind::AccountSummary,
+            Self::NewAccount(_) => AlertKind::NewAccount,
             Self::Silence(_) => AlertKind::NoData,
         }
     }
@@ -331,6 +334,7 @@ impl Facts {
             Self::Summary(of) => json!(of),
             Self::Learned(of) => json!(of),
             Self::Digest(of) => json!(of),
+            Self::NewAccount(of) => json!(of),
             Self::Silence(of) => json!(of),
         }
     }

@@ -35,6 +35,8 @@ pub enum AlertKind {
     /// A summary of an account's hour, day or week, a digest of waiting alerts, or the end of the learning
     /// period.
     AccountSummary,
+    /// An account has events for the first time.
+    NewAccount,
     /// No events arrive from an account or a log group, or events arrive again.
     NoData,
 }
@@ -68,6 +70,7 @@ impl AlertKind {
             Self::Incident => "Incident",
             Self::AccessKey => "Access Key Alert",
             Self::AccountSummary => "Account Summary",
+            Self::NewAccount => "Account New",
             Self::NoData => "No Data",
         }
     }

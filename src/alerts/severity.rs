@@ -198,6 +198,7 @@ pub fn of_alert(alert: &Alert) -> Assessment {
     match &alert.facts {
         Facts::Campaign(campaign) => terms.campaign(campaign),
         Facts::Incident(incident) => return of_incident(incident),
+        Facts::NewAccount(_) => terms.add(10, reasons::NEW_ACCOUNT),
         Facts::Silence(_) => terms.add(20, reasons::NO_DATA),
         Facts::Escalation(_) if alert.cluster().is_none() => {
             terms.add(18, reasons::ACCOUNT_ESCALATES);

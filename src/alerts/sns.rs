@@ -53,6 +53,7 @@ crate::words! {
         campaign: "campaign of CloudTrail errors", "CloudTrail 错误的关联活动";
         access_key: "access key alert", "访问密钥告警";
         summary: "summary of CloudTrail errors", "CloudTrail 错误汇总";
+        new_account: "new account in CloudTrail", "CloudTrail 中出现新账号";
         no_data: "no CloudTrail data", "CloudTrail 数据中断";
         incident: "incident", "安全事件";
         incident_grew: "incident grows", "安全事件扩大";
@@ -124,6 +125,7 @@ fn change(words: &SubjectWords, alert: &Alert) -> &'static str {
         (AlertKind::Incident, _) => words.incident,
         (AlertKind::AccessKey, _) => words.access_key,
         (AlertKind::AccountSummary, _) => words.summary,
+        (AlertKind::NewAccount, _) => words.new_account,
         (AlertKind::NoData, _) => words.no_data,
     }
 }

@@ -91,6 +91,7 @@ pub fn kind(of: AlertKind, language: Language) -> &'static str {
         AlertKind::Incident => ("Incident", "安全事件"),
         AlertKind::AccessKey => ("Access key", "访问密钥"),
         AlertKind::AccountSummary => ("Summary", "汇总"),
+        AlertKind::NewAccount => ("New account", "新账号"),
         AlertKind::NoData => ("No data", "数据中断"),
     };
     language.pick(english, chinese)

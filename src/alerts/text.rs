@@ -215,6 +215,7 @@ impl Writer<'_> {
                 Facts::Digest(_) => words.digest,
                 _ => words.account_summary,
             },
+            AlertKind::NewAccount => words.new_account,
             AlertKind::NoData => words.no_data,
         };
         let cluster = self.message.cluster.as_ref();

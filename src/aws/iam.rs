@@ -45,6 +45,14 @@ pub struct Iam {
     clients: RefCell<HashMap<String, Client>>,
 }
 
+impl Roles {
+    /// Returns the ARN of the role in an account.
+    fn arn(&self, account_id: &str) -> String {
+        let Self { partition, name } = self;
+        format!("arn:{partition}:iam::{account_id}:role/{name}")
+    }
+}
+
 impl Iam {
     /// Creates the client. Nothing connects before the first call.
     ///
@@ -67,8 +75,8 @@ impl Iam {
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX));
         let config = match &self.roles {
             _ if account_id == self.account_id => config,
-            Some(Roles { partition, name }) => {
-                let role = format!("arn:{partition}:iam::{account_id}:role/{name}");
+            Some(roles) => {
+                let role = roles.arn(account_id);
                 let provider = AssumeRoleProvider::builder(role)
                     .session_name(SESSION)
                     .configure(&self.config)
@@ -107,9 +115,18 @@ impl KeyDirectory for Iam {
             Err(error) if refusal::cause(&error) == Cause::Throttled => {
                 Err(DirectoryError::Throttled)
             }
-            Err(error) => Err(DirectoryError::Unavailable {
-                detail: refusal::describe(&error),
-            }),
+            Err(error) => {
+                let detail = refusal::describe(&error);
+                let roles = self.roles.as_ref();
+                let roles = roles.filter(|_| account_id != self.account_id);
+                Err(DirectoryError::Unavailable {
+                    // A role that is missing, or does not trust this one, is the usual cause.
+                    detail: match roles.map(|of| of.arn(account_id)) {
+                        Some(role) => format!("with the role {role}: {detail}"),
+                        None => detail,
+                    },
+                })
+            }
         }
     }
 }

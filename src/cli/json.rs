@@ -159,6 +159,8 @@ struct Records {
     not_selected: BTreeMap<&'static str, u64>,
     unknown_codes: u64,
     unknown_denials: u64,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    excluded_accounts: BTreeMap<String, u64>,
 }
 
 #[derive(Serialize)]
@@ -396,6 +398,7 @@ impl Records {
             not_selected: record_counts.not_selected.clone(),
             unknown_codes: record_counts.unknown_codes,
             unknown_denials: record_counts.unknown_denials,
+            excluded_accounts: record_counts.excluded_accounts.clone(),
         }
     }
 }

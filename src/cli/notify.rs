@@ -82,6 +82,8 @@ enum Kind {
     Incident,
     #[value(name = "sensitive_call", alias = "sensitive-call")]
     SensitiveCall,
+    #[value(name = "new_account", alias = "new-account")]
+    NewAccount,
     #[value(name = "no_data", alias = "no-data")]
     NoData,
     #[value(name = "access_key", alias = "access-key")]
@@ -102,6 +104,7 @@ impl From<Kind> for AlertKind {
             Kind::AccountSummary => Self::AccountSummary,
             Kind::Incident => Self::Incident,
             Kind::SensitiveCall => Self::SensitiveCall,
+            Kind::NewAccount => Self::NewAccount,
             Kind::NoData => Self::NoData,
             Kind::AccessKey => Self::AccessKey,
             Kind::New => Self::New,
@@ -227,7 +230,9 @@ fn nothing(preview: &Preview<'_>) -> String {
             " IAM is not asked when keys were last used, so only canary keys of a --settings file have alerts here; \
              --all shows the alert for every long-term key."
         }
-        (Some(AlertKind::NoData | AlertKind::Escalating), false) => " Add --all to see an example.",
+        (Some(AlertKind::NoData | AlertKind::NewAccount | AlertKind::Escalating), false) => {
+            " Add --all to see an example."
+        }
         (_, false) => " Add --all to see alerts that a stack holds back.",
         (_, true) => "",
     };

@@ -17,7 +17,7 @@ use clusters::class::Class;
 use clusters::facet::{FacetKind as Facet, Facets};
 use clusters::fingerprint::ClusterId;
 use clusters::keys::{KeyReport, account_of};
-use clusters::transition::Transition;
+use clusters::transition::{NewAccount, Transition};
 use clusters::{Cluster, ClusterSnapshot, ClusterTotals, FacetValue, Sighting};
 use records::key_id::KeyKind;
 use records::time::{Timestamp, Window};
@@ -86,10 +86,25 @@ impl Preview<'_> {
         }
     }
 
-    /// Returns an alert of a kind that few files cause, as an example: the account with the newest event as if it fell silent
-    /// after it, or the busiest hour of a cluster as if it were unusual. `None` for other kinds.
+    /// Returns an alert of a kind that few files cause, as an example: the account with the newest event as if it had been its
+    /// first one, or as if it fell silent after it, or the busiest hour of a cluster as if it were unusual. `None` for other kinds.
     fn example(&self, answer: &StoreAnswer) -> Option<Alert> {
         match self.kind.filter(|_| self.with_held_back)? {
+            AlertKind::NewAccount => {
+                let (_, newest) = answer.events.last()?;
+                let identity = &answer.snapshot.facts.get(&newest.series.cluster)?.identity;
+                let new = NewAccount {
+                    service: Some(identity.service.clone()),
+                    action: Some(identity.action.clone()),
+                    principal: newest
+                        .series
+                        .facets
+                        .get(Facet::Principal)
+                        .map(str::to_owned),
+                };
+                let at = newest.at()?;
+                Some(Alert::of_new_account(&identity.account_id, at, &new, at))
+            }
             AlertKind::NoData => {
                 let (_, newest) = answer.events.last()?;
                 let facts = answer.snapshot.facts.get(&newest.series.cluster)?;

@@ -93,7 +93,7 @@ pub struct RulesArguments {
     /// ID of an account whose own trail is also read: copies of its calls in other accounts are ignored. May be repeated
     #[arg(long, value_name = "ID", value_parser = account_id, help_heading = "Rules")]
     pub trail_account: Vec<String>,
-    /// Also use `trail_accounts` and `self_principals` of this settings file of a stack
+    /// Also use `accounts`, `trail_accounts` and `self_principals` of this settings file of a stack
     #[arg(long, value_name = "FILE", help_heading = "Rules")]
     pub settings: Option<PathBuf>,
 }
@@ -494,7 +494,7 @@ fn processors() -> usize {
 
 impl RulesArguments {
     /// Loads the rules file and the settings file that the options name. Returns the rules with their exclusions:
-    /// trail accounts and roles.
+    /// chosen accounts, trail accounts and roles.
     ///
     /// Errors of these roles are ignored. So are copies of calls of a trail account that other accounts log.
     ///
@@ -505,6 +505,7 @@ impl RulesArguments {
         let trails = self.trail_account.iter().cloned();
         Ok(
             load_rules(self.rules.as_deref())?.with_exclusions(Exclusions {
+                accounts: lists.accounts,
                 trail_accounts: TrailAccounts::new(trails.chain(lists.trail_accounts)),
                 own: OwnRoles::new(lists.self_principals),
             }),

@@ -171,6 +171,12 @@ fn details(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<ClusterFacts
             escalation.peak,
             escalation.since.start(),
         ),
+        Change::NewAccount(new) => {
+            let caller = new.principal.as_deref().unwrap_or("unknown");
+            let call = [&new.service, &new.action].map(|part| part.as_deref().unwrap_or("*"));
+            let caller = short_name(caller, &transition.account_id);
+            format!("first event: {} by {}", name(&call.join(":")), name(caller))
+        }
         Change::NoData { since } => {
             format!("no events since {since}; no cluster recovers until events arrive")
         }

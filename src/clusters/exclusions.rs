@@ -1,11 +1,13 @@
 //! Leaves records out before any rule of the user is tried.
 //!
-//! Two kinds of records are left out: the second record of a call that two accounts log, and failures of this tool's
-//! own roles.
+//! Three kinds of records are left out: those of accounts that are not chosen, the second record of a call that two
+//! accounts log, and failures of this tool's own roles.
 
-use records::Record;
+use records::{Record, Wrapper};
 
+use crate::account_filter::{AccountFilter, EXCLUDED_ACCOUNT};
 use crate::cross_account_copy::{CROSS_ACCOUNT_COPY, TrailAccounts};
+use crate::fingerprint::account_id;
 use crate::own_roles::{OWN, OwnRoles};
 
 /// The settings by which failures and sensitive calls are left out before the user's rules apply.
@@ -13,6 +15,8 @@ use crate::own_roles::{OWN, OwnRoles};
 /// The default leaves nothing out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exclusions {
+    /// The accounts whose failures and sensitive calls are counted.
+    pub accounts: AccountFilter,
     /// The roles of this tool's own functions. Failures and sensitive calls of these roles are left out.
     pub own: OwnRoles,
     /// The accounts whose trails are read. If one of them calls into another account, the other account's record of the
@@ -23,8 +27,12 @@ pub struct Exclusions {
 impl Exclusions {
     /// Returns the reason why the record of a failure or a sensitive call is left out; `None` if it is not left out.
     ///
-    /// The reason is [`CROSS_ACCOUNT_COPY`] or [`OWN`].
-    pub fn reason(&self, record: &Record<'_>) -> Option<&'static str> {
+    /// The reason is [`EXCLUDED_ACCOUNT`], [`CROSS_ACCOUNT_COPY`] or [`OWN`]. `wrapper` names the account of a record that
+    /// names none.
+    pub fn reason(&self, record: &Record<'_>, wrapper: &Wrapper) -> Option<&'static str> {
+        if !self.accounts.is_empty() && self.accounts.excludes(account_id(record, wrapper)) {
+            return Some(EXCLUDED_ACCOUNT);
+        }
         // Copies come first, so that two records of one failure of an own role count once as `OWN`.
         if self.trail_accounts.is_cross_account_copy(record) {
             return Some(CROSS_ACCOUNT_COPY);
@@ -44,15 +52,17 @@ mod tests {
         let exclusions = Exclusions {
             own: OwnRoles::new(vec![role]),
             trail_accounts: TrailAccounts::new(["111122223333".to_owned()]),
+            ..Exclusions::default()
         };
         let reason = |account_id: &str| {
             let text = format!(
                 r#"{{"userIdentity":{{"arn":"arn:aws:sts::111122223333:assumed-role/ingest/fn","accountId":"111122223333"}},"eventType":"AwsApiCall","recipientAccountId":"{account_id}","sharedEventID":"s"}}"#
             );
-            exclusions.reason(&Record::parse(&text).unwrap())
+            exclusions.reason(&Record::parse(&text).unwrap(), &Wrapper::default())
         };
         assert_eq!(reason("111122223333"), Some(OWN));
         assert_eq!(reason("444455556666"), Some(CROSS_ACCOUNT_COPY));
-        assert_eq!(Exclusions::default().reason(&Record::default()), None);
+        let (record, wrapper) = (Record::default(), Wrapper::default());
+        assert_eq!(Exclusions::default().reason(&record, &wrapper), None);
     }
 }

@@ -168,7 +168,7 @@ pub fn identify<'a>(record: &'a Record<'_>, wrapper: &Wrapper, class: Class) -> 
     let code = record.error_code.as_deref().or(hidden.as_deref());
     let identity = Identity {
         partition: partition(record).to_owned(),
-        account_id: account_id(record, wrapper),
+        account_id: account_id(record, wrapper).to_owned(),
         service: bounded(service),
         action: bounded(unversioned(
             record.event_name.as_deref().unwrap_or_default(),
@@ -198,7 +198,7 @@ pub fn identify_call<'a>(
     let caller = principal::principal(record).name;
     let identity = Identity {
         partition: partition(record).to_owned(),
-        account_id: account_id(record, wrapper),
+        account_id: account_id(record, wrapper).to_owned(),
         service: bounded(record.service()),
         action: bounded(unversioned(
             record.event_name.as_deref().unwrap_or_default(),
@@ -301,7 +301,7 @@ fn partition(record: &Record<'_>) -> &'static str {
 }
 
 /// Returns the account that a record belongs to; `unknown` if neither the record nor its wrapper names an account.
-fn account_id(record: &Record<'_>, wrapper: &Wrapper) -> String {
+pub fn account_id<'r>(record: &'r Record<'_>, wrapper: &'r Wrapper) -> &'r str {
     let user = record.user_identity.as_ref();
     [
         record.recipient_account_id.as_deref(),
@@ -312,7 +312,6 @@ fn account_id(record: &Record<'_>, wrapper: &Wrapper) -> String {
     .flatten()
     .find(|account| is_digits(account, 12..=12))
     .unwrap_or("unknown")
-    .to_owned()
 }
 
 impl Identity {

@@ -16,8 +16,8 @@
 //! - `watch` has the calls that are watched although they succeed, with their conditions, and what is kept of such a call.
 //! - `classification` assigns one of the classes in `class` to a failure, by the tables in `wordings`, `error_codes` and
 //!   `code_patterns`. `tsv` reads tables.
-//! - `exclusions` leaves records out before any rule: errors of this tool's own roles (`own_roles`), and the second record
-//!   of a call that two accounts log (`cross_account_copy`).
+//! - `exclusions` leaves records out before any rule: those of accounts that are not chosen (`account_filter`), errors of
+//!   this tool's own roles (`own_roles`), and the second record of a call that two accounts log (`cross_account_copy`).
 //! - `event_name` removes the version from the name of an API.
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
 //! - `caller` has the id of a caller, which links to its page.
@@ -60,6 +60,7 @@
 //! - `related` finds other failures of the same callers.
 //! - `ranking` lists the values of one property of events, such as the caller or the error code, by number of events.
 
+pub mod account_filter;
 pub mod call_alerts;
 pub mod caller;
 pub mod carry;

@@ -40,6 +40,22 @@ pub struct IngestReport {
 }
 
 impl IngestReport {
+    /// Returns the results of two payloads of one invocation together.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.record_counts.add(&other.record_counts);
+        Self {
+            payload_fault: self.payload_fault.or(other.payload_fault),
+            quarantined_as: self.quarantined_as.or(other.quarantined_as),
+            new_clusters: self.new_clusters + other.new_clusters,
+            source_lag_seconds: self.source_lag_seconds.max(other.source_lag_seconds),
+            own_lag_seconds: self.own_lag_seconds.max(other.own_lag_seconds),
+            store_calls: self.store_calls + other.store_calls,
+            write_units: self.write_units + other.write_units,
+            record_counts: self.record_counts,
+        }
+    }
+
     /// Returns the log line with the metrics of the invocation, in CloudWatch's embedded metric format.
     ///
     /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970. `None` if the line would contain no
@@ -302,6 +318,12 @@ impl Metrics {
         line.insert("Stack".to_owned(), json!(self.stack));
         if let Some(sink) = sink {
             dimensions.push("Sink");
+            // One alarm is for all workspaces; the log says which one it is.
+            let sink = if sink.starts_with("guance-") {
+                "guance"
+            } else {
+                sink
+            };
             line.insert("Sink".to_owned(), json!(sink));
         }
         let named = written.iter().map(|metric| {
@@ -352,9 +374,53 @@ pub struct RecordCounts {
     pub control_messages: u64,
     /// The number of records that belong to a cluster, new or duplicate, by class.
     pub classes: BTreeMap<Class, u64>,
+    /// The number of failures and sensitive calls that were left out because their account is not chosen, by account id;
+    /// see [`AccountFilter`](crate::account_filter::AccountFilter). Accounts beyond [`EXCLUDED_ACCOUNTS_MAX`] are
+    /// counted together, as [`OTHER_ACCOUNTS`].
+    pub excluded_accounts: BTreeMap<String, u64>,
 }
 
+/// The highest number of excluded accounts that are counted one by one.
+pub const EXCLUDED_ACCOUNTS_MAX: usize = 100;
+
+/// The name under which further excluded accounts are counted together.
+pub const OTHER_ACCOUNTS: &str = "others";
+
 impl RecordCounts {
+    /// Counts records that were left out because their account is not chosen. They are part of [`Self::ignored`], which
+    /// this does not change.
+    pub fn exclude(&mut self, account_id: &str, records: u64) {
+        let is_listed = self.excluded_accounts.contains_key(account_id)
+            || self.excluded_accounts.len() < EXCLUDED_ACCOUNTS_MAX;
+        let name = if is_listed {
+            account_id
+        } else {
+            OTHER_ACCOUNTS
+        };
+        *self.excluded_accounts.entry(name.to_owned()).or_default() += records;
+    }
+
+    /// Returns the number of failures and sensitive calls that were left out because their account is not chosen.
+    pub fn excluded(&self) -> u64 {
+        self.excluded_accounts.values().sum()
+    }
+
+    /// Returns the excluded accounts with their numbers of records, the most first, such as
+    /// `111122223333: 5, 444455556666: 1`; at most `count_max` of them. `None` if nothing was excluded.
+    pub fn excluded_text(&self, count_max: usize) -> Option<String> {
+        let mut accounts: Vec<(&String, &u64)> = self.excluded_accounts.iter().collect();
+        accounts.sort_by_key(|(name, records)| (std::cmp::Reverse(**records), *name));
+        let more = accounts.len().saturating_sub(count_max);
+        let shown = accounts.iter().take(count_max);
+        let mut texts: Vec<String> = shown
+            .map(|(name, records)| format!("{name}: {records}"))
+            .collect();
+        if more > 0 {
+            texts.push(format!("and {more} more"));
+        }
+        (!texts.is_empty()).then(|| texts.join(", "))
+    }
+
     /// Returns the number of failures that belong to a cluster, new or duplicate; sensitive calls are not counted.
     pub fn errors(&self) -> u64 {
         let is_error = |class: &Class| errors_of(*class).is_some();
@@ -407,6 +473,9 @@ impl RecordCounts {
         self.unknown_denials += other.unknown_denials;
         self.own_refusals += other.own_refusals;
         self.control_messages += other.control_messages;
+        for (account_id, records) in &other.excluded_accounts {
+            self.exclude(account_id, *records);
+        }
         for (class, count) in &other.classes {
             *self.classes.entry(*class).or_default() += count;
         }
@@ -454,9 +523,12 @@ mod tests {
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Dimensions"], json!([["Stack", "Sink"]]));
         assert_eq!(directive["Metrics"].as_array().map(Vec::len), Some(3));
-        let line = misconfigured_line("guance", &metrics(&METRICS), 7).unwrap();
-        let line: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(line["SinkMisconfigured"], 1);
+        for sink in ["guance", "guance-shop"] {
+            let line = misconfigured_line(sink, &metrics(&METRICS), 7).unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(line["SinkMisconfigured"], 1);
+            assert_eq!(line["Sink"], "guance");
+        }
     }
 
     #[test]

@@ -116,11 +116,24 @@ pub enum Change {
         /// The time of the account's last event.
         since: Timestamp,
     },
+    /// An account had no events before.
+    NewAccount(Box<NewAccount>),
     /// An account has events again after [`Self::NoData`].
     DataAgain {
         /// The time of the last event before the gap.
         since: Timestamp,
     },
+}
+
+/// The first event of an account that had none before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewAccount {
+    /// The called service, such as `s3`; `None` if the event was counted beyond a limit.
+    pub service: Option<String>,
+    /// The called API, such as `GetObject`; `None` if the event was counted beyond a limit.
+    pub action: Option<String>,
+    /// The name of the caller; `None` if the record names none.
+    pub principal: Option<String>,
 }
 
 /// A kind of value that is announced when it is new for a known caller or for a known cluster.

@@ -51,6 +51,7 @@ struct Deliver {
     /// Settings from the environment and the settings object.
     settings: DeliverSettings,
     settings_loader: SettingsLoader,
+    config: SdkConfig,
     store: DynamoStore<SdkTable>,
     directory: Iam,
     sinks: BTreeMap<String, AnySink>,
@@ -138,7 +139,8 @@ fn guance(settings: &DeliverSettings, guance: &GuanceSettings, config: &SdkConfi
     // Parsing the settings fails if the route needs a secret and none is given, so an empty ARN is never used.
     let arn = guance.secret_arn.as_deref().unwrap_or_default();
     let workspace = Workspace::new(place, ManagedSecret::new(config, arn));
-    let sink = GuanceSink::new(workspace, settings.texts(), guance.sample_logs);
+    let texts = settings.texts_of(Some(guance));
+    let sink = GuanceSink::new(workspace, texts, guance.sample_logs);
     AnySink::Guance(Box::new(sink))
 }
 
@@ -154,8 +156,10 @@ fn sinks(settings: &DeliverSettings, config: &SdkConfig) -> BTreeMap<String, Any
         (SinkName::EventBridge, AnySink::EventBridge(bus))
     });
     let all = [workspace, topic, bus].into_iter().flatten();
-    all.map(|(name, sink)| (name.name().to_owned(), sink))
-        .collect()
+    let all = all.map(|(name, sink)| (name.name().to_owned(), sink));
+    let further = settings.workspaces.iter();
+    let further = further.map(|(name, of)| (name.clone(), guance(settings, of, config)));
+    all.chain(further).collect()
 }
 
 impl Deliver {
@@ -185,6 +189,7 @@ impl Deliver {
             rules: Rules::default(),
             logs: CloudWatchLogs::new(config),
             round_memory: RoundMemory::default(),
+            config: config.clone(),
             given: settings.clone(),
             settings: settings.clone(),
             settings_loader: SettingsLoader::default(),
@@ -198,6 +203,10 @@ impl Deliver {
             self.settings = self.given.with(&lists);
             let canaries = self.settings.keys.canaries.clone();
             self.store.set_canaries(canaries);
+            if self.settings.guance.is_some() {
+                self.store.set_workspaces(lists.workspace_accounts());
+            }
+            self.sinks = sinks(&self.settings, &self.config);
         }
         let rules = invocation::read_rules(&mut self.rules_loader, &self.bucket).await?;
         if let Some(rules) = rules {
@@ -297,6 +306,20 @@ impl Deliver {
         round
     }
 
+    /// Writes log lines and metrics about workspaces of the settings object that cannot be used.
+    fn log_wrong_workspaces(&self, request_id: &str) {
+        for (sink, detail) in &self.settings.wrong_workspaces {
+            tracing::error!(
+                request_id,
+                sink,
+                detail,
+                "the workspace cannot be used; its alerts wait"
+            );
+            let line = misconfigured_line(sink, &self.settings.metrics, milliseconds());
+            log::metrics(line);
+        }
+    }
+
     /// Writes log lines and metrics about the alerts of one sink.
     fn log(&self, request_id: &str, sink: &str, drained: &Drained) {
         if let Some(error) = &drained.error {
@@ -366,6 +389,7 @@ impl Function for Deliver {
             tracing::error!(request_id, error, detail, "not delivered; all alerts wait");
             return Err(failed);
         }
+        self.log_wrong_workspaces(&request_id);
         self.store.set_now(now());
         let deadline = deadline_of(context);
         let begun = now();

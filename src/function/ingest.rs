@@ -13,6 +13,7 @@ use clusters::report::{IngestReport, Metrics, RecordCounts};
 use lambda_runtime::Context;
 use service::config::IngestSettings;
 use service::ingest::rules_loader::RulesLoader;
+use service::ingest::stream::payloads;
 use service::ingest::subscription::{RetryReason, Subscription};
 use service::settings_loader::SettingsLoader;
 
@@ -77,6 +78,7 @@ impl Ingest {
             let settings = self.settings.with(&lists);
             self.subscription.set_exclusions(settings.exclusions);
             self.store.set_canaries(settings.canaries);
+            self.store.set_workspaces(settings.workspaces);
         }
         let rules = invocation::read_rules(&mut self.rules_loader, &self.bucket).await?;
         if let Some(rules) = rules {
@@ -84,10 +86,15 @@ impl Ingest {
         }
         let now = now();
         self.store.set_now(now);
-        self.subscription
-            .take(event.as_bytes(), now, &mut self.store, &self.bucket)
-            .await
-            .map_err(|failure| not_committed(&failure))
+        let mut report = IngestReport::default();
+        for payload in payloads(event) {
+            let taken = self
+                .subscription
+                .take(payload.as_bytes(), now, &mut self.store, &self.bucket)
+                .await;
+            report = report.and(taken.map_err(|failure| not_committed(&failure))?);
+        }
+        Ok(report)
     }
 }
 
@@ -123,6 +130,9 @@ impl Function for Ingest {
     }
 }
 
+/// The number of excluded accounts that a log line names.
+const EXCLUDED_SHOWN: usize = 20;
+
 fn too_late() -> InvocationError {
     InvocationError {
         name: DEADLINE,
@@ -151,6 +161,7 @@ fn log_record_counts(request_id: &str, invocation: &IngestReport) {
         clustered = record_counts.clustered,
         duplicate = record_counts.duplicate,
         ignored = record_counts.ignored(),
+        excluded_accounts = record_counts.excluded_text(EXCLUDED_SHOWN),
         ignored_self = nonzero(record_counts.ignored_own()),
         self_denied = nonzero(record_counts.own_refusals),
         quarantined = record_counts.quarantined(),

@@ -120,6 +120,7 @@ impl Inspect {
             let ingest = self.settings.ingest.clone();
             self.subscription.set_exclusions(ingest.exclusions);
             self.store.set_canaries(ingest.canaries);
+            self.store.set_workspaces(ingest.workspaces);
         }
         Ok(read.problem)
     }
@@ -340,6 +341,10 @@ fn conclude(request_id: &str, inspected: &Inspected) -> Result<(), InvocationErr
             keys,
             "IAM did not return when keys were last used"
         );
+    }
+    for (account_id, detail) in &inspected.key_problems {
+        let detail = log::short(detail);
+        tracing::warn!(request_id, account_id, detail, "IAM gave no answer");
     }
     match inspected.failed.first() {
         None => Ok(()),

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clusters::ClusterFacts;
-use clusters::carry::{Inheritance, Successors};
+use clusters::carry::{Inheritance, OldCluster, Successors};
 use clusters::fingerprint::ClusterId;
+use clusters::journal::JournalEntry;
 use input::{Layout, Limits};
 
 use crate::ingest::{Folding, commit};
@@ -52,6 +53,33 @@ pub async fn hand_over(
         carried.entries += given.entries;
     }
     Ok(carried)
+}
+
+/// Stores that old clusters were resolved or reopened, as their journals say, where the store does not list it yet. An earlier
+/// release wrote it into the journals only. Returns how much was stored.
+///
+/// # Errors
+/// [`StoreError`] if the store failed.
+pub async fn list_resolutions(
+    store: &impl TriageStore,
+    old: &BTreeMap<ClusterId, OldCluster>,
+) -> Result<u64, StoreError> {
+    let listed = store.resolutions().await?;
+    let mut stored = 0;
+    for (cluster, decided) in old {
+        let listed = listed.get(cluster);
+        let is_missing = |entry: &&JournalEntry| {
+            let said = entry.what.said().map(|said| (entry.at, said));
+            said.is_some_and(|said| listed.is_none_or(|listed| !listed.contains(&said)))
+        };
+        let missing = decided.journal.iter().filter(is_missing);
+        let missing: Vec<JournalEntry> = missing.cloned().collect();
+        if !missing.is_empty() {
+            store.note(*cluster, &missing).await?;
+            stored += missing.len() as u64;
+        }
+    }
+    Ok(stored)
 }
 
 async fn give(

@@ -11,11 +11,13 @@ pub mod keys;
 pub mod lists;
 pub mod setup;
 pub mod widget;
+pub mod workspaces;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use alerts::locale::{Language, Locale, Zone};
+use clusters::account_filter::{AccountFilter, AccountPattern};
 use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
 use clusters::own_roles::{OwnRoles, Role};
@@ -45,6 +47,9 @@ pub struct IngestSettings {
     pub account_names: BTreeMap<String, String>,
     /// The sinks that get alerts; empty if no alerts are sent.
     pub sinks: BTreeSet<SinkName>,
+    /// Further workspaces of the settings file, by the names of their sinks, each with the accounts whose alerts it gets;
+    /// without accounts it gets all alerts. Empty after [`IngestSettings::parse`].
+    pub workspaces: BTreeMap<String, BTreeSet<AccountPattern>>,
     /// Ids of canary access keys, which must never be used. Empty after [`IngestSettings::parse`], because they are
     /// only in the settings file; [`IngestSettings::with`] adds them.
     pub canaries: BTreeSet<String>,
@@ -122,6 +127,7 @@ impl IngestSettings {
             table_name: reading.required("TABLE_NAME", "the name of the DynamoDB table"),
             bucket_name: reading.required("BUCKET_NAME", "the name of the S3 bucket"),
             exclusions: Exclusions {
+                accounts: AccountFilter::default(),
                 own: reading.own("SELF_PRINCIPALS"),
                 trail_accounts: reading.trail_accounts("TRAIL_ACCOUNTS"),
             },
@@ -130,6 +136,7 @@ impl IngestSettings {
             rules_object: reading.given("RULES_OBJECT"),
             account_names: reading.account_names("ACCOUNT_NAMES"),
             sinks: reading.sinks("SINKS"),
+            workspaces: BTreeMap::new(),
             canaries: BTreeSet::new(),
             metrics: reading.metrics("METRICS"),
             log_level: reading.log_level("LOG_LEVEL"),
@@ -140,18 +147,22 @@ impl IngestSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns a copy of these settings, with the account names, trail accounts, canary keys and own roles of the
-    /// settings file added.
+    /// Returns a copy of these settings, with the account names, chosen accounts, trail accounts, canary keys, own
+    /// roles and workspaces of the settings file added.
     ///
     /// If both name an account, the name in the settings file is used.
     #[must_use]
     pub fn with(&self, lists: &Lists) -> Self {
         let mut settings = self.clone();
         let exclusions = &mut settings.exclusions;
+        exclusions.accounts.extend(&lists.accounts);
         exclusions.own.extend(lists.self_principals.iter().cloned());
         exclusions
             .trail_accounts
             .extend(lists.trail_accounts.iter().cloned());
+        if self.sinks.contains(&SinkName::Guance) {
+            settings.workspaces.extend(lists.workspace_accounts());
+        }
         settings.account_names = named(&self.account_names, lists);
         settings.canaries.extend(lists.canary_keys.iter().cloned());
         settings

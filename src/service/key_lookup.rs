@@ -4,7 +4,7 @@
 //! limited time; after that, an answer is marked as missing. If an answer shows that a canary key was used, or that a
 //! dormant key is in use again, an alert is enqueued.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use alerts::alert::Alert;
@@ -49,6 +49,8 @@ pub struct KeyLookup<'a, L, K, C> {
     wait_millis_left: Cell<i64>,
     /// The number of calls to IAM so far.
     calls: Cell<u64>,
+    /// Why IAM gave no answer, by the account that was asked.
+    problems: RefCell<BTreeMap<String, String>>,
     /// The answers for keys that were looked up in this run. The lock permits one lookup at a time, so that a second
     /// caller finds the answer of the first one.
     key_usages: Mutex<BTreeMap<String, KeyUsage>>,
@@ -89,6 +91,7 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
             next_call: Cell::new(0),
             wait_millis_left: Cell::new(wait_millis_max),
             calls: Cell::new(0),
+            problems: RefCell::default(),
             key_usages: Mutex::default(),
         }
     }
@@ -96,6 +99,11 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
     /// Returns the number of calls to IAM that this run has made so far.
     pub fn calls(&self) -> u64 {
         self.calls.get()
+    }
+
+    /// Returns why IAM gave no answer so far, by the account that was asked: the first reason of each account.
+    pub fn problems(&self) -> BTreeMap<String, String> {
+        self.problems.borrow().clone()
     }
 
     /// Returns the facts about a key that an alert shows. Asks IAM first, if the stored answer is missing or too old.
@@ -211,7 +219,10 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
         self.calls.set(self.calls.get() + 1);
         let (key_usage, is_missing) = match self.directory.last_use(seen.key, account_id).await {
             Ok(answer) => (key_usage.answered(answer, now), false),
-            Err(_) => {
+            Err(error) => {
+                let mut problems = self.problems.borrow_mut();
+                let reason = || error.to_string();
+                problems.entry(account_id.to_owned()).or_insert_with(reason);
                 let next = Some(now.plus(AGAIN_SECONDS));
                 (KeyUsage { next, ..key_usage }, true)
             }

@@ -641,6 +641,10 @@ pub trait TransitionWriter {
     /// Checks whether alerts are enqueued now. `false` without a sink, and during the learning period of the stack.
     async fn sends_alerts(&mut self) -> Result<bool, StoreError>;
 
+    /// Checks whether new clusters are announced now, as far as [`Self::sends_alerts`] has found out. `false` on the day after
+    /// a change of the identity version, when each error has another id.
+    fn announces_new(&self) -> bool;
+
     /// Returns the hours that got events late, when the inspection may have processed the hour already. The inspection
     /// processes these hours again.
     async fn late(&self) -> Result<Vec<LateHour>, StoreError>;

@@ -320,7 +320,7 @@ impl Rules {
             }
             Selection::Clustered(class) => Selected::Failure(class),
         };
-        if let Some(reason) = self.exclusions.reason(record) {
+        if let Some(reason) = self.exclusions.reason(record, wrapper) {
             return (
                 Fate::Ignored(selected.class(), reason),
                 RuleOutcome::default(),

@@ -10,8 +10,8 @@ import json
 import queue
 import subprocess
 import threading
-import time
 
+from clock import RealClock
 from emulator import REGION, STOP_SECONDS
 
 # The account id of moto.
@@ -32,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         headers = {
             "Lambda-Runtime-Aws-Request-Id": f"request-{number}",
-            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + DEADLINE_SECONDS) * 1000)),
+            "Lambda-Runtime-Deadline-Ms": str(int((self.server.function.clock.time() + DEADLINE_SECONDS) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": self.server.function.arn,
         }
         self.reply(200, event, headers)
@@ -57,7 +57,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Function:
     """A running function."""
 
-    def __init__(self, binary, name, url, settings, folder):
+    def __init__(self, binary, name, url, settings, folder, clock):
+        self.clock = clock
         self.arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"
         self.invocations, self.answers, self.count = queue.Queue(), queue.Queue(), 0
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -76,7 +77,7 @@ class Function:
         }
         self.log_path = folder / f"{name}.log"
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen([binary], env=environment | settings, stdout=log, stderr=log)
+            self.process = subprocess.Popen([binary], env=environment | settings | clock.environment, stdout=log, stderr=log)
 
     def invoke(self, event):
         """Returns how an invocation ended, "response" or "error", and the body of the answer."""
@@ -98,14 +99,14 @@ class Function:
 class Functions:
     """The functions that were invoked so far; has the `invoke` of a boto3 client of AWS Lambda."""
 
-    def __init__(self, binary, url, folder):
-        self.binary, self.url, self.folder = binary, url, folder
+    def __init__(self, binary, url, folder, clock):
+        self.binary, self.url, self.folder, self.clock = binary, url, folder, clock
         self.settings, self.running = {}, {}
 
     def invoke(self, FunctionName, Payload):
         if FunctionName not in self.running:
             settings = self.settings[FunctionName]
-            self.running[FunctionName] = Function(self.binary, FunctionName, self.url, settings, self.folder)
+            self.running[FunctionName] = Function(self.binary, FunctionName, self.url, settings, self.folder, self.clock)
         how, content = self.running[FunctionName].invoke(Payload)
         return {"Payload": io.BytesIO(content)} | ({"FunctionError": "Unhandled"} if how == "error" else {})
 
@@ -115,9 +116,9 @@ class Functions:
 
 
 @contextlib.contextmanager
-def serving(binary, url, folder):
+def serving(binary, url, folder, clock=RealClock()):
     """Yields the functions and stops them at the end, also after an error. The caller fills `settings` before the first call."""
-    functions = Functions(binary, url, folder)
+    functions = Functions(binary, url, folder, clock)
     try:
         yield functions
     finally:

@@ -88,9 +88,13 @@ def by_role(event, account, role):
     }
 
 
-def payload(messages):
-    """Returns the event that CloudWatch Logs sends to the function for these messages: records, or texts as they are."""
-    now = int(time.time() * 1000)
+def payload(messages, now=None):
+    """Returns the event that CloudWatch Logs sends to the function for these messages: records, or texts as they are.
+
+    With `now`, in seconds since 1970, the same messages give the same event.
+    """
+    new = lambda text: uuid.uuid4() if now is None else uuid.uuid5(uuid.NAMESPACE_OID, text)
+    at = int((time.time() if now is None else now) * 1000)
     texts = [one if isinstance(one, str) else json.dumps(one) for one in messages]
     data = {
         "messageType": "DATA_MESSAGE",
@@ -98,9 +102,9 @@ def payload(messages):
         "logGroup": "/org/cloudtrail/shop",
         "logStream": "trail",
         "subscriptionFilters": ["watch-ingest"],
-        "logEvents": [{"id": str(uuid.uuid4().int), "timestamp": now, "message": text} for text in texts],
+        "logEvents": [{"id": str(new(text).int), "timestamp": at, "message": text} for text in texts],
     }
-    return {"awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(data).encode())).decode()}}
+    return {"awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(data).encode(), mtime=now)).decode()}}
 
 
 def failed_invocation(function_arn, event):

@@ -79,8 +79,11 @@ class Roles(Onlooker):
     def process_events_of_a_subscription(self):
         by_key = records.of_account(records.failure(NEW), functions.ACCOUNT, self.key)
         self.put = [by_key, by_key | {"eventID": records.new_id()}, records.throttled(QUIET, hours_ago=9), records.success("GetUser")]
-        for _ in range(2):
-            self.invoke(INGEST, records.payload(self.put))
+        event = records.payload(self.put)
+        # The same events again, as a stream brings them that a subscription in another account writes to.
+        of_stream = {"Records": [{"eventSource": "aws:kinesis", "kinesis": event["awslogs"]}]}
+        for event in (event, of_stream):
+            self.invoke(INGEST, event)
             assert self.clusters() == {NEW: 2, QUIET: 1}, self.clusters()
 
     def send_the_alerts_of_the_stream(self):

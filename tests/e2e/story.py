@@ -30,6 +30,9 @@ GROUPS = ["/org/cloudtrail/shop", "trail-of_payments"]
 RULES_KEY, STATE_KEY, SETTINGS_KEY = "rules/rules.toml", "inspection/chronicle", "config/settings.toml"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 
+# Another account, and the role in it that infra/member-role.yaml makes.
+MEMBER, MEMBER_ROLE = "444455556666", "cloudtrail-inspector-keys"
+
 BUILD_SECONDS, DEPLOY_SECONDS, CLUSTERS_SECONDS = 3000, 180, 60
 
 # The emulator neither writes the log with the role nor uses the destination in S3, so removing these
@@ -68,6 +71,7 @@ class Story(Onlooker):
             self.alert_all_sinks_about_a_new_cluster_within_seconds,
             self.send_an_alert_again_after_a_failure,
             self.show_what_iam_knows_about_an_access_key,
+            self.ask_iam_in_another_account,
             self.recover_a_quiet_cluster_once,
             self.show_clusters_in_the_dashboard,
             self.show_no_secret_in_any_log,
@@ -258,6 +262,66 @@ class Story(Onlooker):
         self.put(GROUPS[0], [failure])
         self.check_key(self.await_message("bus", "TerminateInstances"), key)
         self.key = key
+
+    def ask_iam_in_another_account(self):
+        """Asks with the role of infra/member-role.yaml: first it is missing, then it trusts another role, then it works."""
+        self.use_the_member_role()
+        for trusted, is_answered in ((None, False), ("arn:aws:iam::111122223333:role/other", False), (self.role_arn(INSPECT), True)):
+            if trusted:
+                self.make_member_role(trusted)
+            key, about = self.make_access_key(self.member), records.new_name()
+            self.put(GROUPS[0], [records.of_account(records.failure(about), MEMBER, key)])
+            self.await_clusters({about: 1})
+            before = len(self.unanswered())
+            failed = self.inspection_error()
+            assert not failed, f"the inspection fails: {failed}"
+            new = self.unanswered()[before:]
+            usage = self.client("dynamodb").get_item(TableName=self.table, Key={"pk": {"S": f"K#{key}"}, "sk": {"S": "L"}}).get("Item", {})
+            assert ("mia" in json.dumps(usage)) == is_answered == (not new), (trusted, new, usage)
+            for line in new:
+                named = f"with the role arn:aws:iam::{MEMBER}:role/{MEMBER_ROLE}: "
+                assert named in line and ("AccessDenied" in line or "NoSuchEntity" in line), line
+
+    def unanswered(self):
+        return [line for line in self.lines(INSPECT) if "IAM gave no answer" in line]
+
+    def member(self, service):
+        """Returns a client of a service with the rights of the owner of another account."""
+        return self.emulator.client_of(service, MEMBER, "test")
+
+    def use_the_member_role(self):
+        """Gives the inspection what AccountNames and AccountRoleName give it, without the condition that both accounts are in one
+        organization: the emulator has none."""
+        self.set_variables({"ACCOUNT_NAMES": f"{MEMBER}=shop", "ACCOUNT_ROLE_NAME": MEMBER_ROLE}, INSPECT)
+        role = self.role(INSPECT)
+        policy = self.policy(role, "inspect")
+        policy["Statement"].append({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::*:role/{MEMBER_ROLE}"})
+        self.set_policy(policy, role, "inspect")
+
+    def make_member_role(self, trusted):
+        stacks, name = self.member("cloudformation"), "keys"
+        change = stacks.update_stack if any(one["StackName"] == name for one in stacks.describe_stacks()["Stacks"]) else stacks.create_stack
+        change(
+            StackName=name, TemplateBody=(ROOT / "infra" / "member-role.yaml").read_text(encoding="utf-8"),
+            Parameters=[{"ParameterKey": "TrustedRoleArns", "ParameterValue": trusted}], Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        end = time.monotonic() + DEPLOY_SECONDS
+        while not stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"].endswith("_COMPLETE"):
+            assert time.monotonic() < end, "the role is not there"
+            time.sleep(0.1)
+        # The emulator knows the account that is trusted, but not the key of this condition.
+        trust = self.member("iam").get_role(RoleName=MEMBER_ROLE)["Role"]["AssumeRolePolicyDocument"]
+        trust = json.loads(trust) if isinstance(trust, str) else trust
+        (statement,) = trust["Statement"]
+        assert statement.pop("Condition") == {"ArnEquals": {"aws:PrincipalArn": [trusted]}}, trust
+        self.member("iam").update_assume_role_policy(RoleName=MEMBER_ROLE, PolicyDocument=json.dumps(trust))
+        # Nor does it know that a key belongs to its user.
+        name = "ask-about-access-keys"
+        policy = self.member("iam").get_role_policy(RoleName=MEMBER_ROLE, PolicyName=name)["PolicyDocument"]
+        policy = json.loads(policy) if isinstance(policy, str) else policy
+        assert policy["Statement"][0]["Resource"] == f"arn:aws:iam::{MEMBER}:user/*", policy
+        policy["Statement"][0]["Resource"] = "*"
+        self.member("iam").put_role_policy(RoleName=MEMBER_ROLE, PolicyName=name, PolicyDocument=json.dumps(policy))
 
     def recover_a_quiet_cluster_once(self):
         about = "AllocateAddress"
@@ -720,10 +784,11 @@ class Story(Onlooker):
         keys["Resource"] = "*"
         self.set_policy(whole, role, "deliver")
 
-    def make_access_key(self):
+    def make_access_key(self, client=None):
         """Returns the id of an access key that does not encode its account, so that the account of the event is used."""
-        iam = self.client("iam")
-        iam.create_user(UserName="mia")
+        iam = (client or self.client)("iam")
+        if not any(one["UserName"] == "mia" for one in iam.list_users()["Users"]):
+            iam.create_user(UserName="mia")
         while True:
             key = iam.create_access_key(UserName="mia")["AccessKey"]["AccessKeyId"]
             if key[4] < "Q":

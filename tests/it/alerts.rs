@@ -15,8 +15,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::incident::life::SentAlert;
 use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, account_of};
 use clusters::summary::{CallLine, ClusterLine, Excerpt, KeyLine, Period, Summary};
-use clusters::transition::SensitiveCall;
-use clusters::transition::{CircumstanceKind, NewCircumstance};
+use clusters::transition::{CircumstanceKind, NewAccount, NewCircumstance, SensitiveCall};
 use records::key_id::KeyKind;
 use records::time::Timestamp;
 use serde_json::{Value, json};
@@ -314,6 +313,14 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
             now,
         ),
         AlertKind::AccountSummary => Alert::of_summary(&summary(), now),
+        AlertKind::NewAccount => {
+            let new = NewAccount {
+                service: Some("s3".to_owned()),
+                action: Some("ListBuckets".to_owned()),
+                principal: Some(format!("arn:aws:iam::{ACCOUNT}:user/mia")),
+            };
+            Alert::of_new_account(ACCOUNT, at("2026-11-02T09:12:00Z"), &new, now)
+        }
         AlertKind::NoData => {
             let times = (at("2026-11-02T05:25:00Z"), hour);
             let diagnosis = "trail-logs: the log group has no subscription filter of the stack; \

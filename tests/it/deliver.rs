@@ -16,6 +16,7 @@ use alerts::outbox::{Capacity, OutboxRow, SinkAnswer};
 use alerts::severity::Severity;
 use aws::dynamodb::table::{Item, Table as _};
 use aws::dynamodb::{DynamoStore, TableSettings};
+use clusters::account_filter::AccountPattern;
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{JournalEntry, JournalEvent};
@@ -605,6 +606,69 @@ fn a_flood_hides_no_incident() {
     let of_incident = ["incident", "incident_grew", "incident_ended"];
     assert_eq!(told[0], "account_summary");
     assert_eq!(told[1..], of_incident);
+}
+
+#[test]
+fn each_workspace_gets_the_alerts_of_its_accounts_and_has_a_queue_and_a_breaker_of_its_own() {
+    let accounts = |texts: &[&str]| -> BTreeSet<AccountPattern> {
+        let patterns = texts.iter().map(|text| AccountPattern::parse(text));
+        patterns.map(Option::unwrap).collect()
+    };
+    let of_both = accounts(&["4444*", ACCOUNT]);
+    let workspaces = [
+        ("guance-shop", of_both),
+        ("guance-pay", accounts(&["444455556666"])),
+        ("guance-all", BTreeSet::new()),
+    ];
+    let settings = TableSettings {
+        sinks: vec!["guance".to_owned()],
+        workspaces: workspaces.map(|(name, of)| (name.to_owned(), of)).into(),
+        ..telling()
+    };
+    let store = table::store(&MemoryTable::default(), settings);
+    let world = World::of(store, ManualClock::at(now().seconds()));
+    let whole = Alert::learned(24);
+    let other = Alert::of_cluster(Facts::New, "444455556666", (cluster(9), 1), None, now());
+    world.put(&[alert(1, AlertKind::New, 1), other, whole]);
+    let waiting = |world: &World| {
+        let names = ["guance", "guance-shop", "guance-pay", "guance-all"];
+        names.map(|sink| world.waiting(sink).len())
+    };
+    assert_eq!(waiting(&world), [3, 2, 1, 3]);
+    let sink = |name: &str| {
+        let works = name != "guance-shop";
+        let answer = Scripted::new(move |_| if works { ok() } else { down() });
+        (name.to_owned(), answer)
+    };
+    let names = ["guance", "guance-shop", "guance-pay", "guance-all"];
+    let mut sinks: Sinks = names.map(sink).into();
+    let drained = block_on(world.run(&mut sinks, "a"));
+    assert_eq!(waiting(&world), [0, 2, 0, 0]);
+    let failures = names.map(|name| drained[name].breaker.failures);
+    assert_eq!(failures, [0, 1, 0, 0]);
+}
+
+#[test]
+fn a_policy_names_a_workspace() {
+    let text = "[[policy]]\nsink = \"guance-shop\"\nenabled = false\n";
+    let policies = Rules::parse(text).unwrap().policies().clone();
+    let settings = TableSettings {
+        sinks: vec!["guance".to_owned()],
+        workspaces: BTreeMap::from([("guance-shop".to_owned(), BTreeSet::new())]),
+        ..telling()
+    };
+    let store = table::store(&MemoryTable::default(), settings);
+    let world = World {
+        policies,
+        ..World::of(store, ManualClock::at(now().seconds()))
+    };
+    world.put(&new(0..2));
+    let sinks = ["guance", "guance-shop"].map(|name| (name.to_owned(), Scripted::new(|_| ok())));
+    let mut sinks: Sinks = sinks.into();
+    let drained = block_on(world.run(&mut sinks, "a"));
+    let numbers =
+        ["guance", "guance-shop"].map(|name| (drained[name].sent, drained[name].suppressed));
+    assert_eq!(numbers, [(2, 0), (0, 2)]);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn without_a_dry_run_it_is_wrong_usage_and_says_what_is_right() {
         .run(&["notify", "--dry-run", "--kind", "campaign", "trail.jsonl"])
         .fails(
             2,
-            "possible values: account_summary, incident, sensitive_call, no_data, access_key, new",
+            "possible values: account_summary, incident, sensitive_call, new_account, no_data, access_key, new",
         );
     folder
         .run(&["notify", "--dry-run", "--site", "mars", "trail.jsonl"])
@@ -117,6 +117,7 @@ fn each_kind_has_the_alerts_of_the_inspection_and_no_others() {
     for (kind, count) in [
         ("sensitive_call", 1),
         ("no_data", 2),
+        ("new_account", 0),
         ("new", 5),
         ("new_circumstance", 1),
         ("regressed", 1),
@@ -145,7 +146,7 @@ fn each_kind_has_the_alerts_of_the_inspection_and_no_others() {
 #[test]
 fn kinds_that_few_files_cause_have_an_example() {
     let folder = Folder::with_lines(few());
-    for kind in ["no_data", "escalating"] {
+    for kind in ["new_account", "no_data", "escalating"] {
         let none = folder.run(&["notify", "--dry-run", "--kind", kind, "trail.jsonl"]);
         let wanted = format!(
             "No alert of the kind {kind} would be sent about these events. Add --all to see an example.\n"

@@ -35,7 +35,7 @@ fn the_example_has_each_list() {
     let lists = parse(EXAMPLE).unwrap();
     assert_eq!(
         lists.counts(),
-        "2 account names, 2 environments, 2 trail accounts, 1 canary key, 1 self principal"
+        "2 account names, 2 environments, 3 allowed accounts, 1 denied account, 2 trail accounts, 1 canary key, 1 self principal, 1 workspace"
     );
     assert_eq!(lists.account_names["111122223333"], "shop");
     assert_eq!(parse("").unwrap(), Lists::default());
@@ -60,7 +60,7 @@ self_principals = "arn:aws:iam::111122223333:role/a"
     let complaints = complaints.unwrap_err();
     assert!(!complaints.contains("wJalr"), "{complaints}");
     expect![[r#"
-        1:1: "trail_acounts" is not a setting; the settings are account_names, environments, trail_accounts, canary_keys, self_principals
+        1:1: "trail_acounts" is not a setting; the settings are account_names, environments, accounts, trail_accounts, canary_keys, self_principals, workspaces
         2:35: "1111" is not an account ID, such as 111122223333
         2:43: trail_accounts may contain only strings in quotes
         3:40: this is not the ID of a long-term access key, such as AKIAIOSFODNN7EXAMPLE; never put a secret here
@@ -84,6 +84,24 @@ self_principals = "arn:aws:iam::111122223333:role/a"
         (
             "self_principals = [\"arn:aws:iam::111122223333:user/mia\"]",
             "not the ARN of a role",
+        ),
+        ("accounts = []", "1:12: accounts must be a table"),
+        (
+            "[accounts]\nallow = []",
+            "2:9: allow is empty; name the accounts",
+        ),
+        (
+            "[accounts]\nallow = [\"1111\"]",
+            "2:10: \"1111\" is not an account ID of twelve digits",
+        ),
+        (
+            "[accounts]\ndeny = [\"shop*\"]",
+            "2:9: \"shop*\" is not an account ID",
+        ),
+        ("[accounts]\ndeny = \"*\"", "2:8: deny must be a list"),
+        (
+            "[accounts]\nallowed = []",
+            "2:1: \"allowed\" is neither allow nor deny",
         ),
     ] {
         let complaints = parse(text).unwrap_err();
@@ -383,6 +401,7 @@ fn lists_are_joined_with_the_environment_and_name_an_account_before_it_does() {
     exclusions.own.extend([role("ingest"), role("scanner")]);
     let trails = ["111122223333", "444455556666", "777788889999"];
     exclusions.trail_accounts.extend(trails.map(str::to_owned));
+    exclusions.accounts.extend(&lists.accounts);
     assert_eq!(ingest.exclusions, exclusions);
     let inspect = InspectSettings::parse(owned(&given)).unwrap().with(&lists);
     assert_eq!(inspect.ingest, ingest);
@@ -410,7 +429,7 @@ fn others_may_know_whose_trails_are_read_and_how_many_roles_are_ignored_but_no_k
         ("TRAIL_ACCOUNTS", "777788889999, 111122223333"),
     ]);
     let left = environment.clone().with(&parse(EXAMPLE).unwrap());
-    expect![[r#"{"BUCKET_NAME":"bucket","FURTHER_SELF_PRINCIPALS":"1","INGEST_FUNCTION_NAME":"watch-ingest","TRAIL_ACCOUNTS":"111122223333,444455556666,777788889999"}"#]]
+    expect![[r#"{"ALLOWED_ACCOUNTS":"1111*,444455556666,777788889999","BUCKET_NAME":"bucket","DENIED_ACCOUNTS":"777788889999","FURTHER_SELF_PRINCIPALS":"1","INGEST_FUNCTION_NAME":"watch-ingest","TRAIL_ACCOUNTS":"111122223333,444455556666,777788889999","WORKSPACES":"guance-shop=1111*"}"#]]
         .assert_eq(&left.encode());
     let deputy = Setup::decode(&left.encode())
         .unwrap()
@@ -421,6 +440,53 @@ fn others_may_know_whose_trails_are_read_and_how_many_roles_are_ignored_but_no_k
 }
 
 #[test]
+fn excluded_accounts_are_counted_with_their_ids_and_go_into_no_cluster() {
+    let failures = [
+        "111122223333",
+        "444455556666",
+        "444455556666",
+        "777788889999",
+    ];
+    let records = failures.map(|account_id| {
+        crate::records::record(serde_json::json!({
+            "errorCode": "AccessDenied", "recipientAccountId": account_id,
+        }))
+    });
+    let folder = Folder::with_lines(crate::records::lines(&records));
+    let settings = "[accounts]\nallow = [\"1111*\", \"444455556666\"]\ndeny = [\"4444*\"]\n";
+    folder.write("settings.toml", settings);
+    let scan = |more: &[&str]| {
+        let given = ["scan", "--settings", "settings.toml"];
+        folder.run(&[&given, more, &["trail.jsonl"]].concat())
+    };
+    let json = scan(&["--format", "json"]).json();
+    assert_eq!(json["clusters"].as_array().map(Vec::len), Some(1));
+    assert_eq!(json["clusters"][0]["account_id"], "111122223333");
+    let counted = serde_json::json!({"444455556666": 2, "777788889999": 1});
+    assert_eq!(json["records"]["excluded_accounts"], counted);
+    assert_eq!(
+        (&json["records"]["ignored"], &json["records"]["selected"]),
+        (&3.into(), &4.into())
+    );
+    let line = "3 records excluded by account (444455556666: 2, 777788889999: 1)";
+    for more in [&[][..], &["-v"]] {
+        let printed = scan(more)
+            .printed()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert_eq!(printed.matches(line).count(), 1, "{printed}");
+    }
+    scan(&["--html", "report.html"]);
+    let report = std::fs::read_to_string(folder.path("report.html")).unwrap();
+    assert!(report.contains(
+        "of the ignored records are of excluded accounts (444455556666: 2, 777788889999: 1)."
+    ));
+    let explained = folder.run(&["explain", "--settings", "settings.toml", "trail.jsonl"]);
+    assert_eq!(explained.printed().matches("ignored: account").count(), 3);
+}
+
+#[test]
 fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     let folder = Folder::new();
     let example = folder.run(&["config", "example"]).printed();
@@ -428,7 +494,7 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     folder.write("settings.toml", example);
     let checked = folder.run(&["config", "check", "settings.toml"]).printed();
     expect![[r#"
-        settings.toml: 2 account names, 2 environments, 2 trail accounts, 1 canary key, 1 self principal, valid
+        settings.toml: 2 account names, 2 environments, 3 allowed accounts, 1 denied account, 2 trail accounts, 1 canary key, 1 self principal, 1 workspace, valid
     "#]]
     .assert_eq(&checked);
     folder.write("wrong.toml", BAD);

@@ -768,6 +768,10 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
             table_name: "table",
             bucket_name: "bucket",
             exclusions: Exclusions {
+                accounts: AccountFilter {
+                    allow: {},
+                    deny: {},
+                },
                 own: OwnRoles {
                     roles: {},
                 },
@@ -785,6 +789,7 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
                 "111122223333": "dev",
             },
             sinks: {},
+            workspaces: {},
             canaries: {},
             metrics: Metrics {
                 stack: "",

@@ -79,6 +79,7 @@ def resources_belong_to_the_stack(stack):
     partition, region, _ = stack.place
     others = {
         "Secret": [stack.values["GuanceSecretArn"]],
+        "WorkspaceSecrets": stack.values["WorkspaceSecretArns"].split(","),
         "Topic": [stack.values["Topic"]],
         "Bus": [f"arn:{partition}:events:{region}:111122223333:event-bus/{stack.values['EventBusName']}"],
         "AccessKeys": [f"arn:{partition}:iam::111122223333:user/*"],
@@ -223,6 +224,7 @@ def expected_permissions(stack):
         }
         optional = {
             "Secret": (["secretsmanager:GetSecretValue"], values["GuanceSecretArn"]) if "guance" in sinks else None,
+            "WorkspaceSecrets": (["secretsmanager:GetSecretValue"], ", ".join(values["WorkspaceSecretArns"].split(","))) if "guance" in sinks else None,
             "Topic": (["sns:Publish"], topic(stack)) if "sns" in sinks else None,
             "Bus": (
                 ["events:PutEvents"], f"arn:{partition}:events:{region}:111122223333:event-bus/{values['EventBusName']}",

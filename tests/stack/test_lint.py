@@ -13,12 +13,16 @@ from test_template import PARAMETER_SETS
 
 ACCEPTED = json.loads((pathlib.Path(__file__).parent / "accepted_findings.json").read_text(encoding="utf-8"))
 MEMBER = (ROOT / "infra" / "member-role.yaml").read_text(encoding="utf-8")
-TEMPLATES = ["template.yaml", "infra/member-role.yaml"]
+DESTINATION = (ROOT / "infra" / "subscription-destination.yaml").read_text(encoding="utf-8")
+TEMPLATES = ["template.yaml", "infra/member-role.yaml", "infra/subscription-destination.yaml"]
 # One region of each partition that cfn-lint knows: it reports resource types that a region does not have.
 REGIONS = ["us-east-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1"]
 SECONDS = 240
 
 TRUSTED = "arn:aws:iam::111122223333:role/watch-InspectRole-1A2B,arn:aws:iam::111122223333:role/watch-DeliverRole-3C4D"
+SENDERS = {
+    "OrganizationId": "o-exampleorgid", "SenderAccounts": "111122223333,444455556666", "MainStackName": "watch", "IngestRoleName": "watch-IngestRole-1A2B",
+}
 # Parameter sets that together create every policy statement.
 WHOLE = [
     parameters | {"PermissionsBoundary": "arn:aws:iam::111122223333:policy/boundary"}
@@ -67,13 +71,13 @@ class Lint(unittest.TestCase):
 
     def test_the_policy_linter_reports_exactly_the_accepted_findings(self):
         found, checked = {}, set()
-        stacks = [Stack(**parameters) for parameters in WHOLE] + [Stack(MEMBER, TrustedRoleArns=TRUSTED)]
+        stacks = [Stack(**parameters) for parameters in WHOLE] + [Stack(MEMBER, TrustedRoleArns=TRUSTED), Stack(DESTINATION, **SENDERS)]
         for stack in stacks:
             for name, document in policies.documents(stack):
                 checked.add(name)
                 found |= {(rule, name): text for rule, text in policies.findings(document)}
         self.assertEqual(set(found), self.accepted("parliament"), found)
-        roles = {"IngestRole", "InspectRole", "InspectScheduleRole", "DeliverRole", "ScheduleRole", "WidgetRole", "Role"}
+        roles = {"IngestRole", "InspectRole", "InspectScheduleRole", "DeliverRole", "ScheduleRole", "WidgetRole", "Role", "DestinationRole"}
         self.assertTrue(roles | {"BucketPolicy", "AlertTopicPolicy", "ScheduleQueuePolicy"} <= checked, checked)
 
     def test_the_policy_linter_reports_bad_policies(self):
@@ -132,6 +136,33 @@ class Member(unittest.TestCase):
         resource = Stack(AccountRoleName=name, AccountNames="444455556666=shop").resources["InspectRole"]
         self.assertIn(f"arn:aws:iam::*:role/{name}", json.dumps(resource))
         self.assertEqual(self.role["RoleName"], name)
+
+
+class Destination(unittest.TestCase):
+    """The destination for log groups of other accounts."""
+
+    def setUp(self):
+        self.stack = Stack(DESTINATION, **SENDERS)
+
+    def test_only_the_named_accounts_of_the_organization_may_send(self):
+        policy = json.loads(self.stack.properties("Destination")["DestinationPolicy"])
+        (statement,) = policy["Statement"]
+        self.assertEqual(statement["Principal"], {"AWS": ["111122223333", "444455556666"]})
+        self.assertEqual(statement["Condition"], {"StringEquals": {"aws:PrincipalOrgID": "o-exampleorgid"}})
+        self.assertEqual(statement["Action"], "logs:PutSubscriptionFilter")
+        self.assertTrue(statement["Resource"].endswith(":destination:watch-trails"), statement)
+
+    def test_cloudwatch_logs_may_write_to_the_stream_for_them_alone(self):
+        role = self.stack.properties("DestinationRole")
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        accounts = ["111122223333", "444455556666", "111122223333"]
+        self.assertEqual(trust["Condition"], {"StringEquals": {"aws:SourceAccount": accounts}})
+        (statement,) = role["Policies"][0]["PolicyDocument"]["Statement"]
+        self.assertEqual((statement["Action"], statement["Resource"]), ("kinesis:PutRecord", "<Stream.Arn>"))
+
+    def test_each_call_of_the_function_has_one_payload(self):
+        mapping = self.stack.properties("Mapping")
+        self.assertEqual((mapping["FunctionName"], mapping["BatchSize"]), ("watch-ingest", 1))
 
 
 if __name__ == "__main__":

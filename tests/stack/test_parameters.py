@@ -8,6 +8,8 @@ from stack import TEMPLATE, parsed
 PARAMETERS = parsed(TEMPLATE)["Parameters"]
 
 # For each parameter, values that are accepted and values that are refused.
+SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:"
+
 VALUES = {
     "LogGroupNames": (
         ["aws-cloudtrail-logs-111122223333-1a2b3c4d", "/org/trail,CloudTrail/DefaultLogGroup", "a_b#c.d"],
@@ -53,6 +55,10 @@ VALUES = {
     "GuanceSecretArn": (
         ["", "arn:aws:secretsmanager:eu-central-1:111122223333:secret:guance-AbCdEf"],
         ["tkn_0123456789abcdef0123456789abcdef", "guance", "arn:aws:secretsmanager:eu-central-1:111122223333:secret:*"],
+    ),
+    "WorkspaceSecretArns": (
+        ["", f"{SECRET}shop-AbCdEf", f"{SECRET}shop-AbCdEf,{SECRET}pay-AbCdEf"],
+        ["tkn_0123456789abcdef0123456789abcdef", f"{SECRET}*", f"{SECRET}shop-AbCdEf, {SECRET}pay-AbCdEf", ",".join(21 * [f"{SECRET}s"])],
     ),
     "GuanceWorkspaceId": (["", "wksp_0a1b2c"], ["0a1b2c", "wksp_", "wksp_a&b"]),
     "GuanceConsoleUrl": (["", "https://console.guance.com"], ["http://console.guance.com", "https://console.guance.com/x"]),
@@ -148,7 +154,7 @@ class Parameters(unittest.TestCase):
             optional,
             {
                 "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "TrailAccounts",
-                "PermissionsBoundary", "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "GuanceWorkspaceId", "GuanceConsoleUrl",
+                "PermissionsBoundary", "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "WorkspaceSecretArns", "GuanceWorkspaceId", "GuanceConsoleUrl",
                 "AccountRoleName", "AlarmTopic", "VpcSubnetIds", "VpcSecurityGroupIds", "WriteUnitPrice", "AthenaTrailLocation", "AthenaAccounts",
             },
         )

@@ -39,6 +39,7 @@ PARAMETER_SETS = [
         "GuanceSite": "us1",
         "GuanceSecretArn": SECRET,
         "GuanceSampleLogs": "true",
+        "WorkspaceSecretArns": f"{SECRET}-shop,{SECRET}-pay",
         "Topic": "create",
         "EventBusName": "default",
         "AccountNames": "111122223333=shop",

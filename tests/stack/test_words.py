@@ -60,7 +60,7 @@ SEVERAL_ENGLISH = {
     "其他": "a class and an origin",
 }
 LITERAL = r'"((?:[^"\\]|\\.)*)"'
-TEMPLATES = ("template.yaml", "infra/member-role.yaml")
+TEMPLATES = ("template.yaml", "infra/member-role.yaml", "infra/subscription-destination.yaml")
 DOCUMENTS = ("*.md", "docs/*.md", "docs/*/*.md")
 # A text in English, then in Chinese.
 IN_BOTH = re.compile("[A-Za-z].* / .*[\u4e00-\u9fff]", re.S)

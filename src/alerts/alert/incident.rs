@@ -57,6 +57,6 @@ impl Alert {
     /// an alert that an incident is a part of another one.
     pub fn is_for(&self, sink: &str) -> bool {
         let is_merged = matches!(&self.facts, Facts::Incident(of) if of.merged_into.is_some());
-        !is_merged || sink == "guance"
+        !is_merged || sink == "guance" || sink.starts_with("guance-")
     }
 }

@@ -7,6 +7,7 @@ use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::keys::masked;
 use clusters::summary::{ClusterLine, KeyLine, Summary};
+use clusters::transition::NewAccount;
 use records::time::Timestamp;
 
 use crate::alert::{Alert, AlertSubject};
@@ -143,6 +144,23 @@ impl Alert {
             diagnosis,
         });
         Self::of_account(facts, account_id, noticed, now)
+    }
+
+    /// Creates the alert that an account has its first event. `at` is the time of that event, `new` its call and caller.
+    pub fn of_new_account(
+        account_id: &str,
+        at: Timestamp,
+        new: &NewAccount,
+        now: Timestamp,
+    ) -> Self {
+        let short = |text: &Option<String>| text.as_deref().map(|text| token(text, NAME_CHARS_MAX));
+        let principal = new.principal.as_deref();
+        let facts = Facts::NewAccount(NewAccount {
+            service: short(&new.service),
+            action: short(&new.action),
+            principal: principal.map(|name| readable(name, NAME_CHARS_MAX)),
+        });
+        Self::of_account(facts, account_id, at, now)
     }
 
     /// Creates the alert that events arrive again from an account, or from one of its log groups.

@@ -237,8 +237,9 @@ fn add_range(point: &mut Point, message: &Message) {
 }
 
 fn add_fault(point: &mut Point, message: &Message) {
-    // A summary is not a fault, and no later event would end it.
-    if message.alert.kind() == AlertKind::AccountSummary {
+    // A summary and a new account are no faults, and no later event would end them.
+    let kind = message.alert.kind();
+    if matches!(kind, AlertKind::AccountSummary | AlertKind::NewAccount) {
         return;
     }
     let status = if message.alert.is_end() {

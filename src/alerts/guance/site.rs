@@ -3,6 +3,8 @@
 //! Source: the vendor's documentation, "Open API"; the addresses of the gateways are from the vendor's
 //! own programs.
 
+use crate::guance::route::Route;
+
 /// A site of Guance or TrueWatch: one region of the service, with its own addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Site {
@@ -14,6 +16,17 @@ pub struct Site {
     pub openapi: &'static str,
     /// The URL of the site's web console; `None` if the vendor does not document it.
     pub console: Option<&'static str>,
+}
+
+impl Site {
+    /// Returns the address of the site that requests of a route go to; `None` for the route `datakit`, which has none.
+    pub fn address(&self, route: Route) -> Option<&'static str> {
+        match route {
+            Route::Dataway => Some(self.openway),
+            Route::PushEvent | Route::CustomEvent => Some(self.openapi),
+            Route::Datakit => None,
+        }
+    }
 }
 
 macro_rules! site {
@@ -61,7 +74,6 @@ pub fn site(name: &str) -> Option<&'static Site> {
 mod tests {
     use super::*;
     use crate::guance::endpoint::{AllowedHosts, Endpoint};
-    use crate::guance::route::Route;
 
     #[test]
     fn the_addresses_of_all_sites_are_valid_endpoints() {

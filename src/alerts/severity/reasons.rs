@@ -223,6 +223,7 @@ pub(super) const ACCOUNT_ESCALATES: Both = (
     "all errors of an account together are more frequent than usual",
     "账号的错误总数多于平时",
 );
+pub(super) const NEW_ACCOUNT: Both = ("an account is seen for the first time", "首次出现该账号");
 pub(super) const NO_DATA: Both = (
     "errors are not seen while no data arrives",
     "数据中断期间看不到错误",

@@ -2,8 +2,8 @@
 
 use clusters::class::Class;
 use clusters::fingerprint::ClusterId;
-use clusters::short_policy;
-use clusters::transition::{CircumstanceKind, NewCircumstance};
+use clusters::transition::{CircumstanceKind, NewAccount, NewCircumstance};
+use clusters::{short_name, short_policy};
 use records::time::Timestamp;
 
 use crate::facts::{
@@ -99,6 +99,30 @@ impl Writer<'_> {
         }
     }
 
+    /// Returns lines with the first event of an account, and what to do about a new account.
+    fn new_account_lines(&self, new: &NewAccount) -> Vec<Line> {
+        let words = self.words;
+        let mut lines = Vec::new();
+        if let Some(at) = self.message.alert.at {
+            let time = ("time", self.time(at));
+            let caller = new.principal.as_deref();
+            let account_id = self.message.alert.account_id();
+            let caller = caller.map_or_else(Vec::new, |name| {
+                let name = vec![Piece::other(short_name(name, account_id))];
+                fill(words.by_caller, &[("caller", name)])
+            });
+            lines.push(match (&new.service, &new.action) {
+                (Some(service), Some(action)) => {
+                    let api = vec![Piece::other(&format!("{service}:{action}"))];
+                    item(words.first_event, &[("api", api), ("caller", caller), time])
+                }
+                _ => item(words.first_event_time, &[time]),
+            });
+        }
+        lines.push(item(words.to_do, &[("hint", own(words.check_account))]));
+        lines
+    }
+
     fn silence_sentence(&self, silence: &SilenceFacts) -> Pieces {
         let words = self.words;
         let what = match &silence.log_group {
@@ -137,6 +161,7 @@ impl Writer<'_> {
                 vec![item(words.regression, &[("quiet", self.lasted(quiet))])]
             }
             Facts::Silence(of) => self.silence_lines(of),
+            Facts::NewAccount(of) => self.new_account_lines(of),
             Facts::SensitiveCall(of) => self.call_lines(of),
             Facts::NewCircumstance(of) => self.circumstance_lines(of),
             _ => Vec::new(),

@@ -83,6 +83,9 @@ crate::words! {
         digest:
             "Alerts of {account} that waited, all at once: each of them would have been a message.",
             "{account}积压的告警，合并为一条：每一条原本都是一个消息。";
+        new_account:
+            "Events of {account} are seen for the first time.",
+            "首次收到{account}的事件。";
         no_data: "Nothing arrives any more from {account}: {about}.", "{account}不再有数据到达：{about}。";
         gone:
             "The cluster is no longer stored; this is all that is known of it.",
@@ -124,6 +127,11 @@ crate::words! {
         reasons: "Why it is that severe: {reasons}", "级别依据：{reasons}";
         seen: "First seen {first}, last seen {last}", "首次出现 {first}，最近出现 {last}";
         lasted: "It has lasted for {lasted}", "已持续 {lasted}";
+        first_event: "First event: {api}{caller}, {time}", "首个事件：{api}{caller}，{time}";
+        first_event_time: "First event: {time}", "首个事件：{time}";
+        check_account:
+            "Find out who created or connected the account. If that was planned, give it a name in the settings file, or leave its events out there",
+            "请确认是谁创建或接入了该账号。如属计划内，可在设置文件中为其命名；如不需要其事件，可在设置文件中排除该账号";
         often: "Events: {count}", "事件数：{count}";
         often_between:
             "Events: {count}, from {from} to {until}",

@@ -644,8 +644,13 @@ impl<T: Table> DynamoStore<T> {
     /// Whether alerts about new clusters and callers are written: not during the first day of an identity version,
     /// when all clusters have new ids.
     pub(super) fn is_alerting_on_new(&self) -> bool {
-        let is_over = |began| self.now.seconds_since(began) >= RENEWAL_SECONDS;
-        self.is_alerting() && self.renewal.is_none_or(is_over)
+        self.is_alerting() && !self.is_renewing()
+    }
+
+    /// Whether the first day of an identity version is not over, as far as [`Self::update_learning`] has found out.
+    pub(super) fn is_renewing(&self) -> bool {
+        let is_young = |began| self.now.seconds_since(began) < RENEWAL_SECONDS;
+        self.renewal.is_some_and(is_young)
     }
 
     /// Reads when the first event was committed to the table, or stores `now` as that time. Writes the alert about

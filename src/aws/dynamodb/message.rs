@@ -158,6 +158,7 @@ fn facts(item: &Item) -> Result<Facts, String> {
             }),
             None => Facts::Summary(read(json)?),
         },
+        AlertKind::NewAccount => Facts::NewAccount(read(json)?),
         AlertKind::NoData => Facts::Silence(read(json)?),
     })
 }

@@ -36,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use alerts::alert::Alert;
 use alerts::outbox::OutboxRow;
+use clusters::account_filter::AccountPattern;
 use clusters::fingerprint::{ClusterId, VERSION};
 use clusters::incident::noted::NotedSigns;
 use clusters::sample::Samples;
@@ -57,6 +58,8 @@ use crate::dynamodb::table::{Key, Table, TableError, Write};
 pub struct TableSettings {
     /// The names of the sinks that get alerts. If the list is empty, no alerts are written.
     pub sinks: Vec<String>,
+    /// Further sinks, by name, each with the accounts whose alerts it gets; without accounts it gets all alerts.
+    pub workspaces: BTreeMap<String, BTreeSet<AccountPattern>>,
     /// The number of days for which segments, which contain all events, are stored.
     pub retention_days: i64,
     /// The largest size of an encoded segment, in bytes. A segment holds events of one batch and hour; more events
@@ -79,6 +82,7 @@ impl TableSettings {
         let sinks = settings.sinks.iter();
         Self {
             sinks: sinks.map(|sink| sink.name().to_owned()).collect(),
+            workspaces: settings.workspaces.clone(),
             canaries: settings.canaries.clone(),
             identity: VERSION,
             segment_bytes_max: segment::BYTES_MAX,
@@ -92,6 +96,7 @@ impl Default for TableSettings {
     fn default() -> Self {
         Self {
             sinks: Vec::new(),
+            workspaces: BTreeMap::new(),
             retention_days: 35,
             segment_bytes_max: segment::BYTES_MAX,
             learn_hours: 24,
@@ -182,6 +187,11 @@ impl<T: Table> DynamoStore<T> {
         self.settings.canaries = canaries;
     }
 
+    /// Replaces [`TableSettings::workspaces`].
+    pub fn set_workspaces(&mut self, workspaces: BTreeMap<String, BTreeSet<AccountPattern>>) {
+        self.settings.workspaces = workspaces;
+    }
+
     /// Turns on exact counting: a commit then reports only events as new that are not in the table.
     ///
     /// Without exact counting, an event that was committed before in another batch counts as new again. With it, each
@@ -212,7 +222,16 @@ impl<T: Table> DynamoStore<T> {
             let row = OutboxRow::new(sink, alert.clone(), now);
             Write::Create(message::encode_row(&row))
         };
-        let sinks = self.settings.sinks.iter();
+        let account_id = alert.account_id().to_owned();
+        let further = self.settings.workspaces.iter();
+        let further = further.filter(move |(_, accounts)| {
+            accounts.is_empty() || accounts.iter().any(|of| of.matches(&account_id))
+        });
+        let sinks = self
+            .settings
+            .sinks
+            .iter()
+            .chain(further.map(|(sink, _)| sink));
         sinks.filter(|sink| alert.is_for(sink)).map(row)
     }
 

@@ -90,6 +90,10 @@ impl<T: Table> TransitionWriter for DynamoStore<T> {
         Ok(self.is_alerting())
     }
 
+    fn announces_new(&self) -> bool {
+        self.is_alerting_on_new()
+    }
+
     async fn late(&self) -> Result<Vec<LateHour>, StoreError> {
         let found = self.table.query(late_partition(), "").await?;
         Ok(found.iter().filter_map(read_late).collect())
@@ -184,7 +188,10 @@ impl<T: Table> DynamoStore<T> {
     ) -> Result<bool, StoreError> {
         for _ in 0..ATTEMPTS_MAX {
             let found = self.table.get(&[cluster_key(cluster)]).await?;
-            let alert = alert.filter(|_| found.first().is_none_or(|item| self.is_present(item)));
+            // A cluster that was not announced, because its error only got another id, does not recover for people.
+            let alert = alert
+                .filter(|_| found.first().is_none_or(|item| self.is_present(item)))
+                .filter(|_| !self.is_renewing());
             let cluster_item = found.first().and_then(ClusterItem::read);
             let change = cluster_item
                 .and_then(|(_, cluster_item)| state_write(cluster, &cluster_item, transition));

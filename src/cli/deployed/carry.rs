@@ -9,7 +9,7 @@ use clap::Args;
 use clusters::ClusterFacts;
 use clusters::carry::{Successors, inherit, successors};
 use clusters::fingerprint::ClusterId;
-use service::carry::{hand_over, successors_by_example};
+use service::carry::{hand_over, list_resolutions, successors_by_example};
 use service::ingest::rules_loader::RulesLoader;
 use service::rules::Rules;
 
@@ -55,6 +55,7 @@ async fn carry(context: &FunctionContext) -> anyhow::Result<()> {
             continued += u64::from(store.continue_cluster(old, *new, facts).await?);
         }
     }
+    list_resolutions(&store, &table.old.clusters).await?;
     let carried = hand_over(&store, &inherit(&table.old.clusters, &successors)).await?;
     complain(
         &context.settings.ingest.table_name,

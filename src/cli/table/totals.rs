@@ -9,10 +9,13 @@ use super::details::minute;
 use super::ids::Ids;
 use super::layout::wrapped;
 use super::screen::Screen;
-use crate::counts::outcomes;
+use crate::counts::{excluded, outcomes};
 use crate::entry::{self, Kind};
 use crate::place::Place;
 use crate::source::{Scanned, StoreAnswer};
+
+/// The number of excluded accounts that the totals name.
+const EXCLUDED_SHOWN: usize = 5;
 
 /// Returns a number and its noun, with the digits in groups.
 fn counted(count: u64, noun: &str) -> String {
@@ -50,6 +53,11 @@ fn read(scanned: &Scanned, screen: &Screen) -> String {
             ", {} not readable (-v lists them)",
             grouped(unreadable)
         ));
+    }
+    if !screen.verbose
+        && let Some(excluded) = excluded(counts, EXCLUDED_SHOWN)
+    {
+        read.push_str(&format!(", {excluded}"));
     }
     if !scanned.failed.is_empty() {
         read.push_str(&format!(

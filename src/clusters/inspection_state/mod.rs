@@ -9,6 +9,7 @@ mod baseline;
 mod call_history;
 mod cluster_history;
 pub mod hourly_activity;
+mod known_accounts;
 mod known_values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ pub use crate::inspection_state::call_history::{CallHistory, Calls, KEPT_HOURS};
 use crate::inspection_state::call_history::{forget_old, take_calls};
 use crate::inspection_state::cluster_history::{ClusterChange, grouped};
 pub use crate::inspection_state::cluster_history::{ClusterHistory, HOURS_MAX, hash};
+use crate::inspection_state::known_accounts::{FoundAccount, KnownAccounts, LEARNING_HOURS};
 use crate::inspection_state::known_values::KnownValues;
 use crate::lifecycle::{LifecycleEvent, Resolutions};
 use crate::occurrence::Occurrence;
@@ -59,6 +61,9 @@ pub struct InspectionState {
     /// The usual values of callers and clusters. A state that an earlier version saved has none, and learns them.
     #[serde(default)]
     known_values: KnownValues,
+    /// The accounts that have had events. A state that an earlier version saved has none; then they are those of the state.
+    #[serde(default)]
+    known_accounts: KnownAccounts,
     /// The resolutions of the hours to be added. They come from the store and are not encoded.
     #[serde(skip)]
     resolutions: Resolutions,
@@ -75,6 +80,34 @@ pub struct StateError {
     detail: String,
 }
 
+/// What can be read of a saved state that is not used, because it is of another version or too old.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// The accounts that had events.
+    pub accounts: BTreeSet<String>,
+    /// The next hour to add: the transitions of the hours before were alerted. `None` if it cannot be read.
+    pub next: Option<Window>,
+}
+
+impl Remembered {
+    /// Reads the bytes of [`InspectionState::encode`] of any version. What cannot be read is left out.
+    pub fn of(bytes: &[u8]) -> Self {
+        #[derive(Deserialize, Default)]
+        #[serde(default)]
+        struct Saved {
+            next: Option<Window>,
+            accounts: BTreeMap<String, serde::de::IgnoredAny>,
+            known_accounts: KnownAccounts,
+        }
+        let saved: Saved = unpack(bytes, BYTES_MAX).unwrap_or_default();
+        let known = saved.known_accounts.all().iter().cloned();
+        Self {
+            accounts: saved.accounts.into_keys().chain(known).collect(),
+            next: saved.next,
+        }
+    }
+}
+
 impl InspectionState {
     /// Creates a state without clusters. `first` is the first hour to add. The transitions of all hours cause alerts.
     pub fn new(first: Window) -> Self {
@@ -85,6 +118,7 @@ impl InspectionState {
             histories: BTreeMap::new(),
             accounts: BTreeMap::new(),
             known_values: KnownValues::new(first),
+            known_accounts: KnownAccounts::new(first),
             resolutions: Resolutions::new(),
             calls: Calls::new(),
         }
@@ -103,13 +137,26 @@ impl InspectionState {
     /// Sets the first hour whose transitions cause alerts. Without this call it is the first hour of the state.
     ///
     /// When a state is rebuilt, the transitions of the hours before `first` were alerted already, or are too old to
-    /// matter.
+    /// matter. New accounts are learned for two days from `first` on, as the state is made a day later.
     #[must_use]
     pub fn alerting_from(self, first: Window) -> Self {
         Self {
             alerts_from: first,
+            known_accounts: KnownAccounts::new(first.plus(LEARNING_HOURS)),
             ..self
         }
+    }
+
+    /// Adds accounts that are known from an earlier state, so that they are not announced as new.
+    #[must_use]
+    pub fn with_known_accounts(mut self, accounts: impl IntoIterator<Item = String>) -> Self {
+        self.known_accounts.learn(accounts);
+        self
+    }
+
+    /// Returns the accounts that have had events, also before the events that the state knows of.
+    pub fn known_accounts(&self) -> &BTreeSet<String> {
+        self.known_accounts.all()
     }
 
     /// Checks whether the transitions of the hour `window` cause alerts, see [`Self::alerting_from`].
@@ -183,9 +230,11 @@ impl InspectionState {
             Vec::new()
         };
         self.next = window.plus(1);
+        let new_accounts = self.known_accounts.add_hour(window, occurrences);
         let occurrences = &take_calls(&mut self.calls, occurrences)[..];
         forget_old(&mut self.calls, window);
         let from = transitions.len();
+        transitions.extend(announced(new_accounts));
         self.add_to_accounts(window, occurrences, &mut transitions);
         self.add_to_clusters(window, occurrences, &mut transitions);
         self.add_to_known_values(window, occurrences, &mut transitions);
@@ -215,12 +264,17 @@ impl InspectionState {
     }
 
     /// Adds late events of an hour that is already in the state. Returns [`Change::Regressed`] for each recovered
-    /// cluster that begins a new episode by them, and [`Change::NewCircumstance`] for what is new in them.
+    /// cluster that begins a new episode by them, [`Change::NewCircumstance`] for what is new in them, and
+    /// [`Change::NewAccount`] for an account that had no events before.
     ///
     /// `occurrences` are the events of all clusters in that hour, including those that were added before. A cluster
     /// that is not in the state yet is added without a transition.
     pub fn amend(&mut self, occurrences: &[Occurrence]) -> Vec<Transition> {
         let mut transitions = Vec::new();
+        if let Some(first) = occurrences.first() {
+            let window = first.at.window();
+            transitions.extend(announced(self.known_accounts.add_hour(window, occurrences)));
+        }
         let occurrences = &take_calls(&mut self.calls, occurrences)[..];
         for (cluster, occurrences) in grouped(occurrences, |occurrence| occurrence.series.cluster) {
             let history = self.histories.entry(cluster);
@@ -377,6 +431,15 @@ impl InspectionState {
         if inspection_state.version != VERSION {
             return Err(unreadable(format!("version {}", inspection_state.version)));
         }
+        let histories = inspection_state.histories.values();
+        let of_clusters = histories.map(|of| of.subject.account_id.clone());
+        let of_calls = inspection_state.calls.values();
+        let of_calls = of_calls.map(|of| of.subject.account_id.clone());
+        let mut known: BTreeSet<String> = of_clusters.chain(of_calls).collect();
+        known.extend(inspection_state.accounts.keys().cloned());
+        let known_accounts = std::mem::take(&mut inspection_state.known_accounts);
+        inspection_state.known_accounts = known_accounts.or_from(inspection_state.next);
+        inspection_state.known_accounts.learn(known);
         // Earlier versions stored sensitive calls as clusters.
         let histories = &mut inspection_state.histories;
         histories.retain(|_, history| history.subject.class != Class::Watch);
@@ -397,6 +460,11 @@ fn resolutions_within(
         (*cluster, all.copied().collect::<Vec<_>>())
     });
     within.filter(|(_, all)| !all.is_empty()).collect()
+}
+
+fn announced(new: Vec<FoundAccount>) -> impl Iterator<Item = Transition> {
+    new.into_iter()
+        .map(|(account_id, at, new)| of_account(&account_id, at, Change::NewAccount(Box::new(new))))
 }
 
 fn of_account(account_id: &str, at: Timestamp, change: Change) -> Transition {

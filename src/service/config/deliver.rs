@@ -15,6 +15,7 @@ use records::principal::is_account_id;
 
 use super::keys;
 use super::lists::Lists;
+use super::workspaces::FurtherWorkspace;
 use super::{
     LEARN_HOURS, LogLevel, RETENTION_DAYS, SettingProblems, SettingsReader, SinkName, shown,
 };
@@ -34,6 +35,11 @@ pub struct DeliverSettings {
     pub learn_hours: u16,
     /// The workspace of Guance; `None` if Guance is not a sink of the stack.
     pub guance: Option<GuanceSettings>,
+    /// Further workspaces of the settings file, by the names of their sinks, such as `guance-shop`.
+    pub workspaces: BTreeMap<String, GuanceSettings>,
+    /// Further workspaces of the settings file that cannot be used, by the names of their sinks, each with the reason. Their
+    /// alerts wait.
+    pub wrong_workspaces: BTreeMap<String, String>,
     /// The ARN of the SNS topic; `None` if SNS is not a sink of the stack.
     pub topic_arn: Option<String>,
     /// The name or ARN of the event bus; `None` if EventBridge is not a sink of the stack.
@@ -121,6 +127,8 @@ impl DeliverSettings {
                 .contains(&SinkName::Guance)
                 .then(|| reading.guance(&place))
                 .flatten(),
+            workspaces: BTreeMap::new(),
+            wrong_workspaces: BTreeMap::new(),
             topic_arn: sinks
                 .contains(&SinkName::Sns)
                 .then(|| reading.topic("TOPIC_ARN", &place)),
@@ -149,7 +157,8 @@ impl DeliverSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns a copy of these settings with the account names, environments and canary keys of the settings object, `lists`, added.
+    /// Returns a copy of these settings with the account names, environments, canary keys and workspaces of the settings object,
+    /// `lists`, added.
     ///
     /// If these settings name a role for key lookups, access keys of the added accounts are looked up with that role.
     #[must_use]
@@ -160,12 +169,25 @@ impl DeliverSettings {
             &self.keys,
             self.account_role_name.as_deref(),
         );
-        Self {
+        let mut settings = Self {
             account_names,
             environments: lists.environments.clone(),
             keys,
             ..self.clone()
+        };
+        if let Some(guance) = &self.guance {
+            let place = FunctionLocation {
+                partition: self.partition.clone(),
+                region: self.region.clone(),
+            };
+            for (sink, given) in &lists.workspaces {
+                match of_workspace(given, guance, &place) {
+                    Ok(workspace) => drop(settings.workspaces.insert(sink.clone(), workspace)),
+                    Err(wrong) => drop(settings.wrong_workspaces.insert(sink.clone(), wrong)),
+                }
+            }
         }
+        settings
     }
 
     /// Returns the kinds of sinks that are configured to get alerts.
@@ -181,7 +203,11 @@ impl DeliverSettings {
 
     /// Returns the language of alert texts, and the addresses for links from alerts into the consoles of AWS and Guance.
     pub fn texts(&self) -> Texts {
-        let guance = self.guance.as_ref();
+        self.texts_of(self.guance.as_ref())
+    }
+
+    /// Returns the texts of alerts for one workspace, whose console their links lead to.
+    pub fn texts_of(&self, guance: Option<&GuanceSettings>) -> Texts {
         let console = guance.and_then(|guance| guance.console_url.as_deref());
         let workspace = guance.and_then(|guance| guance.workspace_id.as_deref());
         // Without valid parts there are no links: an alert without links is better than none.
@@ -281,11 +307,8 @@ impl SettingsReader {
         url: Option<String>,
         allowed: AllowedHosts,
     ) -> Option<Endpoint> {
-        let of_site = site.and_then(|site| match route {
-            Route::Dataway => Some(site.openway.to_owned()),
-            Route::PushEvent | Route::CustomEvent => Some(site.openapi.to_owned()),
-            Route::Datakit => None,
-        });
+        let of_site = site.and_then(|site| site.address(route));
+        let of_site = of_site.map(str::to_owned);
         let wrong = match (of_site, url) {
             (Some(_), Some(_)) => (
                 "GUANCE_URL",
@@ -320,18 +343,13 @@ impl SettingsReader {
 
     fn secret(&mut self, setting: &'static str, place: &FunctionLocation) -> Option<String> {
         let arn = self.given(setting)?;
-        // The value is never repeated: by mistake, it may be the secret itself, and messages go to the log.
-        match in_place(&arn, "secretsmanager", place) {
-            Ok(rest) if rest.starts_with("secret:") => return Some(arn),
-            Ok(_) | Err(None) => self.report(
-                setting,
-                "is not the ARN of a secret in Secrets Manager, such as \
-                 arn:aws:secretsmanager:eu-central-1:111122223333:secret:name-AbCdEf"
-                    .to_owned(),
-            ),
-            Err(Some(wrong)) => self.report(setting, wrong),
+        match secret_arn(&arn, place) {
+            Ok(arn) => Some(arn),
+            Err(wrong) => {
+                self.report(setting, wrong);
+                None
+            }
         }
-        None
     }
 
     fn topic(&mut self, setting: &'static str, place: &FunctionLocation) -> String {
@@ -404,6 +422,64 @@ impl SettingsReader {
 struct FunctionLocation {
     partition: String,
     region: String,
+}
+
+/// Checks the ARN of a secret.
+///
+/// # Errors
+/// What is wrong. The value is never repeated: by mistake, it may be the secret itself, and messages go to the log.
+fn secret_arn(arn: &str, place: &FunctionLocation) -> Result<String, String> {
+    match in_place(arn, "secretsmanager", place) {
+        Ok(rest) if rest.starts_with("secret:") => Ok(arn.to_owned()),
+        Ok(_) | Err(None) => Err("is not the ARN of a secret in Secrets Manager, such as \
+             arn:aws:secretsmanager:eu-central-1:111122223333:secret:name-AbCdEf"
+            .to_owned()),
+        Err(Some(wrong)) => Err(wrong),
+    }
+}
+
+/// Returns the settings of a further workspace as a sink. `stack` is the workspace of the stack's parameters.
+///
+/// # Errors
+/// A sentence that says what is wrong and what to do, without the name of the workspace.
+fn of_workspace(
+    given: &FurtherWorkspace,
+    stack: &GuanceSettings,
+    place: &FunctionLocation,
+) -> Result<GuanceSettings, String> {
+    let route = given.route.unwrap_or(stack.route);
+    let of_site = given.site.and_then(|site| site.address(route));
+    let endpoint = match given.url.as_deref().or(of_site) {
+        Some(url) => Endpoint::parse(url, route, stack.allowed)
+            .map_err(|wrong| format!("its address {wrong}"))?,
+        None if given.site.is_some() => {
+            return Err(format!("the route {} needs a url", route.name()));
+        }
+        None if route == stack.route => stack.endpoint.clone(),
+        None => return Err("with a route of its own it needs a site or a url".to_owned()),
+    };
+    let arn = given.secret_arn.as_deref();
+    let secret_arn = arn.map(|arn| secret_arn(arn, place)).transpose();
+    let secret_arn = secret_arn.map_err(|wrong| format!("its secret {wrong}"))?;
+    if secret_arn.is_none() && route.needs_secret() {
+        return Err(format!(
+            "the route {} needs the ARN of a secret",
+            route.name()
+        ));
+    }
+    let console = given.console_url.clone();
+    let console = console.or_else(|| given.site?.console.map(str::to_owned));
+    let is_elsewhere = given.site.is_some() || given.url.is_some();
+    Ok(GuanceSettings {
+        route,
+        endpoint,
+        allowed: stack.allowed,
+        secret_arn,
+        workspace_id: given.workspace_id.clone(),
+        console_url: console.or_else(|| stack.console_url.clone().filter(|_| !is_elsewhere)),
+        sample_logs: stack.sample_logs && route.uses_line_protocol(),
+        ca_file: stack.ca_file.clone(),
+    })
 }
 
 /// Returns the part of an ARN after the account, if the ARN is of `service` and in the partition and region of the

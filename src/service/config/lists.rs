@@ -1,16 +1,19 @@
 //! The settings file: lists that are too long, or too secret, for the environment of a function.
 //!
-//! It has names and environments of accounts, accounts whose trails are read, canary keys, and roles whose errors are ignored. The file is
+//! It has names and environments of accounts, accounts that are counted or not, accounts whose trails are read, canary keys, roles
+//! whose errors are ignored, and further workspaces of Guance. The file is
 //! TOML, in the stack's bucket. All lists are sets, so order and repetition of entries do not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clusters::account_filter::{AccountFilter, AccountPattern};
 use clusters::own_roles::Role;
 use records::principal::is_account_id;
 use records::redact::sanitize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::workspaces::{FurtherWorkspaces, PATTERNS_MAX, no_pattern};
 use crate::rulefile::{FileProblem, FileReader, text_of};
 
 /// The key of the settings file in the bucket.
@@ -35,15 +38,18 @@ const NAME_CHARS_MAX: usize = 64;
 const ARN_CHARS_MAX: usize = 640;
 
 /// The fields of a settings file.
-const FIELDS: [&str; 5] = [
+const FIELDS: [&str; 7] = [
     "account_names",
     "environments",
+    "accounts",
     "trail_accounts",
     "canary_keys",
     "self_principals",
+    "workspaces",
 ];
 
-/// The content of a settings file: account names, environments, trail accounts, canary keys and own roles, which the functions add to
+/// The content of a settings file: account names, environments, chosen accounts, trail accounts, canary keys, own roles and
+/// workspaces, which the functions add to
 /// their other settings. All are empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lists {
@@ -51,12 +57,16 @@ pub struct Lists {
     pub account_names: BTreeMap<String, String>,
     /// The environments of AWS accounts, such as `production`, by account id. Alerts carry them.
     pub environments: BTreeMap<String, String>,
+    /// The accounts whose failures and sensitive calls are counted.
+    pub accounts: AccountFilter,
     /// Ids of the accounts whose CloudTrail trails this stack reads.
     pub trail_accounts: BTreeSet<String>,
     /// Ids of canary access keys, which must never be used. Each use of such a key causes an alert.
     pub canary_keys: BTreeSet<String>,
     /// Roles whose errors are left out of all clusters, in addition to the stack's own roles.
     pub self_principals: BTreeSet<Role>,
+    /// Workspaces of Guance beside that of the stack's parameters.
+    pub workspaces: FurtherWorkspaces,
 }
 
 impl Lists {
@@ -94,6 +104,13 @@ impl Lists {
         Err(problems)
     }
 
+    /// Returns the sinks of further workspaces by name, each with the accounts whose alerts it gets.
+    pub fn workspace_accounts(&self) -> BTreeMap<String, BTreeSet<AccountPattern>> {
+        let workspaces = self.workspaces.iter();
+        let accounts = workspaces.map(|(sink, of)| (sink.clone(), of.accounts.clone()));
+        accounts.collect()
+    }
+
     /// Returns the lengths of the lists as text, such as `2 account names, 1 trail account`.
     ///
     /// The text never contains an item of a list, because the canary keys are secret.
@@ -101,9 +118,12 @@ impl Lists {
         let counted = [
             (self.account_names.len(), "account name"),
             (self.environments.len(), "environment"),
+            (self.accounts.allow.len(), "allowed account"),
+            (self.accounts.deny.len(), "denied account"),
             (self.trail_accounts.len(), "trail account"),
             (self.canary_keys.len(), "canary key"),
             (self.self_principals.len(), "self principal"),
+            (self.workspaces.len(), "workspace"),
         ];
         let counted = counted.map(|(count, what)| match count {
             1 => format!("1 {what}"),
@@ -172,6 +192,7 @@ impl FileReader<'_> {
                 "environments" => {
                     lists.environments = self.names(value, "environments", "production");
                 }
+                "accounts" => lists.accounts = self.accounts(value),
                 "trail_accounts" => {
                     let field = ("trail_accounts", ACCOUNTS_MAX);
                     lists.trail_accounts = self.set(value, field, account_id, no_account_id);
@@ -184,6 +205,7 @@ impl FileReader<'_> {
                     let field = ("self_principals", OTHERS_MAX);
                     lists.self_principals = self.set(value, field, role, no_role);
                 }
+                "workspaces" => lists.workspaces = self.workspaces(value),
                 other => {
                     let (other, fields) = (shown(other), FIELDS.join(", "));
                     self.report(
@@ -194,6 +216,41 @@ impl FileReader<'_> {
             }
         }
         lists
+    }
+
+    fn accounts(&mut self, value: &Spanned<DeValue<'_>>) -> AccountFilter {
+        let mut filter = AccountFilter::default();
+        let DeValue::Table(table) = value.get_ref() else {
+            let message = "accounts must be a table: a line [accounts], and below it lines such as \
+                           allow = [\"111122223333\"] or deny = [\"4444*\"]";
+            self.report(value, message.to_owned());
+            return filter;
+        };
+        for (field, value) in table {
+            let (name, list) = match &**field.get_ref() {
+                "allow" => ("allow", &mut filter.allow),
+                "deny" => ("deny", &mut filter.deny),
+                other => {
+                    let message = format!("{} is neither allow nor deny", shown(other));
+                    self.report(field, message);
+                    continue;
+                }
+            };
+            *list = self.set(
+                value,
+                (name, PATTERNS_MAX),
+                AccountPattern::parse,
+                no_pattern,
+            );
+            // An empty list of allowed accounts would allow all of them, which is the opposite of what it says.
+            if name == "allow" && matches!(value.get_ref(), DeValue::Array(list) if list.is_empty())
+            {
+                let message =
+                    "allow is empty; name the accounts to count, or remove the line to count all";
+                self.report(value, message.to_owned());
+            }
+        }
+        filter
     }
 
     /// Parses a table with a name for each account. `example` is such a name, for messages.
@@ -232,7 +289,7 @@ impl FileReader<'_> {
     }
 
     /// Parses the texts of a list. If `parse` returns `None` for a text, `wrong` returns the message of the problem.
-    fn set<T: Ord>(
+    pub(super) fn set<T: Ord>(
         &mut self,
         value: &Spanned<DeValue<'_>>,
         (field, count_max): (&str, usize),
@@ -273,7 +330,13 @@ impl FileReader<'_> {
         texts
     }
 
-    fn bound(&mut self, at: &Spanned<DeValue<'_>>, field: &str, count: usize, count_max: usize) {
+    pub(super) fn bound(
+        &mut self,
+        at: &Spanned<DeValue<'_>>,
+        field: &str,
+        count: usize,
+        count_max: usize,
+    ) {
         if count > count_max {
             self.report(
                 at,

@@ -4,13 +4,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clusters::account_filter::{AccountFilter, AccountPattern};
+
 use super::lists::Lists;
-use super::{IngestSettings, SettingProblems, SettingsReader};
+use super::{IngestSettings, SettingProblems, SettingsReader, shown};
 
 /// The settings that are stored in the table. All who may read the table can read them, so no secret and no access
 /// key is in this list. Canary keys are known to the functions only.
-const STORED: [&str; 12] = [
+const STORED: [&str; 15] = [
+    ALLOWED_ACCOUNTS,
     "BUCKET_NAME",
+    DENIED_ACCOUNTS,
     "FILTER_NAME",
     FURTHER_SELF_PRINCIPALS,
     "INGEST_FUNCTION_NAME",
@@ -22,7 +26,16 @@ const STORED: [&str; 12] = [
     "SELF_PRINCIPALS",
     "SINKS",
     "TRAIL_ACCOUNTS",
+    WORKSPACES,
 ];
+
+/// The patterns of the settings file for accounts that are counted, and for accounts that are not, separated by commas.
+const ALLOWED_ACCOUNTS: &str = "ALLOWED_ACCOUNTS";
+const DENIED_ACCOUNTS: &str = "DENIED_ACCOUNTS";
+
+/// The sinks of further workspaces in the settings file, separated by commas, each with the accounts whose alerts it gets:
+/// `guance-shop=1111*+444455556666`.
+const WORKSPACES: &str = "WORKSPACES";
 
 /// The number of roles in the settings file whose errors are ignored. Their ARNs are known to the functions only.
 const FURTHER_SELF_PRINCIPALS: &str = "FURTHER_SELF_PRINCIPALS";
@@ -60,8 +73,8 @@ impl Setup {
         Self(stored.collect())
     }
 
-    /// Adds two facts about the settings file: the accounts whose trails are read, and the number of roles whose errors
-    /// are left out.
+    /// Adds facts about the settings file: the accounts whose trails are read, the patterns of accounts that are counted or
+    /// not, the sinks of further workspaces, and the number of roles whose errors are left out.
     #[must_use]
     pub fn with(mut self, lists: &Lists) -> Self {
         let (trails, further) = (&lists.trail_accounts, lists.self_principals.len());
@@ -71,6 +84,23 @@ impl Setup {
             let all: BTreeSet<&str> = given.chain(trails.iter().map(String::as_str)).collect();
             let all: Vec<&str> = all.into_iter().collect();
             self.0.insert("TRAIL_ACCOUNTS".to_owned(), all.join(","));
+        }
+        for (name, patterns) in [
+            (ALLOWED_ACCOUNTS, &lists.accounts.allow),
+            (DENIED_ACCOUNTS, &lists.accounts.deny),
+        ] {
+            if !patterns.is_empty() {
+                let texts: Vec<&str> = patterns.iter().map(AccountPattern::text).collect();
+                self.0.insert(name.to_owned(), texts.join(","));
+            }
+        }
+        if !lists.workspaces.is_empty() {
+            let texts = lists.workspaces.iter().map(|(sink, of)| {
+                let accounts: Vec<&str> = of.accounts.iter().map(AccountPattern::text).collect();
+                format!("{sink}={}", accounts.join("+"))
+            });
+            let texts: Vec<String> = texts.collect();
+            self.0.insert(WORKSPACES.to_owned(), texts.join(","));
         }
         if further > 0 {
             let name = FURTHER_SELF_PRINCIPALS.to_owned();
@@ -109,10 +139,19 @@ impl Setup {
         let filter_name = reading.given("FILTER_NAME");
         let log_groups = reading.list("LOG_GROUP_NAMES");
         let account_id = reading.given("OWN_ACCOUNT_ID").unwrap_or_default();
+        let accounts = AccountFilter {
+            allow: reading.account_patterns(ALLOWED_ACCOUNTS),
+            deny: reading.account_patterns(DENIED_ACCOUNTS),
+        };
+        let workspaces = reading.workspaces();
         let further = reading.number(FURTHER_SELF_PRINCIPALS, (0, u16::MAX, 0));
         match ingest {
-            Ok(ingest) if reading.problems.is_empty() => Ok(OperatorSettings {
-                ingest,
+            Ok(mut ingest) if reading.problems.is_empty() => Ok(OperatorSettings {
+                ingest: {
+                    ingest.exclusions.accounts.extend(&accounts);
+                    ingest.workspaces.extend(workspaces);
+                    ingest
+                },
                 filter_name: filter_name.unwrap_or_else(|| ingest_function.clone()),
                 ingest_function,
                 log_groups,
@@ -125,6 +164,38 @@ impl Setup {
                 Err(SettingProblems(problems))
             }
         }
+    }
+}
+
+impl SettingsReader {
+    fn workspaces(&mut self) -> BTreeMap<String, BTreeSet<AccountPattern>> {
+        let mut workspaces = BTreeMap::new();
+        for text in self.list(WORKSPACES) {
+            let (sink, accounts) = text.split_once('=').unwrap_or((&text, ""));
+            let accounts = accounts.split('+').filter(|of| !of.is_empty());
+            let accounts = self.patterns(WORKSPACES, accounts.map(str::to_owned).collect());
+            workspaces.insert(sink.to_owned(), accounts);
+        }
+        workspaces
+    }
+
+    fn account_patterns(&mut self, setting: &'static str) -> BTreeSet<AccountPattern> {
+        let texts = self.list(setting);
+        self.patterns(setting, texts)
+    }
+
+    fn patterns(&mut self, setting: &'static str, texts: Vec<String>) -> BTreeSet<AccountPattern> {
+        let mut patterns = BTreeSet::new();
+        for text in texts {
+            match AccountPattern::parse(&text) {
+                Some(pattern) => drop(patterns.insert(pattern)),
+                None => self.report(
+                    setting,
+                    format!("{} is not a pattern of accounts", shown(&text)),
+                ),
+            }
+        }
+        patterns
     }
 }
 
@@ -159,6 +230,23 @@ mod tests {
         for invalid in ["", "[]", "no JSON", r#"{"BUCKET_NAME":1}"#] {
             assert_eq!(Setup::decode(invalid), None);
         }
+    }
+
+    #[test]
+    fn chosen_accounts_and_workspaces_are_stored_and_parsed_again() {
+        let text = b"[workspaces.shop]\naccounts = [\"1111*\", \"444455556666\"]\n[workspaces.all]\n[accounts]\nallow = [\"1111*\"]\ndeny = [\"111122223333\", \"*9\"]";
+        let lists = Lists::parse(text.to_vec()).unwrap();
+        let given = setup(&[
+            ("BUCKET_NAME", "bucket"),
+            ("INGEST_FUNCTION_NAME", "watch-ingest"),
+            ("SINKS", "guance"),
+        ]);
+        let stored = Setup::decode(&given.with(&lists).encode()).unwrap();
+        let parsed = stored.parse("table").unwrap().ingest;
+        assert_eq!(parsed.exclusions.accounts, lists.accounts);
+        assert_eq!(parsed.workspaces["guance-shop"].len(), 2);
+        assert!(parsed.workspaces["guance-all"].is_empty());
+        assert_eq!(parsed.with(&lists), parsed);
     }
 
     #[test]

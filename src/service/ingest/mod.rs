@@ -12,13 +12,16 @@ pub mod gaps;
 pub mod redrive;
 pub mod replay_input;
 pub mod rules_loader;
+pub mod stream;
 pub mod subscription;
 
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use clusters::account_filter::EXCLUDED_ACCOUNT;
 use clusters::class::Class;
+use clusters::fingerprint::account_id;
 use clusters::incident::sieve::{may_be_needed, needed};
 use clusters::own_roles::{OWN, is_refusal};
 use clusters::report::RecordCounts;
@@ -644,6 +647,10 @@ impl Folded {
             }
             Fate::Ignored(class, reason) => {
                 *self.record_counts.ignored.entry(reason).or_default() += 1;
+                if reason == EXCLUDED_ACCOUNT {
+                    let account_id = account_id(&record, wrapper);
+                    self.record_counts.exclude(account_id, 1);
+                }
                 self.record_counts.own_refusals +=
                     u64::from(reason == OWN && is_refusal(&record, class));
             }

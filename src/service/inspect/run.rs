@@ -12,7 +12,7 @@ use alerts::alert::Alert;
 use clusters::class::Class;
 use clusters::fingerprint::ClusterId;
 use clusters::incident::life::SentAlert;
-use clusters::inspection_state::{AccountActivity, HOURS_MAX, InspectionState};
+use clusters::inspection_state::{AccountActivity, HOURS_MAX, InspectionState, Remembered};
 use clusters::keys::{IamAnswer, KeySettings};
 use clusters::lifecycle::Resolutions;
 use clusters::occurrence::{Occurrence, occurrences};
@@ -94,6 +94,8 @@ pub struct Inspected {
     /// Store errors that concern a single transition, triage, alert or key lookup. The next run tries each of them
     /// again.
     pub failed: Vec<StoreError>,
+    /// Why IAM gave no answer about access keys, by the account that was asked.
+    pub key_problems: BTreeMap<String, String>,
     /// The time of the last failure in an account that had failures almost every hour and has none now.
     ///
     /// Of several such accounts, the earliest of these times; `None` if there is no such account.
@@ -122,6 +124,9 @@ struct Run<'a, S, B, K, C> {
     failing: FailingKeys,
     /// Whether the stack sends alerts: not without sinks, and not in its learning period.
     sends_alerts: bool,
+    /// Whether summaries are sent. Not on the day after a change of the identity version, if only those with something new
+    /// are: then each error would be new.
+    sends_summaries: bool,
     /// The alerts that were decided about incidents, once a summary has needed them.
     incidents: Option<BTreeSet<SentAlert>>,
     inspection_state: InspectionState,
@@ -151,6 +156,7 @@ where
 {
     let sends_alerts = store.sends_alerts().await?;
     let store = &*store;
+    let announces_new = store.announces_new();
     let now = clock.now();
     let (inspection_state, rebuilt_because) = open(bucket, now, plan).await?;
     let resolutions = store.resolutions().await?;
@@ -165,6 +171,11 @@ where
         key_lookup: KeyLookup::new(store, directory, clock, &plan.keys, patience),
         failing: FailingKeys::default(),
         sends_alerts,
+        sends_summaries: match plan.summaries {
+            Summaries::Never => false,
+            Summaries::New => announces_new,
+            Summaries::Always => true,
+        },
         incidents: None,
         saved_next: inspection_state.next(),
         inspection_state,
@@ -182,6 +193,7 @@ where
     run.close(&late).await?;
     let mut inspected = run.inspected;
     inspected.counts.keys_asked = run.key_lookup.calls();
+    inspected.key_problems = run.key_lookup.problems();
     let histories = run.inspection_state.histories().values();
     let accounts = run.inspection_state.accounts().values();
     let behind = over(now).hours() - run.inspection_state.next().hours();
@@ -224,12 +236,21 @@ async fn open(
 ) -> Result<(InspectionState, Option<String>), InspectionError> {
     let new = empty_state(now, plan);
     let first = new.next();
-    let rebuilt = |why: &str| (new, Some(why.to_owned()));
     let Some(saved) = bucket
         .fetch(INSPECTION_STATE_KEY, INSPECTION_STATE_BYTES_MAX)
         .await?
     else {
-        return Ok(rebuilt("there is no saved state yet"));
+        return Ok((new, Some("there is no saved state yet".to_owned())));
+    };
+    let rebuilt = |why: &str| {
+        let Remembered { accounts, next } = Remembered::of(&saved);
+        // Hours that the saved state contains were alerted.
+        let alerted = next.unwrap_or(first).min(now.window());
+        let new = match new.is_alerted(alerted) {
+            true => new.alerting_from(alerted),
+            false => new,
+        };
+        (new.with_known_accounts(accounts), Some(why.to_owned()))
     };
     match InspectionState::decode(&saved) {
         // If no run took place for longer than the store keeps events, the hours in between are gone.
@@ -300,8 +321,10 @@ where
             // The state has no counts of hours this long ago, so the new events cannot be separated from the
             // counted ones.
             let resolutions = self.resolutions.clone();
-            self.inspection_state =
-                empty_state(self.clock.now(), self.plan).with_resolutions(resolutions);
+            let known = self.inspection_state.known_accounts().clone();
+            self.inspection_state = empty_state(self.clock.now(), self.plan)
+                .with_resolutions(resolutions)
+                .with_known_accounts(known);
             let why = "events came late for an hour long ago";
             self.inspected.rebuilt_because = Some(why.to_owned());
             return Ok(late);
@@ -346,7 +369,7 @@ where
             self.settle(&transitions, sends_alerts).await;
             self.end_triages(window, &transitions, &occurrences, sends_alerts)
                 .await;
-            if sends_alerts && self.plan.summaries != Summaries::Never {
+            if sends_alerts && self.sends_summaries {
                 self.sum_up(window, &occurrences).await?;
             }
             let is_save_due = window.hours() - self.saved_next.hours() >= SAVE_HOURS;

@@ -37,6 +37,9 @@ pub fn alert(
             diagnosis.map(|(name, sentence)| (name.as_str(), sentence.as_str())),
             now,
         )),
+        (Change::NewAccount(new), None) => {
+            Some(Alert::of_new_account(account_id, *at, new.as_ref(), now))
+        }
         (Change::DataAgain { since }, None) => Some(Alert::of_silence_end(
             account_id,
             Silent::Account,

@@ -103,9 +103,15 @@ impl Report<'_> {
             ] {
                 @if count > 0 { " " (fill(text, &[("count", number(count))])) }
             }
+            @if let Some(accounts) = counts.excluded_text(EXCLUDED_SHOWN) {
+                " " (fill(words.excluded, &[("count", number(counts.excluded())), ("accounts", html! { (accounts) })]))
+            }
         }
     }
 }
+
+/// The number of excluded accounts that the totals name.
+const EXCLUDED_SHOWN: usize = 20;
 
 fn line(class: &str, name: &str, count: u64) -> Markup {
     html! { tr class=(class) { th scope="row" { (name) } td.n { (number(count)) } } }

@@ -108,6 +108,8 @@ words! {
             "聚类与敏感操作共含 {events} = 本次扫描 {clustered} 个 + 存储中已有 {before} 个。";
         unknown_codes: "{count} errors had an unknown code.", "{count} 个错误的错误码未知。";
         unknown_denials: "{count} refusals had an unknown wording.", "{count} 个拒绝的措辞未知。";
+        excluded: "{count} of the ignored records are of excluded accounts ({accounts}).",
+            "已忽略的记录中有 {count} 条属于被排除的账号（{accounts}）。";
         footer: "Written by cloudtrail-inspector {version}. All times are event times in {zone}.",
             "由 cloudtrail-inspector {version} 生成。所有时间均为事件时间（{zone}）。";
     }
