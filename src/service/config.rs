@@ -48,6 +48,8 @@ pub struct IngestSettings {
     /// Ids of canary access keys, which must never be used. Empty after [`IngestSettings::parse`], because they are
     /// only in the settings file; [`IngestSettings::with`] adds them.
     pub canaries: BTreeSet<String>,
+    /// Whether the selected events are also written into the archive of the bucket.
+    pub archives: bool,
     /// Which metrics the function writes to its log.
     pub metrics: Metrics,
     /// How much the function writes to its log.
@@ -131,6 +133,7 @@ impl IngestSettings {
             account_names: reading.account_names("ACCOUNT_NAMES"),
             sinks: reading.sinks("SINKS"),
             canaries: BTreeSet::new(),
+            archives: reading.boolean("ARCHIVE"),
             metrics: reading.metrics("METRICS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };

@@ -13,6 +13,7 @@ use input::{Layout, Limits};
 use pollster::block_on;
 use records::time::Timestamp;
 use serde_json::{Value, json};
+use service::configuration::ConfigVersion;
 use service::config::inspect::Summaries;
 use service::deliver::{Delivery, drain};
 use service::ingest::{Folding, commit};
@@ -93,6 +94,7 @@ fn deliver(store: &DynamoStore<MemoryTable>, clock: &ManualClock) -> u64 {
         policies: &Policies::default(),
         keys: &keys(),
         account_names: &BTreeMap::new(),
+        config_version: &ConfigVersion::default(),
         holder: "count",
         rounds_until: Timestamp::LAST,
         unfinished: &BTreeSet::new(),

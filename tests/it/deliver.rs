@@ -25,6 +25,7 @@ use pollster::block_on;
 use proptest::prelude::*;
 use records::time::Timestamp;
 use serde_json::{Value, json};
+use service::configuration::ConfigVersion;
 use service::deliver::{Delivery, Drained, drain};
 use service::policy::Policies;
 use service::ports::{
@@ -180,6 +181,7 @@ impl World {
             policies: &self.policies,
             keys: &self.keys,
             account_names: &names,
+            config_version: &ConfigVersion::default(),
             holder,
             rounds_until: Timestamp::LAST,
             unfinished: &BTreeSet::new(),

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{Facts, KeyFacts};
 use alerts::kind::AlertKind;
-use alerts::message::{ClusterContext, Enrichment, Message};
+use alerts::message::{ClusterContext, Enrichment, MadeBy, Message};
 use alerts::outbox::OutboxRow;
 use alerts::severity::{Assessment, Reason, Severity, assess_with_history, of_alert};
 use clusters::call_alerts::COVER_SECONDS;
@@ -80,6 +80,7 @@ where
         let name = self.account_name(alert);
         Ok(Message {
             suppressed,
+            made_by: self.made_by(Some(row.created)),
             ..assembled(alert, (cluster_details, hours), keys, name)
         })
     }
@@ -106,7 +107,18 @@ where
     /// Builds the message of an alert that needs nothing from the store or from IAM, such as a digest.
     pub fn summary(&self, alert: Alert) -> Message {
         let name = self.account_name(&alert);
-        Message::of_account(alert, Vec::new(), name)
+        Message {
+            made_by: self.made_by(Some(self.delivery.clock.now())),
+            ..Message::of_account(alert, Vec::new(), name)
+        }
+    }
+
+    fn made_by(&self, detected_at: Option<Timestamp>) -> MadeBy {
+        MadeBy {
+            detected_at,
+            config_version: Some(self.delivery.config_version.to_string()),
+            policy: None,
+        }
     }
 
     fn account_name(&self, alert: &Alert) -> Option<String> {

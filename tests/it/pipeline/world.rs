@@ -18,6 +18,7 @@ use clusters::keys::KeySettings;
 use pollster::block_on;
 use records::time::Timestamp;
 use serde_json::json;
+use service::configuration::ConfigVersion;
 use service::config::inspect::Summaries;
 use service::deliver::{Delivery, drain};
 use service::ingest::backfill::{Checkpoint, backfill};
@@ -412,6 +413,7 @@ impl World {
             policies: &Policies::default(),
             keys: &keys(),
             account_names: &BTreeMap::new(),
+            config_version: &ConfigVersion::default(),
             holder: &holder,
             rounds_until: Timestamp::LAST,
             unfinished: &BTreeSet::new(),
