@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn subjects_have_equal_placeholders_in_both_languages() {
-        for (name, english, chinese) in SubjectWords::all() {
+        for (name, english, chinese) in [SubjectWords::all(), MadeByWords::all()].concat() {
             let places = |text: &str| text.matches('{').count();
             assert_eq!(places(english), places(chinese), "{name}");
             assert!(english.is_ascii(), "{name}");

@@ -1,13 +1,13 @@
 //! `events`: the events of a cluster, a sensitive call or an incident, with where to find each.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
 use clusters::incident::actor::actor;
-use clusters::{Cluster, ClusterFacts};
+use clusters::{Cluster, ClusterFacts, Sighting, short_name};
 use view::event::EventPlace;
 use view::incident;
 
@@ -107,16 +107,17 @@ pub fn of_cluster(cluster: &Cluster, answer: &StoreAnswer) -> Vec<EventPlace> {
 /// identity that belongs to it, from the first to the last evidence.
 pub fn of_incident(incident: &Incident, answer: &StoreAnswer) -> Vec<EventPlace> {
     let span = incident::span(incident);
-    let (first, last) = (span.first_seen, span.last_seen);
-    let first = incident.steps.iter().map(|step| step.first_seen).min().min(first).or(first);
-    let is_member = |facts: &ClusterFacts, event: &clusters::Sighting| {
+    let steps = incident.steps.iter().map(|step| step.first);
+    let (first, last) = (steps.chain(span.first_seen).min(), span.last_seen);
+    let is_member = |facts: &ClusterFacts, event: &Sighting| {
         let subject = ClusterSubject::from(&facts.identity);
         actor(&subject, &event.series.facets)
             .is_some_and(|of| incident.members.iter().any(|member| member.identity == of))
     };
-    let facts_of = |id: ClusterId| answer.snapshot.all_sums().into_iter().find(|sum| sum.id == id);
-    let facts = incident.clusters.iter().filter_map(|id| Some((*id, facts_of(*id)?.facts)));
-    let facts: std::collections::BTreeMap<_, _> = facts.collect();
+    let sums = answer.snapshot.all_sums().into_iter();
+    let sums = sums.filter(|sum| incident.clusters.contains(&sum.id));
+    let facts: BTreeMap<ClusterId, &ClusterFacts> =
+        sums.map(|sum| (sum.id, sum.facts.as_ref())).collect();
     let events = answer.events.iter().filter_map(|event| {
         let facts = facts.get(&event.1.series.cluster)?;
         let at = event.1.stamp.time();
@@ -142,7 +143,7 @@ fn table(places: &[EventPlace], limit: usize) -> String {
         cells: vec![
             Cell::new(&of.at),
             Cell::new(format!("{} {}", of.call, of.error_code).trim_end()),
-            Cell::new(clusters::short_name(&of.principal, &of.account_id)),
+            Cell::new(short_name(&of.principal, &of.account_id)),
             Cell::new(&of.region),
             Cell::new(&of.event_id).linked(of.console.clone()),
         ],

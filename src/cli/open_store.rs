@@ -11,7 +11,7 @@ use clusters::triage::Triage;
 use clusters::{Cluster, ClusterFacts, ClusterSnapshot};
 use pollster::block_on;
 #[cfg(feature = "aws")]
-use service::ports::Outbox as _;
+use service::ports::SentLog as _;
 use service::ports::{ClusterReader as _, TriageStore as _, VersionedTriage, no_hours};
 use sqlite::SqliteStore;
 

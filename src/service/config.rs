@@ -105,6 +105,9 @@ const RETENTION_DAYS: (u16, u16, u16) = (8, 365, 35);
 /// Lowest, highest and default length of the learning period, in hours.
 const LEARN_HOURS: (u16, u16, u16) = (0, 720, 24);
 
+/// Lowest, highest and default number of days that the archive is kept; 0 is no archive. The bucket itself removes old objects.
+const ARCHIVE_DAYS: (u16, u16, u16) = (0, 3650, 0);
+
 /// The highest number of characters of a wrong value that a message repeats.
 const SHOWN_CHARS_MAX: usize = 64;
 
@@ -133,7 +136,7 @@ impl IngestSettings {
             account_names: reading.account_names("ACCOUNT_NAMES"),
             sinks: reading.sinks("SINKS"),
             canaries: BTreeSet::new(),
-            archives: reading.boolean("ARCHIVE"),
+            archives: reading.number("ARCHIVE_DAYS", ARCHIVE_DAYS) > 0,
             metrics: reading.metrics("METRICS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };

@@ -417,7 +417,7 @@ mod tests {
         for (from, to, says) in [
             ("{", "[", "write one with config export"),
             ("\"format\": 1", "\"format\": 2", "use the version that wrote it"),
-            ("[account_names]", "[account_name]", "settings in it is not valid: settings:1"),
+            ("[account_names]", "[account_name]", "settings in it is not valid: settings:5"),
             ("[[rule]]", "[[rul]]", "rules in it is not valid: rules:1"),
             ("\"muted\"", "\"mute\"", "marks."),
             ("\"what\": \"resolved\"", "\"what\": \"done\"", "resolutions."),

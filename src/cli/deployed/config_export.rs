@@ -25,7 +25,7 @@ pub struct Arguments {
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
-    /// Use this settings file in place of the stack's, which only ConfigReaders may read
+    /// Use this settings file in place of the stack's, which only ConfigReader may read
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     #[command(flatten)]

@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Change the stack; without it, only print what would change
     #[arg(long)]
     apply: bool,
-    /// Use this settings file in place of the stack's present one, which only ConfigReaders may read
+    /// Use this settings file in place of the stack's present one, which only ConfigReader may read
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     #[command(flatten)]

@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let settings = settings.map(|path| anyhow::Ok((path, load(path)?.bytes)));
     let settings = settings.transpose()?;
     let rules = arguments.rules.as_deref();
-    let rules = rules.map(|path| rules_of(path));
+    let rules = rules.map(rules_of);
     let rules = rules.transpose()?;
     let printed = runtime()?.block_on(async {
         let config = session::config(&arguments.aws.chosen()).await?;

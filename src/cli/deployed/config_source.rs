@@ -62,19 +62,27 @@ pub async fn open(
     let given = given.map(|loaded| String::from_utf8_lossy(&loaded.bytes).into_owned());
     let named = Configuration::of(stack, env!("CARGO_PKG_VERSION"), parameters);
     let configuration = read(named, given, &bucket, &store).await;
-    let configuration = configuration.map_err(|error| match &error {
-        ReadConfigurationError::Bucket { key, .. } if key == SETTINGS_KEY => {
-            anyhow::Error::from(error).context(
-                "only the functions, and the roles of the parameter ConfigReaders, may read the settings file; deploy \
-                 with ConfigReaders=ARN of your role, or give the file with --settings",
-            )
-        }
-        _ => error.into(),
-    });
+    let configuration = configuration.map_err(explained);
     Ok(Deployed {
         configuration: configuration.with_context(place)?,
         bucket,
         store,
         config,
     })
+}
+
+/// Says who may read the settings file, if that is what failed.
+fn explained(error: ReadConfigurationError) -> anyhow::Error {
+    let is_of_settings = matches!(
+        &error,
+        ReadConfigurationError::Bucket { key, .. } if key == SETTINGS_KEY
+    );
+    let error = anyhow::Error::from(error);
+    match is_of_settings {
+        true => error.context(
+            "only the functions, and the roles of the parameter ConfigReader, may read the settings file; deploy with \
+             ConfigReader=ARN of your role, or give the file with --settings",
+        ),
+        false => error,
+    }
 }

@@ -10,7 +10,7 @@ use super::{IngestSettings, SettingProblems, SettingsReader};
 /// The settings that are stored in the table. All who may read the table can read them, so no secret and no access
 /// key is in this list. Canary keys are known to the functions only.
 const STORED: [&str; 13] = [
-    "ARCHIVE",
+    "ARCHIVE_DAYS",
     "BUCKET_NAME",
     "FILTER_NAME",
     FURTHER_SELF_PRINCIPALS,

@@ -203,8 +203,8 @@ mod tests {
                  release > -",
                 "parameters.DormantDays: 90 > 30",
                 "rules.rule[the cost report works without tags].until: 2027-01-01 > 2027-02-01",
-                "settings.canary_keys[AKIA****MPLE]: listed > -",
                 "settings.canary_keys[AKIA****MPLE]: - > listed",
+                "settings.canary_keys[AKIA****MPLE]: listed > -",
                 "settings.trail_accounts[444455556666]: listed > -",
                 "settings.trail_accounts[777788889999]: - > listed",
             ]

@@ -217,7 +217,8 @@ impl Importer<'_> {
     fn note(&self, file: &str, of: &FilePlan, bytes: &[u8]) -> ConfigChange {
         let version = file_version(Some(bytes));
         let source = format!("config import {}", self.source);
-        let about = (source.as_str(), &*summary(file, &of.text));
+        let has = summary(file, &of.text);
+        let about = (source.as_str(), has.as_str());
         let changes = Some(of.changes.clone());
         ConfigChange::new(self.now, self.who, (file, &version), about, changes)
     }
@@ -235,7 +236,7 @@ pub async fn put_file(
 ) -> Result<(), ApplyError> {
     let failed = |key: &str| {
         let key = key.to_owned();
-        |source| ApplyError::Bucket { key, source }
+        move |source| ApplyError::Bucket { key, source }
     };
     let noted = history::note(bucket, &change).await;
     noted.map_err(failed(&change.key()))?;
