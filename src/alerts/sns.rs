@@ -192,8 +192,12 @@ fn made_by(message: &Message, locale: Locale) -> String {
     let words = MadeByWords::of(locale.language);
     let made_by = &message.made_by;
     let version = made_by.config_version.as_deref();
-    let policy = made_by.policy.map(|number| words.policy.replace("{number}", &number.to_string()));
-    let detected = made_by.detected_at.map(|at| words.detected.replace("{at}", &locale.stated(at)));
+    let policy = made_by
+        .policy
+        .map(|number| words.policy.replace("{number}", &number.to_string()));
+    let detected = made_by
+        .detected_at
+        .map(|at| words.detected.replace("{at}", &locale.stated(at)));
     let config = version.map(|version| words.config.replace("{version}", version));
     let parts = [
         Some(words.program.replace("{version}", PROGRAM_VERSION)),

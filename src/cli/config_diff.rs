@@ -22,7 +22,7 @@ pub struct Arguments {
     /// Take this deployed stack as the new side
     #[arg(long, value_name = "NAME", conflicts_with = "new")]
     stack: Option<String>,
-    /// With --stack: use this settings file in place of the stack's, which only ConfigReader may read
+    /// With --stack: use this settings file in place of the stack's, which only the functions and one role may read
     #[arg(long, value_name = "FILE", requires = "stack")]
     settings: Option<PathBuf>,
     /// Output format

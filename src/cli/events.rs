@@ -20,7 +20,7 @@ use crate::{incidents, json, list_format, output};
 /// List the events of a cluster, a sensitive call or an incident: id, time, caller, region, and where to find each
 ///
 /// The stores keep no whole records. So each event comes with its address in the CloudTrail console (for 90 days), a query for
-/// CloudWatch Logs Insights, and the folder of the trail's bucket, below AWSLogs/, that has its file.
+/// CloudWatch Logs Insights, and the folder of the trail's bucket that has its file.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector events --db trail.db --cluster kq5l\n  \
@@ -158,12 +158,18 @@ fn table(places: &[EventPlace], limit: usize) -> String {
     let Some(last) = places.last() else {
         return "no events\n".to_owned();
     };
-    text.push_str(&format!("\nThe record of the last one:\n  Logs Insights   {}\n", last.logs_query));
+    text.push_str(&format!(
+        "\nThe record of the last one:\n  Logs Insights   {}\n",
+        last.logs_query
+    ));
     if let Some(console) = &last.console {
         text.push_str(&format!("  CloudTrail      {console}\n"));
     }
     if !last.trail_folder.is_empty() {
-        text.push_str(&format!("  trail's bucket  AWSLogs/{}\n", last.trail_folder));
+        text.push_str(&format!(
+            "  trail's bucket  AWSLogs/{}\n",
+            last.trail_folder
+        ));
     }
     text + "--format json has these of each event\n"
 }

@@ -41,7 +41,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // The id of a cluster has another form than that of an incident only in its length.
     let text = match (one(&answer.snapshot, id), incidents::one(&answer, id)) {
         (Ok(cluster), Ok(_)) if cluster.id.to_string() != id => {
-            anyhow::bail!("a cluster and an incident have IDs that begin with {id}; give more characters")
+            anyhow::bail!(
+                "a cluster and an incident have IDs that begin with {id}; give more characters"
+            )
         }
         (Ok(cluster), _) => {
             let places = events::of_cluster(&cluster, &answer);

@@ -86,7 +86,10 @@ pub enum DocumentError {
         field: String,
     },
     /// The settings file or the rules file in it has problems.
-    #[error("{file} in it is not valid: {}", crate::rulefile::listed(file, problems))]
+    #[error(
+        "{file} in it is not valid: {}",
+        crate::rulefile::listed(file, problems)
+    )]
     File {
         /// `settings` or `rules`.
         file: &'static str,
@@ -204,9 +207,8 @@ impl Configuration {
         struct Head {
             format: u64,
         }
-        let foreign = |error: serde_json::Error| {
-            DocumentError::Foreign(sanitize(&error.to_string(), 256))
-        };
+        let foreign =
+            |error: serde_json::Error| DocumentError::Foreign(sanitize(&error.to_string(), 256));
         let Head { format } = serde_json::from_str(text).map_err(foreign)?;
         if format > FORMAT {
             return Err(DocumentError::Newer { found: format });
@@ -243,8 +245,10 @@ impl Configuration {
     }
 }
 
-/// Returns the files and the decisions of a stack, added to `configuration`, which has its name and its parameters. `settings`
-/// is the text of the settings file if the caller has it; `None` reads it from the bucket.
+/// Returns a configuration with the files and the decisions of its stack added.
+///
+/// `configuration` has the name of the stack and its parameters. `settings` is the text of the settings file if the caller has
+/// it; `None` reads it from the bucket.
 ///
 /// # Errors
 /// [`ReadConfigurationError`] if the bucket or the table cannot be read.
@@ -337,7 +341,10 @@ fn sorted(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             let fields: BTreeMap<String, Value> = fields.into_iter().collect();
-            fields.into_iter().map(|(name, of)| (name, sorted(of))).collect()
+            fields
+                .into_iter()
+                .map(|(name, of)| (name, sorted(of)))
+                .collect()
         }
         other => other,
     }
@@ -398,8 +405,14 @@ mod tests {
     #[test]
     fn a_value_that_looks_like_a_secret_is_left_out_and_named() {
         let given = [
-            ("GuanceSecretArn", "arn:aws:secretsmanager:eu-central-1:111122223333:secret:guance-AbCdEf"),
-            ("FilterPattern", r#"{ $.eventName="GetSecretV*" || $.password=1 }"#),
+            (
+                "GuanceSecretArn",
+                "arn:aws:secretsmanager:eu-central-1:111122223333:secret:guance-AbCdEf",
+            ),
+            (
+                "FilterPattern",
+                r#"{ $.eventName="GetSecretV*" || $.password=1 }"#,
+            ),
             ("Topic", "password=hunter2hunter2"),
             ("Hidden", "****"),
             ("LogGroupNames", "trail,other/trail"),
@@ -416,11 +429,23 @@ mod tests {
         let text = full().encode();
         for (from, to, says) in [
             ("{", "[", "write one with config export"),
-            ("\"format\": 1", "\"format\": 2", "use the version that wrote it"),
-            ("[account_names]", "[account_name]", "settings in it is not valid: settings:5"),
+            (
+                "\"format\": 1",
+                "\"format\": 2",
+                "use the version that wrote it",
+            ),
+            (
+                "[account_names]",
+                "[account_name]",
+                "settings in it is not valid: settings:5",
+            ),
             ("[[rule]]", "[[rul]]", "rules in it is not valid: rules:1"),
             ("\"muted\"", "\"mute\"", "marks."),
-            ("\"what\": \"resolved\"", "\"what\": \"done\"", "resolutions."),
+            (
+                "\"what\": \"resolved\"",
+                "\"what\": \"done\"",
+                "resolutions.",
+            ),
             ("\"stack\": \"errors\",", "", "missing field `stack`"),
         ] {
             assert!(text.contains(from), "{from}");

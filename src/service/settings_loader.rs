@@ -6,8 +6,8 @@
 
 use records::time::Timestamp;
 
-use crate::configuration::file_version;
 use crate::config::lists::{Lists, SETTINGS_BYTES_MAX, SETTINGS_KEY};
+use crate::configuration::file_version;
 use crate::ports::{BucketError, Fetched, ObjectVersion, Versions};
 use crate::reread::{Reread, RereadResult};
 use crate::rulefile::{FileProblem, listed};

@@ -44,7 +44,9 @@ impl EventPlace {
         let identity = &facts.identity;
         let facet = |kind| {
             let value = seen.series.facets.get(kind);
-            value.map(|value| sanitize(value, CHARS_MAX)).unwrap_or_default()
+            value
+                .map(|value| sanitize(value, CHARS_MAX))
+                .unwrap_or_default()
         };
         let region = facet(FacetKind::Region);
         let at = seen.stamp.time();
@@ -62,7 +64,10 @@ impl EventPlace {
             console: Links::default().event(&region, *id),
             principal: facet(FacetKind::Principal),
             source_ip: facet(FacetKind::SourceIp),
-            call: sanitize(&format!("{}:{}", identity.service, identity.action), CHARS_MAX),
+            call: sanitize(
+                &format!("{}:{}", identity.service, identity.action),
+                CHARS_MAX,
+            ),
             error_code: match facts.is_sensitive_call() {
                 true => String::new(),
                 false => code(),
@@ -97,5 +102,10 @@ impl EventPlace {
 fn folder(account_id: &str, region: &str, at: &str) -> Option<String> {
     let (day, _) = at.split_once('T')?;
     let is_known = !region.is_empty() && records::principal::is_account_id(account_id);
-    is_known.then(|| format!("{account_id}/CloudTrail/{region}/{}/", day.replace('-', "/")))
+    is_known.then(|| {
+        format!(
+            "{account_id}/CloudTrail/{region}/{}/",
+            day.replace('-', "/")
+        )
+    })
 }

@@ -27,8 +27,8 @@ use records::time::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::event::EventPlace;
 use crate::call;
+use crate::event::EventPlace;
 use crate::incident;
 use crate::listing::ListedCluster;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use ::sqlite::SqliteStore;
 use aws_sdk_cloudformation::types::{Parameter, StackStatus};
 use clusters::fingerprint::ClusterId;
 use clusters::journal::JournalEvent;
@@ -19,11 +20,10 @@ use service::configuration::import::{ImportPlan, Importer};
 use service::configuration::{Configuration, ReadConfigurationError, read};
 use service::memory::MemoryBucket;
 use service::ports::{Bucket as _, TriageStore};
-use sqlite::SqliteStore;
 
 use crate::binary::{Folder, Ran};
 use crate::effort;
-use crate::emulator;
+use crate::emulator::Emulator;
 
 contract!(an_imported_document_is_exported_as_it_was_and_a_second_import_changes_nothing);
 
@@ -68,12 +68,18 @@ fn an_imported_document_is_exported_as_it_was_and_a_second_import_changes_nothin
     assert_eq!(bucket.objects(), objects);
     let (cluster, _) = document.marks.first_key_value().unwrap();
     let journal = block_on(store.journal(*cluster)).unwrap();
-    let noted: Vec<_> = journal.iter().map(|of| (of.what, of.actor.as_str())).collect();
+    let noted: Vec<_> = journal
+        .iter()
+        .map(|of| (of.what, of.actor.as_str()))
+        .collect();
     assert_eq!(
         noted,
         [(JournalEvent::Resolved, WHO), (JournalEvent::Imported, WHO)]
     );
-    assert_eq!(journal[1].reason, "imported from errors.json of stack errors");
+    assert_eq!(
+        journal[1].reason,
+        "imported from errors.json of stack errors"
+    );
 }
 
 #[test]
@@ -82,11 +88,17 @@ fn each_file_is_noted_with_who_and_what_and_no_canary_key() {
     let (bucket, store) = (MemoryBucket::default(), SqliteStore::in_memory().unwrap());
     import(&document, &bucket, &store);
     let noted = block_on(history::changes(&bucket, 20)).unwrap();
-    let shown: Vec<_> = noted.iter().map(|of| (of.file.as_str(), of.summary.as_str())).collect();
+    let shown: Vec<_> = noted
+        .iter()
+        .map(|of| (of.file.as_str(), of.summary.as_str()))
+        .collect();
     assert_eq!(
         shown,
         [
-            ("settings", "1 account name, 2 trail accounts, 1 canary key, 0 self principals"),
+            (
+                "settings",
+                "1 account name, 2 trail accounts, 1 canary key, 0 self principals"
+            ),
             ("rules", "rules: 1, policies: 1, watches: 0"),
         ]
     );
@@ -94,7 +106,9 @@ fn each_file_is_noted_with_who_and_what_and_no_canary_key() {
     let text = serde_json::to_string(&noted).unwrap();
     assert!(!text.contains("AKIAIOSFODNN7EXAMPLE"), "{text}");
     // The version is that of the bytes in the bucket.
-    let settings = block_on(bucket.fetch(SETTINGS_KEY, 1 << 20)).unwrap().unwrap();
+    let settings = block_on(bucket.fetch(SETTINGS_KEY, 1 << 20))
+        .unwrap()
+        .unwrap();
     let version = service::configuration::file_version(Some(&settings));
     assert_eq!(noted[0].version, version);
 }
@@ -120,10 +134,8 @@ fn a_bucket_that_refuses_is_named_and_nothing_is_put() {
     let store = SqliteStore::in_memory().unwrap();
     let stack = exported(&document, &MemoryBucket::default(), &store);
     let plan = ImportPlan::of(&document, &stack, &BTreeMap::new()).unwrap();
-    let down = MemoryBucket {
-        is_down: true,
-        ..MemoryBucket::default()
-    };
+    let mut down = MemoryBucket::default();
+    down.is_down = true;
     let failed = block_on(plan.apply(&importer(), &down, &store)).unwrap_err();
     assert!(failed.to_string().contains("s3:PutObject"), "{failed}");
     let read = block_on(read(document, None, &down, &store)).unwrap_err();
@@ -170,21 +182,30 @@ fn mark() -> impl Strategy<Value = (ClusterId, Triage)> {
             until: Until::Escalating,
         },
     ];
-    (0_u8..3, prop::sample::select(decisions.to_vec()), 0_i64..4, "[a-c \u{1b}]{0,4}").prop_map(
-        |(cluster, decision, day, reason)| {
+    (
+        0_u8..3,
+        prop::sample::select(decisions.to_vec()),
+        0_i64..4,
+        "[a-c \u{1b}]{0,4}",
+    )
+        .prop_map(|(cluster, decision, day, reason)| {
             let moment = Timestamp::from_seconds(1_796_000_000 + day * 86_400).unwrap();
             let triage = Triage::new(decision, "ann", &reason, moment, 1);
             (ClusterId::from_bytes([cluster; 16]), triage)
-        },
-    )
+        })
 }
 
 fn configuration() -> impl Strategy<Value = Configuration> {
     let resolution = (0_u8..3, 0_i64..4, any::<bool>());
     let marks = prop::collection::vec(mark(), 0..4);
     let accounts = prop::collection::vec(0_u8..4, 0..3);
-    (marks, prop::collection::vec(resolution, 0..4), accounts, 0_u8..3).prop_map(
-        |(marks, said, accounts, rules)| {
+    (
+        marks,
+        prop::collection::vec(resolution, 0..4),
+        accounts,
+        0_u8..3,
+    )
+        .prop_map(|(marks, said, accounts, rules)| {
             let mut of = Configuration::decode(DOCUMENT).unwrap();
             of.marks = marks.into_iter().collect();
             of.resolutions.clear();
@@ -195,7 +216,10 @@ fn configuration() -> impl Strategy<Value = Configuration> {
                     false => LifecycleEvent::Reopened,
                 };
                 let cluster = ClusterId::from_bytes([cluster; 16]);
-                of.resolutions.entry(cluster).or_default().insert((moment, what));
+                of.resolutions
+                    .entry(cluster)
+                    .or_default()
+                    .insert((moment, what));
             }
             let ids: Vec<String> = accounts.iter().map(|n| format!("11112222333{n}")).collect();
             of.settings = format!("trail_accounts = {ids:?}\n");
@@ -204,8 +228,7 @@ fn configuration() -> impl Strategy<Value = Configuration> {
                 n => format!("[[policy]]\nsink = \"all\"\nsilence = \"{n}h\"\n"),
             };
             of
-        },
-    )
+        })
 }
 
 proptest! {
@@ -245,9 +268,7 @@ struct Deployed {
 
 impl Deployed {
     fn new(region: &'static str, dormant_days: &str) -> Option<Self> {
-        let endpoint = std::env::var("AWS_ENDPOINT_URL").ok()?;
-        emulator::enter();
-        let config = emulator::config_at(&endpoint).into_builder();
+        let config = Emulator::find()?.config().clone().into_builder();
         let config = config.region(aws_config::Region::new(region)).build();
         let client = aws_sdk_cloudformation::Client::new(&config);
         let template = json!({
@@ -270,7 +291,10 @@ impl Deployed {
             },
         });
         let parameter = |name: &str, value: &str| {
-            Parameter::builder().parameter_key(name).parameter_value(value).build()
+            Parameter::builder()
+                .parameter_key(name)
+                .parameter_value(value)
+                .build()
         };
         block_on(async {
             let create = client.create_stack().stack_name("moves");
@@ -281,7 +305,12 @@ impl Deployed {
             create.send().await.unwrap();
             // The emulator creates a stack in the background.
             for _ in 0..200 {
-                let found = client.describe_stacks().stack_name("moves").send().await.unwrap();
+                let found = client
+                    .describe_stacks()
+                    .stack_name("moves")
+                    .send()
+                    .await
+                    .unwrap();
                 if found.stacks()[0].stack_status() == Some(&StackStatus::CreateComplete) {
                     return;
                 }
@@ -298,51 +327,87 @@ impl Deployed {
     fn run(&self, arguments: &[&str]) -> Ran {
         let mut command: Command = self.folder.command(arguments);
         command.env("AWS_REGION", self.region);
-        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        command
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test");
         Ran::of(command.output().unwrap())
     }
 }
 
 #[test]
 fn a_stack_is_exported_compared_and_imported_into_a_fresh_one() {
-    let made = (Deployed::new("eu-west-1", "90"), Deployed::new("eu-west-2", "30"));
+    let made = (
+        Deployed::new("eu-west-1", "90"),
+        Deployed::new("eu-west-2", "30"),
+    );
     let (Some(old), Some(new)) = made else {
         return;
     };
     let document = DOCUMENT.replace("\"errors\"", "\"moves\"");
     old.folder.write("given.json", document);
-    let ran = old.run(&["config", "import", "given.json", "--stack", "moves", "--apply"]);
+    let ran = old.run(&[
+        "config",
+        "import",
+        "given.json",
+        "--stack",
+        "moves",
+        "--apply",
+    ]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     old.run(&["config", "export", "--stack", "moves"]).printed();
     let text = std::fs::read_to_string(old.folder.path("moves.json")).unwrap();
     let again = old.run(&["config", "export", "--stack", "moves", "--output", "-"]);
     assert_eq!(again.printed(), text);
-    old.run(&["config", "export", "--stack", "moves"]).fails(1, "--force");
+    old.run(&["config", "export", "--stack", "moves"])
+        .fails(1, "--force");
     // The other stack has another parameter, which no import changes.
     new.folder.write("moves.json", &text);
     let dry = new.run(&["config", "import", "moves.json", "--stack", "moves"]);
     assert_eq!(dry.code, Some(3));
     expect_test::expect![[""]].assert_eq(&dry.stdout);
-    let import = ["config", "import", "moves.json", "--stack", "moves", "--apply"];
+    let import = [
+        "config",
+        "import",
+        "moves.json",
+        "--stack",
+        "moves",
+        "--apply",
+    ];
     assert_eq!(new.run(&import).code, Some(3));
     let second = new.run(&import);
     expect_test::expect![[""]].assert_eq(&second.stdout);
     let diff = new.run(&["config", "diff", "moves.json", "--stack", "moves"]);
-    assert_eq!((diff.code, &*diff.stdout), (Some(3), "parameters.DormantDays: 90 → 30\n"));
+    assert_eq!(
+        (diff.code, &*diff.stdout),
+        (Some(3), "parameters.DormantDays: 90 → 30\n")
+    );
     let exported = new.run(&["config", "export", "--stack", "moves", "--output", "-"]);
-    let exported = exported.printed().replace("\"DormantDays\": \"30\"", "\"DormantDays\": \"90\"");
+    let exported = exported
+        .printed()
+        .replace("\"DormantDays\": \"30\"", "\"DormantDays\": \"90\"");
     assert_eq!(exported, text);
     let history = new.run(&["config", "history", "--stack", "moves", "--format", "json"]);
-    let files: Vec<_> = history.json()["history"].as_array().unwrap().iter().map(|of| of["file"].clone()).collect();
+    let files: Vec<_> = history.json()["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| of["file"].clone())
+        .collect();
     assert_eq!(files.len(), 2, "{files:?}");
-    new.run(&["config", "export", "--stack", "nowhere"]).fails(1, "there is no stack of this name here");
+    new.run(&["config", "export", "--stack", "nowhere"])
+        .fails(1, "there is no stack of this name here");
 }
 
 #[test]
 fn two_documents_are_compared_without_aws() {
     let folder = Folder::new();
     folder.write("a.json", DOCUMENT);
-    folder.write("b.json", DOCUMENT.replace("\"90\"", "\"30\"").replace("2027-01-01\"", "2027-03-01\""));
+    folder.write(
+        "b.json",
+        DOCUMENT
+            .replace("\"90\"", "\"30\"")
+            .replace("2027-01-01\"", "2027-03-01\""),
+    );
     let same = folder.run(&["config", "diff", "a.json", "a.json"]);
     assert_eq!(same.printed(), "nothing differs\n");
     let other = folder.run(&["config", "diff", "a.json", "b.json"]);

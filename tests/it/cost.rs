@@ -13,8 +13,8 @@ use input::{Layout, Limits};
 use pollster::block_on;
 use records::time::Timestamp;
 use serde_json::{Value, json};
-use service::configuration::ConfigVersion;
 use service::config::inspect::Summaries;
+use service::configuration::ConfigVersion;
 use service::deliver::{Delivery, drain};
 use service::ingest::subscription::Subscription;
 use service::ingest::{Folding, commit};
@@ -165,7 +165,9 @@ fn an_archive_takes_no_more_objects_and_bytes_than_this() {
         batches += 1;
     }
     let objects = bucket.objects();
-    let archived = objects.iter().filter(|(key, _)| key.starts_with("archive/"));
+    let archived = objects
+        .iter()
+        .filter(|(key, _)| key.starts_with("archive/"));
     let bytes: usize = archived.clone().map(|(_, object)| object.len()).sum();
     let counted = json!({
         "batches": batches,

@@ -1,5 +1,6 @@
 //! `config export`: writes the whole configuration of a stack to a file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -25,7 +26,7 @@ pub struct Arguments {
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
-    /// Use this settings file in place of the stack's, which only ConfigReader may read
+    /// Use this settings file in place of the stack's, which only the functions and one role may read
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     #[command(flatten)]
@@ -61,7 +62,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     let written = replace(&file, text.as_bytes());
     written.with_context(|| format!("{}: cannot be written", shown(&file)))?;
-    let resolved: usize = exported.resolutions.values().map(|said| said.len()).sum();
+    let resolved: usize = exported.resolutions.values().map(BTreeSet::len).sum();
     output::print(&format!(
         "{}: parameters: {}, decisions: {}, resolutions: {resolved}; it names canary keys, so keep it secret\n",
         shown(&file),

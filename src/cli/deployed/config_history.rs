@@ -73,7 +73,9 @@ fn shown(of: &ConfigChange) -> String {
     );
     match &of.changes {
         Some(changes) => printed.push_str(&text(changes, "  ")),
-        None => printed.push_str("  the file before could not be read, so what differs is not known\n"),
+        None => {
+            printed.push_str("  the file before could not be read, so what differs is not known\n")
+        }
     }
     printed
 }

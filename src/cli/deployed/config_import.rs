@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Change the stack; without it, only print what would change
     #[arg(long)]
     apply: bool,
-    /// Use this settings file in place of the stack's present one, which only ConfigReader may read
+    /// Use this settings file in place of the stack's present one, which only the functions and one role may read
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     #[command(flatten)]
@@ -74,21 +74,29 @@ async fn apply(
     deployed: &Deployed,
 ) -> anyhow::Result<()> {
     let who = caller(&deployed.config).await?;
-    let source = format!("{} of stack {}", shown(&arguments.file), sanitize(stack, 128));
+    let source = format!(
+        "{} of stack {}",
+        shown(&arguments.file),
+        sanitize(stack, 128)
+    );
     let importer = Importer {
         who: &who,
         source: &source,
         now: now(),
         salt: &secret()?,
     };
-    plan.apply(&importer, &deployed.bucket, &deployed.store).await?;
+    plan.apply(&importer, &deployed.bucket, &deployed.store)
+        .await?;
     Ok(())
 }
 
 /// Returns what changes in the bucket and in the table, as text.
 fn changed(plan: &ImportPlan) -> String {
     let mut text = String::new();
-    for (name, of) in [("settings file", &plan.settings), ("rules file", &plan.rules)] {
+    for (name, of) in [
+        ("settings file", &plan.settings),
+        ("rules file", &plan.rules),
+    ] {
         text.push_str(&of.as_ref().map(|of| file(name, of)).unwrap_or_default());
     }
     if !plan.marks.is_empty() {
@@ -123,7 +131,10 @@ fn mark(of: &MarkPlan) -> String {
         "" => format!("by {by}"),
         reason => format!("by {by}: {reason}"),
     };
-    format!("  {}: {before} → {} ({about})\n", of.cluster, of.triage.decision)
+    format!(
+        "  {}: {before} → {} ({about})\n",
+        of.cluster, of.triage.decision
+    )
 }
 
 /// Returns which parameters differ, and the command that deploys them; empty if none differs.

@@ -19,10 +19,11 @@ use service::rules::RULES_BYTES_MAX;
 
 use crate::aws_options::AwsArguments;
 use crate::deployed::bucket_of;
-use crate::inputs::{load_rules, shown};
+use crate::inputs::shown;
 use crate::machine::{now, runtime, secret};
 use crate::output;
 use crate::settings::load;
+use crate::source::load_rules;
 
 /// The files and their destination.
 #[derive(Debug, Args)]
@@ -108,7 +109,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn rules_of(path: &Path) -> anyhow::Result<(&Path, Vec<u8>)> {
     load_rules(Some(path))?;
     let bytes = std::fs::read(path);
-    Ok((path, bytes.with_context(|| format!("{}: cannot be read", shown(path)))?))
+    Ok((
+        path,
+        bytes.with_context(|| format!("{}: cannot be read", shown(path)))?,
+    ))
 }
 
 /// Returns the key of a stack's rules file.

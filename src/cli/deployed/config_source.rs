@@ -53,7 +53,9 @@ pub async fn open(
 ) -> anyhow::Result<Deployed> {
     let config = session::config(&aws.chosen()).await?;
     let place = || format!("stack {} in {}", sanitize(stack, 256), aws.place(&config));
-    let parameters = stack::parameters(&config, stack).await.with_context(place)?;
+    let parameters = stack::parameters(&config, stack)
+        .await
+        .with_context(place)?;
     let bucket = S3Bucket::new(&config, &bucket_of(&config, aws, stack).await?);
     let table = table_of(&config, aws, stack).await?;
     let table = SdkTable::new(&config, table);

@@ -65,7 +65,9 @@ pub fn file_changes(file: &str, old: &str, new: &str) -> Vec<Change> {
 
 fn differences(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<Change> {
     let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let differing = paths.into_iter().filter(|path| old.get(*path) != new.get(*path));
+    let differing = paths
+        .into_iter()
+        .filter(|path| old.get(*path) != new.get(*path));
     let shown = |value: Option<&String>| value.map(|value| sanitize(value, CHARS_MAX));
     differing
         .map(|path| Change {
@@ -107,7 +109,10 @@ fn leaves(of: &Configuration) -> BTreeMap<String, String> {
             (actor, "") => format!(", by {actor} at {}", triage.at),
             (actor, reason) => format!(", by {actor} at {}: {reason}", triage.at),
         };
-        leaves.insert(format!("marks.{cluster}"), triage.decision.to_string() + &by);
+        leaves.insert(
+            format!("marks.{cluster}"),
+            triage.decision.to_string() + &by,
+        );
     }
     for (cluster, said) in &of.resolutions {
         for (at, what) in said {
@@ -191,10 +196,15 @@ mod tests {
         let old = full();
         let mut new = old.clone();
         new.stack = "other".to_owned();
-        new.parameters.insert("DormantDays".to_owned(), "30".to_owned());
+        new.parameters
+            .insert("DormantDays".to_owned(), "30".to_owned());
         new.settings = old.settings.replace("444455556666", "777788889999");
-        new.settings = new.settings.replace("AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE");
-        new.rules = old.rules.replace("until = 2027-01-01", "until = 2027-02-01");
+        new.settings = new
+            .settings
+            .replace("AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE");
+        new.rules = old
+            .rules
+            .replace("until = 2027-01-01", "until = 2027-02-01");
         new.marks.clear();
         assert_eq!(
             shown(&changes(&old, &new)),
@@ -222,7 +232,8 @@ mod tests {
 
     #[test]
     fn two_rules_that_change_places_are_one_difference() {
-        let rule = |name: &str| format!("[[rule]]\nname = \"{name}\"\nwhen = {{ eventName = [\"A\"] }}\n");
+        let rule =
+            |name: &str| format!("[[rule]]\nname = \"{name}\"\nwhen = {{ eventName = [\"A\"] }}\n");
         let (old, new) = (rule("a") + &rule("b"), rule("b") + &rule("a"));
         assert_eq!(
             shown(&file_changes("rules", &old, &new)),
@@ -238,6 +249,9 @@ mod tests {
         }
         let found = changes(&full(), &new);
         let shown = format!("{:?}", found[0].new);
-        assert!(!shown.contains("\\u{1b}") && !shown.contains("\\u{202e}"), "{shown}");
+        assert!(
+            !shown.contains("\\u{1b}") && !shown.contains("\\u{202e}"),
+            "{shown}"
+        );
     }
 }

@@ -132,7 +132,11 @@ impl ImportPlan {
             hidden_parameters: document.hidden_parameters.iter().cloned().collect(),
             ..Self::default()
         };
-        plan.settings = file("settings", SETTINGS_KEY, [&stack.settings, &document.settings]);
+        plan.settings = file(
+            "settings",
+            SETTINGS_KEY,
+            [&stack.settings, &document.settings],
+        );
         // The parameter of the document will hold once the stack is deployed with it.
         let key = document.rules_key().or_else(|| stack.rules_key());
         plan.rules = match key {
@@ -155,7 +159,9 @@ impl ImportPlan {
         }
         for (cluster, said) in &document.resolutions {
             let present = stack.resolutions.get(cluster);
-            let missing = said.iter().filter(|of| !present.is_some_and(|it| it.contains(of)));
+            let missing = said
+                .iter()
+                .filter(|of| !present.is_some_and(|it| it.contains(of)));
             plan.resolutions
                 .extend(missing.map(|(at, what)| (*cluster, *at, *what)));
         }
@@ -266,7 +272,10 @@ fn parameters(document: &Configuration, stack: &Configuration) -> Vec<Change> {
     };
     let changes = super::changes::changes(&of(stack), &of(document));
     // What the document does not name stays.
-    changes.into_iter().filter(|change| change.new.is_some()).collect()
+    changes
+        .into_iter()
+        .filter(|change| change.new.is_some())
+        .collect()
 }
 
 fn file(file: &str, key: &str, [old, new]: [&String; 2]) -> Option<FilePlan> {

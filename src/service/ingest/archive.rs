@@ -107,7 +107,10 @@ mod tests {
     /// Returns the payload of a subscription with some of a few records, which differ in account, region, day and id.
     fn payload(numbers: &[usize]) -> Vec<u8> {
         let record = |number: &usize| {
-            let (account, region) = (number % 2, ["eu-central-1", "us-east-1", "../x\n"][number % 3]);
+            let (account, region) = (
+                number % 2,
+                ["eu-central-1", "us-east-1", "../x\n"][number % 3],
+            );
             let message = json!({
                 "eventVersion": "1.11", "eventType": "AwsApiCall", "eventCategory": "Management",
                 "eventID": format!("3f0e3bd4-6a7c-4f0b-9a6e-{number:012x}"),
@@ -133,7 +136,8 @@ mod tests {
         let (mut store, bucket) = (MemoryStore::default(), MemoryBucket::default());
         let mut subscription = Subscription::default().archiving(true);
         for batch in batches {
-            let taken = subscription.take(&payload(batch), Timestamp::FIRST, &mut store, &bucket);
+            let payload = payload(batch);
+            let taken = subscription.take(&payload, Timestamp::FIRST, &mut store, &bucket);
             taken.now_or_never().unwrap().unwrap();
         }
         let mut lines = BTreeSet::new();
@@ -143,7 +147,10 @@ mod tests {
             GzDecoder::new(&*object).read_to_string(&mut text).unwrap();
             let digest = HEXLOWER.encode(&Sha256::digest(&text));
             assert_eq!(hash, format!("{}.jsonl.gz", &digest[..HASH_DIGITS]));
-            lines.extend(text.lines().map(|line| (partition.to_owned(), line.to_owned())));
+            lines.extend(
+                text.lines()
+                    .map(|line| (partition.to_owned(), line.to_owned())),
+            );
         }
         lines
     }
@@ -151,7 +158,10 @@ mod tests {
     #[test]
     fn a_line_is_the_redacted_record_in_its_partition() {
         let lines: Vec<_> = archived(&[vec![0, 5]]).into_iter().collect();
-        let partitions: Vec<&str> = lines.iter().map(|(partition, _)| partition.as_str()).collect();
+        let partitions: Vec<&str> = lines
+            .iter()
+            .map(|(partition, _)| partition.as_str())
+            .collect();
         assert_eq!(
             partitions,
             [
