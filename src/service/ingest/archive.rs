@@ -132,6 +132,10 @@ mod tests {
     }
 
     /// Returns the archive after some batches, as a set of partitions with lines.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an object that this test wrote has one member"
+    )]
     fn archived(batches: &[Vec<usize>]) -> BTreeSet<(String, String)> {
         let (mut store, bucket) = (MemoryStore::default(), MemoryBucket::default());
         let mut subscription = Subscription::default().archiving(true);
