@@ -113,6 +113,14 @@ def quantities(of, counts, switches):
     }
 
 
+def archive(of, counts):
+    """Returns the amounts of a month of an archive that keeps a year: its objects, and what is stored."""
+    demo, archived = counts["batches_of_the_demo"], counts["archive_of_the_demo"]
+    batches = of["errors"] / (demo["events"] / demo["batches"])
+    stored = 12 * batches * archived["kilobytes"] * 1000 / archived["batches"] / GB
+    return [(batches * archived["objects"] / archived["batches"] / 1000, "s3_put_1000"), (stored, "s3_gb_month")]
+
+
 def dashboard_view(of, counts):
     """Returns the amounts of one view of the dashboard: its metrics and the list of clusters."""
     demo = counts["batches_of_the_demo"]
@@ -157,6 +165,8 @@ def computed(counts, prices):
     lines.append("| a look at the dashboard | " + " | ".join(f"{one:.4f}" for one in looks.values()) + " |")
     trail = [dollars([(of["trail_gb"], "log_gb")], prices) for of in ACCOUNTS.values()]
     lines.append("| beside it: CloudTrail into CloudWatch Logs | " + " | ".join(f"{one:.2f}" for one in trail) + " |")
+    kept = [dollars(archive(of, counts), prices) for of in ACCOUNTS.values()]
+    lines.append("| beside it: an archive of a year, `ArchiveDays=365` | " + " | ".join(f"{one:.2f}" for one in kept) + " |")
     mean = ", ".join(f"{metrics(of, both):.1f} ({name})" for name, of in ACCOUNTS.items())
     lines += ["", f"Metrics in the mean, with dashboard and alarms: {mean}.", ""]
     for name, goal in GOALS.items():

@@ -33,6 +33,7 @@ UNSET = ("EFFORT", "PROPTEST_CASES", "PROPTEST_RNG_SEED", "AWS_ENDPOINT_URL", "R
 IT = ("--test", "it")
 RECORDS = ("-p", "records", "--lib")
 CLUSTERS = ("-p", "clusters", "--lib")
+SERVICE = ("-p", "service", "--lib")
 
 Mutant = collections.namedtuple("Mutant", "name file text instead suite test")
 
@@ -213,6 +214,24 @@ MUTANTS = [
         "successors.entry(cluster).or_insert_with(|| BTreeSet::from([successor]));",
         CLUSTERS,
         "carry::tests::neither_order_nor_repetition_nor_cuts_change_what_is_carried",
+    ),
+    # Of two decisions the later one stays.
+    Mutant(
+        "the-last-import-wins",
+        "src/service/configuration/import.rs",
+        "(present.at, present.encode()) > (other.at, other.encode())",
+        "(present.at, present.encode()) == (other.at, other.encode())",
+        IT,
+        "configuration::decisions_are_the_same_whatever_the_order_of_imports",
+    ),
+    # The archive is a set of lines.
+    Mutant(
+        "archived-under-a-short-name",
+        "src/service/ingest/archive.rs",
+        "const HASH_DIGITS: usize = 32;",
+        "const HASH_DIGITS: usize = 1;",
+        SERVICE,
+        "archive::tests::order_repetition_and_cuts_change_nothing",
     ),
     # A ledger is a set, and nothing of an incident is left out before.
     Mutant(

@@ -19,7 +19,7 @@ use crate::facts::{CallFacts, Facts};
 use crate::kind::AlertKind;
 use crate::links::Links;
 use crate::locale::Language;
-use crate::message::{Example, Message};
+use crate::message::{Example, Message, PROGRAM_VERSION};
 use crate::safe::{readable, token};
 
 /// The version of the `detail` of events on EventBridge. Within one version fields are only added; a new
@@ -84,6 +84,14 @@ pub fn detail(message: &Message, links: &Links) -> Value {
         "keys": message.keys.iter().take(KEYS_MAX).map(key).collect::<Vec<_>>(),
         "enrichment": message.enrichment.name(),
         "suppressed": message.suppressed,
+        "app_version": PROGRAM_VERSION,
+        "config_version": message.made_by.config_version,
+        "detected_at": time(message.made_by.detected_at),
+        "made_by": {
+            "rule": message.rule(),
+            "policy": message.made_by.policy,
+            "docs": message.docs(),
+        },
         "links": {
             "dashboard": links.dashboard(),
             "logs": message.logs_link(links),

@@ -11,7 +11,9 @@ use serde_json::Value;
 
 use crate::alert::{Alert, AlertSubject};
 use crate::facts::Facts;
+use crate::kind::AlertKind;
 use crate::links::Links;
+use crate::safe::token;
 use crate::severity::{self, Assessment, Severity};
 
 /// An alert with all data that sinks may send about it. A sink renders it in its own format.
@@ -50,6 +52,23 @@ pub struct Message {
     /// The number of alerts of the same cluster that were not sent to this sink since the last alert that
     /// was sent. 0 without a cluster.
     pub suppressed: u64,
+    /// What made the message, besides the alert.
+    pub made_by: MadeBy,
+}
+
+/// The version of this program, which each message has.
+pub const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What made a message: so a receiver finds the configuration and the policy behind it, and how late it was noticed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MadeBy {
+    /// When the program made the alert, by its clock; `None` if that is not known, as in a preview. The event times of the
+    /// message are earlier.
+    pub detected_at: Option<Timestamp>,
+    /// The version of the settings file and the rules file in effect; `None` if that is not known.
+    pub config_version: Option<String>,
+    /// The number of the policy that decided to send it, in the order of the rules file, from 1; `None` if none did.
+    pub policy: Option<usize>,
 }
 
 /// The fields of a sample that messages show. A sample is the redacted record of one event. Its JSON is
@@ -186,6 +205,7 @@ impl Message {
                 Enrichment::Full
             },
             suppressed: 0,
+            made_by: MadeBy::default(),
         }
     }
 
@@ -273,6 +293,32 @@ impl Message {
             }
             (_, Some(cluster)) => cluster.facts.identity.event_source(),
             _ => String::new(),
+        }
+    }
+
+    /// Returns the name of what found the problem: `watch:` and the name of the watch for a sensitive call, otherwise the kind
+    /// of the alert.
+    pub fn rule(&self) -> String {
+        let watch = match &self.alert.facts {
+            Facts::SensitiveCall(call) => call.details.as_ref().map(|of| token(&of.watch, 64)),
+            _ => None,
+        };
+        let kind = self.alert.kind().name();
+        watch.map_or_else(|| kind.to_owned(), |watch| format!("watch:{watch}"))
+    }
+
+    /// Returns the page of the documentation that says how the problem was found and what to do, as a path in the source of
+    /// the program.
+    pub fn docs(&self) -> &'static str {
+        match self.alert.kind() {
+            AlertKind::SensitiveCall => "docs/watch.md",
+            AlertKind::Incident => "docs/concepts.md#incidents",
+            AlertKind::AccessKey => "docs/notifications.md#access-keys-of-other-accounts",
+            AlertKind::NoData => "docs/runbook.md",
+            AlertKind::New | AlertKind::NewPrincipal | AlertKind::NewCircumstance => {
+                "docs/advice.md"
+            }
+            _ => "docs/concepts.md#what-the-inspection-finds",
         }
     }
 

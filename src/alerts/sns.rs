@@ -13,8 +13,8 @@ use crate::facts::{Facts, Stage};
 use crate::hint::capitalized;
 use crate::incident_words;
 use crate::kind::AlertKind;
-use crate::locale::Language;
-use crate::message::Message;
+use crate::locale::{Language, Locale};
+use crate::message::{Message, PROGRAM_VERSION};
 use crate::safe::cut;
 use crate::terms;
 use crate::text::Texts;
@@ -61,6 +61,19 @@ crate::words! {
         incident_merged: "incident is part of another one", "安全事件属于另一事件";
         did: ", actor {did}", "，操作者{did}";
         steps: ", {count} steps", "，共 {count} 步";
+    }
+}
+
+crate::words! {
+    /// What the last line of a body says. A text may have placeholders in braces.
+    struct MadeByWords {
+        program: "cloudtrail-inspector {version}", "cloudtrail-inspector {version}";
+        config: "configuration {version}", "配置 {version}";
+        rule: "found by {rule}", "由 {rule} 发现";
+        policy: "sent by policy {number}", "按策略 {number} 发送";
+        detected: "detected {at}", "检测时间 {at}";
+        comma: ", ", "，";
+        end: ".", "。";
     }
 }
 
@@ -170,9 +183,33 @@ fn class_name(class: Class, language: Language) -> &'static str {
 
 /// Returns the body of the SNS message: the title and the text as plain text, cut to [`BODY_BYTES_MAX`].
 pub fn body(message: &Message, texts: &Texts) -> String {
+    let made_by = made_by(message, texts.locale);
     let mut body = texts.plain(message);
-    body.truncate(cut(&body, BODY_BYTES_MAX).len());
-    body
+    body.truncate(cut(&body, BODY_BYTES_MAX - made_by.len()).len());
+    body + &made_by
+}
+
+/// Returns the last line of a body: the versions of the program and the configuration, what found the problem, and when.
+fn made_by(message: &Message, locale: Locale) -> String {
+    let words = MadeByWords::of(locale.language);
+    let made_by = &message.made_by;
+    let version = made_by.config_version.as_deref();
+    let policy = made_by
+        .policy
+        .map(|number| words.policy.replace("{number}", &number.to_string()));
+    let detected = made_by
+        .detected_at
+        .map(|at| words.detected.replace("{at}", &locale.stated(at)));
+    let config = version.map(|version| words.config.replace("{version}", version));
+    let parts = [
+        Some(words.program.replace("{version}", PROGRAM_VERSION)),
+        config,
+        Some(words.rule.replace("{rule}", &message.rule())),
+        policy,
+        detected,
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("\n{}{}\n", parts.join(words.comma), words.end)
 }
 
 /// Returns the attributes of the SNS message as pairs of name and value, sorted by name. No value is empty,
@@ -184,7 +221,11 @@ pub fn attributes(message: &Message) -> Vec<(&'static str, String)> {
         ("kind", alert.kind().name().to_owned()),
         ("state", alert.state().to_owned()),
         ("alert_id", alert.id().to_string()),
+        ("app_version", PROGRAM_VERSION.to_owned()),
     ];
+    if let Some(version) = &message.made_by.config_version {
+        attributes.push(("config_version", version.clone()));
+    }
     if is_account_id(alert.account_id()) {
         attributes.push(("account_id", alert.account_id().to_owned()));
     }
@@ -211,7 +252,7 @@ mod tests {
 
     #[test]
     fn subjects_have_equal_placeholders_in_both_languages() {
-        for (name, english, chinese) in SubjectWords::all() {
+        for (name, english, chinese) in [SubjectWords::all(), MadeByWords::all()].concat() {
             let places = |text: &str| text.matches('{').count();
             assert_eq!(places(english), places(chinese), "{name}");
             assert!(english.is_ascii(), "{name}");

@@ -154,6 +154,7 @@ pub fn journal(of: JournalEvent, language: Language) -> &'static str {
         JournalEvent::Resolved => "已解决",
         JournalEvent::Reopened => "已重新打开",
         JournalEvent::Carried => "由旧标识延续",
+        JournalEvent::Imported => "由配置导入",
     };
     language.pick(of.name(), chinese)
 }

@@ -13,6 +13,7 @@
 //! - `logs` reads log events from CloudWatch Logs for gap repair and backfill. `metrics` reads the number of failed
 //!   deliveries from CloudWatch.
 //! - `iam` asks IAM when an access key was last used.
+//! - `stack` reads the parameters of a stack from CloudFormation, and asks STS who the caller is.
 //! - `secret` reads a secret from Secrets Manager.
 //! - `topic` sends to SNS, `bus` to EventBridge, `workspace` to Guance.
 //! - `refusal` classifies the error codes of AWS services.
@@ -28,6 +29,7 @@ pub mod metrics;
 mod refusal;
 pub mod secret;
 pub mod session;
+pub mod stack;
 pub mod topic;
 pub mod trail_objects;
 pub mod trail_url;

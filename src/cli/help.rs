@@ -88,10 +88,10 @@ fn exit_codes(command: &Command) -> String {
     let failure = FAILURES.iter().find(|(of, _)| *of == name);
     let failure = failure.map_or("failed", |(_, text)| text);
     let has_limit = command.get_arguments().any(|of| of.get_id() == "fail_on");
-    let found = if has_limit {
-        ", 3 found what --fail-on names"
-    } else {
-        ""
+    let found = match name {
+        _ if has_limit => ", 3 found what --fail-on names",
+        "diff" | "import" => ", 3 something differs",
+        _ => "",
     };
     format!("{EXIT_CODES}0 done, 1 {failure}, 2 wrong usage{found}")
 }

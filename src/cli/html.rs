@@ -73,7 +73,7 @@ pub fn write(
 ///
 /// # Errors
 /// Fails if the path is a folder or a loop of links, or if writing fails.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let old = match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Some(metadata.permissions()),
         Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),

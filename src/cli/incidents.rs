@@ -107,7 +107,10 @@ fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
 }
 
 /// Returns the only incident whose ID begins with `start`, in upper or lower case.
-fn one<'a>(answer: &'a StoreAnswer, start: &str) -> anyhow::Result<&'a Incident> {
+///
+/// # Errors
+/// Fails if none or several match.
+pub fn one<'a>(answer: &'a StoreAnswer, start: &str) -> anyhow::Result<&'a Incident> {
     let start = start.to_ascii_lowercase();
     let incidents = answer.incidents.incidents.iter();
     let mut found = incidents.filter(|of| of.id.text().starts_with(&start));

@@ -5,6 +5,7 @@ use std::io;
 
 use alerts::hint::hint;
 use alerts::locale::Language;
+use alerts::outbox::MessageLogEntry;
 use alerts::severity::{self, Assessment, Reason};
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
@@ -20,8 +21,10 @@ use records::time::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use service::inspect::transition_alerts::alert;
+use view::event::EventPlace;
 use view::json::{
-    CallDetailsShape, CallShape, ClusterShape, HistoryShape, IdentityShape, IncidentShape,
+    CallDetailsShape, CallShape, ClusterShape, EventShape, HistoryShape, IdentityShape,
+    IncidentShape,
 };
 
 use crate::changes::{Change, Subject};
@@ -350,6 +353,88 @@ pub fn history(cluster: ClusterId, history: &ClusterJournal) -> anyhow::Result<S
         &history.faults,
         &history.entries,
     ))
+}
+
+/// Returns everything about a cluster as a JSON object.
+pub fn export(
+    cluster: &Cluster,
+    standing: &ClusterStanding<'_>,
+    history: &ClusterJournal,
+    sent: &[MessageLogEntry],
+    events: &[EventPlace],
+) -> anyhow::Result<String> {
+    let history = HistoryShape::of(cluster.id, &history.faults, &history.entries);
+    Ok(view::json::export(shape(cluster, standing), history, sent, Some(events)) + "\n")
+}
+
+/// Returns everything about a sensitive call as a JSON object.
+pub fn export_call(
+    call: &Cluster,
+    sent: &[MessageLogEntry],
+    events: &[EventPlace],
+) -> anyhow::Result<String> {
+    let shape = CallShape::of(call, severity::of_cluster(call));
+    Ok(view::json::export_call(shape, sent, Some(events)) + "\n")
+}
+
+/// Returns everything about an incident as a JSON object.
+pub fn export_incident(
+    incident: &Incident,
+    answer: &StoreAnswer,
+    events: &[EventPlace],
+) -> anyhow::Result<String> {
+    let shape = IncidentShape::of(incident, |id| answer.is_call(id));
+    Ok(view::json::export_incident(&shape, Some(events)) + "\n")
+}
+
+#[derive(Serialize)]
+struct Events {
+    events: Vec<EventShape>,
+}
+
+/// Writes events to `out` as one JSON document. Its only key is `events`.
+pub fn events(places: &[EventPlace], out: impl io::Write) -> anyhow::Result<()> {
+    let events = places.iter().map(EventShape::from).collect();
+    write(&Events { events }, out)
+}
+
+/// Writes events to `out`, one JSON object per line.
+pub fn event_lines(places: &[EventPlace], mut out: impl io::Write) -> anyhow::Result<()> {
+    for place in places {
+        serde_json::to_writer(&mut out, &EventShape::from(place)).map_err(io::Error::from)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
+}
+
+#[derive(Serialize)]
+struct ConfigDiff<'a> {
+    old: &'a str,
+    new: &'a str,
+    changes: &'a [service::configuration::changes::Change],
+}
+
+/// Returns the differences of two configurations as a JSON object, with the names of both stacks.
+pub fn config_diff(
+    old: &str,
+    new: &str,
+    changes: &[service::configuration::changes::Change],
+) -> anyhow::Result<String> {
+    pretty(&ConfigDiff { old, new, changes })
+}
+
+#[derive(Serialize)]
+#[cfg(feature = "aws")]
+struct ConfigHistory<'a> {
+    history: &'a [service::configuration::history::ConfigChange],
+}
+
+/// Returns the changes of a configuration as a JSON object. Its only key is `history`.
+#[cfg(feature = "aws")]
+pub fn config_history(
+    history: &[service::configuration::history::ConfigChange],
+) -> anyhow::Result<String> {
+    pretty(&ConfigHistory { history })
 }
 
 fn shape(cluster: &Cluster, standing: &ClusterStanding<'_>) -> ClusterShape {

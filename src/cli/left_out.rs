@@ -16,9 +16,27 @@ impl TableArguments {
 /// Returns the error that a command needs AWS support, with how to build it.
 fn without_aws() -> anyhow::Error {
     anyhow!(
-        "this program was built without AWS support, which --stack, --table, redrive, backfill and config set need; \
+        "this program was built without AWS support, which --stack, --table, redrive, backfill and most commands of config need; \
          build it with `make build` or `cargo install --path . --bin cloudtrail-inspector`"
     )
+}
+
+/// Replaces the reading of the configuration of a stack.
+pub mod config_source {
+    use std::path::Path;
+
+    use service::configuration::Configuration;
+
+    use crate::aws_options::AwsArguments;
+
+    /// Always fails, because this program was built without AWS support.
+    pub fn configuration(
+        _: &str,
+        _: Option<&Path>,
+        _: &AwsArguments,
+    ) -> anyhow::Result<Configuration> {
+        Err(super::without_aws())
+    }
 }
 
 /// Defines a command that has only its name and its line in the help, and always fails.
@@ -56,6 +74,18 @@ left_out!(
 left_out!(
     config_set,
     "Upload a settings file to a stack's bucket (not available: this build has no AWS support)"
+);
+left_out!(
+    config_export,
+    "Write the whole configuration of a stack to a file (not available: this build has no AWS support)"
+);
+left_out!(
+    config_import,
+    "Give a stack the configuration of a file (not available: this build has no AWS support)"
+);
+left_out!(
+    config_history,
+    "Show who changed the configuration of a stack (not available: this build has no AWS support)"
 );
 left_out!(
     backfill,

@@ -7,12 +7,15 @@
 //!   that prints a filter pattern; `notify` previews alerts without sending them.
 //! - `rehearse` puts attack techniques behind a history and says which alerts would be sent.
 //! - `diff` compares two stores, by `changes`. `man` writes manual pages.
-//! - `config` checks a settings file of a stack and uploads it to the stack's bucket.
+//! - `config` checks a settings file of a stack and uploads it to the stack's bucket. `config_diff` is its subcommand that
+//!   compares configurations; `configuration` reads their documents and prints what differs.
+//! - `events` lists the events of a cluster or an incident, and `export` prints all that is stored about one.
 //! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster. `calls` lists
 //!   and shows stored sensitive calls, `incidents` incidents.
 //! - `serve` shows the pages of the CloudWatch dashboard in a browser on this machine.
 //! - `generate` writes a trail of invented events.
-//! - `deployed` has everything that calls AWS but `s3`: the table of a stack, `redrive`, `backfill` and `config set`. Without
+//! - `deployed` has everything that calls AWS but `s3`: the table of a stack, `redrive`, `backfill`, and the commands of
+//!   `config` that read or change a stack. Without
 //!   the feature `aws`, `left_out.rs` replaces it: its commands only fail with a message that the program has no AWS
 //!   support.
 //!
@@ -42,6 +45,8 @@ mod carry;
 mod changes;
 mod clusters;
 mod config;
+mod config_diff;
+mod configuration;
 mod counts;
 mod decide;
 #[cfg(feature = "aws")]
@@ -51,7 +56,9 @@ mod deployed;
 mod deployed;
 mod diff;
 mod entry;
+mod events;
 mod explain;
+mod export;
 mod filter;
 mod generate;
 mod help;
@@ -133,6 +140,8 @@ enum Command {
     Notify(notify::Arguments),
     Rehearse(rehearse::Arguments),
     Diff(diff::Arguments),
+    Events(events::Arguments),
+    Export(export::Arguments),
     Rules(rules::Arguments),
     Config(config::Arguments),
     Generate(generate::Arguments),
@@ -170,6 +179,8 @@ pub fn main() -> ExitCode {
         Command::Notify(arguments) => notify::run(&arguments),
         Command::Rehearse(arguments) => rehearse::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
+        Command::Events(arguments) => events::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),

@@ -3,6 +3,7 @@
 mod markdown;
 mod sheet;
 
+use std::io;
 use std::process::ExitCode;
 
 use alerts::severity::Severity;
@@ -10,6 +11,7 @@ use clap::{Args, ValueEnum};
 use clusters::ranking::RankingEntry;
 use clusters::triage::Decision;
 use view::call;
+use view::event::EventPlace;
 
 use crate::entry::{self, Kind};
 use crate::selection::severity_parser;
@@ -130,6 +132,14 @@ pub fn print(
         ListFormat::Csv => sheet::list(answer, kinds, output::stdout()),
         _ => output::print(&markdown::list(answer, kinds, limit)),
     }
+}
+
+/// Writes events as CSV, with a head.
+///
+/// # Errors
+/// Fails if `out` cannot be written.
+pub fn event_sheet(places: &[EventPlace], out: impl io::Write) -> anyhow::Result<()> {
+    sheet::events(places, out)
 }
 
 /// Prints a ranking as JSON lines, CSV or Markdown. If clusters are ranked, `answer` supplies their calls and error codes.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use alerts::outbox::MessageLogEntry;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use clusters::fingerprint::ClusterId;
@@ -9,6 +10,8 @@ use clusters::journal::{self, Fault, JournalEntry};
 use clusters::triage::Triage;
 use clusters::{Cluster, ClusterFacts, ClusterSnapshot};
 use pollster::block_on;
+#[cfg(feature = "aws")]
+use service::ports::SentLog as _;
 use service::ports::{ClusterReader as _, TriageStore as _, VersionedTriage, no_hours};
 use sqlite::SqliteStore;
 
@@ -140,6 +143,25 @@ impl OpenStore {
             ..StoreQuery::default()
         };
         self.selected(selection, query)
+    }
+
+    /// Reads the whole store, without a selection.
+    pub fn all(&self, query: StoreQuery) -> anyhow::Result<StoreAnswer> {
+        self.ask(query)
+    }
+
+    /// Returns the alerts about a cluster or a sensitive call that were sent, suppressed or given up; empty for a file, which
+    /// sends none.
+    pub fn sent(&self, cluster: ClusterId) -> anyhow::Result<Vec<MessageLogEntry>> {
+        match &self.place {
+            StoreKind::File(_) => Ok(Vec::new()),
+            #[cfg(feature = "aws")]
+            StoreKind::Table(opened) => {
+                let _runtime = opened.runtime.enter();
+                let sent = block_on(opened.store.sent(cluster));
+                sent.with_context(|| self.name.clone())
+            }
+        }
     }
 
     fn selected(&self, selection: &Selection, query: StoreQuery) -> anyhow::Result<StoreAnswer> {

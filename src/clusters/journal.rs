@@ -66,6 +66,8 @@ pub enum JournalEvent {
     Reopened,
     /// Decisions and entries were carried over from a cluster with an id of an earlier identity version.
     Carried,
+    /// A decision was imported from the configuration of a stack.
+    Imported,
 }
 
 /// One entry of a cluster's journal: what happened to the cluster or was decided about it, with time, episode, author

@@ -27,6 +27,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
 use service::config::{self, SinkName};
+use service::configuration::ConfigVersion;
 use service::deliver::incident_round::{Round, RoundInput, RoundMemory, incident_round};
 use service::deliver::{Delivery, Drained, WAIT_SECONDS, drain};
 use service::incidents::read_back::LogSource;
@@ -52,6 +53,8 @@ struct Deliver {
     settings: DeliverSettings,
     settings_loader: SettingsLoader,
     config: SdkConfig,
+    /// The version of the settings file and the rules file in effect.
+    config_version: ConfigVersion,
     store: DynamoStore<SdkTable>,
     directory: Iam,
     sinks: BTreeMap<String, AnySink>,
@@ -193,6 +196,7 @@ impl Deliver {
             given: settings.clone(),
             settings: settings.clone(),
             settings_loader: SettingsLoader::default(),
+            config_version: ConfigVersion::default(),
         }
     }
 
@@ -212,6 +216,10 @@ impl Deliver {
         if let Some(rules) = rules {
             self.rules = rules;
         }
+        self.config_version = ConfigVersion {
+            settings: self.settings_loader.version().to_owned(),
+            rules: self.rules_loader.version().to_owned(),
+        };
         Ok(())
     }
 
@@ -235,6 +243,7 @@ impl Deliver {
             keys: &self.settings.keys,
             account_names: &self.settings.account_names,
             environments: &self.settings.environments,
+            config_version: &self.config_version,
             holder: request_id,
             rounds_until,
             found,

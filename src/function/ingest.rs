@@ -64,7 +64,7 @@ impl Ingest {
         Self {
             settings: settings.clone(),
             settings_loader: SettingsLoader::default(),
-            subscription: Subscription::default(),
+            subscription: Subscription::default().archiving(settings.archives),
             rules_loader: RulesLoader::new(settings.rules_object.clone()),
             store: store(settings, config),
             bucket: S3Bucket::new(config, &settings.bucket_name),

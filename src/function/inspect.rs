@@ -96,7 +96,7 @@ impl Inspect {
             settings_loader: SettingsLoader::default(),
             given_setup: setup.clone(),
             setup: setup.clone(),
-            subscription: Subscription::default(),
+            subscription: Subscription::default().archiving(ingest.archives),
             rules_loader: RulesLoader::new(ingest.rules_object.clone()),
             store: store(ingest, config),
             bucket: S3Bucket::new(config, &ingest.bucket_name),

@@ -53,6 +53,8 @@ pub struct IngestSettings {
     /// Ids of canary access keys, which must never be used. Empty after [`IngestSettings::parse`], because they are
     /// only in the settings file; [`IngestSettings::with`] adds them.
     pub canaries: BTreeSet<String>,
+    /// Whether the selected events are also written into the archive of the bucket.
+    pub archives: bool,
     /// Which metrics the function writes to its log.
     pub metrics: Metrics,
     /// How much the function writes to its log.
@@ -108,6 +110,9 @@ const RETENTION_DAYS: (u16, u16, u16) = (8, 365, 35);
 /// Lowest, highest and default length of the learning period, in hours.
 const LEARN_HOURS: (u16, u16, u16) = (0, 720, 24);
 
+/// Lowest, highest and default number of days that the archive is kept; 0 is no archive. The bucket itself removes old objects.
+const ARCHIVE_DAYS: (u16, u16, u16) = (0, 3650, 0);
+
 /// The highest number of characters of a wrong value that a message repeats.
 const SHOWN_CHARS_MAX: usize = 64;
 
@@ -138,6 +143,7 @@ impl IngestSettings {
             sinks: reading.sinks("SINKS"),
             workspaces: BTreeMap::new(),
             canaries: BTreeSet::new(),
+            archives: reading.number("ARCHIVE_DAYS", ARCHIVE_DAYS) > 0,
             metrics: reading.metrics("METRICS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };

@@ -20,6 +20,7 @@
 //! - `deliver` sends the alerts that wait: queues, circuit breakers, and digests of very many alerts.
 //! - `incidents` finds the incidents of an account while they go on, for `deliver`.
 //! - `widget` answers a dashboard, and stores the decisions that people make there.
+//! - `configuration` is the whole configuration of a stack as one document: written, compared, and given to another stack.
 //! - `carry` gives clusters what they inherit after a change of the identity version: decisions and journals.
 //! - `rehearse` says which alerts would follow from an attack behind a history, and what would hide it.
 //! - `key_lookup` asks IAM about access keys, for `deliver` and `inspect`.
@@ -50,6 +51,9 @@ pub mod settings_loader;
 
 // Every setting of the functions, parsed once.
 pub mod config;
+
+// The configuration of a stack as one document.
+pub mod configuration;
 
 // Questions to IAM about access keys.
 pub mod key_lookup;

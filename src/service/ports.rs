@@ -267,6 +267,22 @@ pub enum BucketError {
     },
 }
 
+/// Why a question about a deployed stack has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// There is no stack of this name in the region that was asked. Check the name, the region and the profile.
+    #[error("there is no stack of this name here; check the name, or give --region or --profile")]
+    Missing,
+    /// The service is out of reach, or refuses the call. Try again, or check the permissions.
+    #[error("{call} failed: {detail}")]
+    Unavailable {
+        /// The call, such as `cloudformation:DescribeStacks`, which is also the permission that it needs.
+        call: &'static str,
+        /// The message of the service, or why there was no answer.
+        detail: String,
+    },
+}
+
 /// The log groups of CloudWatch Logs. Events that were not delivered are read again from here.
 ///
 /// An implementor returns each event of a query on exactly one page. A page without events may still have a next
@@ -469,6 +485,9 @@ pub trait TriageStore {
         let mut triages = self.triages(&[cluster]).await?;
         Ok(triages.remove(&cluster).unwrap_or_default())
     }
+
+    /// Returns all triages with their versions, also those that were removed.
+    async fn marks(&self) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError>;
 
     /// Sets the triage of a cluster, or removes it if `triage` is `None`, and adds an entry to the journal.
     ///

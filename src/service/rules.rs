@@ -34,6 +34,9 @@ use toml::Spanned;
 use crate::policy::{Policies, PolicyText};
 use crate::rulefile::{FileProblem, FileReader};
 
+/// The largest rules file that is read, in bytes; ten thousand rules have this size.
+pub const RULES_BYTES_MAX: usize = 1024 * 1024;
+
 /// The rules and policies of a rules file, ready to use. Empty by default.
 #[derive(Clone, Default)]
 pub struct Rules {

@@ -7,6 +7,7 @@
 use records::time::Timestamp;
 
 use crate::config::lists::{Lists, SETTINGS_BYTES_MAX, SETTINGS_KEY};
+use crate::configuration::file_version;
 use crate::ports::{BucketError, Fetched, ObjectVersion, Versions};
 use crate::reread::{Reread, RereadResult};
 use crate::rulefile::{FileProblem, listed};
@@ -16,7 +17,10 @@ const VERSIONS_MAX: usize = 20;
 
 /// Loads the settings file from the bucket, and remembers which version of the file is in use.
 #[derive(Debug)]
-pub struct SettingsLoader(Reread);
+pub struct SettingsLoader {
+    object: Reread,
+    version: String,
+}
 
 /// Why the settings file in the bucket cannot be used.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
@@ -47,11 +51,22 @@ impl SettingsProblem {
 
 impl Default for SettingsLoader {
     fn default() -> Self {
-        Self(Reread::new(SETTINGS_KEY.to_owned(), SETTINGS_BYTES_MAX))
+        Self {
+            object: Reread::new(SETTINGS_KEY.to_owned(), SETTINGS_BYTES_MAX),
+            version: file_version(None),
+        }
     }
 }
 
+/// The lists of a file, with the version of the file.
+type Versioned = (Lists, String);
+
 impl SettingsLoader {
+    /// Returns the [`file_version`] of the settings file that is in use.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
     /// Reads the settings file, if five minutes have passed since the last read.
     ///
     /// [`RereadResult::value`] has the lists of the file if it changed. [`RereadResult::problem`] is set if the newest
@@ -65,29 +80,46 @@ impl SettingsLoader {
         now: Timestamp,
         bucket: &impl Versions,
     ) -> Result<RereadResult<Lists, SettingsProblem>, SettingsProblem> {
-        if !self.0.is_due(now) {
+        if !self.object.is_due(now) {
             return Ok(RereadResult::default());
         }
         let fetched = self.fetch(bucket).await;
-        let (false, Err(SettingsProblem::Wrong(problems))) = (self.0.is_known(), &fetched) else {
-            return self.0.take(now, fetched);
+        let (false, Err(SettingsProblem::Wrong(problems))) = (self.object.is_known(), &fetched)
+        else {
+            let read = self.object.take(now, fetched)?;
+            return Ok(self.used(read));
         };
         let lists = last_good(problems, bucket).await?;
-        let read = self.0.take(now, Ok(Some((lists, None))))?;
+        let read = self.object.take(now, Ok(Some((lists, None))))?;
         let problem = fetched.err();
-        Ok(RereadResult { problem, ..read })
+        Ok(RereadResult {
+            problem,
+            ..self.used(read)
+        })
+    }
+
+    /// Notes the version of the lists that are used from now on.
+    fn used<E>(&mut self, read: RereadResult<Versioned, E>) -> RereadResult<Lists, E> {
+        let value = read.value.map(|(lists, version)| {
+            self.version = version;
+            lists
+        });
+        RereadResult {
+            value,
+            problem: read.problem,
+        }
     }
 
     /// Fetches the lists with the tag of their version; `None` if the file has not changed.
     async fn fetch(
         &self,
         bucket: &impl Versions,
-    ) -> Result<Option<(Lists, Option<String>)>, SettingsProblem> {
-        match self.0.fetch(bucket).await {
-            Ok(Fetched::Missing) => Ok(Some((Lists::default(), None))),
+    ) -> Result<Option<(Versioned, Option<String>)>, SettingsProblem> {
+        match self.object.fetch(bucket).await {
+            Ok(Fetched::Missing) => Ok(Some((missing(), None))),
             Ok(Fetched::Unchanged) => Ok(None),
             Ok(Fetched::Object { bytes, tag }) => {
-                let lists = Lists::parse(bytes).map_err(SettingsProblem::Wrong)?;
+                let lists = versioned(bytes).map_err(SettingsProblem::Wrong)?;
                 Ok(Some((lists, Some(tag))))
             }
             Err(error @ BucketError::TooLong { .. }) => {
@@ -96,6 +128,17 @@ impl SettingsLoader {
             Err(error) => Err(SettingsProblem::Unavailable(error)),
         }
     }
+}
+
+/// Parses a file, and returns its lists with its version.
+fn versioned(bytes: Vec<u8>) -> Result<Versioned, Vec<FileProblem>> {
+    let version = file_version(Some(&bytes));
+    Ok((Lists::parse(bytes)?, version))
+}
+
+/// Returns the empty lists of a file that does not exist.
+fn missing() -> Versioned {
+    (Lists::default(), file_version(None))
 }
 
 fn too_long(error: &BucketError) -> FileProblem {
@@ -111,18 +154,18 @@ fn too_long(error: &BucketError) -> FileProblem {
 async fn last_good(
     problems: &[FileProblem],
     bucket: &impl Versions,
-) -> Result<Lists, SettingsProblem> {
+) -> Result<Versioned, SettingsProblem> {
     let versions = bucket.versions(SETTINGS_KEY, VERSIONS_MAX).await;
     let versions = versions.map_err(SettingsProblem::Unavailable)?;
     let has_more = versions.len() >= VERSIONS_MAX;
     for version in versions {
         let ObjectVersion::Put(id) = version else {
-            return Ok(Lists::default());
+            return Ok(missing());
         };
         let bytes = bucket
             .fetch_version(SETTINGS_KEY, &id, SETTINGS_BYTES_MAX)
             .await;
-        match bytes.map(|bytes| bytes.map(Lists::parse)) {
+        match bytes.map(|bytes| bytes.map(versioned)) {
             Ok(Some(Ok(lists))) => return Ok(lists),
             Ok(_) | Err(BucketError::TooLong { .. }) => {}
             Err(error) => return Err(SettingsProblem::Unavailable(error)),
@@ -130,6 +173,6 @@ async fn last_good(
     }
     match has_more {
         true => Err(SettingsProblem::NeverGood(problems.to_vec())),
-        false => Ok(Lists::default()),
+        false => Ok(missing()),
     }
 }

@@ -108,6 +108,21 @@ impl TriageStore for SqliteStore {
         Ok(triages)
     }
 
+    async fn marks(&self) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError> {
+        let select = self
+            .connection
+            .prepare_cached("SELECT cluster_id FROM mark");
+        let mut select = select.map_err(unavailable)?;
+        let ids = select.query_map([], |row| row.get::<_, String>(0));
+        let ids: Result<Vec<String>, _> = ids.map_err(unavailable)?.collect();
+        let clusters = ids
+            .map_err(unavailable)?
+            .into_iter()
+            .map(|id| ClusterId::parse(&id).ok_or_else(|| damaged("a mark has no valid cluster")));
+        let clusters: Vec<ClusterId> = clusters.collect::<Result<_, _>>()?;
+        self.triages(&clusters).await
+    }
+
     async fn set_triage(
         &self,
         cluster: ClusterId,

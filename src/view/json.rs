@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerts::cluster_hint;
 use alerts::incident_advice::{self, AdviceItem, AdviceStep};
 use alerts::locale::Language;
+use alerts::message::PROGRAM_VERSION;
 use alerts::outbox::MessageLogEntry;
 use alerts::severity::{Assessment, Reason};
 use clusters::facet::FacetKind;
@@ -27,6 +28,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::call;
+use crate::event::EventPlace;
 use crate::incident;
 use crate::listing::ListedCluster;
 
@@ -187,6 +189,71 @@ struct Export {
     cluster: ClusterShape,
     history: HistoryShape,
     sent: Vec<SentShape>,
+    #[serde(flatten)]
+    more: ExportEnd,
+}
+
+/// What an export has at its end.
+#[derive(Serialize)]
+struct ExportEnd {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<Vec<EventShape>>,
+    app_version: &'static str,
+}
+
+/// The JSON object of an event: when, who and where, and where its record can be found.
+#[derive(Serialize)]
+pub struct EventShape {
+    event_id: String,
+    at: Option<String>,
+    account_id: String,
+    region: Option<String>,
+    principal: Option<String>,
+    source_ip: Option<String>,
+    call: String,
+    error_code: Option<String>,
+    cluster_id: String,
+    console: Option<String>,
+    logs_query: String,
+    trail_folder: Option<String>,
+}
+
+impl From<&EventPlace> for EventShape {
+    fn from(of: &EventPlace) -> Self {
+        let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Self {
+            event_id: of.event_id.clone(),
+            at: known(&of.at),
+            account_id: of.account_id.clone(),
+            region: known(&of.region),
+            principal: known(&of.principal),
+            source_ip: known(&of.source_ip),
+            call: of.call.clone(),
+            error_code: known(&of.error_code),
+            cluster_id: of.cluster_id.clone(),
+            console: of.console.clone(),
+            logs_query: of.logs_query.clone(),
+            trail_folder: known(&of.trail_folder),
+        }
+    }
+}
+
+impl ExportEnd {
+    fn of(events: Option<&[EventPlace]>) -> Self {
+        Self {
+            events: events.map(|events| events.iter().map(EventShape::from).collect()),
+            app_version: PROGRAM_VERSION,
+        }
+    }
+}
+
+/// The JSON object of an export of an incident.
+#[derive(Serialize)]
+struct IncidentExport<'a> {
+    #[serde(flatten)]
+    incident: &'a IncidentShape,
+    #[serde(flatten)]
+    more: ExportEnd,
 }
 
 /// The JSON object of an export of a sensitive call: the call and its alerts.
@@ -194,6 +261,8 @@ struct Export {
 struct CallExport {
     sensitive_call: CallShape,
     sent: Vec<SentShape>,
+    #[serde(flatten)]
+    more: ExportEnd,
 }
 
 /// The JSON object of an incident: the actor, the steps, the evidence, what stays behind, and what to do.
@@ -338,29 +407,44 @@ struct AdviceObjectShape {
     commands: Vec<String>,
 }
 
-/// Returns a cluster, its history and its alerts (`sent`) as indented JSON text.
-pub fn export(cluster: ClusterShape, history: HistoryShape, sent: &[MessageLogEntry]) -> String {
+/// Returns a cluster, its history, its alerts (`sent`) and, if they are given, its events as indented JSON text.
+pub fn export(
+    cluster: ClusterShape,
+    history: HistoryShape,
+    sent: &[MessageLogEntry],
+    events: Option<&[EventPlace]>,
+) -> String {
     let export = Export {
         cluster,
         history,
         sent: sent.iter().map(SentShape::of).collect(),
+        more: ExportEnd::of(events),
     };
     // All keys are text, so this cannot fail.
     serde_json::to_string_pretty(&export).unwrap_or_default()
 }
 
-/// Returns a sensitive call and its alerts (`sent`) as indented JSON text.
-pub fn export_call(sensitive_call: CallShape, sent: &[MessageLogEntry]) -> String {
+/// Returns a sensitive call, its alerts (`sent`) and, if they are given, its events as indented JSON text.
+pub fn export_call(
+    sensitive_call: CallShape,
+    sent: &[MessageLogEntry],
+    events: Option<&[EventPlace]>,
+) -> String {
     let export = CallExport {
         sensitive_call,
         sent: sent.iter().map(SentShape::of).collect(),
+        more: ExportEnd::of(events),
     };
     serde_json::to_string_pretty(&export).unwrap_or_default()
 }
 
-/// Returns an incident as indented JSON text.
-pub fn export_incident(incident: &IncidentShape) -> String {
-    serde_json::to_string_pretty(incident).unwrap_or_default()
+/// Returns an incident and, if they are given, its events as indented JSON text.
+pub fn export_incident(incident: &IncidentShape, events: Option<&[EventPlace]>) -> String {
+    let export = IncidentExport {
+        incident,
+        more: ExportEnd::of(events),
+    };
+    serde_json::to_string_pretty(&export).unwrap_or_default()
 }
 
 impl SentShape {

@@ -14,12 +14,14 @@
 //!   queries on them.
 //! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the lists of sensitive calls and of clusters, and one
 //!   of each in full.
+//! - `event` says of one event where its record can be found.
 //! - `json` is a cluster or a sensitive call for programs; the shape of the JSON does not change.
 
 pub mod call;
 mod card;
 mod chart;
 pub mod dashboard;
+pub mod event;
 pub mod incident;
 pub mod json;
 mod keys;

@@ -14,10 +14,12 @@ use pollster::block_on;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::config::inspect::Summaries;
+use service::configuration::ConfigVersion;
 use service::deliver::{Delivery, drain};
+use service::ingest::subscription::Subscription;
 use service::ingest::{Folding, commit};
 use service::inspect::run::{RunLimits, run};
-use service::memory::MemoryBucket;
+use service::memory::{MemoryBucket, MemoryStore};
 use service::policy::Policies;
 use service::ports::{Clock as _, Sink};
 use service::rules::Rules;
@@ -94,6 +96,7 @@ fn deliver(store: &DynamoStore<MemoryTable>, clock: &ManualClock) -> u64 {
         keys: &keys(),
         account_names: &BTreeMap::new(),
         environments: &BTreeMap::new(),
+        config_version: &ConfigVersion::default(),
         holder: "count",
         rounds_until: Timestamp::LAST,
         unfinished: &BTreeSet::new(),
@@ -148,6 +151,32 @@ fn a_batch_takes_no_more_than_this_where_nothing_is_remembered() {
     let heads = items.iter().filter(|item| item.key.sk == "HEAD").count();
     counted["clusters"] = json!(heads);
     assert_counted("batches_of_the_demo", &counted);
+}
+
+/// The archive of the demo's errors, batch by batch as a subscription delivers them.
+#[test]
+fn an_archive_takes_no_more_objects_and_bytes_than_this() {
+    let demo = demo::trail(&demo::Plan::default());
+    let (mut store, bucket) = (MemoryStore::default(), MemoryBucket::default());
+    let mut subscription = Subscription::default().archiving(true);
+    let now = crate::table::now();
+    let mut batches = 0_u64;
+    for payload in demo.payloads(BATCH_RECORDS) {
+        block_on(subscription.take(payload.as_bytes(), now, &mut store, &bucket)).unwrap();
+        batches += 1;
+    }
+    let objects = bucket.objects();
+    let archived = objects
+        .iter()
+        .filter(|(key, _)| key.starts_with("archive/"));
+    let bytes: usize = archived.clone().map(|(_, object)| object.len()).sum();
+    let counted = json!({
+        "batches": batches,
+        "objects": archived.count(),
+        // Rounded, because another version of the compression needs some bytes more or less.
+        "kilobytes": bytes.div_ceil(10_000) * 10,
+    });
+    assert_counted("archive_of_the_demo", &counted);
 }
 
 /// A change that is not watched is admitted by `changes` and takes no write unit. Texts that are no JSON are admitted by no

@@ -26,6 +26,7 @@ use pollster::block_on;
 use proptest::prelude::*;
 use records::time::Timestamp;
 use serde_json::{Value, json};
+use service::configuration::ConfigVersion;
 use service::deliver::{Delivery, Drained, drain};
 use service::policy::Policies;
 use service::ports::{
@@ -182,6 +183,7 @@ impl World {
             keys: &self.keys,
             account_names: &names,
             environments: &BTreeMap::new(),
+            config_version: &ConfigVersion::default(),
             holder,
             rounds_until: Timestamp::LAST,
             unfinished: &BTreeSet::new(),

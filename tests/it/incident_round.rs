@@ -28,6 +28,7 @@ use pollster::block_on;
 use proptest::prelude::*;
 use records::time::Timestamp;
 use serde_json::{Value, json};
+use service::configuration::ConfigVersion;
 use service::coverage::Coverage;
 use service::deliver::incident_round::{Round, RoundInput, RoundMemory, incident_round};
 use service::deliver::{Delivery, Drained, drain};
@@ -251,6 +252,7 @@ impl Stack {
             keys: &keys,
             account_names: &BTreeMap::new(),
             environments: &BTreeMap::new(),
+            config_version: &ConfigVersion::default(),
             holder: "test",
             rounds_until,
             found: &self.last.found,

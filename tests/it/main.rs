@@ -18,6 +18,7 @@ mod chromium;
 mod cli;
 mod clocks;
 mod clusters;
+mod configuration;
 mod console;
 mod corpus;
 mod cost;

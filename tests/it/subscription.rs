@@ -791,6 +791,7 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
             sinks: {},
             workspaces: {},
             canaries: {},
+            archives: false,
             metrics: Metrics {
                 stack: "",
                 read: {},

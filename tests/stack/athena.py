@@ -115,5 +115,28 @@ class Trail:
         return found
 
 
+class Archive:
+    """A DuckDB table with archived lines, for the queries of a stack."""
+
+    def __init__(self, stack, lines):
+        self.stack, self.database = stack, duckdb.connect()
+        self.database.execute(TRINO)
+        table = statement(stack, "TableOfArchive")
+        kinds = columns(table)
+        (name,) = re.findall(r"^CREATE EXTERNAL TABLE (\w+)", table)
+        read = "read_json($path, format = 'newline_delimited', columns = $kinds)"
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "rows.json"
+            path.write_text("".join(json.dumps(row(json.loads(line), kinds)) + "\n" for line in lines), encoding="utf-8")
+            self.database.execute(
+                f"CREATE TABLE {name} AS SELECT *, '' AS account, '' AS region, strftime(current_date, '%Y-%m-%d') AS day FROM {read}",
+                {"path": str(path), "kinds": kinds},
+            )
+
+    def rows(self):
+        """Returns the rows of the query over the archive."""
+        return self.database.execute(statement(self.stack, "ArchivedErrors")).fetchall()
+
+
 # The range of key columns of each query; the column after them has the number of events, if the query counts.
 KEYS = {"FailedSignIns": (0, 5), "NewUsers": (1, 6), "TopErrors": (0, 4), "Refusals": (0, 2)}

@@ -137,6 +137,7 @@ def roles_trust_only_their_service(stack):
 
 def only_functions_read_the_settings(stack):
     roles = [role for role in ("IngestRole", "InspectRole", "DeliverRole", "WidgetRole") if role in stack.resources]
+    reader = [arn for arn in [stack.values["ConfigReader"]] if arn]
     (policy,) = stack.of_type("AWS::S3::BucketPolicy").values()
     denials = {one["Sid"]: listed(one) for one in policy["Properties"]["PolicyDocument"]["Statement"]}
     expected = {
@@ -145,7 +146,7 @@ def only_functions_read_the_settings(stack):
         "Principal": "*",
         "Action": ["s3:GetObject", "s3:GetObjectVersion"],
         "Resource": ["<Bucket.Arn>/config/*"],
-        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [f"<{role}.Arn>" for role in roles]}},
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [f"<{role}.Arn>" for role in roles] + reader}},
     }
     if denials.get(expected["Sid"]) != expected:
         yield f"others may read the settings: {denials}"
@@ -181,6 +182,7 @@ def expected_permissions(stack):
         ROLE: common_permissions(stack, "ingest") | {
             "Clusters": (table("BatchGetItem", "PutItem", "UpdateItem"), "<Table.Arn>", leading_keys("C#*", "D#", "E#", "K#*", "M#*", "O#*", "Q#*")),
             "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),
+            **archive_permissions(stack),
             "FailedInvocations": (["s3:PutObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
         },
         "InspectRole": common_permissions(stack, "inspect") | key_lookup_permissions(stack) | {
@@ -191,6 +193,7 @@ def expected_permissions(stack):
             "LateHours": (table("DeleteItem"), "<Table.Arn>", leading_keys("D#")),
             "Chronicle": (["s3:GetObject", "s3:PutObject"], "<Bucket.Arn>/inspection/*"),
             "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),
+            **archive_permissions(stack),
             "FailedInvocationsOfIngest": (["s3:DeleteObject", "s3:GetObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
             "FailedInvocations": (["s3:PutObject"], "<Bucket.Arn>/aws/lambda/async/watch-inspect/*"),
         } | ({"Metrics": (["cloudwatch:GetMetricData"], "*")} if groups(stack) else {}),
@@ -237,6 +240,10 @@ def expected_permissions(stack):
         }
         roles["DeliverRole"] |= {sid: of for sid, of in optional.items() if of and of[1]}
     return roles
+
+
+def archive_permissions(stack):
+    return {"Archive": (["s3:PutObject"], "<Bucket.Arn>/archive/*")} if stack.values["ArchiveDays"] != "0" else {}
 
 
 def common_permissions(stack, name):
@@ -612,7 +619,10 @@ def failed_records_expire(stack):
         if rule["Status"] == "Enabled" and "Prefix" in rule
     }
     # The inspection state does not expire; its older versions expire after one day.
-    if ends != {"quarantine/": (30, 30), "aws/lambda/": (30, 30), "inspection/": (None, 1), "config/": (None, 365)}:
+    expected = {"quarantine/": (30, 30), "aws/lambda/": (30, 30), "inspection/": (None, 1), "config/": (None, 365)}
+    days = int(stack.values["ArchiveDays"])
+    expected |= {"archive/": (days, 1)} if days else {}
+    if {prefix: (end and int(end), old) for prefix, (end, old) in ends.items()} != expected:
         yield f"objects expire after {ends}"
 
 
@@ -826,7 +836,7 @@ def queries_read_the_log_groups(stack):
 
 def athena_reads_the_trail(stack):
     place, table = stack.values["AthenaTrailLocation"], "cloudtrail_watch"
-    found = stack.of_type("AWS::Athena::NamedQuery")
+    found = {name: made for name, made in stack.of_type("AWS::Athena::NamedQuery").items() if name not in ARCHIVE_QUERIES}
     titles = QUERIES | {"Table": "Table of the trail"}
     if set(found) != ({f"{name}InAthena" for name in titles} if place else set()):
         yield f"queries of Athena {set(found)}"
@@ -869,6 +879,33 @@ def athena_table_complaints(stack, definition):
         yield f"the table reads {location} by {projection}"
     if "\nPARTITIONED BY (account STRING, region STRING, day STRING)\n" not in definition:
         yield "the table has other partition columns"
+
+
+ARCHIVE_QUERIES = {"TableOfArchiveInAthena": "Table of the archive", "ArchivedErrorsInAthena": "Archived errors"}
+
+
+def athena_reads_the_archive(stack):
+    found = {name: made for name, made in stack.of_type("AWS::Athena::NamedQuery").items() if name in ARCHIVE_QUERIES}
+    if set(found) != (set(ARCHIVE_QUERIES) if stack.values["ArchiveDays"] != "0" else set()):
+        yield f"queries of the archive {set(found)}"
+    for name, made in found.items():
+        properties, text = made["Properties"], made["Properties"]["QueryString"]
+        if properties["Name"] != f"watch/{ARCHIVE_QUERIES[name]}" or properties["Database"] != "default":
+            yield f"{name} is called {properties['Name']} in {properties['Database']}"
+        if "archive_watch" not in text or name.startswith("Archived") and "\nWHERE day >= " not in text:
+            yield f"{name} reads {text}"
+    if found:
+        text = found["TableOfArchiveInAthena"]["Properties"]["QueryString"]
+        projection = dict(re.findall(r"'([\w.]+)' = '([^']*)'", text))
+        if projection["storage.location.template"] != "s3://<Bucket>/archive/account=${account}/region=${region}/day=${day}/":
+            yield f"the archive is read from {projection['storage.location.template']}"
+        if projection["projection.account.values"] != (stack.values["AthenaAccounts"] or "111122223333"):
+            yield f"the accounts are {projection['projection.account.values']}"
+        regions = stack.source["Mappings"]["Regions"].get(stack.place[0], {"Names": stack.place[1]})["Names"]
+        if projection["projection.region.values"] != f"{regions},unknown":
+            yield "the archive has other regions"
+        if projection["projection.day.format"] != "yyyy-MM-dd":
+            yield "the days have another form"
 
 
 QUERIES = {
@@ -1042,7 +1079,7 @@ REFUSED = [
 PARTS = (
     wanted_pattern,
     active_sinks, scheduled_roles, has_dashboard, groups, group_arns, every_log_group, dependencies, topic, role_statements,
-    expected_permissions, common_permissions, key_lookup_permissions, summaries, leading_keys, table, expected_alarms,
+    expected_permissions, archive_permissions, common_permissions, key_lookup_permissions, summaries, leading_keys, table, expected_alarms,
     read_metrics, metric_complaints, widget_complaints, search_complaints, athena_table_complaints, map_lookups,
 )
 RULES = [

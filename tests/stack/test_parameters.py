@@ -71,6 +71,11 @@ VALUES = {
     ),
     "VpcSecurityGroupIds": (["", "sg-0a1b2c3d", "sg-0123456789abcdef0,sg-0a1b2c3d"], ["0a1b2c3d", "sg-0a1b2c3d,", "subnet-0a1b2c3d"]),
     "TimeZone": (["UTC", "+08:00", "-03:30", "+14:00"], ["", "utc", "8", "+8:00", "+08:60", "+15:00", "Asia/Shanghai"]),
+    "ArchiveDays": (["0", "400", "3650"], ["", "-1", "3651"]),
+    "ConfigReader": (
+        ["", "arn:aws:iam::111122223333:role/operator", "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0a1b"],
+        ["operator", "arn:aws:iam::111122223333:role/*", "arn:aws:sts::111122223333:assumed-role/a/b", "*", "arn:aws:iam::111122223333:root"],
+    ),
     "DeletionProtection": (["true", "false"], ["", "yes"]),
     "DormantDays": (["1", "90", "3650"], ["", "0", "3651"]),
     "AccountRoleName": (["", "key-reader"], ["a/b", "*", "arn:aws:iam::111122223333:role/a", "x" * 65]),
@@ -153,7 +158,7 @@ class Parameters(unittest.TestCase):
         self.assertEqual(
             optional,
             {
-                "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "TrailAccounts",
+                "ConfigReader", "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "TrailAccounts",
                 "PermissionsBoundary", "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "WorkspaceSecretArns", "GuanceWorkspaceId", "GuanceConsoleUrl",
                 "AccountRoleName", "AlarmTopic", "VpcSubnetIds", "VpcSecurityGroupIds", "WriteUnitPrice", "AthenaTrailLocation", "AthenaAccounts",
             },

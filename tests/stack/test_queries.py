@@ -22,6 +22,7 @@ TOKEN = re.compile(r"'[^']*'|/[^/]*/|[()=]|[\w.@]+|\S")
 
 
 STACK = Stack(AthenaTrailLocation="s3://bucket/AWSLogs/")
+ARCHIVE = Stack(ArchiveDays="400")
 CORPUS = pathlib.Path(os.environ.get("CLOUDTRAIL_CORPUS") or ROOT.parent / "shared" / "cloudtrail")
 
 
@@ -205,6 +206,25 @@ class Queries(unittest.TestCase):
             ("arn:aws:iam::111122223333:user/mia", "111122223333"): 1,
             ("arn:aws:iam::111122223333:role/app", "111122223333"): 2,
         })
+
+    def test_the_archive_counts_each_event_once(self):
+        # A line as src/records/redact.rs writes it; its fields are the columns of the table.
+        identity = {"accountId": "111122223333", "arn": "arn:aws:sts::111122223333:assumed-role/app/i", "type": "AssumedRole"}
+        identity |= {"sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::111122223333:role/app"}}}
+        sample = {
+            "awsRegion": "eu-central-1", "errorCode": "AccessDenied", "errorMessage": DENIED, "eventName": "ListUsers",
+            "eventSource": "iam.amazonaws.com", "eventTime": "2026-11-21T08:00:00Z", "readOnly": True, "recipientAccountId": "111122223333",
+            "resources": [{"ARN": "arn:aws:iam::111122223333:user/mia"}], "sourceIPAddress": "192.0.2.7", "userAgent": "aws-cli", "userIdentity": identity,
+        }
+        lines = [json.dumps(sample | {"eventID": name}) for name in ("a", "b", "a")]
+        lines.append(json.dumps({name: sample[name] for name in sample if name not in ("errorCode", "errorMessage")} | {"eventID": "c"}))
+        archive = athena.Archive(ARCHIVE, lines)
+        ((source, name, code, principal, events, first, last),) = archive.rows()
+        self.assertEqual((source, name, code, events), ("iam.amazonaws.com", "ListUsers", "AccessDenied", 2))
+        self.assertEqual(principal, "arn:aws:iam::111122223333:role/app")
+        self.assertEqual(first, last)
+        columns = athena.columns(athena.statement(ARCHIVE, "TableOfArchive"))
+        self.assertEqual(set(columns), {name.lower() for name in sample} | {"eventid"})
 
     def test_queries_use_only_existing_fields(self):
         known = paths(record("CreateUser", responseElements=CREATED)) | paths(record("RunInstances", userIdentity=ROLE))

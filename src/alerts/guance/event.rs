@@ -28,7 +28,7 @@ use crate::guance::line_protocol::{Field, Point, TAG_BYTES_MAX};
 use crate::kind::AlertKind;
 use crate::links::SAMPLES;
 use crate::locale::Language;
-use crate::message::Message;
+use crate::message::{Message, PROGRAM_VERSION};
 use crate::safe::{cut, readable, token};
 use crate::text::Texts;
 
@@ -205,6 +205,7 @@ pub fn event(message: &Message, texts: &Texts, checker: &Checker) -> Point {
     add_range(&mut point, message);
     add_fault(&mut point, message);
     add_numbers(&mut point, message);
+    add_made_by(&mut point, message);
     let attributes = attributes::fields(message, texts);
     for (name, field) in attributes.into_iter().chain(of_kind(message)) {
         point.field(name, field);
@@ -275,6 +276,23 @@ fn add_numbers(point: &mut Point, message: &Message) {
         };
         point.field("ct_principals", distinct(Facet::Principal) as u64);
         point.field("ct_regions", distinct(Facet::Region) as u64);
+    }
+}
+
+/// Adds what made the event: the versions of the program and the configuration, what found it, and the policy that sent it.
+fn add_made_by(point: &mut Point, message: &Message) {
+    let made_by = &message.made_by;
+    point.field("ct_app_version", PROGRAM_VERSION);
+    point.field("ct_rule", message.rule());
+    point.field("ct_docs", message.docs());
+    if let Some(version) = &made_by.config_version {
+        point.field("ct_config_version", version.as_str());
+    }
+    if let Some(at) = made_by.detected_at {
+        point.field("ct_detected_at", at.seconds());
+    }
+    if let Some(policy) = made_by.policy {
+        point.field("ct_policy", policy as u64);
     }
 }
 

@@ -23,9 +23,12 @@ const ENTRY_SECONDS: i64 = 400 * 86_400;
 /// The prefix of the sort keys of journal entries.
 const ENTRIES: &str = "J#";
 
+/// The sort key of the item with the triage decision about a cluster.
+const MARK: &str = "MARK";
+
 /// Returns the key of the item with the triage decision about a cluster, such as muted or resolved.
 pub fn triage_key(cluster: ClusterId) -> Key {
-    Key::new(format!("C#{cluster}"), "MARK")
+    Key::new(format!("C#{cluster}"), MARK)
 }
 
 /// Returns the write that replaces the triage decision about a cluster, or removes it with `None`.
@@ -44,6 +47,21 @@ pub fn replace_triage(cluster: ClusterId, triage: Option<&Triage>, version: i64)
 /// Decodes the triage decision about a cluster. `None` if the decision was removed or cannot be decoded.
 pub fn read_triage(item: &Item) -> Option<Triage> {
     item.text_of("mk").and_then(Triage::decode)
+}
+
+/// Decodes the triage decision about a cluster, with its version.
+fn read_versioned(item: &Item) -> Result<(ClusterId, VersionedTriage), StoreError> {
+    let damaged = || StoreError::Damaged {
+        detail: format!("item {} {} has no valid triage", item.key.pk, item.key.sk),
+    };
+    let cluster = item.key.pk.strip_prefix("C#").and_then(ClusterId::parse);
+    let triage = match item.text_of("mk") {
+        Some(text) => Some(Triage::decode(text).ok_or_else(damaged)?),
+        None => None,
+    };
+    let version = item.number_of("vr").ok_or_else(damaged)?;
+    let versioned = VersionedTriage { triage, version };
+    Ok((cluster.ok_or_else(damaged)?, versioned))
 }
 
 /// Encodes an entry of a cluster's journal, a status change or a decision, as an item of the table.
@@ -92,23 +110,19 @@ impl<T: Table> TriageStore for DynamoStore<T> {
         clusters: &[ClusterId],
     ) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError> {
         let keys: Vec<Key> = clusters.iter().copied().map(triage_key).collect();
-        let mut triages = BTreeMap::new();
-        for item in self.table.get(&keys).await? {
-            let damaged = || StoreError::Damaged {
-                detail: format!("item {} {} has no valid triage", item.key.pk, item.key.sk),
-            };
-            let cluster = item.key.pk.strip_prefix("C#").and_then(ClusterId::parse);
-            let triage = match item.text_of("mk") {
-                Some(text) => Some(Triage::decode(text).ok_or_else(damaged)?),
-                None => None,
-            };
-            let version = item.number_of("vr").ok_or_else(damaged)?;
-            triages.insert(
-                cluster.ok_or_else(damaged)?,
-                VersionedTriage { triage, version },
-            );
-        }
-        Ok(triages)
+        let found = self.table.get(&keys).await?;
+        found.iter().map(read_versioned).collect()
+    }
+
+    async fn marks(&self) -> Result<BTreeMap<ClusterId, VersionedTriage>, StoreError> {
+        let mut found = Vec::new();
+        let mut visit = |item: Item| {
+            if item.key.sk == MARK && item.key.pk.starts_with("C#") {
+                found.push(read_versioned(&item));
+            }
+        };
+        self.table.scan(&mut visit).await?;
+        found.into_iter().collect()
     }
 
     async fn set_triage(

@@ -182,7 +182,7 @@ impl FunctionContext {
     pub async fn subscription(&self, bucket: &impl Bucket) -> anyhow::Result<Subscription> {
         let settings = &self.settings.ingest;
         let mut loader = RulesLoader::new(settings.rules_object.clone());
-        let mut subscription = Subscription::default();
+        let mut subscription = Subscription::default().archiving(settings.archives);
         subscription.set_exclusions(settings.exclusions.clone());
         if let Some(rules) = loader.read(now(), bucket).await?.value {
             subscription.set_rules(rules);

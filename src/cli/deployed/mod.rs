@@ -2,7 +2,11 @@
 
 pub mod backfill;
 pub mod carry;
+pub mod config_export;
+pub mod config_history;
+pub mod config_import;
 pub mod config_set;
+pub mod config_source;
 mod function;
 pub mod redrive;
 
@@ -107,6 +111,17 @@ pub async fn table_of(
     let place = aws.place(config);
     let tables = tables.with_context(|| format!("stack {stack} in {place}"))?;
     one_of(stack, &place, ("table", "TableName"), tables)
+}
+
+/// Returns the name of the only bucket of a stack.
+///
+/// # Errors
+/// Fails if the stack has no bucket, or several, which earlier deployments left.
+async fn bucket_of(config: &SdkConfig, aws: &AwsArguments, stack: &str) -> anyhow::Result<String> {
+    let buckets = session::buckets_of(config, stack).await;
+    let place = aws.place(config);
+    let buckets = buckets.with_context(|| format!("stack {stack} in {place}"))?;
+    one_of(stack, &place, ("bucket", "BucketName"), buckets)
 }
 
 /// Returns the only table or bucket that was found for a stack. `output` is the stack's output that has its name, `place` is

@@ -25,6 +25,9 @@ pub const SETTINGS_BYTES_MAX: usize = 1024 * 1024;
 /// An example of a settings file: every field, with comments that explain it.
 pub const EXAMPLE: &str = include_str!("../../../infra/settings.example.toml");
 
+/// The start of the last line of a settings file in the bucket, before a random text.
+const SALT: &str = "# put as ";
+
 /// The highest number of accounts that may have a name, and of accounts whose trails are read.
 const ACCOUNTS_MAX: usize = 10_000;
 
@@ -130,6 +133,25 @@ impl Lists {
             _ => format!("{count} {what}s"),
         });
         counted.join(", ")
+    }
+}
+
+/// Returns the content of a settings file with a random text at its end.
+///
+/// A user who may only list the bucket sees a digest of the object and could check guesses at its content. The random text makes
+/// the digest useless for that.
+pub fn salted(mut bytes: Vec<u8>, salt: &str) -> Vec<u8> {
+    bytes.extend_from_slice(format!("\n{SALT}{salt}\n").as_bytes());
+    bytes
+}
+
+/// Returns the text of a settings file without the random text at its end, so as it was before [`salted`].
+pub fn unsalted(text: &str) -> &str {
+    let end = text.trim_end_matches('\n');
+    let start = end.rfind('\n').map_or(0, |at| at + 1);
+    match end[start..].starts_with(SALT) {
+        true => text[..start].strip_suffix('\n').unwrap_or_default(),
+        false => text,
     }
 }
 

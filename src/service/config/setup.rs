@@ -11,8 +11,9 @@ use super::{IngestSettings, SettingProblems, SettingsReader, shown};
 
 /// The settings that are stored in the table. All who may read the table can read them, so no secret and no access
 /// key is in this list. Canary keys are known to the functions only.
-const STORED: [&str; 15] = [
+const STORED: [&str; 16] = [
     ALLOWED_ACCOUNTS,
+    "ARCHIVE_DAYS",
     "BUCKET_NAME",
     DENIED_ACCOUNTS,
     "FILTER_NAME",

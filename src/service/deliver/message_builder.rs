@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::{Facts, KeyFacts};
 use alerts::kind::AlertKind;
-use alerts::message::{ClusterContext, Enrichment, Message};
+use alerts::message::{ClusterContext, Enrichment, MadeBy, Message};
 use alerts::outbox::OutboxRow;
 use alerts::severity::{Assessment, Reason, Severity, assess_with_history, of_alert};
 use clusters::call_alerts::COVER_SECONDS;
@@ -81,6 +81,7 @@ where
         Ok(Message {
             suppressed,
             environment: self.environment(alert),
+            made_by: self.made_by(Some(row.created)),
             ..assembled(alert, (cluster_details, hours), keys, name)
         })
     }
@@ -109,6 +110,7 @@ where
         let name = self.account_name(&alert);
         Message {
             environment: self.environment(&alert),
+            made_by: self.made_by(Some(self.delivery.clock.now())),
             ..Message::of_account(alert, Vec::new(), name)
         }
     }
@@ -116,6 +118,14 @@ where
     fn environment(&self, alert: &Alert) -> Option<String> {
         let environments = self.delivery.environments;
         environments.get(alert.account_id()).cloned()
+    }
+
+    fn made_by(&self, detected_at: Option<Timestamp>) -> MadeBy {
+        MadeBy {
+            detected_at,
+            config_version: Some(self.delivery.config_version.to_string()),
+            policy: None,
+        }
     }
 
     fn account_name(&self, alert: &Alert) -> Option<String> {

@@ -22,6 +22,7 @@ use clusters::keys::KeySettings;
 use futures_util::future::join_all;
 use records::time::Timestamp;
 
+use crate::configuration::ConfigVersion;
 use crate::deliver::absorption::Absorption;
 use crate::deliver::message_builder::MessageBuilder;
 use crate::deliver::sink_run::SinkRun;
@@ -48,6 +49,8 @@ pub struct Delivery<'a, O, K, C> {
     pub account_names: &'a BTreeMap<String, String>,
     /// The environments of AWS accounts that alerts carry, by account id.
     pub environments: &'a BTreeMap<String, String>,
+    /// The version of the settings file and the rules file in effect, which messages name.
+    pub config_version: &'a ConfigVersion,
     /// The name of this run as the holder of leases on outbox rows: a text that no other run has.
     pub holder: &'a str,
     /// Until when rows must have been written whose alert an incident could absorb, so that they are sent: since then a

@@ -307,7 +307,9 @@ where
         }
         let silence = sending_limits.silence;
         let suppressed = silence.map_or(0, |silence| silence.suppressed);
-        let message = self.message_builder.message(row, suppressed).await?;
+        let mut message = self.message_builder.message(row, suppressed).await?;
+        let policy = self.delivery.policies.place(self.name, &message);
+        message.made_by.policy = policy.map(|place| place + 1);
         let PolicyOutcome::Send { silence: seconds } =
             self.delivery.policies.judge(self.name, &message)
         else {

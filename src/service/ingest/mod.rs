@@ -5,6 +5,7 @@
 //! at the end, and records of a damaged stream cannot be trusted. A record that cannot be read is
 //! quarantined; the other records of the input are processed normally.
 
+pub mod archive;
 pub mod backfill;
 pub mod diagnosis;
 pub mod gap_repair;
@@ -38,6 +39,7 @@ use records::time::Timestamp;
 use records::{Record, Rejection, Wrapper};
 use sha2::{Digest as _, Sha256};
 
+use crate::ingest::archive::ArchiveLines;
 use crate::ports::{Batch, Committed, Quarantined, Store, StoreError, StoreUsage};
 use crate::rules::{Fate, Hits, Rules};
 
@@ -65,6 +67,8 @@ pub struct Folded {
     incomplete: Option<&'static str>,
     /// All unreadable records, to be counted in clusters; `None` if the caller does not count them.
     unparsable: Option<Vec<Unparsable>>,
+    /// The lines of the archive; `None` without an archive.
+    archive: Option<ArchiveLines>,
 }
 
 /// An unreadable record, reduced to what its cluster and its event id are made of.
@@ -138,6 +142,8 @@ pub struct Folding<'r> {
     cutoffs: Option<SharedCutoffs>,
     /// Whether unreadable records are listed, so that they can be counted in clusters.
     counts_unparsable: bool,
+    /// Whether [`Self::fold`] also makes the lines of the archive.
+    archives: bool,
 }
 
 /// The buffers and caches of a [`Folding`], without its rules; empty by default.
@@ -227,6 +233,7 @@ impl<'r> Folding<'r> {
             },
             cutoffs: None,
             counts_unparsable: false,
+            archives: false,
         }
     }
 
@@ -268,6 +275,12 @@ impl<'r> Folding<'r> {
             counts_unparsable: true,
             ..self
         }
+    }
+
+    /// Makes [`Self::fold`] return the lines of the archive too, if `archives` is true.
+    #[must_use]
+    pub fn archiving(self, archives: bool) -> Self {
+        Self { archives, ..self }
     }
 
     /// Makes [`Self::fold`] return samples too: redacted example records, at most [`clusters::sample::SAMPLES_MAX`] for
@@ -345,10 +358,12 @@ impl<'r> Folding<'r> {
             analyzer,
             cutoffs,
             counts_unparsable,
+            archives,
         } = self;
         let mut folded = Folded {
             hits: vec![Hits::default(); analyzer.rules.all().len()],
             unparsable: counts_unparsable.then(Vec::new),
+            archive: archives.then(ArchiveLines::default),
             ..Folded::default()
         };
         let cutoffs = cutoffs.as_deref().map(|cutoffs| Arc::clone(&lock(cutoffs)));
@@ -678,8 +693,14 @@ impl Folded {
         let class = analysis.finding.facts.identity.class;
         *self.record_counts.classes.entry(class).or_default() += 1;
         self.tally.observe(id, at, &analysis.finding);
-        if let Some(cutoffs) = cutoffs {
-            let cluster = analysis.finding.series.cluster;
+        let cluster = analysis.finding.series.cluster;
+        if let Some(archive) = &mut self.archive {
+            let line = sample();
+            archive.add(id, at, &analysis.finding, &line);
+            if let Some(cutoffs) = cutoffs {
+                self.tally.sample(cluster, id, at, cutoffs, || line);
+            }
+        } else if let Some(cutoffs) = cutoffs {
             self.tally.sample(cluster, id, at, cutoffs, sample);
         }
     }

@@ -6,18 +6,19 @@
 
 use records::time::Timestamp;
 
+use crate::configuration::file_version;
 use crate::ports::{Bucket, BucketError, Fetched};
 use crate::reread::{Reread, RereadResult};
 use crate::rulefile::{FileProblem, listed, text_of};
-use crate::rules::Rules;
-
-/// The largest rules file that is read, in bytes; ten thousand rules have this size.
-const RULES_BYTES_MAX: usize = 1024 * 1024;
+use crate::rules::{RULES_BYTES_MAX, Rules};
 
 /// Loads the rules file from the bucket, and remembers which version of the file is in use. Without a key there are no
 /// rules.
 #[derive(Debug)]
-pub struct RulesLoader(Option<Reread>);
+pub struct RulesLoader {
+    object: Option<Reread>,
+    version: String,
+}
 
 /// Why the rules file in the bucket cannot be used.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
@@ -62,7 +63,15 @@ impl RulesLoader {
     /// Creates the loader of the rules file under `key`. With `None` there is no file to load, and [`Self::read`] never
     /// returns rules.
     pub fn new(key: Option<String>) -> Self {
-        Self(key.map(|key| Reread::new(key, RULES_BYTES_MAX)))
+        Self {
+            object: key.map(|key| Reread::new(key, RULES_BYTES_MAX)),
+            version: file_version(None),
+        }
+    }
+
+    /// Returns the [`file_version`] of the rules file that is in use.
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// Loads the rules, at most every [`REREAD_SECONDS`](crate::reread::REREAD_SECONDS), and returns them if they
@@ -78,19 +87,25 @@ impl RulesLoader {
         now: Timestamp,
         bucket: &impl Bucket,
     ) -> Result<RereadResult<Rules, RulesProblem>, RulesProblem> {
-        let Some(object) = self.0.as_mut().filter(|object| object.is_due(now)) else {
+        let object = self.object.as_mut();
+        let Some(object) = object.filter(|object| object.is_due(now)) else {
             return Ok(RereadResult::default());
         };
         let fetched = fetch(object, bucket).await;
-        object.take(now, fetched)
+        let RereadResult { value, problem } = object.take(now, fetched)?;
+        let value = value.map(|(rules, version)| {
+            self.version = version;
+            rules
+        });
+        Ok(RereadResult { value, problem })
     }
 }
 
-/// Fetches the rules with the tag of their version; `None` if this version is in use already.
+/// Fetches the rules and their version, with the tag of the object; `None` if this version is in use already.
 async fn fetch(
     object: &Reread,
     bucket: &impl Bucket,
-) -> Result<Option<(Rules, Option<String>)>, RulesProblem> {
+) -> Result<Option<((Rules, String), Option<String>)>, RulesProblem> {
     let key = || object.key().to_owned();
     let fetched = object.fetch(bucket).await;
     let fetched = fetched.map_err(|source| RulesProblem::Unavailable { key: key(), source })?;
@@ -99,10 +114,11 @@ async fn fetch(
         Fetched::Unchanged => return Ok(None),
         Fetched::Object { bytes, tag } => (bytes, tag),
     };
+    let version = file_version(Some(&bytes));
     let rules = text_of(bytes).and_then(|text| Rules::parse(&text));
     let rules = rules.map_err(|complaints| RulesProblem::Wrong {
         key: key(),
         complaints,
     })?;
-    Ok(Some((rules, Some(tag))))
+    Ok(Some(((rules, version), Some(tag))))
 }

@@ -29,6 +29,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::ingest::archive::ArchiveLines;
 use crate::ingest::{Caches, Folded, Folding, Ingested, Unparsable};
 use crate::ports::{Batch, Bucket, BucketError, Committed, Quarantined, Store, StoreError};
 use crate::rules::Rules;
@@ -61,6 +62,7 @@ pub struct Subscription {
     rules: Rules,
     exclusions: Exclusions,
     caches: Caches,
+    archives: bool,
 }
 
 /// Why a payload must be processed again later. A retry is safe: anything stored by the failed attempt counts once.
@@ -72,6 +74,9 @@ pub enum RetryReason {
     /// The quarantine object could not be written. Nothing was committed.
     #[error("cannot quarantine: {0}")]
     Quarantine(#[from] BucketError),
+    /// An object of the archive could not be written. The records are committed, and count once when they come again.
+    #[error("cannot archive: {0}")]
+    Archive(BucketError),
 }
 
 impl RetryReason {
@@ -85,6 +90,7 @@ impl RetryReason {
             Self::Store(StoreError::Foreign) => "StoreForeign",
             Self::Store(StoreError::Damaged { .. }) => "StoreDamaged",
             Self::Quarantine(_) => "QuarantineUnavailable",
+            Self::Archive(_) => "ArchiveUnavailable",
         }
     }
 }
@@ -100,6 +106,12 @@ struct QuarantinedPayload<'e> {
 }
 
 impl Subscription {
+    /// Makes [`Self::take`] also write the selected events into the archive of the bucket, if `archives` is true.
+    #[must_use]
+    pub fn archiving(self, archives: bool) -> Self {
+        Self { archives, ..self }
+    }
+
     /// Replaces the rules for the next payloads. The exclusions stay.
     pub fn set_rules(&mut self, rules: Rules) {
         self.rules = rules.with_exclusions(self.exclusions.clone());
@@ -138,7 +150,8 @@ impl Subscription {
         let caches = mem::take(&mut self.caches);
         let mut folding = Folding::with_caches(self.limits, &self.rules, caches)
             .counting_unparsable()
-            .with_samples();
+            .with_samples()
+            .archiving(self.archives);
         let folded = folding.fold(event, Layout::Subscription, None);
         self.caches = folding.into_caches();
         folded
@@ -176,6 +189,7 @@ impl Subscription {
             invocation.quarantined_as = Some(source.clone());
             counted = Some(count(&quarantined.digest, unparsable, folded.logged_at));
         }
+        let archive = folded.archive.take();
         let (mut ingested, batch) = folded.split(source.clone());
         let mut batches = Vec::new();
         let is_empty = batch.tally.sightings.is_empty() && batch.quarantined.is_empty();
@@ -189,6 +203,7 @@ impl Subscription {
         let own = committed.into_iter().next().filter(|_| !is_empty);
         ingested.complete(own.unwrap_or_default());
         self.caches.learn(&ingested);
+        keep(archive, bucket).await.map_err(RetryReason::Archive)?;
         let Ingested { record_counts, .. } = ingested;
         Ok(IngestReport {
             record_counts,
@@ -233,6 +248,21 @@ impl Subscription {
         committed(store, vec![batch], &mut invocation).await?;
         Ok(invocation)
     }
+}
+
+/// Writes the objects of the archive. After the commit, so that an archive that cannot be written delays no alert.
+async fn keep(archive: Option<ArchiveLines>, bucket: &impl Bucket) -> Result<(), BucketError> {
+    let Some(archive) = archive else {
+        return Ok(());
+    };
+    let objects = archive.objects();
+    let objects = objects.map_err(|error| BucketError::Unavailable {
+        detail: sanitize(&error.to_string(), DETAIL_CHARS_MAX),
+    })?;
+    for object in objects {
+        bucket.keep(&object.key, object.bytes).await?;
+    }
+    Ok(())
 }
 
 /// Commits batches, and adds their costs to the invocation. Without batches the store is not called.

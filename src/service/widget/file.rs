@@ -118,6 +118,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             let json = json::export_call(
                 CallShape::of(&data.cluster, alerts::severity::of_cluster(&data.cluster)),
                 &data.sent,
+                None,
             );
             return Ok(ClusterPage::export(self.frame(), &json));
         }
@@ -126,7 +127,7 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
         let triage_status = triage.map(|triage| self.triage_status(triage, &listed));
         let shape = ClusterShape::of(&data.cluster, &listed, listed.span(), triage_status);
         let history = HistoryShape::of(cluster, &data.faults, &data.entries);
-        let json = json::export(shape, history, &data.sent);
+        let json = json::export(shape, history, &data.sent, None);
         Ok(ClusterPage::export(self.frame(), &json))
     }
 

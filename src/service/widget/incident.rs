@@ -47,7 +47,7 @@ impl<S> WidgetHandler<'_, S> {
             let subject = now.listing.subject(id);
             subject.is_some_and(|of| of.class == Class::Watch)
         };
-        let json = export_incident(&IncidentShape::of(incident, is_call));
+        let json = export_incident(&IncidentShape::of(incident, is_call), None);
         ClusterPage::export(self.frame(), &json)
     }
 

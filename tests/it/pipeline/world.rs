@@ -19,6 +19,7 @@ use pollster::block_on;
 use records::time::Timestamp;
 use serde_json::json;
 use service::config::inspect::Summaries;
+use service::configuration::ConfigVersion;
 use service::deliver::{Delivery, drain};
 use service::ingest::backfill::{Checkpoint, backfill};
 use service::ingest::redrive::redrive;
@@ -413,6 +414,7 @@ impl World {
             keys: &keys(),
             account_names: &BTreeMap::new(),
             environments: &BTreeMap::new(),
+            config_version: &ConfigVersion::default(),
             holder: &holder,
             rounds_until: Timestamp::LAST,
             unfinished: &BTreeSet::new(),
