@@ -37,6 +37,10 @@ pub enum AlertKind {
     AccountSummary,
     /// No events arrive from an account or a log group, or events arrive again.
     NoData,
+    /// A drill: a test of the whole path. Nothing happened.
+    Drill,
+    /// A nightly drill was not over within an hour.
+    DrillFailed,
 }
 
 impl AlertKind {
@@ -69,6 +73,8 @@ impl AlertKind {
             Self::AccessKey => "Access Key Alert",
             Self::AccountSummary => "Account Summary",
             Self::NoData => "No Data",
+            Self::Drill => "Drill",
+            Self::DrillFailed => "Drill Failed",
         }
     }
 }

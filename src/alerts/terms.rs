@@ -79,6 +79,8 @@ pub fn kind(of: AlertKind, language: Language) -> &'static str {
         AlertKind::AccessKey => ("Access key", "访问密钥"),
         AlertKind::AccountSummary => ("Summary", "汇总"),
         AlertKind::NoData => ("No data", "数据中断"),
+        AlertKind::Drill => ("Drill", "演练"),
+        AlertKind::DrillFailed => ("Drill failed", "演练失败"),
     };
     language.pick(english, chinese)
 }

@@ -16,7 +16,7 @@ impl TableArguments {
 /// Returns the error that a command needs AWS support, with how to build it.
 fn without_aws() -> anyhow::Error {
     anyhow!(
-        "this program was built without AWS support, which --stack, --table, redrive, backfill and config set need; \
+        "this program was built without AWS support, which --stack, --table, redrive, backfill, drill and config set need; \
          build it with `make build` or `cargo install --path . --bin cloudtrail-inspector`"
     )
 }
@@ -56,6 +56,10 @@ left_out!(
 left_out!(
     config_set,
     "Upload a settings file to a stack's bucket (not available: this build has no AWS support)"
+);
+left_out!(
+    drill,
+    "Send a test record through a deployed stack (not available: this build has no AWS support)"
 );
 left_out!(
     backfill,

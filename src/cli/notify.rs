@@ -84,6 +84,9 @@ enum Kind {
     SensitiveCall,
     #[value(name = "no_data", alias = "no-data")]
     NoData,
+    Drill,
+    #[value(name = "drill_failed", alias = "drill-failed")]
+    DrillFailed,
     #[value(name = "access_key", alias = "access-key")]
     AccessKey,
     New,
@@ -103,6 +106,8 @@ impl From<Kind> for AlertKind {
             Kind::Incident => Self::Incident,
             Kind::SensitiveCall => Self::SensitiveCall,
             Kind::NoData => Self::NoData,
+            Kind::Drill => Self::Drill,
+            Kind::DrillFailed => Self::DrillFailed,
             Kind::AccessKey => Self::AccessKey,
             Kind::New => Self::New,
             Kind::NewPrincipal => Self::NewPrincipal,

@@ -48,6 +48,8 @@ pub struct IngestSettings {
     /// Ids of canary access keys, which must never be used. Empty after [`IngestSettings::parse`], because they are
     /// only in the settings file; [`IngestSettings::with`] adds them.
     pub canaries: BTreeSet<String>,
+    /// The log group whose records are drills; `None` if there is none.
+    pub drill_log_group: Option<String>,
     /// Which metrics the function writes to its log.
     pub metrics: Metrics,
     /// How much the function writes to its log.
@@ -131,6 +133,7 @@ impl IngestSettings {
             account_names: reading.account_names("ACCOUNT_NAMES"),
             sinks: reading.sinks("SINKS"),
             canaries: BTreeSet::new(),
+            drill_log_group: reading.given("DRILL_LOG_GROUP"),
             metrics: reading.metrics("METRICS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };

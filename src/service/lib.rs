@@ -22,6 +22,7 @@
 //! - `widget` answers a dashboard, and stores the decisions that people make there.
 //! - `carry` gives clusters what they inherit after a change of the identity version: decisions and journals.
 //! - `rehearse` says which alerts would follow from an attack behind a history, and what would hide it.
+//! - `drill` makes the record of a drill, and says which stage of the path a drill did not reach.
 //! - `key_lookup` asks IAM about access keys, for `deliver` and `inspect`.
 //! - `memory` implements a store and a bucket in memory.
 
@@ -50,6 +51,9 @@ pub mod settings_loader;
 
 // Every setting of the functions, parsed once.
 pub mod config;
+
+// Test records that pass through the whole path.
+pub mod drill;
 
 // Questions to IAM about access keys.
 pub mod key_lookup;

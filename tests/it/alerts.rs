@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use alerts::alert::inspected::Silent;
 use alerts::alert::{Alert, AlertSubject};
+use alerts::facts::drill::{DrillFailureFacts, DrillStage};
 use alerts::facts::{CampaignFacts, Facts, Shape, Stage};
 use alerts::kind::AlertKind;
 use alerts::message::{ClusterContext, Message};
@@ -314,6 +315,17 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
             now,
         ),
         AlertKind::AccountSummary => Alert::of_summary(&summary(), now),
+        AlertKind::Drill => Alert::of_drill("1793586600-0123456789abcdef", last, now),
+        AlertKind::DrillFailed => {
+            let failure = DrillFailureFacts {
+                drill: "1793586600-0123456789abcdef".to_owned(),
+                began: last,
+                stage: DrillStage::Sent,
+                sink: Some("guance".to_owned()),
+                answer: Some("HTTP 403: the token is wrong".to_owned()),
+            };
+            Alert::of_drill_failure(failure, now)
+        }
         AlertKind::NoData => {
             let times = (at("2026-11-02T05:25:00Z"), hour);
             let diagnosis = "trail-logs: the log group has no subscription filter of the stack; \

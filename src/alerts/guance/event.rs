@@ -232,8 +232,8 @@ fn add_range(point: &mut Point, message: &Message) {
 }
 
 fn add_fault(point: &mut Point, message: &Message) {
-    // A summary is not a fault, and no later event would end it.
-    if message.alert.kind() == AlertKind::AccountSummary {
+    // A summary and a drill are no faults, and no later event would end them.
+    if let AlertKind::AccountSummary | AlertKind::Drill = message.alert.kind() {
         return;
     }
     let status = if message.alert.is_end() {
@@ -309,6 +309,18 @@ pub fn of_kind(message: &Message) -> Vec<(&'static str, Field)> {
             ("ct_sensitive_calls", of.sensitive_calls.into()),
         ],
         Facts::SensitiveCall(of) => call_fields(of),
+        Facts::Drill(of) => vec![("ct_drill", of.drill.as_str().into())],
+        Facts::DrillFailed(of) => {
+            let sink = of
+                .sink
+                .as_deref()
+                .map(|sink| ("ct_drill_sink", sink.into()));
+            let fields = [
+                ("ct_drill", of.drill.as_str().into()),
+                ("ct_drill_stage", of.stage.name().into()),
+            ];
+            fields.into_iter().chain(sink).collect()
+        }
         _ => Vec::new(),
     }
 }

@@ -159,6 +159,8 @@ fn facts(item: &Item) -> Result<Facts, String> {
             None => Facts::Summary(read(json)?),
         },
         AlertKind::NoData => Facts::Silence(read(json)?),
+        AlertKind::Drill => Facts::Drill(read(json)?),
+        AlertKind::DrillFailed => Facts::DrillFailed(read(json)?),
     })
 }
 

@@ -119,7 +119,7 @@ impl FunctionArguments {
 }
 
 /// Returns the settings that the last inspection saved in the table.
-async fn saved_in(config: &SdkConfig, table: &str) -> anyhow::Result<Setup> {
+pub async fn saved_in(config: &SdkConfig, table: &str) -> anyhow::Result<Setup> {
     let store = DynamoStore::new(
         SdkTable::new(config, table),
         TableSettings::default(),
@@ -183,6 +183,7 @@ impl FunctionContext {
         let settings = &self.settings.ingest;
         let mut loader = RulesLoader::new(settings.rules_object.clone());
         let mut subscription = Subscription::default();
+        subscription.set_drill_log_group(settings.drill_log_group.clone());
         subscription.set_exclusions(settings.exclusions.clone());
         if let Some(rules) = loader.read(now(), bucket).await?.value {
             subscription.set_rules(rules);

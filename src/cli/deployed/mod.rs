@@ -3,6 +3,7 @@
 pub mod backfill;
 pub mod carry;
 pub mod config_set;
+pub mod drill;
 mod function;
 pub mod redrive;
 

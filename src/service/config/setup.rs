@@ -9,8 +9,9 @@ use super::{IngestSettings, SettingProblems, SettingsReader};
 
 /// The settings that are stored in the table. All who may read the table can read them, so no secret and no access
 /// key is in this list. Canary keys are known to the functions only.
-const STORED: [&str; 12] = [
+const STORED: [&str; 13] = [
     "BUCKET_NAME",
+    "DRILL_LOG_GROUP",
     "FILTER_NAME",
     FURTHER_SELF_PRINCIPALS,
     "INGEST_FUNCTION_NAME",
