@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use alerts::alert::inspected::Silent;
 use alerts::alert::{Alert, AlertSubject};
 use alerts::detail;
+use alerts::facts::drill::DrillFailureFacts;
 use alerts::facts::{CallFacts, CanaryUse, DigestFacts, Facts, KeyFacts, Stage};
 use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol as wire;
@@ -844,6 +845,11 @@ fn hostile_alert(kind: AlertKind, text: &str) -> Alert {
             AlertSubject::Account(account_id),
             Facts::SensitiveCall(Box::new(hostile_call(text))),
         ),
+        Facts::DrillFailed(failure) => {
+            let answer = Some(text.to_owned());
+            let failure = DrillFailureFacts { answer, ..failure };
+            (AlertSubject::Stack, Facts::DrillFailed(failure))
+        }
         facts => (AlertSubject::Account(account_id), facts),
     };
     Alert {
