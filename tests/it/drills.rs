@@ -166,7 +166,8 @@ fn only_the_log_group_makes_a_record_a_drill() {
         store(&MemoryTable::default(), telling()),
         MemoryBucket::default(),
     );
-    let taken = plain.take(&event_from(GROUP, &[record]), now(), &mut other, &bucket);
+    let event = event_from(GROUP, &[record]);
+    let taken = plain.take(&event, now(), &mut other, &bucket);
     assert_eq!(block_on(taken).unwrap().record_counts.clustered, 1);
 }
 

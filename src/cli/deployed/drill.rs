@@ -91,6 +91,8 @@ struct Watch<'a> {
     metrics: CloudWatch,
     begun: Instant,
     begun_at: Timestamp,
+    /// The failed deliveries of the log group before the drill; `None` if they could not be read.
+    failures_before: Option<u64>,
     evidence: Evidence,
     /// When each step was seen to be reached, since the beginning.
     reached: BTreeMap<Step, Duration>,
@@ -154,6 +156,7 @@ impl<'a> Watch<'a> {
             metrics: CloudWatch::new(config),
             begun: Instant::now(),
             begun_at: now(),
+            failures_before: None,
             reached: BTreeMap::new(),
             arguments,
             drill,
@@ -175,6 +178,8 @@ impl<'a> Watch<'a> {
 
     /// Writes the record, and waits until all steps are reached or the time is over.
     async fn follow(&mut self) -> anyhow::Result<()> {
+        self.failures_before = self.failures().await;
+        self.begun = Instant::now();
         let (group, record) = (&self.places.log_group, self.drill.record());
         let written = self.drill.id.written();
         if let Err(error) = self.logs.put(group, STREAM, written, &record).await {
@@ -288,19 +293,30 @@ impl<'a> Watch<'a> {
             Ok(found) => self.evidence.filter_fault = filter_fault(&found, &self.places.ingest),
             Err(error) => complain("the subscription filter", &error),
         }
-        let groups = [group.clone()];
+        let failures = (self.failures_before, self.failures().await);
+        // Those of earlier in the hour may have been repaired.
+        let has_more = matches!(failures, (Some(before), Some(after)) if after > before);
+        self.evidence.has_delivery_errors = has_more;
+    }
+
+    /// Returns how many deliveries of the log group failed since the hour in which the command began; `None` if that cannot be read.
+    async fn failures(&self) -> Option<u64> {
+        let groups = [self.places.log_group.clone()];
         let path = DeliveryPath {
             groups: &groups,
-            filter,
+            filter: &self.settings.filter_name,
             function: &self.places.ingest,
         };
         let (from, until) = (self.begun_at.window(), now().window().plus(1));
         match self.metrics.failures(&path, from, until).await {
             Ok(failures) => {
-                let is_of_group = failures.iter().any(|of| of.group.is_some() && of.count > 0);
-                self.evidence.has_delivery_errors = is_of_group;
+                let of_group = failures.iter().filter(|of| of.group.is_some());
+                Some(of_group.map(|of| of.count).sum())
             }
-            Err(error) => complain("the delivery metrics", &error),
+            Err(error) => {
+                complain("the delivery metrics", &error);
+                None
+            }
         }
     }
 

@@ -177,7 +177,9 @@ impl Subscription {
         let mut drills = BTreeSet::new();
         let mut visit = |item: InputItem<'_>| match item {
             InputItem::Record { text, .. } => match Drill::read(&text) {
-                Some(drill) if drill.is_recent(now) => drop(drills.insert(drill)),
+                Some(drill) if drill.is_recent(now) => {
+                    drills.insert(drill);
+                }
                 _ => report.no_drills += 1,
             },
             InputItem::Rejected { .. } => report.no_drills += 1,
