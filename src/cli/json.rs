@@ -19,10 +19,6 @@ use records::redact::sanitize;
 use records::time::Timestamp;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-#[cfg(feature = "aws")]
-use serde_json::json;
-#[cfg(feature = "aws")]
-use service::drill::{Step, Verdict};
 use service::inspect::transition_alerts::alert;
 use view::json::{
     CallDetailsShape, CallShape, ClusterShape, HistoryShape, IdentityShape, IncidentShape,
@@ -35,38 +31,6 @@ use crate::open_store::ClusterJournal;
 use crate::skipped::Skipped;
 use crate::source::{ClusterStanding, Scanned, StoreAnswer};
 use crate::story;
-
-/// Returns the result of a drill. `steps` has its stages in order, each with the seconds until it was reached and the answer of its
-/// sink; `failed` is the verdict if it did not pass.
-#[cfg(feature = "aws")]
-pub fn drill_result(
-    id: &str,
-    steps: &[(Step, Option<f64>, String)],
-    failed: Option<&Verdict>,
-) -> Value {
-    let stage = |(step, seconds, answer): &(Step, Option<f64>, String)| {
-        json!({
-            "stage": step.stage.name(),
-            "sink": step.sink,
-            "reached": seconds.is_some(),
-            "seconds": seconds,
-            "answer": Some(answer).filter(|answer| !answer.is_empty()),
-        })
-    };
-    let stages: Vec<Value> = steps.iter().map(stage).collect();
-    let shown = |texts: &[String]| -> Vec<String> {
-        texts.iter().map(|text| sanitize(text, 1024)).collect()
-    };
-    let failed = failed.map(|of| {
-        json!({
-            "stage": of.step.stage.name(),
-            "sink": of.step.sink,
-            "reasons": shown(&of.reasons),
-            "commands": shown(&of.commands),
-        })
-    });
-    json!({"drill": id, "passed": failed.is_none(), "stages": stages, "failed": failed})
-}
 
 #[derive(Serialize)]
 struct Scan<'a> {

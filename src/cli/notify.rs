@@ -84,9 +84,6 @@ enum Kind {
     SensitiveCall,
     #[value(name = "no_data", alias = "no-data")]
     NoData,
-    Drill,
-    #[value(name = "drill_failed", alias = "drill-failed")]
-    DrillFailed,
     #[value(name = "access_key", alias = "access-key")]
     AccessKey,
     New,
@@ -97,6 +94,9 @@ enum Kind {
     Regressed,
     Recovered,
     Escalating,
+    Drill,
+    #[value(name = "drill_failed", alias = "drill-failed")]
+    DrillFailed,
 }
 
 impl From<Kind> for AlertKind {

@@ -10,8 +10,6 @@ import io
 import json
 import pathlib
 import platform
-import shutil
-import subprocess
 import sys
 import time
 import zipfile
@@ -65,7 +63,7 @@ class Drill(Onlooker):
     def deploy(self):
         secret = self.client("secretsmanager").create_secret(Name="guance", SecretString=workspace.TOKEN)["ARN"]
         self.client("s3").create_bucket(Bucket="code", CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.client("s3").put_object(Bucket="code", Key="code.zip", Body=packed(self.inspector, self.emulator.folder))
+        self.client("s3").put_object(Bucket="code", Key="code.zip", Body=packed(self.inspector))
         self.client("logs").create_log_group(logGroupName=GROUP)
         self.client("logs").create_log_stream(logGroupName=GROUP, logStreamName="trail")
         parameters = {
@@ -323,17 +321,14 @@ def allowing(topic):
     return json.dumps({"Version": "2012-10-17", "Statement": [allow]})
 
 
-def packed(inspector, folder):
-    """Returns an archive with the program of the functions, without the debug information that a test build mostly is."""
-    archive, binary = io.BytesIO(), pathlib.Path(inspector).with_name("bootstrap")
-    if shutil.which("strip"):
-        stripped = folder / "bootstrap"
-        subprocess.run(["strip", "-o", stripped, binary], timeout=60, check=True)
-        binary = stripped
+def packed(inspector):
+    """Returns an archive with a program that runs that of the functions; the emulator packs and unpacks it many times."""
+    archive, binary = io.BytesIO(), pathlib.Path(inspector).resolve().with_name("bootstrap")
+    assert binary.exists(), f"{binary} is missing"
     with zipfile.ZipFile(archive, "w") as file:
         entry = zipfile.ZipInfo("bootstrap")
         entry.external_attr = 0o755 << 16
-        file.writestr(entry, binary.read_bytes())
+        file.writestr(entry, f'#!/bin/sh\nexec "{binary}" "$@"\n')
     return archive.getvalue()
 
 

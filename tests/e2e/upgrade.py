@@ -25,7 +25,7 @@ STACK, GROUPS, SECONDS = "older", ["/org/trail-1", "trail_of.payments"], 60
 UNSUPPORTED = {"AWS::CloudWatch::CompositeAlarm", "AWS::Logs::QueryDefinition"}
 
 
-class Reader(yaml.SafeLoader):
+class Reader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """Reads the short forms of CloudFormation functions (!Ref) as the long forms."""
 
 
@@ -53,7 +53,7 @@ def deployable(text):
             template["Resources"].pop(name)
         if kinds == {"AWS::Serverless::Function"}:
             made["Properties"]["CodeUri"] = "s3://code/code.zip"
-    return yaml.safe_dump(template, sort_keys=False)
+    return yaml.dump(template, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False)
 
 
 class Upgrade:

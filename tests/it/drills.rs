@@ -153,7 +153,7 @@ fn only_the_log_group_makes_a_record_a_drill() {
     let mut function = Function::over(&table);
     let record = drill(1, 3).record();
     let report = function
-        .take(&event_from("shop-trail", &[record.clone()]))
+        .take(&event_from("shop-trail", std::slice::from_ref(&record)))
         .unwrap();
     assert_eq!(
         (report.drills.len(), report.record_counts.clustered),

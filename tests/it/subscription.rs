@@ -786,6 +786,7 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
             },
             sinks: {},
             canaries: {},
+            drill_log_group: None,
             metrics: Metrics {
                 stack: "",
                 read: {},

@@ -997,6 +997,7 @@ fn headings_of(kind: AlertKind, language: Language) -> Vec<&'static str> {
             };
             return own.to_vec();
         }
+        AlertKind::Drill | AlertKind::DrillFailed => return first[..1].to_vec(),
         AlertKind::SensitiveCall => call,
         _ => errors,
     };

@@ -11,7 +11,14 @@ use crate::text::{Writer, item, own};
 impl Writer<'_> {
     /// Returns the first sentence about a drill that failed.
     pub(super) fn drill_failure(&self, failure: &DrillFailureFacts) -> Pieces {
-        let stage = own(drill_stage(failure, self.texts.locale.language));
+        let stage = own(failure.stage.shown(self.texts.locale.language));
+        let stage = match &failure.sink {
+            None => stage,
+            Some(sink) => {
+                let values = [("stage", stage), ("sink", vec![Piece::other(sink)])];
+                fill(self.words.drill_stage_of, &values)
+            }
+        };
         fill(self.words.drill_failed, &[("stage", stage)])
     }
 
@@ -34,7 +41,7 @@ impl Writer<'_> {
     }
 }
 
-/// Returns the stage that a drill did not reach, with its sink if it has one.
+/// Returns the stage that a drill did not reach for a title, with its sink if it has one.
 pub(super) fn drill_stage(failure: &DrillFailureFacts, language: Language) -> String {
     let stage = failure.stage.shown(language);
     match &failure.sink {

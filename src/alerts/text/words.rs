@@ -95,8 +95,8 @@ crate::words! {
         drill_times: "Drill {drill}, begun {at}", "演练 {drill}，开始于 {at}";
         drill_answer: "Last answer: {answer}", "最近的答复：{answer}";
         drill_to_do:
-            "run cloudtrail-inspector drill with --stack; it names the cause and the next command.",
-            "请运行 cloudtrail-inspector drill（加 --stack），它会给出原因和下一条命令。";
+            "run `cloudtrail-inspector drill --stack NAME`; it names the cause and the next command.",
+            "请运行 `cloudtrail-inspector drill --stack NAME`，它会给出原因和下一条命令。";
         drill_stage_of: "{stage} of {sink}", "{stage}（{sink}）";
         gone:
             "The cluster is no longer stored; this is all that is known of it.",

@@ -16,6 +16,7 @@ use aws_config::SdkConfig;
 use clap::{Args, ValueEnum};
 use records::redact::sanitize;
 use records::time::Timestamp;
+use serde_json::{Value, json};
 use service::config::setup::OperatorSettings;
 use service::drill::{
     Drill, DrillId, Evidence, Places, STREAM, Step, Verdict, filter_fault, log_findings,
@@ -28,7 +29,6 @@ use service::ports::{
 use crate::aws_options::AwsArguments;
 use crate::deployed::function::saved_in;
 use crate::deployed::table_of;
-use crate::json::drill_result;
 use crate::machine::{now, runtime, secret};
 use crate::output;
 
@@ -249,7 +249,7 @@ impl<'a> Watch<'a> {
             }
             Format::Json => {
                 let steps: Vec<_> = steps.into_iter().map(|step| self.row(step)).collect();
-                let result = drill_result(self.drill.id.text(), &steps, verdict.as_ref());
+                let result = result(self.drill.id.text(), &steps, verdict.as_ref());
                 output::print(&(serde_json::to_string_pretty(&result)? + "\n"))?;
             }
         }
@@ -381,4 +381,31 @@ fn verdict_text(verdict: Option<&Verdict>, has_no_sink: bool) -> String {
         text.push_str(&format!("  next: {}\n", sanitize(command, 1024)));
     }
     text
+}
+
+/// Returns the result of a drill. `steps` has its stages in order, each with the seconds until it was reached and the answer of its
+/// sink; `failed` is the verdict if it did not pass.
+fn result(id: &str, steps: &[(Step, Option<f64>, String)], failed: Option<&Verdict>) -> Value {
+    let stage = |(step, seconds, answer): &(Step, Option<f64>, String)| {
+        json!({
+            "stage": step.stage.name(),
+            "sink": step.sink,
+            "reached": seconds.is_some(),
+            "seconds": seconds,
+            "answer": Some(answer).filter(|answer| !answer.is_empty()),
+        })
+    };
+    let stages: Vec<Value> = steps.iter().map(stage).collect();
+    let shown = |texts: &[String]| -> Vec<String> {
+        texts.iter().map(|text| sanitize(text, 1024)).collect()
+    };
+    let failed = failed.map(|of| {
+        json!({
+            "stage": of.step.stage.name(),
+            "sink": of.step.sink,
+            "reasons": shown(&of.reasons),
+            "commands": shown(&of.commands),
+        })
+    });
+    json!({"drill": id, "passed": failed.is_none(), "stages": stages, "failed": failed})
 }

@@ -1,3 +1,5 @@
+//! Tests of records, evidence and verdicts of drills.
+
 use super::*;
 
 fn at(seconds: i64) -> Timestamp {
