@@ -401,6 +401,13 @@ impl Evidence {
     }
 }
 
+/// Returns the name of the log group of drills of a stack, as the template makes it, for commands that know only the name of the
+/// ingest function. `None` if that has another form.
+pub fn log_group_of(ingest_function: &str) -> Option<String> {
+    let stack = ingest_function.strip_suffix("-ingest")?;
+    Some(format!("/cloudtrail-inspector/{stack}/drill"))
+}
+
 /// Sorts the lines of a function's log: those that name the drill, and the other errors. Both are shortened for people.
 pub fn log_findings<'l>(
     id: &DrillId,

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use service::config::setup::OperatorSettings;
 use service::drill::{
     Drill, DrillId, Evidence, Places, STREAM, Step, Verdict, filter_fault, log_findings,
+    log_group_of,
 };
 use service::ports::{
     Deliveries as _, DeliveryPath, DrillStore as _, LogGroupWriter as _, LogGroups as _, LogQuery,
@@ -120,20 +121,17 @@ impl<'a> Watch<'a> {
         settings: OperatorSettings,
         config: &SdkConfig,
     ) -> anyhow::Result<Self> {
+        let ingest = settings.ingest_function.clone();
+        // Until the first inspection after an upgrade the table does not have the name.
         let log_group = settings.ingest.drill_log_group.clone();
-        let log_group = log_group.ok_or_else(|| {
-            anyhow!(
-                "the stack has no log group for drills as far as its table says: deploy this version, and wait for the next \
-                 inspection, which writes the names into the table"
-            )
-        })?;
+        let log_group = log_group.or_else(|| log_group_of(&ingest));
+        let log_group = log_group.ok_or_else(|| anyhow!("the log group of drills is not known"))?;
         let random = u64::from_str_radix(&secret()?[..16], 16)?;
         let drill = Drill {
             id: DrillId::new(now(), random),
             account_id: settings.account_id.clone(),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
         };
-        let ingest = settings.ingest_function.clone();
         let stack = ingest
             .strip_suffix("-ingest")
             .unwrap_or_default()

@@ -255,6 +255,21 @@ fn each_fault_is_named_with_its_reason() {
 }
 
 #[test]
+fn the_log_group_is_that_of_the_template() {
+    let template = include_str!("../../../template.yaml");
+    let named = template
+        .split("LogGroupName: !Sub /cloudtrail-inspector/")
+        .nth(1);
+    let named = named.and_then(|rest| rest.lines().next()).unwrap();
+    let expected = format!(
+        "/cloudtrail-inspector/{}",
+        named.replace("${AWS::StackName}", "errors")
+    );
+    assert_eq!(log_group_of("errors-ingest"), Some(expected));
+    assert_eq!(log_group_of("errors"), None);
+}
+
+#[test]
 fn a_filter_must_send_everything_to_the_function() {
     let filter = |pattern: &str, name: &str| Subscribed::Filter {
         pattern: pattern.to_owned(),
