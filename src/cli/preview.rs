@@ -24,7 +24,7 @@ use records::key_id::KeyKind;
 use records::time::{Timestamp, Window};
 use service::config::inspect::Summaries;
 use service::deliver::message_builder::{add_anomaly, assembled, hours};
-use service::drill::DrillId;
+use service::drill_record::DrillId;
 use service::inspect::transition_alerts::alert;
 use service::ports::ClusterDetails;
 

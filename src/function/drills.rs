@@ -6,7 +6,8 @@ use aws::logs::CloudWatchLogs;
 use serde::Deserialize;
 use service::config::IngestSettings;
 use service::config::inspect::InspectSettings;
-use service::drill::{self, Drill, DrillId};
+use service::drill;
+use service::drill_record::{Drill, DrillId};
 
 use crate::invocation::{self, InvocationError, now};
 

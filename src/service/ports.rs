@@ -33,7 +33,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::config::setup::Setup;
-use crate::drill::{Drill, DrillId, DrillNote, DrillTrace};
+use crate::drill_record::{Drill, DrillId, DrillNote, DrillTrace};
 
 /// A store of all events and their clusters.
 ///

@@ -26,7 +26,7 @@ use proptest::prelude::*;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::deliver::{Delivery, Drained, drain};
-use service::drill::{DrillId, DrillTrace};
+use service::drill_record::{DrillId, DrillTrace};
 use service::policy::Policies;
 use service::ports::{
     Clock as _, DirectoryError, DrillStore as _, KeyUsageStore as _, Outbox as _, Sink,

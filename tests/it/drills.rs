@@ -7,7 +7,7 @@ use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::report::IngestReport;
 use pollster::block_on;
 use records::time::Timestamp;
-use service::drill::{Drill, DrillId, DrillNote};
+use service::drill_record::{Drill, DrillId, DrillNote};
 use service::ingest::subscription::{RetryReason, Subscription};
 use service::memory::MemoryBucket;
 use service::ports::{DrillStore as _, Outbox as _, Store as _};

@@ -21,7 +21,7 @@ use input::{Layout, Limits};
 use proptest::prelude::*;
 use records::time::Timestamp;
 use serde_json::json;
-use service::drill::{Drill, DrillId, DrillNote};
+use service::drill_record::{Drill, DrillId, DrillNote};
 use service::ingest::{Ingested, commit, fold};
 use service::memory::MemoryStore;
 use service::ports::{

@@ -9,7 +9,7 @@ use alerts::alert::Alert;
 use alerts::facts::Facts;
 use alerts::outbox::OutboxRow;
 use records::time::Timestamp;
-use service::drill::{Drill, DrillId, DrillNote, DrillTrace, SinkOutcome};
+use service::drill_record::{Drill, DrillId, DrillNote, DrillTrace, SinkOutcome};
 use service::ports::{DrillStore, StoreError};
 
 use crate::dynamodb::DynamoStore;

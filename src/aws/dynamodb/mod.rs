@@ -46,7 +46,7 @@ use clusters::timeline::Timeline;
 use clusters::{ClusterSnapshot, EventId, Sighting};
 use records::time::{Timestamp, Window};
 use service::config::IngestSettings;
-use service::drill::Drill;
+use service::drill_record::Drill;
 use service::ports::{Batch, Committed, LedgerCalls, Store, StoreError, StoreUsage};
 
 use crate::dynamodb::cluster_details::SharedReadCache;

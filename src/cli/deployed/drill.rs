@@ -19,9 +19,9 @@ use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::config::setup::OperatorSettings;
 use service::drill::{
-    Drill, DrillId, Evidence, Places, STREAM, Step, Verdict, filter_fault, log_findings,
-    log_group_of,
+    Evidence, Places, STREAM, Step, Verdict, filter_fault, log_findings, log_group_of,
 };
+use service::drill_record::{Drill, DrillId};
 use service::ports::{
     Deliveries as _, DeliveryPath, DrillStore as _, LogGroupWriter as _, LogGroups as _, LogQuery,
     Outbox as _, with_causes,
