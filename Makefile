@@ -51,7 +51,7 @@ e2e-tests:
 	$(call timed,end to end,PROFILE=$(or $(PROFILE),dev) python3 tests/e2e/run.py $(VENVS) $(INSPECTOR))
 
 emulators-tests:
-	$(call timed,emulators,python3 tests/e2e/run.py $(VENVS) $(INSPECTOR) large roles upgrade)
+	$(call timed,emulators,python3 tests/e2e/run.py $(VENVS) $(INSPECTOR) large roles upgrade drill)
 
 KILLS = $(if $(SEED),KILL_SEED=$(SEED)) $(if $(ROUNDS),KILL_ROUNDS=$(ROUNDS))
 

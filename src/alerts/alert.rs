@@ -3,6 +3,7 @@
 //! The id of an alert is a hash of its subject, its kind and its distinguishing text. So two functions
 //! that find the same change, and a message that is sent again, use the same id.
 
+mod drill;
 mod incident;
 pub mod inspected;
 mod observed;

@@ -60,8 +60,12 @@ pub fn detail(message: &Message, links: &Links) -> Value {
         "state": alert.state(),
         "fault_status": match alert.kind() {
             _ if alert.is_end() => "ok",
-            // Nothing ends a sensitive call.
-            AlertKind::AccountSummary | AlertKind::SensitiveCall | AlertKind::NewAccount => "none",
+            // Nothing ends a sensitive call, and a drill is no fault.
+            AlertKind::AccountSummary
+            | AlertKind::Drill
+            | AlertKind::DrillFailed
+            | AlertKind::NewAccount
+            | AlertKind::SensitiveCall => "none",
             _ => "fault",
         },
         "epoch": alert.subject.number(),

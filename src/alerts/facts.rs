@@ -3,6 +3,7 @@
 //! Facts have a bounded size from the start. They also identify the alert that began the problem,
 //! because the end of a campaign, an escalation or a period without events refers to its beginning.
 
+pub mod drill;
 pub mod incident;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use strum::IntoStaticStr;
 
+use crate::facts::drill::{DrillFacts, DrillFailureFacts};
 use crate::facts::incident::IncidentFacts;
 use crate::kind::AlertKind;
 
@@ -71,6 +73,10 @@ pub enum Facts {
     NewAccount(NewAccount),
     /// No events arrive from an account or a log group, or events arrive again.
     Silence(SilenceFacts),
+    /// A drill: nothing happened.
+    Drill(DrillFacts),
+    /// A nightly drill was not over within an hour.
+    DrillFailed(DrillFailureFacts),
 }
 
 /// The facts of an alert about a sensitive call: who called what, and what the call did.
@@ -315,6 +321,8 @@ impl Facts {
             Self::Summary(_) | Self::Learned(_) | Self::Digest(_) => AlertKind::AccountSummary,
             Self::NewAccount(_) => AlertKind::NewAccount,
             Self::Silence(_) => AlertKind::NoData,
+            Self::Drill(_) => AlertKind::Drill,
+            Self::DrillFailed(_) => AlertKind::DrillFailed,
         }
     }
 
@@ -336,6 +344,8 @@ impl Facts {
             Self::Digest(of) => json!(of),
             Self::NewAccount(of) => json!(of),
             Self::Silence(of) => json!(of),
+            Self::Drill(of) => json!(of),
+            Self::DrillFailed(of) => json!(of),
         }
     }
 
@@ -404,6 +414,8 @@ impl Facts {
             (Self::Silence(of), Some(Stage::Ended)) => of.about("until", of.until),
             (Self::Summary(of), _) => format!("{} {}", of.period.name(), of.from),
             (Self::Learned(_), _) => LEARNED.to_owned(),
+            (Self::Drill(DrillFacts { drill, .. }), _)
+            | (Self::DrillFailed(DrillFailureFacts { drill, .. }), _) => drill.clone(),
             (Self::Digest(of), _) => format!("{DIGEST}{}", of.first),
             _ => self.begins_about(),
         }
@@ -428,14 +440,14 @@ impl Facts {
     /// account and alert kind. It is equal for all stages.
     ///
     /// It is the actor of a campaign, the id of an incident, or the name of the log group without events. It is empty for an
-    /// escalation and for a whole account. `None` for other facts.
+    /// escalation, for a whole account, and for drills. `None` for other facts.
     pub fn object(&self) -> Option<&str> {
         match self {
             Self::Campaign(of) => Some(&of.actor),
             Self::Incident(of) => Some(of.incident.text()),
             Self::Silence(of) => Some(of.log_group.as_deref().unwrap_or_default()),
-            // The account or the cluster of the alert identifies it.
-            Self::Escalation(_) => Some(""),
+            // The account or the cluster of the alert identifies it; there is one path for drills.
+            Self::Escalation(_) | Self::Drill(_) | Self::DrillFailed(_) => Some(""),
             _ => None,
         }
     }

@@ -39,6 +39,10 @@ pub enum AlertKind {
     NewAccount,
     /// No events arrive from an account or a log group, or events arrive again.
     NoData,
+    /// A drill: a test of the whole path. Nothing happened.
+    Drill,
+    /// A nightly drill was not over within an hour.
+    DrillFailed,
 }
 
 impl AlertKind {
@@ -72,6 +76,8 @@ impl AlertKind {
             Self::AccountSummary => "Account Summary",
             Self::NewAccount => "Account New",
             Self::NoData => "No Data",
+            Self::Drill => "Drill",
+            Self::DrillFailed => "Drill Failed",
         }
     }
 }

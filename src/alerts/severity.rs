@@ -200,6 +200,8 @@ pub fn of_alert(alert: &Alert) -> Assessment {
         Facts::Incident(incident) => return of_incident(incident),
         Facts::NewAccount(_) => terms.add(10, reasons::NEW_ACCOUNT),
         Facts::Silence(_) => terms.add(20, reasons::NO_DATA),
+        Facts::Drill(_) => terms.add(0, reasons::DRILL),
+        Facts::DrillFailed(_) => terms.add(20, reasons::DRILL_FAILED),
         Facts::Escalation(_) if alert.cluster().is_none() => {
             terms.add(18, reasons::ACCOUNT_ESCALATES);
         }

@@ -55,6 +55,9 @@ crate::words! {
         summary: "summary of CloudTrail errors", "CloudTrail 错误汇总";
         new_account: "new account in CloudTrail", "CloudTrail 中出现新账号";
         no_data: "no CloudTrail data", "CloudTrail 数据中断";
+        drill: "Drill", "演练";
+        drill_test: "test of the alert path, nothing to do", "告警链路测试，无需处理";
+        drill_failed: "the nightly drill failed, alerts may be missing", "每晚演练失败，告警可能缺失";
         incident: "incident", "安全事件";
         incident_grew: "incident grows", "安全事件扩大";
         incident_over: "incident is over", "安全事件已结束";
@@ -81,9 +84,10 @@ crate::words! {
 /// printable ASCII.
 pub fn subject(message: &Message, language: Language) -> String {
     let words = SubjectWords::of(language);
-    let severity = match message.alert.is_end() {
-        true => words.over.to_owned(),
-        false => capitalized(terms::severity(message.level(), language)),
+    let severity = match message.alert.kind() {
+        _ if message.alert.is_end() => words.over.to_owned(),
+        AlertKind::Drill => words.drill.to_owned(),
+        _ => capitalized(terms::severity(message.level(), language)),
     };
     let change = match &message.alert.facts {
         Facts::Incident(incident) => incident_change(incident, language),
@@ -140,6 +144,8 @@ fn change(words: &SubjectWords, alert: &Alert) -> &'static str {
         (AlertKind::AccountSummary, _) => words.summary,
         (AlertKind::NewAccount, _) => words.new_account,
         (AlertKind::NoData, _) => words.no_data,
+        (AlertKind::Drill, _) => words.drill_test,
+        (AlertKind::DrillFailed, _) => words.drill_failed,
     }
 }
 

@@ -93,6 +93,8 @@ pub fn kind(of: AlertKind, language: Language) -> &'static str {
         AlertKind::AccountSummary => ("Summary", "汇总"),
         AlertKind::NewAccount => ("New account", "新账号"),
         AlertKind::NoData => ("No data", "数据中断"),
+        AlertKind::Drill => ("Drill", "演练"),
+        AlertKind::DrillFailed => ("Drill failed", "演练失败"),
     };
     language.pick(english, chinese)
 }

@@ -8,6 +8,7 @@
 
 mod call;
 mod document;
+mod drill;
 mod facts_text;
 mod incident;
 mod keys;
@@ -77,6 +78,10 @@ impl Texts {
             return writer.incident_sections(incident);
         }
         let section = |title, lines| Section { title, lines };
+        // There is no call and no key in a drill.
+        if let Facts::Drill(_) | Facts::DrillFailed(_) = writer.facts {
+            return vec![section(words.overview, writer.overview())];
+        }
         vec![
             section(words.overview, writer.overview()),
             section(words.cloudtrail, writer.cloudtrail()),
@@ -217,6 +222,8 @@ impl Writer<'_> {
             },
             AlertKind::NewAccount => words.new_account,
             AlertKind::NoData => words.no_data,
+            AlertKind::Drill => words.drill,
+            AlertKind::DrillFailed => words.drill_failed,
         };
         let cluster = self.message.cluster.as_ref();
         let unknown = || vec![Piece::own("?")];

@@ -10,7 +10,7 @@
 //!   the store works.
 //! - `bucket` is an S3 bucket: unreadable input, failed invocations and the rules file.
 //! - `trail_objects` lists and reads trail files in S3; `trail_url` is their address, and says which folders need not be listed.
-//! - `logs` reads log events from CloudWatch Logs for gap repair and backfill. `metrics` reads the number of failed
+//! - `logs` reads log events from CloudWatch Logs for gap repair and backfill, and writes those of drills. `metrics` reads the number of failed
 //!   deliveries from CloudWatch.
 //! - `iam` asks IAM when an access key was last used.
 //! - `stack` reads the parameters of a stack from CloudFormation, and asks STS who the caller is.

@@ -1,4 +1,5 @@
-//! Reads log events from CloudWatch Logs for gap repair and backfill, and looks up subscription filters.
+//! Reads log events from CloudWatch Logs for gap repair and backfill, looks up subscription filters, and writes the records of
+//! drills.
 
 use std::cell::{Cell, OnceCell};
 use std::fmt::Debug;
@@ -8,12 +9,15 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::config::Builder;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_cloudwatchlogs::types::{FilteredLogEvent, SubscriptionFilter};
-use service::ports::{LogEvent, LogGroupError, LogGroups, LogPage, LogQuery, Subscribed};
+use aws_sdk_cloudwatchlogs::types::{FilteredLogEvent, InputLogEvent, SubscriptionFilter};
+use records::time::Timestamp;
+use service::ports::{
+    LogEvent, LogGroupError, LogGroupWriter, LogGroups, LogPage, LogQuery, Subscribed,
+};
 
 use crate::{function, refusal};
 
-/// A client that reads log events and subscription filters from CloudWatch Logs, in one account and region.
+/// A client for the log events and subscription filters of CloudWatch Logs, in one account and region.
 #[derive(Debug)]
 pub struct CloudWatchLogs {
     config: SdkConfig,
@@ -111,6 +115,41 @@ impl LogGroups for CloudWatchLogs {
                 destination: found.destination_arn().unwrap_or_default().to_owned(),
             }),
         )
+    }
+}
+
+impl LogGroupWriter for CloudWatchLogs {
+    async fn put(
+        &self,
+        group: &str,
+        stream: &str,
+        at: Timestamp,
+        message: &str,
+    ) -> Result<(), LogGroupError> {
+        let create = self.client().create_log_stream();
+        let created = create.log_group_name(group).log_stream_name(stream);
+        if let Err(error) = created.send().await
+            && error.code() != Some("ResourceAlreadyExistsException")
+        {
+            return Err(failed(group, &error));
+        }
+        let event = InputLogEvent::builder()
+            .timestamp(at.seconds() * 1000)
+            .message(message)
+            .build()
+            .map_err(|error| LogGroupError::Unavailable {
+                detail: error.to_string(),
+            })?;
+        let put = self.client().put_log_events();
+        let put = put.log_group_name(group).log_stream_name(stream);
+        let answer = put.log_events(event).send().await;
+        let answer = answer.map_err(|error| failed(group, &error))?;
+        match answer.rejected_log_events_info() {
+            None => Ok(()),
+            Some(_) => Err(LogGroupError::Unavailable {
+                detail: "the time of the record is too far from that of CloudWatch Logs; check the clock".to_owned(),
+            }),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ const COMMIT: Option<&str> = option_env!("CLOUDTRAIL_INSPECTOR_COMMIT");
 pub const EXIT_CODES: &str = "Exit codes: ";
 
 /// What exit code 1 means for a command; for all others it means that the command failed.
-const FAILURES: [(&str, &str); 7] = [
+const FAILURES: [(&str, &str); 8] = [
     (
         "scan",
         "an input could not be read or has no CloudTrail event",
@@ -35,6 +35,7 @@ const FAILURES: [(&str, &str); 7] = [
     ("rehearse", "a technique is hidden"),
     ("redrive", "something was not processed"),
     ("backfill", "something was not processed"),
+    ("drill", "a stage was not reached"),
 ];
 
 /// Returns the parser of all arguments, with the help of each command.

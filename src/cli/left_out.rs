@@ -16,7 +16,8 @@ impl TableArguments {
 /// Returns the error that a command needs AWS support, with how to build it.
 fn without_aws() -> anyhow::Error {
     anyhow!(
-        "this program was built without AWS support, which --stack, --table, redrive, backfill and most commands of config need; \
+        "this program was built without AWS support, which --stack, --table, redrive, backfill, drill and most commands of config \
+         need; \
          build it with `make build` or `cargo install --path . --bin cloudtrail-inspector`"
     )
 }
@@ -86,6 +87,10 @@ left_out!(
 left_out!(
     config_history,
     "Show who changed the configuration of a stack (not available: this build has no AWS support)"
+);
+left_out!(
+    drill,
+    "Send a test record through a deployed stack (not available: this build has no AWS support)"
 );
 left_out!(
     backfill,

@@ -14,7 +14,7 @@
 //!   and shows stored sensitive calls, `incidents` incidents.
 //! - `serve` shows the pages of the CloudWatch dashboard in a browser on this machine.
 //! - `generate` writes a trail of invented events.
-//! - `deployed` has everything that calls AWS but `s3`: the table of a stack, `redrive`, `backfill`, and the commands of
+//! - `deployed` has everything that calls AWS but `s3`: the table of a stack, `redrive`, `backfill`, `drill`, and the commands of
 //!   `config` that read or change a stack. Without
 //!   the feature `aws`, `left_out.rs` replaces it: its commands only fail with a message that the program has no AWS
 //!   support.
@@ -108,7 +108,7 @@ use std::process::ExitCode;
 use clap::{FromArgMatches as _, Parser, Subcommand};
 use records::redact::sanitize;
 
-use crate::deployed::{backfill, redrive};
+use crate::deployed::{backfill, drill, redrive};
 use crate::inputs::Unusable;
 
 /// Group the errors in AWS CloudTrail into clusters: what fails, since when, by whom, how severe
@@ -137,6 +137,7 @@ enum Command {
     Serve(serve::Arguments),
     Redrive(redrive::Arguments),
     Backfill(backfill::Arguments),
+    Drill(drill::Arguments),
     Notify(notify::Arguments),
     Rehearse(rehearse::Arguments),
     Diff(diff::Arguments),
@@ -176,6 +177,7 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Redrive(arguments) => redrive::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),
+        Command::Drill(arguments) => drill::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),
         Command::Rehearse(arguments) => rehearse::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),

@@ -96,6 +96,9 @@ enum Kind {
     Regressed,
     Recovered,
     Escalating,
+    Drill,
+    #[value(name = "drill_failed", alias = "drill-failed")]
+    DrillFailed,
 }
 
 impl From<Kind> for AlertKind {
@@ -106,6 +109,8 @@ impl From<Kind> for AlertKind {
             Kind::SensitiveCall => Self::SensitiveCall,
             Kind::NewAccount => Self::NewAccount,
             Kind::NoData => Self::NoData,
+            Kind::Drill => Self::Drill,
+            Kind::DrillFailed => Self::DrillFailed,
             Kind::AccessKey => Self::AccessKey,
             Kind::New => Self::New,
             Kind::NewPrincipal => Self::NewPrincipal,

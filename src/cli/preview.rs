@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alerts::alert::inspected::Silent;
 use alerts::alert::{Alert, AlertSubject};
 use alerts::facts::Facts;
+use alerts::facts::drill::{DrillFailureFacts, DrillStage};
 use alerts::kind::AlertKind;
 use alerts::message::Message;
 use alerts::severity::{Severity, of_alert, of_cluster};
@@ -23,6 +24,7 @@ use records::key_id::KeyKind;
 use records::time::{Timestamp, Window};
 use service::config::inspect::Summaries;
 use service::deliver::message_builder::{add_anomaly, assembled, hours};
+use service::drill_record::DrillId;
 use service::inspect::transition_alerts::alert;
 use service::ports::ClusterDetails;
 
@@ -70,7 +72,8 @@ impl Preview<'_> {
             .collect();
         // The sort is stable: what is equal in both stays in the order of time.
         alerts.sort_by_key(|(severity, alert)| Reverse((*severity, alert.at)));
-        let example = self.example(answer).filter(|_| alerts.is_empty());
+        let example = self.drill(answer).or_else(|| self.example(answer));
+        let example = example.filter(|_| alerts.is_empty());
         let are_examples = example.is_some();
         alerts.extend(example.map(|alert| (material.severity(&alert), alert)));
         if self.limit > 0 {
@@ -83,6 +86,27 @@ impl Preview<'_> {
         Previewed {
             messages,
             are_examples,
+        }
+    }
+
+    /// Returns the alert about a drill at the end of the data, or about one that failed; `None` for other kinds. No file causes
+    /// them.
+    fn drill(&self, answer: &StoreAnswer) -> Option<Alert> {
+        let at = answer.as_of.unwrap_or(Timestamp::FIRST);
+        let id = DrillId::new(at, 0);
+        match self.kind? {
+            AlertKind::Drill => Some(Alert::of_drill(id.text(), at, at)),
+            AlertKind::DrillFailed => {
+                let failure = DrillFailureFacts {
+                    drill: id.text().to_owned(),
+                    began: at,
+                    stage: DrillStage::Subscription,
+                    sink: None,
+                    answer: None,
+                };
+                Some(Alert::of_drill_failure(failure, at))
+            }
+            _ => None,
         }
     }
 

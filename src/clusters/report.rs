@@ -33,6 +33,10 @@ pub struct IngestReport {
     ///
     /// `None` if no log event has a time.
     pub own_lag_seconds: Option<i64>,
+    /// The ids of the drills in the payload, which came from the log group of drills. They are no records of a trail.
+    pub drills: Vec<String>,
+    /// The number of records from the log group of drills that are no drills.
+    pub no_drills: u64,
     /// The number of requests from this invocation to the store, failed requests included.
     pub store_calls: u64,
     /// The number of write request units that the invocation consumed, as DynamoDB counts them.
@@ -186,6 +190,8 @@ pub struct InspectionReport {
     pub keys_asked: u64,
     /// The number of access keys about which IAM gave no answer.
     pub keys_unanswered: u64,
+    /// Whether the last nightly drill failed; `None` if there was none.
+    pub has_failed_drill: Option<bool>,
     /// The number of inspected hours that did not raise the event count of all clusters together by exactly the hour's
     /// events.
     ///
@@ -199,7 +205,9 @@ impl InspectionReport {
     /// `at_milliseconds` is the time of the metrics, in milliseconds since 1970. `None` if the line would contain no
     /// metric.
     pub fn metric_line(&self, metrics: &Metrics, at_milliseconds: i64) -> Option<String> {
-        let written = [
+        let drill = self.has_failed_drill;
+        let drill = drill.map(|failed| gauge("DrillFailed", "Count", failed.into()));
+        let mut written = vec![
             gauge("OpenClusters", "Count", self.open_clusters),
             gauge("InspectionBehindHours", "Count", self.behind_hours),
             gauge("RedriveLeft", "Count", self.redrive_left),
@@ -207,6 +215,7 @@ impl InspectionReport {
             count("BlindAccounts", self.blind_accounts),
             count(VIOLATED, self.violated),
         ];
+        written.extend(drill);
         metrics.line(None, &written, at_milliseconds)
     }
 }
@@ -226,13 +235,14 @@ const VIOLATED: &str = "InvariantViolated";
 const MISCONFIGURED: &str = "SinkMisconfigured";
 
 /// The names of all metrics that the functions can write, sorted.
-pub const METRICS: [&str; 29] = [
+pub const METRICS: [&str; 30] = [
     "AlertsDead",
     "AlertsFailed",
     "AlertsSent",
     "AlertsSuppressed",
     "BackfillLeft",
     "BlindAccounts",
+    "DrillFailed",
     "Errors",
     "ErrorsAbsent",
     "ErrorsAuth",

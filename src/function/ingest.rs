@@ -64,7 +64,7 @@ impl Ingest {
         Self {
             settings: settings.clone(),
             settings_loader: SettingsLoader::default(),
-            subscription: Subscription::default().archiving(settings.archives),
+            subscription: invocation::subscription(settings),
             rules_loader: RulesLoader::new(settings.rules_object.clone()),
             store: store(settings, config),
             bucket: S3Bucket::new(config, &settings.bucket_name),
@@ -167,6 +167,8 @@ fn log_record_counts(request_id: &str, invocation: &IngestReport) {
         quarantined = record_counts.quarantined(),
         control_messages = nonzero(record_counts.control_messages),
         errors = nonzero(record_counts.errors()),
+        drills = (!invocation.drills.is_empty()).then(|| invocation.drills.join(" ")),
+        no_drills = nonzero(invocation.no_drills),
         classes = classes(record_counts),
         new_clusters = nonzero(invocation.new_clusters),
         unknown_codes = nonzero(record_counts.unknown_codes),

@@ -1,7 +1,7 @@
 //! The role that inspects the clusters every hour.
 //!
 //! A run first processes failed invocations again and repairs gaps, by reading log groups again where events were lost.
-//! Then it inspects the hours that are over. If an account has sent no events for some time, it reads the log groups of
+//! Then it inspects the hours that are over, and looks at the last nightly drill. If an account has sent no events for some time, it reads the log groups of
 //! that time again.
 
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ use service::ports::SetupStore as _;
 use service::settings_loader::SettingsLoader;
 
 use crate::Environment;
+use crate::drills;
 use crate::ingest::store;
 use crate::invocation::{self, Function, InvocationError, MachineClock, left, milliseconds, now};
 use crate::log::{self, nonzero};
@@ -59,6 +60,8 @@ struct Inspect {
     directory: Iam,
     logs: CloudWatchLogs,
     metrics: CloudWatch,
+    /// The region of the stack.
+    region: String,
 }
 
 /// Results of redrive and gap repair, which run before the inspection.
@@ -96,13 +99,14 @@ impl Inspect {
             settings_loader: SettingsLoader::default(),
             given_setup: setup.clone(),
             setup: setup.clone(),
-            subscription: Subscription::default().archiving(ingest.archives),
+            subscription: invocation::subscription(ingest),
             rules_loader: RulesLoader::new(ingest.rules_object.clone()),
             store: store(ingest, config),
             bucket: S3Bucket::new(config, &ingest.bucket_name),
             directory: invocation::directory(config, keys, role_name, &settings.partition),
             logs: CloudWatchLogs::new(config),
             metrics: CloudWatch::new(config),
+            region: config.region().map(ToString::to_string).unwrap_or_default(),
         }
     }
 
@@ -252,6 +256,7 @@ impl Inspect {
             .await;
             repairs.repaired.add(read);
         }
+        inspected.counts.has_failed_drill = drills::check(request_id, settings, store).await;
         let (redriven, repaired) = (&repairs.redriven, &repairs.repaired);
         inspected.counts.redriven = redriven.payloads;
         inspected.counts.redrive_left = redriven.left;
@@ -278,10 +283,16 @@ fn replay_input<'i>(
 impl Function for Inspect {
     type Answer = ();
 
-    /// Repairs and inspects. The content of the event is not used.
-    async fn invoke(&mut self, _event: &str, context: &Context) -> Result<(), InvocationError> {
+    /// Repairs and inspects, or begins a drill if the event asks for it.
+    async fn invoke(&mut self, event: &str, context: &Context) -> Result<(), InvocationError> {
         let request_id = log::short(&context.request_id);
         self.store.set_now(now());
+        if drills::is_wanted(event) {
+            let (ingest, keys) = (&self.settings.ingest, &self.settings.keys);
+            let region = &self.region;
+            let of = (ingest, keys.account_id.as_str(), region.as_str());
+            return drills::begin(&request_id, of, &self.store, &self.logs).await;
+        }
         let left = left(context, SPARE).unwrap_or_default();
         let deadline = milliseconds() + i64::try_from(left.as_millis()).unwrap_or_default();
         self.logs.set_deadline(Instant::now() + left);

@@ -13,9 +13,10 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use records::time::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use service::config::LogLevel;
 use service::config::lists::Lists;
+use service::config::{IngestSettings, LogLevel};
 use service::ingest::rules_loader::{RulesLoader, RulesProblem};
+use service::ingest::subscription::Subscription;
 use service::ports::{Clock, with_causes};
 use service::rules::Rules;
 use service::settings_loader::{SettingsLoader, SettingsProblem};
@@ -141,6 +142,13 @@ pub async fn read_settings(
     }
     let lists = read.value;
     Ok(Settings { lists, problem })
+}
+
+/// Returns the processor of payloads, without rules and exclusions.
+pub fn subscription(settings: &IngestSettings) -> Subscription {
+    let mut subscription = Subscription::default().archiving(settings.archives);
+    subscription.set_drill_log_group(settings.drill_log_group.clone());
+    subscription
 }
 
 /// Returns the client that asks IAM when access keys were last used.

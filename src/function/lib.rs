@@ -9,7 +9,8 @@
 //! - `start` reports a failed start to AWS Lambda.
 //! - `invocation` is shared by all roles: start, loop over invocations, remaining time.
 //! - `ingest` is the role that processes the events of subscriptions.
-//! - `inspect` is the role that inspects the clusters every hour; `repair` has its redrive and gap repair.
+//! - `inspect` is the role that inspects the clusters every hour; `repair` has its redrive and gap repair, `drills` its nightly
+//!   drills.
 //! - `deliver` is the role that sends alerts.
 //! - `widget` is the role that answers dashboards.
 //! - `log` writes log lines and metrics, never a payload or a credential.
@@ -20,6 +21,7 @@
 )]
 
 mod deliver;
+mod drills;
 mod ingest;
 mod inspect;
 mod invocation;

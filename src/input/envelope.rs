@@ -83,7 +83,7 @@ fn subscription<R: Read>(
 /// Returns the log group and the log stream that the invocation event of a subscription contains, as far as they can be
 /// read.
 ///
-/// The event is decompressed for this, so the function is meant for the few events that have to be put into quarantine.
+/// The event is decompressed only up to the records, where CloudWatch Logs writes the names before them.
 pub fn origin(event: &[u8], limits: &Limits) -> PayloadOrigin {
     let mut header = Header::default();
     let mut cursor = Cursor::new(event);
@@ -97,7 +97,7 @@ pub fn origin(event: &[u8], limits: &Limits) -> PayloadOrigin {
         let mut nothing = |_: InputItem<'_>| {};
         let mut output = Output::new(limits, &mut nothing);
         let mut cursor = Cursor::new(inflate(&packed[..], limits));
-        message(&mut cursor, &mut header, Pass::Header, &mut output)?;
+        message(&mut cursor, &mut header, Pass::Origin, &mut output)?;
         Ok(())
     });
     header.origin
@@ -197,6 +197,8 @@ enum Pass {
     Hopeful,
     /// Reads only the header, at any place.
     Header,
+    /// Reads only the header, and no further than to the records if it comes first.
+    Origin,
     /// Reads the records; the header is already known.
     Records,
 }
@@ -226,7 +228,8 @@ fn message<R: Read>(
         let is_list = key == b"logEvents";
         is_log |= is_list || field == Some(HeaderField::MessageType);
         let reach = match (is_list, first, pass) {
-            (false, ..) | (true, b'n', _) | (true, b'[', Pass::Header) => {
+            (true, _, Pass::Origin) if header.has_origin() => return Ok(true),
+            (false, ..) | (true, b'n', _) | (true, b'[', Pass::Header | Pass::Origin) => {
                 value(cursor, field, header)?
             }
             (true, b'[', Pass::Hopeful) if !header.is_known() => return Ok(false),
@@ -540,6 +543,11 @@ impl Header {
     /// Returns whether all fields that the records need are known.
     fn is_known(&self) -> bool {
         self.kind.is_some() && self.has_stream
+    }
+
+    /// Returns whether all fields of this header are known.
+    fn has_origin(&self) -> bool {
+        self.is_known() && self.origin.log_group.is_some()
     }
 
     /// Returns whether the message with this header is a control message, by which CloudWatch Logs only checks that the

@@ -55,6 +55,8 @@ pub struct IngestSettings {
     pub canaries: BTreeSet<String>,
     /// Whether the selected events are also written into the archive of the bucket.
     pub archives: bool,
+    /// The log group whose records are drills; `None` if there is none.
+    pub drill_log_group: Option<String>,
     /// Which metrics the function writes to its log.
     pub metrics: Metrics,
     /// How much the function writes to its log.
@@ -144,6 +146,7 @@ impl IngestSettings {
             workspaces: BTreeMap::new(),
             canaries: BTreeSet::new(),
             archives: reading.number("ARCHIVE_DAYS", ARCHIVE_DAYS) > 0,
+            drill_log_group: reading.given("DRILL_LOG_GROUP"),
             metrics: reading.metrics("METRICS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };

@@ -5,6 +5,7 @@
 //!
 //! The modules, in reading order:
 //!
+//! - `drill_record` has a drill, its record, and what a store knows of it.
 //! - `ports` has the traits through which the verbs reach the outside world, and what an implementor must guarantee.
 //! - `config` parses every setting of the functions, and reports all problems at once.
 //! - `rules` has the user's rules. It joins selection, rules and conclusion of a record.
@@ -23,8 +24,12 @@
 //! - `configuration` is the whole configuration of a stack as one document: written, compared, and given to another stack.
 //! - `carry` gives clusters what they inherit after a change of the identity version: decisions and journals.
 //! - `rehearse` says which alerts would follow from an attack behind a history, and what would hide it.
+//! - `drill` says which stage of the path a drill did not reach, and why; it begins and checks nightly drills.
 //! - `key_lookup` asks IAM about access keys, for `deliver` and `inspect`.
 //! - `memory` implements a store and a bucket in memory.
+
+// A test record, and what is known of it.
+pub mod drill_record;
 
 // Traits through which the verbs reach the outside world.
 pub mod ports;
@@ -54,6 +59,8 @@ pub mod config;
 
 // The configuration of a stack as one document.
 pub mod configuration;
+// Test records that pass through the whole path.
+pub mod drill;
 
 // Questions to IAM about access keys.
 pub mod key_lookup;

@@ -159,6 +159,10 @@ fn policy(reading: &mut FileReader<'_>, text: &PolicyText) -> Policy {
     let mut kinds = Vec::new();
     for kind in &of.kind {
         match AlertKind::from_name(kind.get_ref()) {
+            Some(AlertKind::Drill) => {
+                let message = "policies do not apply to drills, which go to each sink";
+                reading.report(kind, message.to_owned());
+            }
             Some(kind) => kinds.push(kind),
             None => {
                 let message = format!("{:?} is not a kind of alert", kind.get_ref());

@@ -33,6 +33,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::config::setup::Setup;
+use crate::drill_record::{Drill, DrillId, DrillNote, DrillTrace};
 
 /// A store of all events and their clusters.
 ///
@@ -66,6 +67,13 @@ pub trait Store {
     /// Returns what the store keeps for incidents; `None` if it keeps nothing.
     async fn ledger(&self) -> Result<Option<LedgerCalls>, StoreError> {
         Ok(None)
+    }
+
+    /// Keeps that a drill has arrived, and enqueues its alert for all sinks, in one step. `false` if it was kept before.
+    ///
+    /// A store without an outbox keeps no drills.
+    async fn keep_drill(&mut self, _drill: &Drill) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     /// Returns a snapshot of all events, and the events themselves, each once. `samples` decides whether the snapshot
@@ -296,6 +304,18 @@ pub trait LogGroups {
 
     /// Returns the subscription filter of this name in a log group, or which of the two does not exist.
     async fn subscribed(&self, group: &str, filter: &str) -> Result<Subscribed, LogGroupError>;
+}
+
+/// A log group of CloudWatch Logs that is written to. To write a record again adds it again.
+pub trait LogGroupWriter {
+    /// Writes a log event with the time `at` to a log stream, which is created if it does not exist.
+    async fn put(
+        &self,
+        group: &str,
+        stream: &str,
+        at: Timestamp,
+        message: &str,
+    ) -> Result<(), LogGroupError>;
 }
 
 /// A query for the log events of one log group in a time range.
@@ -823,6 +843,20 @@ pub trait SetupStore {
 
     /// Stores the settings. `false` if the same settings were stored already; nothing is written then.
     async fn save_setup(&self, setup: &Setup) -> Result<bool, StoreError>;
+}
+
+/// What is known of drills. [`Store::keep_drill`] and the outbox write it, too.
+///
+/// An implementor keeps a set of notes: to write a note again changes nothing. Notes are kept for two weeks.
+pub trait DrillStore {
+    /// Writes a note about a drill that the stack makes by itself.
+    async fn note_drill(&self, id: &DrillId, note: DrillNote) -> Result<(), StoreError>;
+
+    /// Returns what is known of a drill; the default if it is not known.
+    async fn drill(&self, id: &DrillId) -> Result<DrillTrace, StoreError>;
+
+    /// Returns what is known of all drills.
+    async fn drills(&self) -> Result<BTreeMap<DrillId, DrillTrace>, StoreError>;
 }
 
 /// The current time, waiting and random numbers, so that tests can control them.

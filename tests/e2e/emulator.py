@@ -58,9 +58,12 @@ class Emulator:
         with self.log_path.open("wb") as log:
             # In a session of its own, so that `stop` also ends the functions that the emulator starts.
             self.process = subprocess.Popen(
-                [command, *self.arguments()], env=self.environment | self.variables(), cwd=self.folder, stdout=log, stderr=log,
+                [*self.command_line(command), *self.arguments()], env=self.environment | self.variables(), cwd=self.folder, stdout=log, stderr=log,
                 start_new_session=True,
             )
+
+    def command_line(self, command):
+        return [command]
 
     def arguments(self):
         return []

@@ -3,8 +3,8 @@
 
 Creates the Python environments of the SAM CLI and of the emulators, separately because their packages conflict, and runs
 the named tests in that of the first emulator. "story" deploys the stack. "large" processes large batches. "roles" follows
-a few errors through all functions. "upgrade" updates a stack of an older release. Only pip, npm and cargo use the network, to
-download packages.
+a few errors through all functions. "upgrade" updates a stack of an older release. "drill" breaks each stage of a drill. Only pip,
+npm and cargo use the network, to download packages.
 
 Usage: run.py VENVS BINARY [NAME…]    VENVS is the folder of the environments, BINARY the command line program
        NAME is the test to run; the default is "story"
@@ -30,7 +30,10 @@ GRACE_SECONDS = 30
 # The environment of each command.
 ENVIRONMENTS = {"sam": "sam", "ministack": "emulator", "moto_server": "moto", "dynalite": "dynalite"}
 # The commands that each test needs, in the order of its arguments, and those of them that are optional.
-NEEDS = {"story": ["sam", "ministack"], "large": ["moto_server", "ministack", "dynalite"], "roles": ["moto_server"], "upgrade": ["ministack"]}
+NEEDS = {
+    "story": ["sam", "ministack"], "large": ["moto_server", "ministack", "dynalite"], "roles": ["moto_server"], "upgrade": ["ministack"],
+    "drill": ["ministack"],
+}
 OPTIONAL = {"large": ["moto_server", "dynalite"]}
 
 

@@ -44,7 +44,7 @@ def deployable(text):
             template["Resources"].pop(name)
         if kinds == {"AWS::Serverless::Function"}:
             made["Properties"]["CodeUri"] = "s3://code/code.zip"
-    return yaml.safe_dump(template, sort_keys=False)
+    return yaml.dump(template, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False)
 
 
 class Stack:

@@ -28,6 +28,8 @@ class Workspace:
         self.written = []
         # The number of next requests that fail.
         self.failing = 0
+        # The HTTP status of each request, if it is set.
+        self.refusing = None
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("localhost").configure_cert(context)
@@ -56,6 +58,8 @@ class Workspace:
 
     def accept(self, path, body):
         """Records a write, unless it is to fail; returns the HTTP status."""
+        if self.refusing:
+            return self.refusing
         if self.failing > 0:
             self.failing -= 1
             return 503

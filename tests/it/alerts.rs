@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use alerts::alert::inspected::Silent;
 use alerts::alert::{Alert, AlertSubject};
+use alerts::facts::drill::{DrillFailureFacts, DrillStage};
 use alerts::facts::{CampaignFacts, Facts, Shape, Stage};
 use alerts::kind::AlertKind;
 use alerts::message::{ClusterContext, Message};
@@ -321,6 +322,8 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
             };
             Alert::of_new_account(ACCOUNT, at("2026-11-02T09:12:00Z"), &new, now)
         }
+        AlertKind::Drill => Alert::of_drill("1793586600-0123456789abcdef", last, now),
+        AlertKind::DrillFailed => drill_failure(last, now),
         AlertKind::NoData => {
             let times = (at("2026-11-02T05:25:00Z"), hour);
             let diagnosis = "trail-logs: the log group has no subscription filter of the stack; \
@@ -335,6 +338,18 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
             )
         }
     }
+}
+
+/// Returns the alert about a drill that a sink refused.
+fn drill_failure(began: Timestamp, now: Timestamp) -> Alert {
+    let failure = DrillFailureFacts {
+        drill: "1793586600-0123456789abcdef".to_owned(),
+        began,
+        stage: DrillStage::Sent,
+        sink: Some("guance".to_owned()),
+        answer: Some("HTTP 403: the token is wrong".to_owned()),
+    };
+    Alert::of_drill_failure(failure, now)
 }
 
 /// Returns the facts of an alert of a kind, about a cluster that does not exist.

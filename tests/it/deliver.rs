@@ -28,9 +28,11 @@ use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::configuration::ConfigVersion;
 use service::deliver::{Delivery, Drained, drain};
+use service::drill_record::{DrillId, DrillTrace};
 use service::policy::Policies;
 use service::ports::{
-    Clock as _, DirectoryError, KeyUsageStore as _, Outbox as _, Sink, TriageStore as _,
+    Clock as _, DirectoryError, DrillStore as _, KeyUsageStore as _, Outbox as _, Sink,
+    TriageStore as _,
 };
 use service::rules::Rules;
 
@@ -320,6 +322,57 @@ fn wrong_settings_drop_nothing_count_nothing_and_fetch_the_secret_once() {
         (drained.sent, drained.breaker.is_misconfigured),
         (120, false)
     );
+}
+
+/// Returns the alert of a drill, and what the store knows of the drill.
+fn drilled(world: &World) -> (Alert, impl Fn() -> DrillTrace) {
+    let id = DrillId::new(now(), 1);
+    let alert = Alert::of_drill(id.text(), now(), now());
+    (alert, move || block_on(world.store.drill(&id)).unwrap())
+}
+
+#[test]
+fn no_policy_holds_a_drill_back_and_each_answer_is_noted_with_it() {
+    let world = World::with_policies("[[policy]]\nsink = \"all\"\nenabled = false\n");
+    let (alert, trace) = drilled(&world);
+    world.put(&[alert, new(0..1).remove(0)]);
+    let mut calls = 0;
+    let sink = Scripted::new(move |_| {
+        calls += 1;
+        match calls {
+            1 => down(),
+            _ => ok(),
+        }
+    });
+    let mut sinks = one(sink);
+    assert_eq!(world.drain(&mut sinks).suppressed, 1);
+    let waits = &trace().sinks["guance"];
+    assert_eq!((waits.is_sent, waits.answer.as_str()), (false, "reset"));
+    world.clock.pass(60);
+    assert_eq!(world.drain(&mut sinks).sent, 1);
+    let sent = &trace().sinks["guance"];
+    assert_eq!((sent.is_sent, sent.answer.as_str()), (true, "200"));
+    assert_eq!(world.noted(), 0, "it is in no log of sent alerts");
+}
+
+#[test]
+fn a_drill_that_is_rejected_or_of_another_day_is_given_up_with_its_reason() {
+    let world = World::new();
+    let (alert, trace) = drilled(&world);
+    world.put(std::slice::from_ref(&alert));
+    let mut sinks = one(Scripted::new(|_| SinkAnswer::Rejected("400".to_owned())));
+    for _ in 0..3 {
+        world.drain(&mut sinks);
+        world.clock.pass(900);
+    }
+    assert_eq!(trace().sinks["guance"].answer, "400");
+    assert_eq!((world.waiting("guance").len(), world.dead().len()), (0, 0));
+    world.put(std::slice::from_ref(&alert));
+    world.clock.pass(86_401);
+    let mut sinks = one(Scripted::new(|_| ok()));
+    let drained = world.drain(&mut sinks);
+    assert_eq!((drained.requests, drained.suppressed), (0, 1));
+    assert_eq!(trace().sinks["guance"].answer, "suppressed");
 }
 
 #[test]

@@ -21,11 +21,12 @@ use input::{Layout, Limits};
 use proptest::prelude::*;
 use records::time::Timestamp;
 use serde_json::json;
+use service::drill_record::{Drill, DrillId, DrillNote};
 use service::ingest::{Ingested, commit, fold};
 use service::memory::MemoryStore;
 use service::ports::{
-    IncidentStore as _, Outbox as _, SentLog as _, SetupStore as _, Store, StoreError, StoreUsage,
-    TriageStore as _,
+    DrillStore as _, IncidentStore as _, Outbox as _, SentLog as _, SetupStore as _, Store,
+    StoreError, StoreUsage, TriageStore as _,
 };
 use service::rules::Rules;
 
@@ -573,6 +574,15 @@ fn items_of_this_release_stay_readable() {
     assert!(pollster::block_on(triage_status.save_setup(&setup)).unwrap());
     let (decided, _) = crate::incident_store::decided().remove(0);
     assert!(pollster::block_on(triage_status.send_incident_alert(&decided, &[])).unwrap());
+    let drill = Drill {
+        id: DrillId::new(now(), 1),
+        account_id: "111122223333".to_owned(),
+        region: "eu-central-1".to_owned(),
+    };
+    pollster::block_on(triage_status.note_drill(&drill.id, DrillNote::Began)).unwrap();
+    let mut function = store(&table, telling());
+    assert!(pollster::block_on(function.keep_drill(&drill)).unwrap());
+    let trace = pollster::block_on(function.drill(&drill.id)).unwrap();
     let (holder, now) = ("deliver".to_owned(), now());
     let until = now.plus(50);
     let lease = Lease { holder, now, until };
@@ -600,6 +610,7 @@ fn items_of_this_release_stay_readable() {
     let alerts = pollster::block_on(kept.incident_alerts()).unwrap();
     assert_eq!(alerts, BTreeSet::from([decided]));
     assert!(!pollster::block_on(kept.claim_round(&lease)).unwrap());
+    assert_eq!(pollster::block_on(kept.drill(&drill.id)).unwrap(), trace);
 }
 
 fn as_json(item: &Item) -> serde_json::Value {

@@ -28,6 +28,7 @@ mod deliver;
 mod deliveries;
 mod diff;
 mod directory;
+mod drills;
 mod dynamodb;
 mod effort;
 mod emulator;

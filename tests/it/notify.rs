@@ -144,6 +144,22 @@ fn each_kind_has_the_alerts_of_the_inspection_and_no_others() {
 }
 
 #[test]
+fn a_drill_is_caused_by_no_event_and_has_an_example() {
+    let folder = weeks();
+    for (kind, subject) in [
+        ("drill", "Drill: test of the alert path"),
+        ("drill_failed", "Error: the nightly drill failed"),
+    ] {
+        let alerts = previewed(&folder, &format!("--sink sns --kind {kind}"));
+        assert_eq!((alerts.len(), alerts[0]["kind"].as_str()), (1, Some(kind)));
+        let text = alerts[0]["sns"]["subject"].as_str().unwrap();
+        assert!(text.starts_with(subject), "{text}");
+    }
+    let all = previewed(&folder, "--sink sns --all");
+    assert!(all.iter().all(|alert| alert["kind"] != "drill"));
+}
+
+#[test]
 fn kinds_that_few_files_cause_have_an_example() {
     let folder = Folder::with_lines(few());
     for kind in ["new_account", "no_data", "escalating"] {

@@ -792,6 +792,7 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
             workspaces: {},
             canaries: {},
             archives: false,
+            drill_log_group: None,
             metrics: Metrics {
                 stack: "",
                 read: {},

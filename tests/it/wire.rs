@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use alerts::alert::inspected::Silent;
 use alerts::alert::{Alert, AlertSubject};
 use alerts::detail;
+use alerts::facts::drill::DrillFailureFacts;
 use alerts::facts::{CallFacts, CanaryUse, DigestFacts, Facts, KeyFacts, Stage};
 use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol as wire;
@@ -846,6 +847,11 @@ fn hostile_alert(kind: AlertKind, text: &str) -> Alert {
             AlertSubject::Account(account_id),
             Facts::SensitiveCall(Box::new(hostile_call(text))),
         ),
+        Facts::DrillFailed(failure) => {
+            let answer = Some(text.to_owned());
+            let failure = DrillFailureFacts { answer, ..failure };
+            (AlertSubject::Stack, Facts::DrillFailed(failure))
+        }
         facts => (AlertSubject::Account(account_id), facts),
     };
     Alert {
@@ -993,6 +999,7 @@ fn headings_of(kind: AlertKind, language: Language) -> Vec<&'static str> {
             };
             return own.to_vec();
         }
+        AlertKind::Drill | AlertKind::DrillFailed => return first[..1].to_vec(),
         AlertKind::SensitiveCall => call,
         _ => errors,
     };

@@ -65,6 +65,8 @@ CASES = {
     "inspection-behind": LEFT,
     "redrive-left": LEFT,
     "backfill-left": LEFT,
+    # Each inspection says it again, until a drill gets through.
+    "drill-failed": ([(10, 1)], [[(10, 0)], [(70, 1), (10, 0)]], UNCHANGED),
     "payloads-quarantined": IN_ONE_HOUR,
     # More than ten in an hour, in any number of invocations.
     "records-quarantined": ([(50, 4), (2, 7)], [[(50, 4), (2, 6)]], NO_EVENTS),

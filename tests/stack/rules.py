@@ -51,6 +51,11 @@ def groups(stack):
     return stack.values["LogGroupNames"].split(",") if stack.values["Enabled"] == "true" else []
 
 
+def makes_drills(stack):
+    """Returns whether the stack makes drills by itself."""
+    return stack.values["NightlyDrill"] != "false" and stack.values["Enabled"] == "true"
+
+
 def group_arns(stack, group):
     """Returns the two ARNs that IAM uses for a log group."""
     partition, region, _ = stack.place
@@ -180,7 +185,7 @@ def expected_permissions(stack):
     table = lambda *actions: [f"dynamodb:{action}" for action in actions]
     roles = {
         ROLE: common_permissions(stack, "ingest") | {
-            "Clusters": (table("BatchGetItem", "PutItem", "UpdateItem"), "<Table.Arn>", leading_keys("C#*", "D#", "E#", "K#*", "M#*", "O#*", "Q#*")),
+            "Clusters": (table("BatchGetItem", "PutItem", "UpdateItem"), "<Table.Arn>", leading_keys("C#*", "D#", "DRILL", "E#", "K#*", "M#*", "O#*", "Q#*")),
             "Quarantine": (["s3:PutObject"], "<Bucket.Arn>/quarantine/*"),
             **archive_permissions(stack),
             "FailedInvocations": (["s3:PutObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
@@ -188,7 +193,7 @@ def expected_permissions(stack):
         "InspectRole": common_permissions(stack, "inspect") | key_lookup_permissions(stack) | {
             "Clusters": (
                 table("BatchGetItem", "PutItem", "Query", "UpdateItem"), "<Table.Arn>",
-                leading_keys("A#*", "C#*", "D#", "E#", "I#", "K#*", "M#*", "O#*", "Q#*", "STACK"),
+                leading_keys("A#*", "C#*", "D#", "DRILL", "E#", "I#", "K#*", "M#*", "O#*", "Q#*", "STACK"),
             ),
             "LateHours": (table("DeleteItem"), "<Table.Arn>", leading_keys("D#")),
             "Chronicle": (["s3:GetObject", "s3:PutObject"], "<Bucket.Arn>/inspection/*"),
@@ -196,7 +201,9 @@ def expected_permissions(stack):
             **archive_permissions(stack),
             "FailedInvocationsOfIngest": (["s3:DeleteObject", "s3:GetObject"], f"<Bucket.Arn>/{ASYNC_FOLDER}*"),
             "FailedInvocations": (["s3:PutObject"], "<Bucket.Arn>/aws/lambda/async/watch-inspect/*"),
-        } | ({"Metrics": (["cloudwatch:GetMetricData"], "*")} if groups(stack) else {}),
+        } | ({"Metrics": (["cloudwatch:GetMetricData"], "*")} if groups(stack) else {}) | (
+            {"Drills": (["logs:CreateLogStream", "logs:PutLogEvents"], "<DrillLogGroup.Arn>")} if makes_drills(stack) else {}
+        ),
     }
     for function in scheduled_roles(stack):
         role = SCHEDULES[function]
@@ -215,7 +222,7 @@ def expected_permissions(stack):
         roles["DeliverRole"] = common_permissions(stack, "deliver") | key_lookup_permissions(stack) | {
             "Messages": (
                 table("BatchGetItem", "PutItem", "Query", "UpdateItem"), "<Table.Arn>",
-                leading_keys("A#*", "B#*", "C#*", "E#*", "I#", "K#*", "O#*", "Q#*", "SINK#*", "Z#*"),
+                leading_keys("A#*", "B#*", "C#*", "DRILL", "E#*", "I#", "K#*", "O#*", "Q#*", "SINK#*", "Z#*"),
             ),
             "SentMessages": (table("DeleteItem"), "<Table.Arn>", leading_keys("E#", "O#*")),
             "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", leading_keys("C#*", "M#*", "Q#*")),
@@ -374,7 +381,7 @@ def wanted_pattern(stack):
 def filters_match_the_parameters(stack):
     if stack.properties(INSPECT)["Environment"]["Variables"]["FILTER_PATTERN"] != wanted_pattern(stack):
         yield "the inspection expects another pattern"
-    filters = stack.of_type("AWS::Logs::SubscriptionFilter").values()
+    filters = [made for name, made in stack.of_type("AWS::Logs::SubscriptionFilter").items() if name != "SubscribeDrills"]
     groups = sorted(one["Properties"]["LogGroupName"] for one in filters)
     if groups != sorted(stack.values["LogGroupNames"].split(",")):
         yield f"filters for {groups}"
@@ -386,6 +393,30 @@ def filters_match_the_parameters(stack):
             yield "system fields are sent that the fast reader does not support"
         if properties["DestinationArn"] != "<IngestFunction.Arn>":
             yield f"destination {properties['DestinationArn']}"
+
+
+def drills_have_a_log_group_of_their_own(stack):
+    """Only the log group makes a record a drill, so no trail may write to it, and everything in it comes to the function."""
+    group, subscribed = stack.properties("DrillLogGroup"), stack.properties("SubscribeDrills")
+    expected = [
+        (group, {"LogGroupName": "/cloudtrail-inspector/watch/drill", "RetentionInDays": 1}),
+        (subscribed, {
+            "LogGroupName": "<DrillLogGroup>", "FilterName": "watch-ingest", "FilterPattern": "", "DestinationArn": "<IngestFunction.Arn>",
+        }),
+    ]
+    for function in (FUNCTION, INSPECT):
+        expected.append((stack.properties(function)["Environment"]["Variables"]["DRILL_LOG_GROUP"], "<DrillLogGroup>"))
+    if ("DrillSchedule" in stack.resources) != makes_drills(stack):
+        yield "drills are made although they are turned off, or the other way round"
+    if makes_drills(stack):
+        schedule, wanted = stack.properties("DrillSchedule"), stack.values["NightlyDrill"]
+        inspection = stack.properties("InspectSchedule")
+        expected += [
+            (schedule["ScheduleExpression"], "cron(30 2 * * ? *)" if wanted == "true" else wanted),
+            (schedule["GroupName"], inspection["GroupName"]),
+            (schedule["Target"], inspection["Target"] | {"Input": '{"drill": true}'}),
+        ]
+    yield from (f"{found} instead of {wanted}" for found, wanted in expected if found != wanted)
 
 
 def failures_are_stored(stack):
@@ -402,7 +433,7 @@ def failures_are_stored(stack):
 
 def alerts_are_sent_by_stream_and_schedule(stack):
     mappings = list(stack.of_type("AWS::Lambda::EventSourceMapping").values())
-    schedules = [made for name, made in stack.of_type("AWS::Scheduler::Schedule").items() if name != "InspectSchedule"]
+    schedules = [made for name, made in stack.of_type("AWS::Scheduler::Schedule").items() if name not in ("InspectSchedule", "DrillSchedule")]
     if not active_sinks(stack):
         if OF_DELIVER & set(stack.resources):
             yield "no alerts are sent, but the stack has resources to send alerts"
@@ -537,6 +568,7 @@ def environments_match_the_docs(stack):
         "LOG_GROUP_NAMES": ",".join(groups(stack)),
         "DASHBOARD_NAME": f"watch-{stack.place[1]}" if has_dashboard(stack) else "",
         "FILTER_NAME": "watch-ingest",
+        "DRILL_LOG_GROUP": "<DrillLogGroup>",
         "FILTER_PATTERN": wanted_pattern(stack),
     }
     for function, names in tables.items():
@@ -751,6 +783,8 @@ def expected_alarms(stack):
             f"misconfigured-{sink}": ("SinkMisconfigured", "Maximum > 0", "1 * 300", "notBreaching"),
             f"alerts-dead-{sink}": ("AlertsDead", "Sum > 0", "1 * 3600", "notBreaching"),
         }
+    if makes_drills(stack):
+        expected["drill-failed"] = ("DrillFailed", "Maximum > 0", "1 * 3600", "ignore")
     for group in groups(stack):
         expected |= {
             f"delivery-errors-{group}": ("DeliveryErrors", "Sum > 0", "1 * 300", "notBreaching"),
@@ -1078,7 +1112,7 @@ REFUSED = [
 # Helpers of the rules.
 PARTS = (
     wanted_pattern,
-    active_sinks, scheduled_roles, has_dashboard, groups, group_arns, every_log_group, dependencies, topic, role_statements,
+    active_sinks, scheduled_roles, has_dashboard, groups, makes_drills, group_arns, every_log_group, dependencies, topic, role_statements,
     expected_permissions, archive_permissions, common_permissions, key_lookup_permissions, summaries, leading_keys, table, expected_alarms,
     read_metrics, metric_complaints, widget_complaints, search_complaints, athena_table_complaints, map_lookups,
 )

@@ -41,7 +41,7 @@ def each():
 class Events(unittest.TestCase):
     def test_each_schema_is_valid(self):
         kinds = sorted(EVENTS.glob("*.json"))
-        self.assertEqual(len(kinds), 13)
+        self.assertEqual(len(kinds), 15)
         for path in kinds:
             with self.subTest(path.stem):
                 Draft202012Validator.check_schema(read(path))

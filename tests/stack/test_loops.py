@@ -48,10 +48,10 @@ class Loops(unittest.TestCase):
                 self.assertEqual(list(references.complaints(unrolled)), [])
                 self.assertEqual(list(references.complaints(stack.plain)), [])
                 filters = stack.of_type("AWS::Logs::SubscriptionFilter").values()
-                self.assertEqual([one["Properties"]["LogGroupName"] for one in filters], names)
+                self.assertEqual([one["Properties"]["LogGroupName"] for one in filters], [*names, "<DrillLogGroup>"])
 
     def test_filters_cannot_depend_on_permissions_of_a_loop(self):
-        older = TEMPLATE.replace("DependsOn: PermitSubscriptions", "DependsOn: Permit&{Group}")
+        older = TEMPLATE.replace("        DependsOn: PermitSubscriptions", "        DependsOn: Permit&{Group}")
         self.assertNotEqual(older, TEMPLATE)
         (complaint,) = loops.complaints(parsed(older))
         self.assertIn("use !Sub, or in DependsOn a resource outside of loops", complaint)

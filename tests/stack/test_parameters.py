@@ -29,6 +29,10 @@ VALUES = {
         ["cron(0 * * * ? *)", "cron(20 6-22/2 ? * MON-FRI *)", "rate(1 hour)", "rate(30 minutes)"],
         ["", "hourly", "rate(0 hours)", "rate(1 week)", "cron(0 * * * *)", "cron(0 * * * ? *) ", "at(2026-11-22T00:00:00)"],
     ),
+    "NightlyDrill": (
+        ["true", "false", "cron(30 2 * * ? *)", "rate(1 day)", "rate(12 hours)"],
+        ["", "yes", "nightly", "rate(5 minutes)", "rate(0 days)", "cron(30 2 * * *)"],
+    ),
     "Summaries": (["new", "always", "never"], ["", "true", "New"]),
     "RulesObject": (["", "rules/rules.toml", "r.toml"], ["/rules.toml", "rules/*", "quarantine/x", "aws/lambda/x", "a b", "${x}", "?"]),
     "AccountNames": (

@@ -238,9 +238,12 @@ fn add_range(point: &mut Point, message: &Message) {
 }
 
 fn add_fault(point: &mut Point, message: &Message) {
-    // A summary and a new account are no faults, and no later event would end them.
+    // A summary, a new account and a drill are no faults, and no later event would end them.
     let kind = message.alert.kind();
-    if matches!(kind, AlertKind::AccountSummary | AlertKind::NewAccount) {
+    if matches!(
+        kind,
+        AlertKind::AccountSummary | AlertKind::Drill | AlertKind::NewAccount
+    ) {
         return;
     }
     let status = if message.alert.is_end() {
@@ -333,6 +336,18 @@ pub fn of_kind(message: &Message) -> Vec<(&'static str, Field)> {
             ("ct_sensitive_calls", of.sensitive_calls.into()),
         ],
         Facts::SensitiveCall(of) => call_fields(of),
+        Facts::Drill(of) => vec![("ct_drill", of.drill.as_str().into())],
+        Facts::DrillFailed(of) => {
+            let sink = of
+                .sink
+                .as_deref()
+                .map(|sink| ("ct_drill_sink", sink.into()));
+            let fields = [
+                ("ct_drill", of.drill.as_str().into()),
+                ("ct_drill_stage", of.stage.name().into()),
+            ];
+            fields.into_iter().chain(sink).collect()
+        }
         _ => Vec::new(),
     }
 }

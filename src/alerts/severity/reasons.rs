@@ -228,6 +228,8 @@ pub(super) const NO_DATA: Both = (
     "errors are not seen while no data arrives",
     "数据中断期间看不到错误",
 );
+pub(super) const DRILL: Both = ("it is a drill; nothing happened", "这是演练，并无异常");
+pub(super) const DRILL_FAILED: Both = ("alerts may be missing or late", "告警可能缺失或延迟");
 pub(super) const DIGEST: Both = (
     "waiting alerts are sent in one message",
     "积压的告警合并为一条发送",

@@ -18,7 +18,7 @@ use crate::text::{Writer, api, events, item, own, term};
 
 impl Writer<'_> {
     /// Returns the first sentence of a message about a campaign, a period without events (`no_data`), a
-    /// summary, a sensitive call, or an escalation of an account; `None` for other facts.
+    /// summary, a sensitive call, a drill, or an escalation of an account; `None` for other facts.
     pub(super) fn facts_sentence(&self) -> Option<Pieces> {
         match self.facts {
             Facts::Campaign(of) => Some(self.campaign_sentence(of)),
@@ -26,6 +26,8 @@ impl Writer<'_> {
             Facts::Summary(of) => Some(self.summary_sentence(of)),
             Facts::SensitiveCall(of) => Some(self.call_sentence(of)),
             Facts::NewCircumstance(of) => Some(self.circumstance_sentence(of)),
+            Facts::Drill(_) => Some(own(self.words.drill)),
+            Facts::DrillFailed(of) => Some(self.drill_failure(of)),
             Facts::Escalation(of) if self.message.alert.cluster().is_none() => {
                 let sentence = match of.stage {
                     Stage::Ended => self.words.account_calmed,
@@ -164,6 +166,8 @@ impl Writer<'_> {
             Facts::NewAccount(of) => self.new_account_lines(of),
             Facts::SensitiveCall(of) => self.call_lines(of),
             Facts::NewCircumstance(of) => self.circumstance_lines(of),
+            Facts::Drill(of) => vec![self.drill_times(&of.drill, of.written)],
+            Facts::DrillFailed(of) => self.drill_failure_lines(of),
             _ => Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ use crate::locale::{Language, append};
 use crate::message::Message;
 use crate::safe::{readable, titled};
 use crate::terms;
+use crate::text::drill::drill_stage;
 use crate::text::facts_text::{circumstance, short_value};
 use crate::text::words::Words;
 use crate::text::{Texts, calls, events, shown_about, summary};
@@ -90,6 +91,11 @@ impl Texts {
             Facts::AccessKey(_) => shown_about(message),
             Facts::Learned(_) => words.title_learned.to_owned(),
             Facts::Digest(_) => words.title_digest.to_owned(),
+            Facts::Drill(_) => words.title_drill.to_owned(),
+            Facts::DrillFailed(of) => {
+                let stage = drill_stage(of, self.locale.language);
+                words.title_drill_failed.replace("{stage}", &stage)
+            }
             _ => titled(&shown_about(message), TITLED_CHARS_MAX),
         }
     }

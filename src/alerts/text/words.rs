@@ -18,6 +18,8 @@ crate::words! {
         title_data_again: "Data again", "数据恢复";
         title_learned: "the learning period is over", "学习期结束";
         title_digest: "alerts that waited", "积压的告警";
+        title_drill: "test of the alert path, nothing to do", "告警链路测试，无需处理";
+        title_drill_failed: "stage {stage} not reached", "未通过“{stage}”环节";
         title_error: "{code} on {api}", "{api} 返回 {code}";
         title_all: "all errors", "全部错误";
         title_hourly: "{count} in an hour, at most {limit} expected", "一小时内 {count}，预期至多 {limit}";
@@ -87,6 +89,18 @@ crate::words! {
             "Events of {account} are seen for the first time.",
             "首次收到{account}的事件。";
         no_data: "Nothing arrives any more from {account}: {about}.", "{account}不再有数据到达：{about}。";
+        drill:
+            "This is a drill. A test record went from its log group to here, as records of the trail do. Nothing happened, and nothing has to be done.",
+            "这是一次演练：一条测试记录与跟踪记录走同一链路，从其日志组到达此处。没有发生任何异常，无需处理。";
+        drill_failed:
+            "The nightly drill failed: its test record did not reach the stage {stage} within an hour. Alerts may be missing or late until this is repaired.",
+            "每晚演练失败：测试记录一小时内未通过“{stage}”环节。修复之前，告警可能缺失或延迟。";
+        drill_times: "Drill {drill}, begun {at}", "演练 {drill}，开始于 {at}";
+        drill_answer: "Last answer: {answer}", "最近的答复：{answer}";
+        drill_to_do:
+            "run `cloudtrail-inspector drill --stack NAME`; it names the cause and the next command.",
+            "请运行 `cloudtrail-inspector drill --stack NAME`，它会给出原因和下一条命令。";
+        drill_stage_of: "{stage} of {sink}", "{stage}（{sink}）";
         gone:
             "The cluster is no longer stored; this is all that is known of it.",
             "该错误聚类已不再保存，以下为全部已知信息。";

@@ -28,6 +28,7 @@
 //! | beginning | `Q#beginning` | `-` | when the first event was committed |
 //! | renewal | `Q#beginning` | `identity#<version>` | when a later version of the identity was first used |
 //! | learned | `Q#beginning` | `learned` | the alert about the end of the learning period exists |
+//! | drill | `DRILL` | `<drill>#<stage>` | that a drill has reached a stage, or what a sink answered |
 //! | setup | `STACK` | `SETUP` | settings of the functions, for programs that act in their place |
 //!
 //! `<window>` is the number of hours since 1970, or `undated`. Attribute names are short because DynamoDB bills their

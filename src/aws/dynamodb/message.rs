@@ -160,6 +160,8 @@ fn facts(item: &Item) -> Result<Facts, String> {
         },
         AlertKind::NewAccount => Facts::NewAccount(read(json)?),
         AlertKind::NoData => Facts::Silence(read(json)?),
+        AlertKind::Drill => Facts::Drill(read(json)?),
+        AlertKind::DrillFailed => Facts::DrillFailed(read(json)?),
     })
 }
 

@@ -17,6 +17,7 @@ mod call_alerts;
 mod calls;
 mod cluster_details;
 mod commit;
+mod drills;
 mod incidents;
 pub mod item;
 mod lease;
@@ -46,6 +47,7 @@ use clusters::timeline::Timeline;
 use clusters::{ClusterSnapshot, EventId, Sighting};
 use records::time::{Timestamp, Window};
 use service::config::IngestSettings;
+use service::drill_record::Drill;
 use service::ports::{Batch, Committed, LedgerCalls, Store, StoreError, StoreUsage};
 
 use crate::dynamodb::cluster_details::SharedReadCache;
@@ -294,6 +296,10 @@ impl<T: Table> Store for DynamoStore<T> {
 
     async fn ledger(&self) -> Result<Option<LedgerCalls>, StoreError> {
         Ok(Some(self.ledger_calls().await?))
+    }
+
+    async fn keep_drill(&mut self, drill: &Drill) -> Result<bool, StoreError> {
+        self.store_drill(drill).await
     }
 
     async fn whole(

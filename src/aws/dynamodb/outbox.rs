@@ -2,6 +2,8 @@
 //!
 //! The state of sinks and the answers of IAM about access keys are stored here as well.
 
+use std::iter;
+
 use alerts::alert::Alert;
 use alerts::kind::AlertKind;
 use alerts::outbox::{
@@ -14,6 +16,7 @@ use service::ports::{KeyAnswers, KeyUsageStore, Outbox, SentLog, StoreError};
 
 use crate::dynamodb::DynamoStore;
 use crate::dynamodb::calls::concurrently;
+use crate::dynamodb::drills;
 use crate::dynamodb::message::{
     self, LOG, breaker_item, breaker_key, decode_row, key_usage_expires, key_usage_item,
     key_usage_key, read_log, row_key, row_partitions, silence_item, silence_key,
@@ -160,22 +163,34 @@ impl<T: Table> DynamoStore<T> {
     }
 }
 
-/// Returns the writes that settle or postpone a row. The first write checks the holder of the lease.
+/// Returns the writes that settle or postpone a row. The first write checks the holder of the lease. What becomes of a drill is
+/// noted with the drill, and not in the log of sent alerts.
 fn settlement_writes(row: &OutboxRow, lease: &Lease, end: &Settlement) -> Vec<Write> {
     let (key, holder) = (row_key(row), lease.holder.clone());
     let silence = |cluster| silence_key(&row.sink, cluster);
     let mut writes = vec![match end {
         Settlement::Later { due, why, counts } => {
-            return vec![Write::Later {
+            let later = Write::Later {
                 key,
                 holder,
                 due: *due,
                 why: why.clone(),
                 attempts: i64::from(*counts),
-            }];
+            };
+            let noted = drills::outcome_write(row, lease.now, false, why);
+            return iter::once(later).chain(noted).collect();
         }
         _ => Write::End { key, holder },
     }];
+    let (is_sent, answer) = match end {
+        Settlement::Sent { answer, .. } => (true, answer.as_str()),
+        Settlement::Dead { why } => (false, why.as_str()),
+        _ => (false, "suppressed"),
+    };
+    if let Some(noted) = drills::outcome_write(row, lease.now, is_sent, answer) {
+        writes.push(noted);
+        return writes;
+    }
     match (end, row.alert.cluster()) {
         (Settlement::Sent { answer, silence }, cluster) => {
             writes.push(message::log(row, lease.now, answer));

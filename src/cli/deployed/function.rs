@@ -15,6 +15,7 @@ use records::redact::sanitize;
 use records::time::Timestamp;
 use service::config::lists::Lists;
 use service::config::setup::{OperatorSettings, Setup};
+use service::drill::log_group_of;
 use service::ingest::replay_input::ReplayTotals;
 use service::ingest::rules_loader::RulesLoader;
 use service::ingest::subscription::{QUARANTINE, Subscription};
@@ -101,12 +102,14 @@ impl FunctionArguments {
     /// Returns the settings given by `--bucket`, `--function` and `--rules-object`; `None` without `--bucket`.
     fn given_setup(&self) -> Option<Setup> {
         let bucket = self.bucket.clone()?;
+        let function = self.function.clone().unwrap_or_default();
         let given = [
             ("BUCKET_NAME", bucket),
             (
-                "INGEST_FUNCTION_NAME",
-                self.function.clone().unwrap_or_default(),
+                "DRILL_LOG_GROUP",
+                log_group_of(&function).unwrap_or_default(),
             ),
+            ("INGEST_FUNCTION_NAME", function),
             (
                 "RULES_OBJECT",
                 self.rules_object.clone().unwrap_or_default(),
@@ -119,7 +122,7 @@ impl FunctionArguments {
 }
 
 /// Returns the settings that the last inspection saved in the table.
-async fn saved_in(config: &SdkConfig, table: &str) -> anyhow::Result<Setup> {
+pub async fn saved_in(config: &SdkConfig, table: &str) -> anyhow::Result<Setup> {
     let store = DynamoStore::new(
         SdkTable::new(config, table),
         TableSettings::default(),
@@ -183,6 +186,7 @@ impl FunctionContext {
         let settings = &self.settings.ingest;
         let mut loader = RulesLoader::new(settings.rules_object.clone());
         let mut subscription = Subscription::default().archiving(settings.archives);
+        subscription.set_drill_log_group(settings.drill_log_group.clone());
         subscription.set_exclusions(settings.exclusions.clone());
         if let Some(rules) = loader.read(now(), bucket).await?.value {
             subscription.set_rules(rules);

@@ -7,6 +7,7 @@ pub mod config_history;
 pub mod config_import;
 pub mod config_set;
 pub mod config_source;
+pub mod drill;
 mod function;
 pub mod redrive;
 

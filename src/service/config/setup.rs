@@ -11,11 +11,12 @@ use super::{IngestSettings, SettingProblems, SettingsReader, shown};
 
 /// The settings that are stored in the table. All who may read the table can read them, so no secret and no access
 /// key is in this list. Canary keys are known to the functions only.
-const STORED: [&str; 16] = [
+const STORED: [&str; 17] = [
     ALLOWED_ACCOUNTS,
     "ARCHIVE_DAYS",
     "BUCKET_NAME",
     DENIED_ACCOUNTS,
+    "DRILL_LOG_GROUP",
     "FILTER_NAME",
     FURTHER_SELF_PRINCIPALS,
     "INGEST_FUNCTION_NAME",

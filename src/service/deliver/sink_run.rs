@@ -41,6 +41,9 @@ const WAITING_MAX: usize = 1000;
 /// After how many seconds a row is sent before the round, although an incident could absorb it.
 const LEFT_BEHIND_SECONDS: i64 = 5 * 60;
 
+/// After how many seconds a drill is not sent any more.
+const DRILL_SECONDS: i64 = 86_400;
+
 /// The largest number of clusters whose classes are looked up for a digest.
 const CLASSES_MAX: usize = 1000;
 
@@ -297,7 +300,10 @@ where
         lease: &Lease,
     ) -> Result<Option<PreparedRow>, StoreError> {
         let sending_limits = self.sending_limits(row).await?;
-        if sending_limits.holds_back(&row.alert, lease.now) {
+        // A drill of another day proves nothing: a sink that works again does not get all that it missed.
+        let age = lease.now.seconds_since(row.created);
+        let is_outdated = row.alert.kind() == AlertKind::Drill && age > DRILL_SECONDS;
+        if is_outdated || sending_limits.holds_back(&row.alert, lease.now) {
             self.suppress(row, lease, &Settlement::Suppressed).await?;
             return Ok(None);
         }
@@ -310,9 +316,7 @@ where
         let mut message = self.message_builder.message(row, suppressed).await?;
         let policy = self.delivery.policies.place(self.name, &message);
         message.made_by.policy = policy.map(|place| place + 1);
-        let PolicyOutcome::Send { silence: seconds } =
-            self.delivery.policies.judge(self.name, &message)
-        else {
+        let PolicyOutcome::Send { silence: seconds } = self.judged(&message) else {
             self.suppress(row, lease, &Settlement::Suppressed).await?;
             return Ok(None);
         };
@@ -332,6 +336,14 @@ where
             message,
             silence,
         }))
+    }
+
+    /// Returns what the policies decide about a message. They do not apply to drills, which have to reach each sink.
+    fn judged(&self, message: &Message) -> PolicyOutcome {
+        match message.alert.kind() {
+            AlertKind::Drill => PolicyOutcome::Send { silence: None },
+            _ => self.delivery.policies.judge(self.name, message),
+        }
     }
 
     async fn sending_limits(&self, row: &OutboxRow) -> Result<SendingLimits, StoreError> {
@@ -599,11 +611,14 @@ where
         let is_old = |row: &OutboxRow| now.seconds_since(row.created) >= OLD_SECONDS;
         let lease = self.lease(LEASE_SECONDS);
         let mut rows = Vec::new();
-        // An incident says what a flood hides.
+        // An incident says what a flood hides, and a drill in a digest would prove nothing.
+        let is_drill = |row: &OutboxRow| row.alert.kind() == AlertKind::Drill;
         let is_single = |row: &OutboxRow| {
             row.alert.kind() == AlertKind::Incident || critical.contains(&row.id())
         };
-        let wanted = queue.for_digest(now, |row| is_old(row) || (is_flood && !is_single(row)));
+        let wanted = queue.for_digest(now, |row| {
+            !is_drill(row) && (is_old(row) || (is_flood && !is_single(row)))
+        });
         for (row, is_leased) in self.lease_rows(wanted, &lease).await? {
             if is_leased {
                 rows.push(row);

@@ -8,7 +8,7 @@
 //! nothing can be read any more. The function fails only for errors that a retry may solve. Nothing is lost
 //! then.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 
@@ -22,13 +22,15 @@ use clusters::report::IngestReport;
 use clusters::{ClusterFacts, EventId, Finding, Series, Tally};
 use data_encoding::HEXLOWER;
 use input::envelope::{self, PayloadOrigin};
-use input::{Layout, Limits, ReadError};
+use input::file::Reader;
+use input::{InputItem, Layout, Limits, ReadError};
 use records::redact::sanitize;
 use records::time::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::drill_record::Drill;
 use crate::ingest::archive::ArchiveLines;
 use crate::ingest::{Caches, Folded, Folding, Ingested, Unparsable};
 use crate::ports::{Batch, Bucket, BucketError, Committed, Quarantined, Store, StoreError};
@@ -61,6 +63,8 @@ pub struct Subscription {
     limits: Limits,
     rules: Rules,
     exclusions: Exclusions,
+    /// The log group whose records are drills.
+    drill_log_group: Option<String>,
     caches: Caches,
     archives: bool,
 }
@@ -71,6 +75,15 @@ pub enum RetryReason {
     /// The commit failed.
     #[error("cannot commit: {0}")]
     Store(#[from] StoreError),
+    /// A drill could not be stored.
+    #[error("cannot store the drill {drill}: {error}")]
+    Drill {
+        /// The id of the drill.
+        drill: String,
+        /// The error of the store.
+        #[source]
+        error: StoreError,
+    },
     /// The quarantine object could not be written. Nothing was committed.
     #[error("cannot quarantine: {0}")]
     Quarantine(#[from] BucketError),
@@ -83,12 +96,14 @@ impl RetryReason {
     /// Returns the stable name for logs and answers, such as `StoreUnavailable`.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Store(StoreError::Unavailable(_)) => "StoreUnavailable",
-            Self::Store(StoreError::Newer { .. }) => "StoreNewer",
-            Self::Store(StoreError::Older { .. }) => "StoreOlder",
-            Self::Store(StoreError::OtherIdentity { .. }) => "StoreOtherIdentity",
-            Self::Store(StoreError::Foreign) => "StoreForeign",
-            Self::Store(StoreError::Damaged { .. }) => "StoreDamaged",
+            Self::Store(error) | Self::Drill { error, .. } => match error {
+                StoreError::Unavailable(_) => "StoreUnavailable",
+                StoreError::Newer { .. } => "StoreNewer",
+                StoreError::Older { .. } => "StoreOlder",
+                StoreError::OtherIdentity { .. } => "StoreOtherIdentity",
+                StoreError::Foreign => "StoreForeign",
+                StoreError::Damaged { .. } => "StoreDamaged",
+            },
             Self::Quarantine(_) => "QuarantineUnavailable",
             Self::Archive(_) => "ArchiveUnavailable",
         }
@@ -126,10 +141,16 @@ impl Subscription {
         self.set_rules(rules);
     }
 
+    /// Sets the log group whose records are drills; `None` if there is none.
+    pub fn set_drill_log_group(&mut self, name: Option<String>) {
+        self.drill_log_group = name;
+    }
+
     /// Processes one payload, the JSON text `event`: commits its records to the store and returns their counts.
     ///
     /// `now` is the current time, for the key of a quarantined payload and for the delay since CloudWatch Logs received
-    /// the records. A payload that cannot be opened is quarantined and counts as processed.
+    /// the records. A payload that cannot be opened is quarantined and counts as processed. One from the log group of drills
+    /// has no records of a trail: its drills are stored, and all else in it is only counted.
     ///
     /// # Errors
     /// [`RetryReason`] when the store or the bucket failed. Process the same payload again later.
@@ -140,10 +161,59 @@ impl Subscription {
         store: &mut impl Store,
         bucket: &impl Bucket,
     ) -> Result<IngestReport, RetryReason> {
+        if self.is_of_drills(event) {
+            return self.take_drills(event, now, store).await;
+        }
         match self.fold(event) {
             Ok(folded) => self.commit(event, folded, now, store, bucket).await,
             Err(fault) => self.quarantine(event, &fault, now, store, bucket).await,
         }
+    }
+
+    /// Checks whether a payload comes from the log group of drills.
+    fn is_of_drills(&self, event: &[u8]) -> bool {
+        let Some(name) = self.drill_log_group.as_deref() else {
+            return false;
+        };
+        envelope::origin(event, &self.limits).log_group.as_deref() == Some(name)
+    }
+
+    /// Stores the drills of a payload.
+    async fn take_drills(
+        &self,
+        event: &[u8],
+        now: Timestamp,
+        store: &mut impl Store,
+    ) -> Result<IngestReport, RetryReason> {
+        let mut report = IngestReport::default();
+        let mut drills = BTreeSet::new();
+        let mut visit = |item: InputItem<'_>| match item {
+            InputItem::Record { text, .. } => match Drill::read(&text) {
+                Some(drill) if drill.is_recent(now) => {
+                    drills.insert(drill);
+                }
+                _ => report.no_drills += 1,
+            },
+            InputItem::Rejected { .. } => report.no_drills += 1,
+            InputItem::Skipped { count } => report.no_drills += count,
+            InputItem::ControlMessage => report.record_counts.control_messages += 1,
+            InputItem::Incomplete { .. } => {}
+        };
+        let mut reader = Reader::new(self.rules.prefilter());
+        let read = reader.read(event, Layout::Subscription, &self.limits, &mut visit);
+        report.no_drills += u64::from(read.is_err());
+        for drill in drills {
+            let id = drill.id.to_string();
+            store
+                .keep_drill(&drill)
+                .await
+                .map_err(|error| RetryReason::Drill {
+                    drill: id.clone(),
+                    error,
+                })?;
+            report.drills.push(id);
+        }
+        Ok(report)
     }
 
     fn fold(&mut self, event: &[u8]) -> Result<Folded, ReadError> {
