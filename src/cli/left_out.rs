@@ -16,7 +16,7 @@ impl TableArguments {
 /// Returns the error that a command needs AWS support, with how to build it.
 fn without_aws() -> anyhow::Error {
     anyhow!(
-        "this program was built without AWS support, which --stack, --table, redrive, backfill and config set need; \
+        "this program was built without AWS support, which --stack, --table, status, doctor, redrive, backfill and config set need; \
          build it with `make build` or `cargo install --path . --bin cloudtrail-inspector`"
     )
 }
@@ -60,4 +60,12 @@ left_out!(
 left_out!(
     backfill,
     "Read the log groups of a stack again (not available: this build has no AWS support)"
+);
+left_out!(
+    status,
+    "Show the health of a stack (not available: this build has no AWS support)"
+);
+left_out!(
+    doctor,
+    "Find the broken link between CloudTrail and the sinks of a stack (not available: this build has no AWS support)"
 );

@@ -12,7 +12,8 @@
 //!   and shows stored sensitive calls, `incidents` incidents.
 //! - `serve` shows the pages of the CloudWatch dashboard in a browser on this machine.
 //! - `generate` writes a trail of invented events.
-//! - `deployed` has everything that calls AWS but `s3`: the table of a stack, `redrive`, `backfill` and `config set`. Without
+//! - `deployed` has everything that calls AWS but `s3`: the table of a stack, `status`, `doctor`,
+//!   `redrive`, `backfill` and `config set`. Without
 //!   the feature `aws`, `left_out.rs` replaces it: its commands only fail with a message that the program has no AWS
 //!   support.
 //!
@@ -34,6 +35,7 @@
 //! - `used_files` prevents a command from overwriting a file that it reads.
 //! - `entry` is a row of a list, in order; `list_format` has the formats of lists and their options.
 //! - `output` writes to stdout and stderr; `table` and `json` are the forms of results; `counts` words the totals.
+//! - `health_text` prints the health of a stack, and the links that `doctor` found.
 //! - `story` prints the timeline of `scan --inspect`, `incident_text` one incident; `html` writes the report page.
 
 mod aws_options;
@@ -54,6 +56,8 @@ mod entry;
 mod explain;
 mod filter;
 mod generate;
+#[cfg(any(feature = "aws", test))]
+mod health_text;
 mod help;
 mod history;
 mod html;
@@ -101,7 +105,7 @@ use std::process::ExitCode;
 use clap::{FromArgMatches as _, Parser, Subcommand};
 use records::redact::sanitize;
 
-use crate::deployed::{backfill, redrive};
+use crate::deployed::{backfill, doctor, redrive, status};
 use crate::inputs::Unusable;
 
 /// Group the errors in AWS CloudTrail into clusters: what fails, since when, by whom, how severe
@@ -128,6 +132,8 @@ enum Command {
     Calls(calls::Arguments),
     Incidents(incidents::Arguments),
     Serve(serve::Arguments),
+    Status(status::Arguments),
+    Doctor(doctor::Arguments),
     Redrive(redrive::Arguments),
     Backfill(backfill::Arguments),
     Notify(notify::Arguments),
@@ -165,6 +171,8 @@ pub fn main() -> ExitCode {
         Command::Calls(arguments) => calls::run(&arguments),
         Command::Incidents(arguments) => incidents::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Redrive(arguments) => redrive::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),

@@ -14,6 +14,7 @@
 //!   queries on them.
 //! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the lists of sensitive calls and of clusters, and one
 //!   of each in full.
+//! - `status` is the health of a stack as rows, for the dashboard and the command `status`.
 //! - `json` is a cluster or a sensitive call for programs; the shape of the JSON does not change.
 
 pub mod call;
@@ -27,6 +28,7 @@ pub mod listing;
 mod matching;
 pub mod report;
 pub mod search;
+pub mod status;
 mod story;
 
 use alerts::locale::{Language, Locale};

@@ -17,6 +17,7 @@ mod call_alerts;
 mod calls;
 mod cluster_details;
 mod commit;
+mod health;
 mod incidents;
 pub mod item;
 mod lease;

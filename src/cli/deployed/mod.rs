@@ -3,8 +3,10 @@
 pub mod backfill;
 pub mod carry;
 pub mod config_set;
+pub mod doctor;
 mod function;
 pub mod redrive;
+pub mod status;
 
 use anyhow::{Context as _, bail};
 use aws::dynamodb::sdk::SdkTable;

@@ -26,6 +26,8 @@ pub struct WidgetSettings {
     /// The language of pages for readers whose language is neither English nor Chinese, and the time zone of readers whose
     /// time zone is not known.
     pub locale: Locale,
+    /// The name of the stack whose health is shown; `None` if it is not known.
+    pub stack: Option<String>,
     /// Whether people may make decisions about clusters in the dashboard, such as to mute a cluster.
     pub decides: bool,
     /// How much the function writes to its log.
@@ -57,6 +59,7 @@ impl WidgetSettings {
             keys,
             links,
             locale: reading.locale(),
+            stack: reading.given("STACK_NAME"),
             decides: reading.boolean("DECISIONS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };

@@ -12,6 +12,7 @@ mod deciding;
 mod file;
 mod incident;
 pub mod request;
+pub mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
