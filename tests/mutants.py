@@ -33,6 +33,7 @@ UNSET = ("EFFORT", "PROPTEST_CASES", "PROPTEST_RNG_SEED", "AWS_ENDPOINT_URL", "R
 IT = ("--test", "it")
 RECORDS = ("-p", "records", "--lib")
 CLUSTERS = ("-p", "clusters", "--lib")
+SERVICE = ("-p", "service", "--lib")
 
 Mutant = collections.namedtuple("Mutant", "name file text instead suite test")
 
@@ -256,6 +257,15 @@ MUTANTS = [
         "if *used <= limit {",
         IT,
         "store::",
+    ),
+    # `doctor` names the first broken link and checks none behind it.
+    Mutant(
+        "links-behind-the-broken-one",
+        "src/service/doctor.rs",
+        "Some(broken) => Verdict::not_checked(format!(\"because {broken} is broken\")),\n            None => match judge(facts) {",
+        "_ => match judge(facts) {",
+        SERVICE,
+        "doctor::tests::the_first_broken_link",
     ),
 ]
 

@@ -83,7 +83,13 @@ pub fn doctor(diagnosis: &Diagnosis, screen: &Screen) -> String {
         let is_off = !matches!(link.state, LinkState::Ok | LinkState::NotChecked);
         is_off && !link.command.is_empty()
     });
+    let mut last = "";
     for link in repairs {
+        // The same permission may be missing for several links in a row.
+        if link.command == last {
+            continue;
+        }
+        last = &link.command;
         let title = format!("\n{} ({}):\n", link.name, link_word(link.state));
         text.push_str(&title);
         // On one line, so that it can be copied.

@@ -1,6 +1,5 @@
 //! JSON output for programs. Its keys do not change between releases; the JSON of a cluster is built in `view::json`.
 
-#[cfg(any(feature = "aws", test))]
 pub mod health;
 
 use std::collections::BTreeMap;

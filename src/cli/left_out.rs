@@ -61,11 +61,27 @@ left_out!(
     backfill,
     "Read the log groups of a stack again (not available: this build has no AWS support)"
 );
-left_out!(
-    status,
-    "Show the health of a stack (not available: this build has no AWS support)"
-);
-left_out!(
-    doctor,
-    "Find the broken link between CloudTrail and the sinks of a stack (not available: this build has no AWS support)"
-);
+
+/// What `status` asks AWS without AWS support: nothing.
+pub mod status {
+    use service::status::StatusFacts;
+
+    use crate::aws_options::AwsArguments;
+
+    /// Always fails, because this program was built without AWS support.
+    pub fn facts(_: &str, _: &AwsArguments) -> anyhow::Result<StatusFacts> {
+        Err(super::without_aws())
+    }
+}
+
+/// What `doctor` asks AWS without AWS support: nothing.
+pub mod doctor {
+    use service::doctor::{DoctorFacts, Target};
+
+    use crate::aws_options::AwsArguments;
+
+    /// Always fails, because this program was built without AWS support.
+    pub fn facts(_: Target, _: &AwsArguments) -> anyhow::Result<DoctorFacts> {
+        Err(super::without_aws())
+    }
+}

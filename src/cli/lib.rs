@@ -11,9 +11,9 @@
 //! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster. `calls` lists
 //!   and shows stored sensitive calls, `incidents` incidents.
 //! - `serve` shows the pages of the CloudWatch dashboard in a browser on this machine.
+//! - `status` shows the health of a stack, and `doctor` finds its broken link.
 //! - `generate` writes a trail of invented events.
-//! - `deployed` has everything that calls AWS but `s3`: the table of a stack, `status`, `doctor`,
-//!   `redrive`, `backfill` and `config set`. Without
+//! - `deployed` has everything that calls AWS but `s3`: the table of a stack, `redrive`, `backfill` and `config set`. Without
 //!   the feature `aws`, `left_out.rs` replaces it: its commands only fail with a message that the program has no AWS
 //!   support.
 //!
@@ -52,11 +52,11 @@ mod deployed;
 #[path = "left_out.rs"]
 mod deployed;
 mod diff;
+mod doctor;
 mod entry;
 mod explain;
 mod filter;
 mod generate;
-#[cfg(any(feature = "aws", test))]
 mod health_text;
 mod help;
 mod history;
@@ -93,6 +93,7 @@ mod settings;
 mod skipped;
 mod source;
 mod stack;
+mod status;
 mod store_file;
 mod story;
 mod table;
@@ -105,7 +106,7 @@ use std::process::ExitCode;
 use clap::{FromArgMatches as _, Parser, Subcommand};
 use records::redact::sanitize;
 
-use crate::deployed::{backfill, doctor, redrive, status};
+use crate::deployed::{backfill, redrive};
 use crate::inputs::Unusable;
 
 /// Group the errors in AWS CloudTrail into clusters: what fails, since when, by whom, how severe

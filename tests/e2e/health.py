@@ -152,7 +152,10 @@ def check_a_log_group_before_the_first_deployment(story):
     look = lambda: doctor(story, "--log-group", group)
     logs.create_log_group(logGroupName=group)
     check(look(), "trail", "broken")
-    trails.create_trail(Name="fresh", S3BucketName=story.bucket, IsMultiRegionTrail=True, CloudWatchLogsLogGroupArn=group_arn(group))
+    trails.create_trail(
+        Name="fresh", S3BucketName=story.bucket, IsMultiRegionTrail=True, CloudWatchLogsLogGroupArn=group_arn(group),
+        CloudWatchLogsRoleArn=f"arn:aws:iam::{ACCOUNT}:role/trail",
+    )
     check(look(), "logging", "broken")
     trails.start_logging(Name="fresh")
     check(look(), "records", "broken")

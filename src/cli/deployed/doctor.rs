@@ -1,8 +1,4 @@
-//! `doctor`: finds the broken link between CloudTrail and the sinks of a stack, and the command that repairs it.
-//!
-//! This module collects the facts; `service::doctor` judges them. All calls only read.
-
-use std::process::ExitCode;
+//! Collects the facts for `doctor`. `service::doctor` judges them. All calls only read.
 
 use aws::bucket::S3Bucket;
 use aws::dynamodb::sdk::SdkTable;
@@ -16,21 +12,16 @@ use aws::session;
 use aws::trails::Trails;
 use aws::workspace::{PATIENCE, Workspace, WorkspaceConfig};
 use aws_config::SdkConfig;
-use clap::{ArgGroup, Args};
 use serde_json::Value;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
-use service::doctor::{Caller, DoctorFacts, Group, Probe, Schedule, Sink, Target, Trail, examine};
+use service::doctor::{Caller, DoctorFacts, Group, Probe, Schedule, Sink, Target, Trail};
 use service::ports::{
     Bucket as _, DeployedFunction, LogGroups as _, LogQuery, Outbox as _, with_causes,
 };
 use service::status::{Fact, function, functions, setting};
 
 use crate::aws_options::AwsArguments;
-use crate::health_text;
-use crate::list_format::Format;
 use crate::machine::{now, runtime};
-use crate::table::Screen;
-use crate::{json, output};
 
 /// How far back the logs of the functions are read for errors, in seconds.
 const LOG_SECONDS: i64 = 1800;
@@ -62,50 +53,15 @@ const DEPLOYMENT: [&str; 14] = [
     "scheduler:CreateSchedule",
 ];
 
-/// Find the broken link between CloudTrail and the sinks of a stack, and the command that repairs it
-///
-/// With --log-group it examines a log group before the first deployment. Nothing is changed.
-#[derive(Debug, Args)]
-#[command(group = ArgGroup::new("target").required(true).args(["stack", "log_group"]))]
-#[command(after_help = "Examples:\n  \
-    cloudtrail-inspector doctor --log-group aws-cloudtrail-logs-111122223333-1a2b3c4d\n  \
-    cloudtrail-inspector doctor --stack errors\n  \
-    cloudtrail-inspector doctor --stack errors --format json | jq -r '.links[] | select(.state == \"broken\") | .command'")]
-pub struct Arguments {
-    /// Examine this deployed stack
-    #[arg(long, value_name = "NAME")]
-    stack: Option<String>,
-    /// Examine this log group, before the first deployment
-    #[arg(long, value_name = "NAME")]
-    log_group: Option<String>,
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-    #[command(flatten)]
-    aws: AwsArguments,
-}
-
-/// Runs `doctor`. The exit code is 1 if a link is broken or could not be read.
+/// Looks up all that the links of a stack, or of a log group before the first deployment, are judged by.
 ///
 /// # Errors
-/// Fails only if the result cannot be printed.
-pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let target = match (&arguments.stack, &arguments.log_group) {
-        (Some(stack), _) => Target::Stack(stack.clone()),
-        (None, group) => Target::LogGroup(group.clone().unwrap_or_default()),
-    };
-    let facts = runtime()?.block_on(facts(target, &arguments.aws));
-    let diagnosis = examine(&facts);
-    match arguments.format {
-        Format::Table => {
-            output::print(&health_text::doctor(&diagnosis, &Screen::of_stdout(false)))?
-        }
-        Format::Json => output::print(&json::health::doctor(&diagnosis)?)?,
-    }
-    Ok(ExitCode::from(u8::from(!diagnosis.is_whole())))
+/// Fails only if no runtime can be created. What cannot be looked up is an error among the facts.
+pub fn facts(target: Target, options: &AwsArguments) -> anyhow::Result<DoctorFacts> {
+    Ok(runtime()?.block_on(collect(target, options)))
 }
 
-async fn facts(target: Target, options: &AwsArguments) -> DoctorFacts {
+async fn collect(target: Target, options: &AwsArguments) -> DoctorFacts {
     let config = match session::config(&options.chosen()).await {
         Ok(config) => config,
         Err(error) => return DoctorFacts::without_login(target, now(), error.to_string()),
@@ -254,8 +210,8 @@ async fn errors(
 
 async fn last_error(config: &SdkConfig, function: &str) -> Fact<Option<String>> {
     let lines = lines(config, function, LOG_PATTERN, LOG_SECONDS).await?;
-    let outcomes = lines.iter().filter_map(outcome);
-    Ok(outcomes.last().flatten())
+    let mut newest_first = lines.iter().rev().filter_map(outcome);
+    Ok(newest_first.next().flatten())
 }
 
 /// Returns the newest lines of a function's log that match a pattern, oldest first.
@@ -313,8 +269,8 @@ async fn unanswered_keys(
     let pattern = "{ $.message = \"inspected\" }";
     let lines = lines(config, &inspect.name, pattern, INSPECTION_SECONDS).await;
     Some(lines.map(|lines| {
-        let inspected = lines.iter().filter(|of| of["message"] == "inspected");
-        let last = inspected.last();
+        let mut newest_first = lines.iter().rev();
+        let last = newest_first.find(|of| of["message"] == "inspected");
         last.map(|line| line["keys_unanswered"].as_u64().unwrap_or_default())
     }))
 }

@@ -1,6 +1,4 @@
-//! `status`: shows the health of a deployed stack on one screen.
-
-use std::process::ExitCode;
+//! Collects the facts for `status`, as the function of the dashboard does. `service::status` judges them.
 
 use anyhow::bail;
 use aws::bucket::S3Bucket;
@@ -9,50 +7,22 @@ use aws::dynamodb::{DynamoStore, TableSettings};
 use aws::lambda::Lambda;
 use aws::metrics::CloudWatch;
 use aws::session;
-use clap::Args;
 use records::redact::sanitize;
-use service::status::{collect, functions, report, setting};
+use service::status::{StatusFacts, collect, functions, setting};
 
 use crate::aws_options::AwsArguments;
-use crate::health_text;
-use crate::list_format::Format;
-use crate::locale_options::LocaleOptions;
 use crate::machine::{now, runtime};
-use crate::table::Screen;
-use crate::{json, output};
 
-/// Show the health of a deployed stack: the last inspection, delays, waiting alerts, alarms and versions
-///
-/// The first row of the dashboard says the same.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
-    cloudtrail-inspector status --stack errors\n  \
-    cloudtrail-inspector status --stack errors --language zh --time-zone +08:00\n  \
-    cloudtrail-inspector status --stack errors --format json | jq '.rows[] | select(.state != \"ok\")'")]
-pub struct Arguments {
-    /// The deployed stack
-    #[arg(long, value_name = "NAME")]
-    stack: String,
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-    #[command(flatten)]
-    locale: LocaleOptions,
-    #[command(flatten)]
-    aws: AwsArguments,
-}
-
-/// Runs `status`. The exit code is 1 if something is bad or unknown.
+/// Looks up what the health of a stack is judged by.
 ///
 /// # Errors
-/// Fails without credentials, and if there is no such stack.
-pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (runtime, stack) = (runtime()?, arguments.stack.as_str());
-    let facts = runtime.block_on(async {
-        let config = session::config(&arguments.aws.chosen()).await?;
+/// Fails without credentials, and if there is no such stack. What cannot be looked up is an error among the facts.
+pub fn facts(stack: &str, options: &AwsArguments) -> anyhow::Result<StatusFacts> {
+    runtime()?.block_on(async {
+        let config = session::config(&options.chosen()).await?;
         let found = functions(&Lambda::new(&config), stack).await;
         if found.as_ref().is_ok_and(Vec::is_empty) {
-            let place = arguments.aws.place(&config);
+            let place = options.place(&config);
             bail!(
                 "no stack {} in {place}; check the name, or give --region or --profile",
                 sanitize(stack, 256)
@@ -70,16 +40,5 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         let of = (stack, env!("CARGO_PKG_VERSION"), now());
         let monitoring = CloudWatch::new(&config);
         anyhow::Ok(collect(of, found.clone(), &store, &bucket, &monitoring).await)
-    })?;
-    let locale = arguments.locale.locale();
-    let report = report(&facts, locale);
-    match arguments.format {
-        Format::Table => output::print(&health_text::status(
-            &report,
-            locale.language,
-            &Screen::of_stdout(false),
-        ))?,
-        Format::Json => output::print(&json::health::status(&report)?)?,
-    }
-    Ok(ExitCode::from(u8::from(!report.is_healthy())))
+    })
 }

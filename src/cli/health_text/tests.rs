@@ -1,3 +1,5 @@
+//! The screens of `status` and `doctor`, healthy and with everything wrong.
+
 use std::collections::BTreeMap;
 
 use alerts::locale::{Language, Locale};

@@ -618,6 +618,9 @@ fn bucket(facts: &DoctorFacts) -> Option<Verdict> {
 
 fn schedules(facts: &DoctorFacts) -> Option<Verdict> {
     judged(|| {
+        if facts.schedules.is_empty() {
+            return Ok(Verdict::not_checked("no function of the stack is known"));
+        }
         for schedule in &facts.schedules {
             let found = known(&schedule.found, "scheduler:ListSchedules")?;
             let group = &schedule.group;

@@ -1,3 +1,5 @@
+//! Each broken link is named right, with the command that repairs it.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -385,14 +387,15 @@ fn a_link_that_works_in_part_does_not_stop_the_others() {
 #[test]
 fn what_cannot_be_read_is_unknown_and_never_whole() {
     let no = || "AccessDenied: no".to_owned();
-    let cases: [(&str, fn(&mut DoctorFacts, String)); 9] = [
+    type Change = fn(&mut DoctorFacts, String);
+    let cases: [(&str, Change); 9] = [
         ("stack", |of, why| of.functions = Err(why)),
         ("trail", |of, why| of.trails = Err(why)),
         ("logging", |of, why| {
-            of.trails.as_mut().unwrap()[0].status = Err(why)
+            of.trails.as_mut().unwrap()[0].status = Err(why);
         }),
         ("events", |of, why| {
-            of.trails.as_mut().unwrap()[0].events = Err(why)
+            of.trails.as_mut().unwrap()[0].events = Err(why);
         }),
         ("records", |of, why| of.groups[0].newest = Err(why)),
         ("permission", |of, why| of.permission = Err(why)),
@@ -422,7 +425,7 @@ fn before_the_first_deployment_the_trail_the_group_its_room_and_the_rights_are_e
                     .status
                     .as_mut()
                     .unwrap()
-                    .delivery_error = "Access denied".to_owned()
+                    .delivery_error = "Access denied".to_owned();
             },
             "CloudWatchLogsRoleArn",
         ),

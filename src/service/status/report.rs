@@ -46,10 +46,9 @@ alerts::words! {
         look: "{stack} works; {count} of {all} rows need a look.", "{stack} 可用；{all} 项中有 {count} 项需要留意。";
         unhealthy: "{stack} is not healthy: {count} of {all} rows are bad or unknown.", "{stack} 不正常：{all} 项中有 {count} 项异常或未知。";
         unread: "cannot be read: {why}", "无法读取：{why}";
-        unread_advice: "Check your permissions and the region: cloudtrail-inspector doctor --stack {stack}", "请检查权限与区域：cloudtrail-inspector doctor --stack {stack}";
         doctor: "Find the broken link: cloudtrail-inspector doctor --stack {stack}", "查找断开的环节：cloudtrail-inspector doctor --stack {stack}";
         inspection: "Last inspection", "最近巡检";
-        inspected: "{ago}, {hours} hours left", "{ago}，剩余 {hours} 小时";
+        inspected: "{ago}, hours left: {hours}", "{ago}，剩余 {hours} 小时";
         not_inspected: "none yet", "尚未运行";
         inspect: "Run it now: aws lambda invoke --function-name {stack}-inspect --payload '{}' --cli-binary-format raw-in-base64-out /dev/stdout", "立即运行：aws lambda invoke --function-name {stack}-inspect --payload '{}' --cli-binary-format raw-in-base64-out /dev/stdout";
         records: "Records", "记录";
@@ -67,14 +66,14 @@ alerts::words! {
         since: "the oldest for {age}", "最久 {age}";
         dead: "{count} given up", "{count} 条已放弃";
         answered: "last answer: {why}", "最近应答：{why}";
-        misconfigured: "Correct the setting, the secret or the permission: docs/runbook.md#misconfigured", "请修正设置、机密或权限：docs/runbook.md#misconfigured";
-        failing: "Nothing to do until it answers again; alerts wait: docs/runbook.md#oldest-alert", "恢复应答前无需处理，告警会等待：docs/runbook.md#oldest-alert";
+        misconfigured: "Correct the setting, secret or permission: docs/runbook.md#misconfigured", "请修正设置、机密或权限：docs/runbook.md#misconfigured";
+        failing: "Nothing to do; alerts wait until it answers: docs/runbook.md#oldest-alert", "恢复应答前无需处理，告警会等待：docs/runbook.md#oldest-alert";
         dead_advice: "Read why: docs/runbook.md#alerts-dead", "查看原因：docs/runbook.md#alerts-dead";
         quarantine: "Unreadable records", "无法读取的记录";
         failed: "Failed invocations", "失败的调用";
         no_objects: "none", "无";
-        objects: "{count} objects, the newest {ago}", "{count} 个对象，最新 {ago}";
-        quarantine_advice: "Look at the reason in the newest object under quarantine/: docs/runbook.md#payloads-quarantined", "查看 quarantine/ 下最新对象中的原因：docs/runbook.md#payloads-quarantined";
+        objects: "{count}, the newest {ago}", "{count} 个，最新 {ago}";
+        quarantine_advice: "Read why in the newest object under quarantine/: docs/runbook.md#payloads-quarantined", "查看 quarantine/ 下最新对象中的原因：docs/runbook.md#payloads-quarantined";
         redrive: "See why: cloudtrail-inspector redrive --stack {stack} --dry-run", "查看原因：cloudtrail-inspector redrive --stack {stack} --dry-run";
         next_inspection: "The next inspection processes them", "下次巡检会处理";
         late: "Hours with late events", "有迟到事件的小时";
@@ -180,7 +179,7 @@ impl Judge<'_> {
             Err(why) => (
                 RowState::Unknown,
                 self.words.unread.replace("{why}", why),
-                self.words.unread_advice.to_owned(),
+                self.words.doctor.to_owned(),
             ),
         };
         self.row(key, name, verdict)

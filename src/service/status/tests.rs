@@ -1,3 +1,5 @@
+//! Each fact is judged by its limits, and what could not be read is never healthy.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::links::Links;
@@ -122,18 +124,18 @@ fn each_fact_that_cannot_be_read_is_unknown_and_never_healthy() {
     fn unread<T>() -> Fact<T> {
         Err("AccessDenied: no".to_owned())
     }
-    let cases: [(&str, fn(&mut StatusFacts)); 12] = [
+    let cases: [(&str, Change); 12] = [
         ("inspection", |of| of.inspection = unread()),
         ("records", |of| of.delays = unread()),
         ("sinks", |of| of.sinks = unread()),
         ("sink:sns", |of| {
-            of.sinks.as_mut().unwrap()[0].waiting = unread()
+            of.sinks.as_mut().unwrap()[0].waiting = unread();
         }),
         ("sink:sns", |of| {
-            of.sinks.as_mut().unwrap()[0].breaker = unread()
+            of.sinks.as_mut().unwrap()[0].breaker = unread();
         }),
         ("sink:guance", |of| {
-            of.sinks.as_mut().unwrap()[1].dead = unread()
+            of.sinks.as_mut().unwrap()[1].dead = unread();
         }),
         ("quarantine", |of| of.quarantine = unread()),
         ("failed", |of| of.failed = unread()),
@@ -154,147 +156,151 @@ fn each_fact_that_cannot_be_read_is_unknown_and_never_healthy() {
     }
 }
 
+/// A change of the facts of a healthy stack.
+type Change = fn(&mut StatusFacts);
+
+/// Changes, each with the row that it concerns, and what the row then says.
+const LIMITS: [(&str, Change, RowState, &str); 20] = [
+    (
+        "inspection",
+        |of| of.inspection.as_mut().unwrap().as_mut().unwrap().at = ago(3 * 3600),
+        RowState::Bad,
+        "3h ago, hours left: 1",
+    ),
+    (
+        "inspection",
+        |of| {
+            of.inspection.as_mut().unwrap().as_mut().unwrap().until =
+                at("2026-11-21T05:00:00Z").window()
+        },
+        RowState::Warn,
+        "20m ago, hours left: 7",
+    ),
+    (
+        "inspection",
+        |of| of.inspection = Ok(None),
+        RowState::Bad,
+        "none yet",
+    ),
+    (
+        "inspection",
+        |of| (of.inspection, of.beginning) = (Ok(None), Ok(Beginning::default())),
+        RowState::Warn,
+        "none yet",
+    ),
+    (
+        "records",
+        |of| of.delays = Ok(Delays::default()),
+        RowState::Warn,
+        "no measured record in the last 3 hours",
+    ),
+    (
+        "records",
+        |of| of.delays.as_mut().unwrap().source_seconds = Some(3000),
+        RowState::Warn,
+        "CloudTrail delivers after 50m, the function has them after 2s",
+    ),
+    (
+        "records",
+        |of| of.delays.as_mut().unwrap().own_seconds = Some(1000),
+        RowState::Bad,
+        "CloudTrail delivers after 4m 1s, the function has them after 16m 40s",
+    ),
+    (
+        "sinks",
+        |of| of.sinks = Ok(Vec::new()),
+        RowState::Warn,
+        "none are sent, because the stack has no sink",
+    ),
+    (
+        "sink:sns",
+        |of| of.sinks.as_mut().unwrap()[0].waiting = Ok((3, Some(ago(60)))),
+        RowState::Ok,
+        "3 waiting, the oldest for 1m",
+    ),
+    (
+        "sink:sns",
+        |of| of.sinks.as_mut().unwrap()[0].waiting = Ok((3, Some(ago(1000)))),
+        RowState::Bad,
+        "3 waiting, the oldest for 16m 40s",
+    ),
+    (
+        "sink:sns",
+        |of| of.sinks.as_mut().unwrap()[0].dead = Ok(vec![ago(60)]),
+        RowState::Warn,
+        "0 waiting, 1 given up",
+    ),
+    (
+        "sink:sns",
+        |of| of.sinks.as_mut().unwrap()[0].dead = Ok(vec![ago(200_000)]),
+        RowState::Ok,
+        "0 waiting, 1 given up",
+    ),
+    (
+        "sink:guance",
+        |of| {
+            of.sinks.as_mut().unwrap()[1].breaker = Ok(Breaker {
+                is_misconfigured: true,
+                why: "403 token".to_owned(),
+                ..Breaker::default()
+            })
+        },
+        RowState::Bad,
+        "0 waiting, last answer: 403 token",
+    ),
+    (
+        "sink:guance",
+        |of| {
+            of.sinks.as_mut().unwrap()[1].breaker = Ok(Breaker {
+                failures: 2,
+                why: "503".to_owned(),
+                ..Breaker::default()
+            })
+        },
+        RowState::Warn,
+        "0 waiting, last answer: 503",
+    ),
+    (
+        "quarantine",
+        |of| of.quarantine = Ok(vec![object(200_000), object(7200)]),
+        RowState::Warn,
+        "2, the newest 2h ago",
+    ),
+    (
+        "quarantine",
+        |of| of.quarantine = Ok(vec![object(200_000)]),
+        RowState::Ok,
+        "1, the newest 2d ago",
+    ),
+    (
+        "failed",
+        |of| of.failed = Ok(vec![object(60)]),
+        RowState::Warn,
+        "1, the newest 1m ago",
+    ),
+    (
+        "failed",
+        |of| of.failed = Ok(vec![object(20_000), object(60)]),
+        RowState::Bad,
+        "2, the newest 1m ago",
+    ),
+    (
+        "alarms",
+        |of| of.alarms.as_mut().unwrap()[0].is_on = true,
+        RowState::Bad,
+        "1 of 2 are on: no-inspection",
+    ),
+    (
+        "alarms",
+        |of| of.alarms = Ok(Vec::new()),
+        RowState::Warn,
+        "the stack has none",
+    ),
+];
+
 #[test]
 fn each_row_is_judged_by_its_limits() {
-    type Change = fn(&mut StatusFacts);
-    let cases: [(&str, Change, RowState, &str); 20] = [
-        (
-            "inspection",
-            |of| of.inspection.as_mut().unwrap().as_mut().unwrap().at = ago(3 * 3600),
-            RowState::Bad,
-            "3h ago, 1 hours left",
-        ),
-        (
-            "inspection",
-            |of| {
-                of.inspection.as_mut().unwrap().as_mut().unwrap().until =
-                    at("2026-11-21T05:00:00Z").window()
-            },
-            RowState::Warn,
-            "20m ago, 7 hours left",
-        ),
-        (
-            "inspection",
-            |of| of.inspection = Ok(None),
-            RowState::Bad,
-            "none yet",
-        ),
-        (
-            "inspection",
-            |of| (of.inspection, of.beginning) = (Ok(None), Ok(Beginning::default())),
-            RowState::Warn,
-            "none yet",
-        ),
-        (
-            "records",
-            |of| of.delays = Ok(Delays::default()),
-            RowState::Warn,
-            "no measured record in the last 3 hours",
-        ),
-        (
-            "records",
-            |of| of.delays.as_mut().unwrap().source_seconds = Some(3000),
-            RowState::Warn,
-            "CloudTrail delivers after 50m, the function has them after 2s",
-        ),
-        (
-            "records",
-            |of| of.delays.as_mut().unwrap().own_seconds = Some(1000),
-            RowState::Bad,
-            "CloudTrail delivers after 4m 1s, the function has them after 16m 40s",
-        ),
-        (
-            "sinks",
-            |of| of.sinks = Ok(Vec::new()),
-            RowState::Warn,
-            "none are sent, because the stack has no sink",
-        ),
-        (
-            "sink:sns",
-            |of| of.sinks.as_mut().unwrap()[0].waiting = Ok((3, Some(ago(60)))),
-            RowState::Ok,
-            "3 waiting, the oldest for 1m",
-        ),
-        (
-            "sink:sns",
-            |of| of.sinks.as_mut().unwrap()[0].waiting = Ok((3, Some(ago(1000)))),
-            RowState::Bad,
-            "3 waiting, the oldest for 16m 40s",
-        ),
-        (
-            "sink:sns",
-            |of| of.sinks.as_mut().unwrap()[0].dead = Ok(vec![ago(60)]),
-            RowState::Warn,
-            "0 waiting, 1 given up",
-        ),
-        (
-            "sink:sns",
-            |of| of.sinks.as_mut().unwrap()[0].dead = Ok(vec![ago(200_000)]),
-            RowState::Ok,
-            "0 waiting, 1 given up",
-        ),
-        (
-            "sink:guance",
-            |of| {
-                of.sinks.as_mut().unwrap()[1].breaker = Ok(Breaker {
-                    is_misconfigured: true,
-                    why: "403 token".to_owned(),
-                    ..Breaker::default()
-                })
-            },
-            RowState::Bad,
-            "0 waiting, last answer: 403 token",
-        ),
-        (
-            "sink:guance",
-            |of| {
-                of.sinks.as_mut().unwrap()[1].breaker = Ok(Breaker {
-                    failures: 2,
-                    why: "503".to_owned(),
-                    ..Breaker::default()
-                })
-            },
-            RowState::Warn,
-            "0 waiting, last answer: 503",
-        ),
-        (
-            "quarantine",
-            |of| of.quarantine = Ok(vec![object(200_000), object(7200)]),
-            RowState::Warn,
-            "2 objects, the newest 2h ago",
-        ),
-        (
-            "quarantine",
-            |of| of.quarantine = Ok(vec![object(200_000)]),
-            RowState::Ok,
-            "1 objects, the newest 2d ago",
-        ),
-        (
-            "failed",
-            |of| of.failed = Ok(vec![object(60)]),
-            RowState::Warn,
-            "1 objects, the newest 1m ago",
-        ),
-        (
-            "failed",
-            |of| of.failed = Ok(vec![object(20_000), object(60)]),
-            RowState::Bad,
-            "2 objects, the newest 1m ago",
-        ),
-        (
-            "alarms",
-            |of| of.alarms.as_mut().unwrap()[0].is_on = true,
-            RowState::Bad,
-            "1 of 2 are on: no-inspection",
-        ),
-        (
-            "alarms",
-            |of| of.alarms = Ok(Vec::new()),
-            RowState::Warn,
-            "the stack has none",
-        ),
-    ];
-    for (key, change, state, value) in cases {
+    for (key, change, state, value) in LIMITS {
         let mut facts = healthy();
         change(&mut facts);
         assert_eq!(row(&facts, key), (state, value.to_owned()));
@@ -429,10 +435,19 @@ fn the_dashboard_says_what_the_command_says() {
             panic!("no page");
         };
         let report = report(&facts, locale);
-        let texts = report.rows.iter().flat_map(|row| [&row.name, &row.value, &row.advice]);
+        let texts = report
+            .rows
+            .iter()
+            .flat_map(|row| [&row.name, &row.value, &row.advice]);
         for text in texts.chain([&report.summary]) {
-            let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-            assert!(page.contains(&escaped), "{text} is not on the page:\n{page}");
+            let escaped = text
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;");
+            assert!(
+                page.contains(&escaped),
+                "{text} is not on the page:\n{page}"
+            );
         }
         let other = r#"{"status": "open", "widgetContext": {}}"#;
         assert_eq!(widget::status::asked(other, &setting), None);
