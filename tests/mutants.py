@@ -276,6 +276,15 @@ MUTANTS = [
         IT,
         "store::",
     ),
+    # `doctor` names the first broken link and checks none behind it.
+    Mutant(
+        "links-behind-the-broken-one",
+        "src/service/doctor.rs",
+        "Some(broken) => Verdict::not_checked(format!(\"because {broken} is broken\")),\n            None => match judge(facts) {",
+        "_ => match judge(facts) {",
+        SERVICE,
+        "doctor::tests::the_first_broken_link",
+    ),
 ]
 
 

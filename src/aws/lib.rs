@@ -16,6 +16,8 @@
 //! - `stack` reads the parameters of a stack from CloudFormation, and asks STS who the caller is.
 //! - `secret` reads a secret from Secrets Manager.
 //! - `topic` sends to SNS, `bus` to EventBridge, `workspace` to Guance.
+//! - `signed` sends requests to services without a client of their own; `lambda`, `trails` and `schedules` look up functions, trails
+//!   and schedules with it. `resources` looks up what `doctor` asks other services for. `tls` is the TLS of `signed` and `workspace`.
 //! - `refusal` classifies the error codes of AWS services.
 
 pub mod bucket;
@@ -23,16 +25,22 @@ pub mod bus;
 pub mod dynamodb;
 pub mod function;
 pub mod iam;
+pub mod lambda;
 pub mod login;
 pub mod logs;
 pub mod metrics;
 mod refusal;
+pub mod resources;
+pub mod schedules;
 pub mod secret;
 pub mod session;
+pub mod signed;
 pub mod stack;
+mod tls;
 pub mod topic;
 pub mod trail_objects;
 pub mod trail_url;
+pub mod trails;
 pub mod workspace;
 
 use aws_sdk_s3::config::SharedHttpClient;

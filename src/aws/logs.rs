@@ -9,8 +9,9 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::config::Builder;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_cloudwatchlogs::types::{FilteredLogEvent, InputLogEvent, SubscriptionFilter};
+use aws_sdk_cloudwatchlogs::types::{FilteredLogEvent, InputLogEvent, OrderBy, SubscriptionFilter};
 use records::time::Timestamp;
+use service::doctor::Filter;
 use service::ports::{
     LogEvent, LogGroupError, LogGroupWriter, LogGroups, LogPage, LogQuery, Subscribed,
 };
@@ -56,6 +57,57 @@ impl CloudWatchLogs {
 
     fn client(&self) -> &Client {
         self.client.get_or_init(|| Client::new(&self.config))
+    }
+}
+
+impl CloudWatchLogs {
+    /// Returns when the newest record in a log group was logged, as far as CloudWatch Logs knows: `Some(None)` if the group is
+    /// empty, `None` if there is no such group.
+    ///
+    /// # Errors
+    /// [`LogGroupError::Unavailable`] if AWS refuses the request or does not answer.
+    pub async fn newest(&self, group: &str) -> Result<Option<Option<Timestamp>>, LogGroupError> {
+        let request = self.client().describe_log_streams().log_group_name(group);
+        let request = request.order_by(OrderBy::LastEventTime).descending(true);
+        let answer = match request.limit(1).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return match failed(group, &error) {
+                    LogGroupError::NoGroup { .. } => Ok(None),
+                    failed => Err(failed),
+                };
+            }
+        };
+        let newest = answer.log_streams().first();
+        let newest = newest.and_then(|stream| {
+            let times = [stream.last_event_timestamp(), stream.last_ingestion_time()];
+            times.into_iter().flatten().max()
+        });
+        let newest = newest.and_then(|millis| Timestamp::from_seconds(millis / 1000));
+        Ok(Some(newest))
+    }
+
+    /// Returns the subscription filters of a log group; none if there is no such group.
+    ///
+    /// # Errors
+    /// [`LogGroupError::Unavailable`] if AWS refuses the request or does not answer.
+    pub async fn filters(&self, group: &str) -> Result<Vec<Filter>, LogGroupError> {
+        let request = self.client().describe_subscription_filters();
+        let answer = match request.log_group_name(group).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                return match failed(group, &error) {
+                    LogGroupError::NoGroup { .. } => Ok(Vec::new()),
+                    failed => Err(failed),
+                };
+            }
+        };
+        let filters = answer.subscription_filters().iter().map(|found| Filter {
+            name: found.filter_name().unwrap_or_default().to_owned(),
+            pattern: found.filter_pattern().unwrap_or_default().to_owned(),
+            destination: found.destination_arn().unwrap_or_default().to_owned(),
+        });
+        Ok(filters.collect())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reads from CloudWatch how many deliveries of log events failed, as AWS counts them.
+//! Reads from CloudWatch how many deliveries of log events failed, how late records come, and which alarms are on.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -7,12 +7,22 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
-    Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StatusCode,
+    Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StateValue, StatusCode,
 };
 use records::time::{Timestamp, Window};
-use service::ports::{Deliveries, DeliveriesError, DeliveryPath, Failures};
+use service::ports::{
+    Alarm, DELAY_HOURS, Delays, Deliveries, DeliveriesError, DeliveryPath, Failures, LookupError,
+    Monitoring,
+};
 
 use crate::refusal;
+use crate::signed::lookup_error;
+
+/// The length of the periods of which delays are read, in seconds.
+const DELAY_PERIOD_SECONDS: i32 = 300;
+
+/// The largest number of alarms in one call. Source: CloudWatch API Reference, `DescribeAlarms`.
+const ALARMS_MAX: i32 = 100;
 
 /// The largest number of metrics in one call. Source: CloudWatch API Reference, `GetMetricData`.
 const QUERIES_MAX: usize = 500;
@@ -39,14 +49,18 @@ impl CloudWatch {
         }
     }
 
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(&self.config))
+    }
+
     /// Queries sums by hour. The result is keyed by the index of the query in `queries` and the hour.
     async fn sums(
         &self,
         queries: &[MetricDataQuery],
         (from, until): (Timestamp, Timestamp),
     ) -> Result<BTreeMap<(usize, Window), u64>, DeliveriesError> {
-        let client = self.client.get_or_init(|| Client::new(&self.config));
-        let request = client
+        let request = self
+            .client()
             .get_metric_data()
             .set_metric_data_queries(Some(queries.to_vec()))
             .start_time(DateTime::from_secs(from.seconds()))
@@ -96,6 +110,63 @@ impl Deliveries for CloudWatch {
             }));
         }
         Ok(failures)
+    }
+}
+
+impl Monitoring for CloudWatch {
+    async fn delays(
+        &self,
+        stack: &str,
+        ingest_function: &str,
+        now: Timestamp,
+    ) -> Result<Delays, LookupError> {
+        let source = metric(
+            "CloudTrailInspector",
+            "SourceLagSeconds",
+            &[("Stack", stack)],
+        );
+        let own = [("FunctionName", ingest_function)];
+        let own = metric("AWS/Lambda", "AsyncEventAge", &own);
+        let queries = [("source", source), ("own", own)].map(|(id, metric)| {
+            let stat = MetricStat::builder().metric(metric).stat("Maximum");
+            let stat = stat.period(DELAY_PERIOD_SECONDS).build();
+            MetricDataQuery::builder().id(id).metric_stat(stat).build()
+        });
+        let from = now.plus(-DELAY_HOURS * i64::from(HOUR_SECONDS));
+        let request = self.client().get_metric_data();
+        let request = request
+            .set_metric_data_queries(Some(queries.to_vec()))
+            .start_time(DateTime::from_secs(from.seconds()))
+            .end_time(DateTime::from_secs(now.seconds()));
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| lookup_error(&refusal::describe(&error)))?;
+        let newest = |id: &str| {
+            let results = answer.metric_data_results().iter();
+            let values = results.filter(|of| of.id() == Some(id));
+            let values = values.flat_map(|of| of.timestamps().iter().zip(of.values()));
+            let newest = values.max_by_key(|(at, _)| at.secs());
+            newest.map(|(_, value)| value.ceil() as i64)
+        };
+        Ok(Delays {
+            source_seconds: newest("source"),
+            // Lambda measures in milliseconds.
+            own_seconds: newest("own").map(|millis| millis / 1000),
+        })
+    }
+
+    async fn alarms(&self, prefix: &str) -> Result<Vec<Alarm>, LookupError> {
+        let request = self.client().describe_alarms();
+        let request = request.alarm_name_prefix(prefix).max_records(ALARMS_MAX);
+        let mut pages = request.into_paginator().send();
+        let mut alarms = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| lookup_error(&refusal::describe(&error)))?;
+            alarms.extend(page.metric_alarms().iter().map(|alarm| Alarm {
+                name: alarm.alarm_name().unwrap_or_default().to_owned(),
+                is_on: alarm.state_value() == Some(&StateValue::Alarm),
+            }));
+        }
+        Ok(alarms)
     }
 }
 

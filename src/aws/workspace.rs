@@ -32,10 +32,14 @@ use reqwest::header::{
     CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use reqwest::redirect::Policy;
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use service::doctor::Probe;
 use service::ports::{SecretStore, SecretStoreError, with_causes};
+
+use crate::resources::millis_since;
+use crate::tls;
 
 pub use crate::workspace::sink::GuanceSink;
 
@@ -169,6 +173,39 @@ impl<V: SecretStore> Workspace<V> {
         }
     }
 
+    /// Asks the workspace something that writes nothing: whether it knows the token, or else whether it answers.
+    ///
+    /// # Errors
+    /// Why the workspace cannot be asked; no part of the secret is in it.
+    pub async fn probe(&mut self) -> Result<Probe, String> {
+        let secret = self.secret().await.map_err(said)?;
+        let client = self.config.client()?;
+        let endpoint = &self.config.endpoint;
+        // Source: github.com/GuanceCloud/datakit, `io/dataway`: `GET /v1/check/token/:token`; the API of DataKit: `GET /v1/ping`.
+        let url = match (self.config.route, secret.token()) {
+            (Route::Dataway, Some(token)) => {
+                format!("{endpoint}/v1/check/token/{}", encoded(token, '%'))
+            }
+            (Route::Datakit, _) => format!("{endpoint}/v1/ping"),
+            _ => format!("{endpoint}/"),
+        };
+        let began = Instant::now();
+        let answer = client.get(url).send().await;
+        let answer = answer.map_err(|error| said(failed(error, endpoint)))?;
+        let status = answer.status().as_u16();
+        Ok(match (self.config.route, status) {
+            (Route::Dataway, 401 | 403) => {
+                Probe::Wrong("it does not know the token in the secret".to_owned())
+            }
+            (Route::Dataway, 200..300) | (Route::Datakit, 200..300) => {
+                Probe::Fine(millis_since(began))
+            }
+            // The other routes have no request that checks the key without writing.
+            (Route::PushEvent | Route::CustomEvent, ..500) => Probe::Fine(millis_since(began)),
+            (_, status) => Probe::Wrong(format!("it answers with the HTTP status {status}")),
+        })
+    }
+
     /// Returns the secret: cached, or fetched from the secret store if the cached one is too old.
     async fn secret(&mut self) -> Result<Secret, SinkAnswer> {
         if !self.config.route.needs_secret() {
@@ -284,12 +321,7 @@ impl WorkspaceConfig {
     }
 
     fn client(&self) -> Result<Client, String> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| format!("cannot set up TLS: {error}"))?
-            .with_root_certificates(self.trusted()?)
-            .with_no_client_auth();
+        let tls = tls::config(self.trusted()?)?;
         let client = Client::builder()
             .use_preconfigured_tls(tls)
             .user_agent(USER_AGENT)
@@ -306,8 +338,7 @@ impl WorkspaceConfig {
     /// Returns the trusted certificates: those of the system and those of `ca_file`.
     fn trusted(&self) -> Result<RootCertStore, String> {
         let mut trusted = RootCertStore::empty();
-        // Unreadable system certificates are skipped. Without any certificate, no connection succeeds.
-        trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        tls::trust_system(&mut trusted);
         if let Some(path) = &self.ca_file {
             let wrong = |detail: &dyn fmt::Display| format!("GUANCE_CA_FILE: {detail}");
             let certificates =
@@ -377,6 +408,18 @@ async fn read(mut answer: reqwest::Response) -> Response {
         }
     }
     response
+}
+
+/// Returns the text of an answer.
+fn said(answer: SinkAnswer) -> String {
+    match answer {
+        SinkAnswer::Accepted(why)
+        | SinkAnswer::Rejected(why)
+        | SinkAnswer::TooLong(why)
+        | SinkAnswer::Refused(why)
+        | SinkAnswer::Busy { why, .. }
+        | SinkAnswer::Unreachable(why) => why,
+    }
 }
 
 /// Converts the error of a request without an answer to an answer.

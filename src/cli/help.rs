@@ -15,7 +15,7 @@ const COMMIT: Option<&str> = option_env!("CLOUDTRAIL_INSPECTOR_COMMIT");
 pub const EXIT_CODES: &str = "Exit codes: ";
 
 /// What exit code 1 means for a command; for all others it means that the command failed.
-const FAILURES: [(&str, &str); 8] = [
+const FAILURES: [(&str, &str); 10] = [
     (
         "scan",
         "an input could not be read or has no CloudTrail event",
@@ -33,6 +33,8 @@ const FAILURES: [(&str, &str); 8] = [
         "an input could not be read or has no CloudTrail event",
     ),
     ("rehearse", "a technique is hidden"),
+    ("status", "something is bad or unknown"),
+    ("doctor", "a link is broken or unknown"),
     ("redrive", "something was not processed"),
     ("backfill", "something was not processed"),
     ("drill", "a stage was not reached"),

@@ -1,5 +1,7 @@
 //! JSON output for programs. Its keys do not change between releases; the JSON of a cluster is built in `view::json`.
 
+pub mod health;
+
 use std::collections::BTreeMap;
 use std::io;
 

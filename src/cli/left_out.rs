@@ -16,8 +16,8 @@ impl TableArguments {
 /// Returns the error that a command needs AWS support, with how to build it.
 fn without_aws() -> anyhow::Error {
     anyhow!(
-        "this program was built without AWS support, which --stack, --table, redrive, backfill, drill and most commands of config \
-         need; \
+        "this program was built without AWS support, which --stack, --table, status, doctor, redrive, backfill, drill and most \
+         commands of config need; \
          build it with `make build` or `cargo install --path . --bin cloudtrail-inspector`"
     )
 }
@@ -96,3 +96,27 @@ left_out!(
     backfill,
     "Read the log groups of a stack again (not available: this build has no AWS support)"
 );
+
+/// What `status` asks AWS without AWS support: nothing.
+pub mod status {
+    use service::status::StatusFacts;
+
+    use crate::aws_options::AwsArguments;
+
+    /// Always fails, because this program was built without AWS support.
+    pub fn facts(_: &str, _: &AwsArguments) -> anyhow::Result<StatusFacts> {
+        Err(super::without_aws())
+    }
+}
+
+/// What `doctor` asks AWS without AWS support: nothing.
+pub mod doctor {
+    use service::doctor::{DoctorFacts, Target};
+
+    use crate::aws_options::AwsArguments;
+
+    /// Always fails, because this program was built without AWS support.
+    pub fn facts(_: Target, _: &AwsArguments) -> anyhow::Result<DoctorFacts> {
+        Err(super::without_aws())
+    }
+}

@@ -13,6 +13,7 @@
 //! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster. `calls` lists
 //!   and shows stored sensitive calls, `incidents` incidents.
 //! - `serve` shows the pages of the CloudWatch dashboard in a browser on this machine.
+//! - `status` shows the health of a stack, and `doctor` finds its broken link.
 //! - `generate` writes a trail of invented events.
 //! - `deployed` has everything that calls AWS but `s3`: the table of a stack, `redrive`, `backfill`, `drill`, and the commands of
 //!   `config` that read or change a stack. Without
@@ -37,6 +38,7 @@
 //! - `used_files` prevents a command from overwriting a file that it reads.
 //! - `entry` is a row of a list, in order; `list_format` has the formats of lists and their options.
 //! - `output` writes to stdout and stderr; `table` and `json` are the forms of results; `counts` words the totals.
+//! - `health_text` prints the health of a stack, and the links that `doctor` found.
 //! - `story` prints the timeline of `scan --inspect`, `incident_text` one incident; `html` writes the report page.
 
 mod aws_options;
@@ -55,12 +57,14 @@ mod deployed;
 #[path = "left_out.rs"]
 mod deployed;
 mod diff;
+mod doctor;
 mod entry;
 mod events;
 mod explain;
 mod export;
 mod filter;
 mod generate;
+mod health_text;
 mod help;
 mod history;
 mod html;
@@ -96,6 +100,7 @@ mod settings;
 mod skipped;
 mod source;
 mod stack;
+mod status;
 mod store_file;
 mod story;
 mod table;
@@ -135,6 +140,8 @@ enum Command {
     Calls(calls::Arguments),
     Incidents(incidents::Arguments),
     Serve(serve::Arguments),
+    Status(status::Arguments),
+    Doctor(doctor::Arguments),
     Redrive(redrive::Arguments),
     Backfill(backfill::Arguments),
     Drill(drill::Arguments),
@@ -175,6 +182,8 @@ pub fn main() -> ExitCode {
         Command::Calls(arguments) => calls::run(&arguments),
         Command::Incidents(arguments) => incidents::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Redrive(arguments) => redrive::run(&arguments),
         Command::Backfill(arguments) => backfill::run(&arguments),
         Command::Drill(arguments) => drill::run(&arguments),

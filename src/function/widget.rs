@@ -3,6 +3,8 @@
 use aws::bucket::S3Bucket;
 use aws::dynamodb::sdk::SdkTable;
 use aws::dynamodb::{DynamoStore, TableSettings};
+use aws::lambda::Lambda;
+use aws::metrics::CloudWatch;
 use lambda_runtime::Context;
 use serde_json::{Value, json};
 use service::config::widget::WidgetSettings;
@@ -10,6 +12,7 @@ use service::incidents::shown::shown;
 use service::inspect::run::{LISTING_BYTES_MAX, LISTING_KEY};
 use service::ports::{Bucket as _, Clock as _};
 use service::settings_loader::SettingsLoader;
+use service::status::{StatusFacts, collect, functions};
 use service::widget::{self, StoreState, WidgetError, WidgetSetting};
 use view::listing::{Listing, Show};
 
@@ -31,6 +34,8 @@ struct Widget {
     settings_loader: SettingsLoader,
     store: DynamoStore<SdkTable>,
     bucket: S3Bucket,
+    lambda: Lambda,
+    monitoring: CloudWatch,
 }
 
 /// Runs the role that answers the dashboard: handles invocations until the process ends. `environment` contains all
@@ -50,6 +55,8 @@ pub async fn run(environment: &Environment) -> Result<(), StartError> {
             settings_loader: SettingsLoader::default(),
             store: DynamoStore::new(table, TableSettings::default(), now()),
             bucket: S3Bucket::new(&config, &settings.bucket_name),
+            lambda: Lambda::new(&config),
+            monitoring: CloudWatch::new(&config),
         }
     })
     .await
@@ -70,6 +77,14 @@ impl Widget {
             as_of: now(),
             now: now(),
         }
+    }
+
+    /// Looks up what the health of the stack is judged by.
+    async fn health(&self) -> StatusFacts {
+        let stack = self.settings.stack.as_deref().unwrap_or_default();
+        let of = (stack, env!("CARGO_PKG_VERSION"), now());
+        let found = functions(&self.lambda, stack).await;
+        collect(of, found, &self.store, &self.bucket, &self.monitoring).await
     }
 
     /// Reads the list of clusters that the last inspection saved.
@@ -119,7 +134,15 @@ impl Function for Widget {
             state.incidents = found.ok();
             Ok(state)
         };
-        let answer = match widget::answer(event, &self.store, state, &setting).await {
+        let answer = match widget::status::asked(event, &setting) {
+            Some(asked) => Ok(widget::status::answer(
+                &self.health().await,
+                &setting,
+                &asked,
+            )),
+            None => widget::answer(event, &self.store, state, &setting).await,
+        };
+        let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => {
                 let detail = invocation::error_text(&failure);

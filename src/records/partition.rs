@@ -70,6 +70,13 @@ pub fn of_region(region: &str) -> &'static str {
     found.map_or("aws", |of| of.name)
 }
 
+/// Returns the end of the names of hosts in a region, such as `.amazonaws.com.cn` for `cn-north-1`; that of the partition `aws` for an
+/// unknown region.
+pub fn hosts_of_region(region: &str) -> &'static str {
+    let found = PARTITIONS.iter().find(|of| region.starts_with(of.regions));
+    found.map_or(AMAZON, |of| of.hosts)
+}
+
 /// Returns the AWS partition in an ARN, such as `aws-cn`; `aws` if the text contains no known partition.
 pub fn of_arn(arn: &str) -> &'static str {
     let named = arn.split(':').nth(1).unwrap_or_default();

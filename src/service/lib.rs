@@ -24,6 +24,7 @@
 //! - `configuration` is the whole configuration of a stack as one document: written, compared, and given to another stack.
 //! - `carry` gives clusters what they inherit after a change of the identity version: decisions and journals.
 //! - `rehearse` says which alerts would follow from an attack behind a history, and what would hide it.
+//! - `status` judges the health of a stack, and `doctor` finds the broken link between CloudTrail and the sinks.
 //! - `drill` says which stage of the path a drill did not reach, and why; it begins and checks nightly drills.
 //! - `key_lookup` asks IAM about access keys, for `deliver` and `inspect`.
 //! - `memory` implements a store and a bucket in memory.
@@ -88,3 +89,9 @@ pub mod inspect;
 
 // The verb that answers a dashboard.
 pub mod widget;
+
+// The health of a stack.
+pub mod status;
+
+// The links between CloudTrail and the sinks.
+pub mod doctor;

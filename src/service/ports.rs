@@ -859,6 +859,88 @@ pub trait DrillStore {
     async fn drills(&self) -> Result<BTreeMap<DrillId, DrillTrace>, StoreError>;
 }
 
+/// What the health of a stack is judged by in its store. Calls only read.
+pub trait HealthStore {
+    /// Returns since when the store has events, and by which version of the identity.
+    async fn beginning(&self) -> Result<Beginning, StoreError>;
+
+    /// Returns when alerts that cannot be sent to a sink were given up, oldest first, at most the first `limit`.
+    async fn dead(&self, sink: &str, limit: usize) -> Result<Vec<Timestamp>, StoreError>;
+}
+
+/// Since when a store has events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beginning {
+    /// When the first event was stored, by the local clock; `None` without an event, or if the stack sends no alerts.
+    pub began: Option<Timestamp>,
+    /// The version of the identity that the newest clusters have, such as `fp2`; `None` if it is not known.
+    pub identity: Option<String>,
+}
+
+/// The functions of a stack, as AWS Lambda has them. Calls only read.
+pub trait DeployedFunctions {
+    /// Returns a function by its name; `None` if it does not exist.
+    async fn function(&self, name: &str) -> Result<Option<DeployedFunction>, LookupError>;
+}
+
+/// A function of a stack, as AWS Lambda has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeployedFunction {
+    /// The name of the function, such as `errors-ingest`.
+    pub name: String,
+    /// The state: `Active`, `Pending`, `Inactive` or `Failed`.
+    pub state: String,
+    /// The result of the last update: `Successful`, `InProgress` or `Failed`.
+    pub last_update: String,
+    /// Why the state or the last update is not good; empty if it is.
+    pub reason: String,
+    /// The environment variables. No secret is among them.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// The metrics and alarms of a stack in CloudWatch. Calls only read.
+pub trait Monitoring {
+    /// Returns how late records came recently, until `now`.
+    async fn delays(
+        &self,
+        stack: &str,
+        ingest_function: &str,
+        now: Timestamp,
+    ) -> Result<Delays, LookupError>;
+
+    /// Returns the alarms whose names begin with `prefix`.
+    async fn alarms(&self, prefix: &str) -> Result<Vec<Alarm>, LookupError>;
+}
+
+/// How late records came in the last [`DELAY_HOURS`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delays {
+    /// The longest time of the newest measurement from a call to CloudWatch Logs, in seconds; `None` without one.
+    pub source_seconds: Option<i64>,
+    /// The longest time of the newest measurement from CloudWatch Logs to the function, in seconds; `None` without one.
+    pub own_seconds: Option<i64>,
+}
+
+/// How far back delays are looked for, in hours.
+pub const DELAY_HOURS: i64 = 3;
+
+/// An alarm of CloudWatch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// The name of the alarm, which begins with that of the stack.
+    pub name: String,
+    /// Whether the alarm is in the state `ALARM`.
+    pub is_on: bool,
+}
+
+/// Why something in AWS could not be looked up. That it does not exist is no error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct LookupError {
+    /// The code and message of AWS, or why there was no answer.
+    pub detail: String,
+}
+
 /// The current time, waiting and random numbers, so that tests can control them.
 pub trait Clock {
     /// Returns the current time in milliseconds since 1970, UTC.

@@ -15,6 +15,7 @@
 //! - `dashboard` has the pages of a widget on a CloudWatch dashboard: the lists of sensitive calls and of clusters, and one
 //!   of each in full.
 //! - `event` says of one event where its record can be found.
+//! - `status` is the health of a stack as rows, for the dashboard and the command `status`.
 //! - `json` is a cluster or a sensitive call for programs; the shape of the JSON does not change.
 
 pub mod call;
@@ -29,6 +30,7 @@ pub mod listing;
 mod matching;
 pub mod report;
 pub mod search;
+pub mod status;
 mod story;
 
 use alerts::locale::{Language, Locale};

@@ -16,6 +16,7 @@ import time
 import yaml
 from botocore.exceptions import ClientError
 
+import health
 import records
 import watched
 import workspace
@@ -55,6 +56,7 @@ class Story(Onlooker):
     def __init__(self, sam, inspector, emulator, guance):
         super().__init__(emulator, inspector, guance)
         self.sam, self.starts, self.secret, self.key = sam, 0, "", ""
+        self.stack, self.groups, self.secret_text = STACK, GROUPS, workspace.TOKEN
         self.template = emulator.folder / "build" / "template.yaml"
         self.packaged = emulator.folder / "packaged.yaml"
 
@@ -74,6 +76,8 @@ class Story(Onlooker):
             self.ask_iam_in_another_account,
             self.recover_a_quiet_cluster_once,
             self.show_clusters_in_the_dashboard,
+            self.find_each_broken_link,
+            self.say_how_healthy_the_stack_is,
             self.show_no_secret_in_any_log,
             self.watch_only_existing_metrics,
             self.hold_alerts_while_the_secret_is_missing,
@@ -233,6 +237,12 @@ class Story(Onlooker):
         assert line.startswith("monitor,") and f'df_event_id=event-{event["detail"]["alert_id"]}' in line, line
         assert self.await_lines("/v1/write/logging", "StopInstances"), "no sample is sent"
         print(f"    all three sinks received the alert after {time.monotonic() - started:.1f} s")
+
+    def find_each_broken_link(self):
+        health.check_the_links(self)
+
+    def say_how_healthy_the_stack_is(self):
+        health.check_the_status(self)
 
     def deliver_by_schedule(self):
         self.client("lambda").invoke(FunctionName=DELIVER, Payload=b"{}")

@@ -40,6 +40,13 @@ class Workspace:
         workspace = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                """Answers whether a token is known, as DataWay does."""
+                is_known = self.path == f"/v1/check/token/{TOKEN}"
+                self.send_response(200 if is_known else 403)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
             def do_POST(self):
                 url = urllib.parse.urlsplit(self.path)
                 (token,) = urllib.parse.parse_qs(url.query).get("token", [""])

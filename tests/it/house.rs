@@ -352,3 +352,10 @@ fn a_circle_of_modules_is_found_and_a_module_with_its_submodules_is_none() {
     assert_eq!(made_up(&with("b::e", "use super::c;")), ["b::c b::e"]);
     assert_eq!(made_up(&with("b::e", "use self::f::X;")), [""; 0]);
 }
+
+#[test]
+fn the_functions_say_the_version_of_this_release() {
+    let template = fs::read_to_string("template.yaml").unwrap();
+    let line = format!("        PROGRAM_VERSION: {}\n", env!("CARGO_PKG_VERSION"));
+    assert!(template.contains(&line), "template.yaml needs {line}");
+}

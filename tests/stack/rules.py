@@ -90,6 +90,8 @@ def resources_belong_to_the_stack(stack):
         "AccessKeys": [f"arn:{partition}:iam::111122223333:user/*"],
         "AccessKeysOfOthers": [f"arn:{partition}:iam::*:role/{stack.values['AccountRoleName']}"],
         "LogGroup": [arn for group in groups(stack) for arn in group_arns(stack, group)],
+        "Functions": function_arns(stack),
+        "Alarms": [f"arn:{partition}:cloudwatch:{region}:111122223333:alarm:*"],
         # IAM has no resource for a metric or a namespace.
         "Metrics": ["*"],
         "Streams": ["*"],
@@ -105,6 +107,12 @@ def resources_belong_to_the_stack(stack):
                 yield f"resource {resource} does not belong to the stack"
             if resource.endswith("*") and not resource.endswith("/*"):
                 yield f"resource {resource} is more than a folder"
+
+
+def function_arns(stack):
+    """Returns the ARNs of all functions that a stack can have."""
+    partition, region, _ = stack.place
+    return [f"arn:{partition}:lambda:{region}:111122223333:function:watch-{name}" for name in ROLES]
 
 
 def no_other_policies_exist(stack):
@@ -213,7 +221,13 @@ def expected_permissions(stack):
         }
     if has_dashboard(stack):
         roles["WidgetRole"] = common_permissions(stack, "widget") | {
-            "Clusters": (table("BatchGetItem", "Query"), "<Table.Arn>", leading_keys("B#*", "C#*", "I#", "K#*", "M#*")),
+            "Clusters": (
+                table("BatchGetItem", "Query"), "<Table.Arn>",
+                leading_keys("B#*", "C#*", "D#", "I#", "K#*", "M#*", "O#*", "Q#beginning", "SINK#*", "Z#*"),
+            ),
+            "Functions": (["lambda:GetFunctionConfiguration"], ", ".join(function_arns(stack))),
+            "Alarms": (["cloudwatch:DescribeAlarms"], f"arn:{partition}:cloudwatch:{region}:111122223333:alarm:*"),
+            "Metrics": (["cloudwatch:GetMetricData"], "*"),
             "Listing": (["s3:GetObject"], "<Bucket.Arn>/inspection/listing"),
         }
         if values["DashboardDecisions"] == "true":
@@ -562,6 +576,7 @@ def environments_match_the_docs(stack):
         "SINKS": "".join(f"{sink}," for sink in active_sinks(stack)),
         "STACK_NAME": "watch",
         "LOG_LEVEL": "info",
+        "PROGRAM_VERSION": stack.source["Globals"]["Function"]["Environment"]["Variables"]["PROGRAM_VERSION"],
         "OWN_ACCOUNT_ID": "111122223333",
         "PARTITION": stack.place[0],
         "INGEST_FUNCTION_NAME": f"<{FUNCTION}>",
@@ -971,9 +986,11 @@ def the_dashboard_is_correct(stack):
                 yield f"widgets overlap or are too wide at {min(spots)}"
             occupied |= spots
             yield from widget_complaints(stack, widget["type"], widget["properties"])
-        # The widget shows both lists, in this order.
+        # The first row is the health of the stack. The widget below shows both lists, in this order.
         titles = [widget["properties"]["title"] for widget in widgets if widget["type"] == "custom"]
-        if titles != ["Sensitive calls and clusters / 敏感操作与聚类"]:
+        if widgets[0]["y"] != 0 or widgets[0]["properties"]["params"] != {"view": "status"}:
+            yield f"the first row is {widgets[0]['properties']}"
+        if titles != ["Status / 状态", "Sensitive calls and clusters / 敏感操作与聚类"]:
             yield f"the widgets with sensitive calls and clusters are {titles}"
         text = " ".join(widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text")
         for title in QUERIES.values():
@@ -1112,8 +1129,9 @@ REFUSED = [
 # Helpers of the rules.
 PARTS = (
     wanted_pattern,
-    active_sinks, scheduled_roles, has_dashboard, groups, makes_drills, group_arns, every_log_group, dependencies, topic, role_statements,
-    expected_permissions, archive_permissions, common_permissions, key_lookup_permissions, summaries, leading_keys, table, expected_alarms,
+    active_sinks, scheduled_roles, has_dashboard, groups, makes_drills, group_arns, function_arns, every_log_group, dependencies, topic,
+    role_statements, expected_permissions, archive_permissions, common_permissions, key_lookup_permissions, summaries, leading_keys, table,
+    expected_alarms,
     read_metrics, metric_complaints, widget_complaints, search_complaints, athena_table_complaints, map_lookups,
 )
 RULES = [

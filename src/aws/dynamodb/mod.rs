@@ -18,6 +18,7 @@ mod calls;
 mod cluster_details;
 mod commit;
 mod drills;
+mod health;
 mod incidents;
 pub mod item;
 mod lease;

@@ -7,9 +7,11 @@ pub mod config_history;
 pub mod config_import;
 pub mod config_set;
 pub mod config_source;
+pub mod doctor;
 pub mod drill;
 mod function;
 pub mod redrive;
+pub mod status;
 
 use anyhow::{Context as _, bail};
 use aws::dynamodb::sdk::SdkTable;

@@ -11,7 +11,7 @@ use super::{IngestSettings, SettingProblems, SettingsReader, shown};
 
 /// The settings that are stored in the table. All who may read the table can read them, so no secret and no access
 /// key is in this list. Canary keys are known to the functions only.
-const STORED: [&str; 17] = [
+const STORED: [&str; 18] = [
     ALLOWED_ACCOUNTS,
     "ARCHIVE_DAYS",
     "BUCKET_NAME",
@@ -20,9 +20,11 @@ const STORED: [&str; 17] = [
     "FILTER_NAME",
     FURTHER_SELF_PRINCIPALS,
     "INGEST_FUNCTION_NAME",
+    "INSPECTION_ALARM_HOURS",
     "LEARN_HOURS",
     "LOG_GROUP_NAMES",
     "OWN_ACCOUNT_ID",
+    "PROGRAM_VERSION",
     "RETENTION_DAYS",
     "RULES_OBJECT",
     "SELF_PRINCIPALS",

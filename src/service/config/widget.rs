@@ -28,6 +28,8 @@ pub struct WidgetSettings {
     pub locale: Locale,
     /// For how many days events are kept, as far back as the page of a caller goes.
     pub retention_days: u16,
+    /// The name of the stack whose health is shown; `None` if it is not known.
+    pub stack: Option<String>,
     /// Whether people may make decisions about clusters in the dashboard, such as to mute a cluster.
     pub decides: bool,
     /// How much the function writes to its log.
@@ -60,6 +62,7 @@ impl WidgetSettings {
             links,
             locale: reading.locale(),
             retention_days: reading.number("RETENTION_DAYS", RETENTION_DAYS),
+            stack: reading.given("STACK_NAME"),
             decides: reading.boolean("DECISIONS"),
             log_level: reading.log_level("LOG_LEVEL"),
         };

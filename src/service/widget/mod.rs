@@ -12,6 +12,7 @@ mod deciding;
 mod file;
 mod incident;
 pub mod request;
+pub mod status;
 mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};

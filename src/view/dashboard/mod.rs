@@ -15,6 +15,7 @@ pub mod list;
 mod parts;
 mod phrase;
 mod spark;
+pub mod status;
 #[cfg(test)]
 mod tests;
 mod words;
