@@ -48,7 +48,10 @@ impl IngestReport {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.record_counts.add(&other.record_counts);
+        self.drills.extend(other.drills);
         Self {
+            drills: self.drills,
+            no_drills: self.no_drills + other.no_drills,
             payload_fault: self.payload_fault.or(other.payload_fault),
             quarantined_as: self.quarantined_as.or(other.quarantined_as),
             new_clusters: self.new_clusters + other.new_clusters,

@@ -314,14 +314,7 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
             now,
         ),
         AlertKind::AccountSummary => Alert::of_summary(&summary(), now),
-        AlertKind::NewAccount => {
-            let new = NewAccount {
-                service: Some("s3".to_owned()),
-                action: Some("ListBuckets".to_owned()),
-                principal: Some(format!("arn:aws:iam::{ACCOUNT}:user/mia")),
-            };
-            Alert::of_new_account(ACCOUNT, at("2026-11-02T09:12:00Z"), &new, now)
-        }
+        AlertKind::NewAccount => new_account(now),
         AlertKind::Drill => Alert::of_drill("1793586600-0123456789abcdef", last, now),
         AlertKind::DrillFailed => drill_failure(last, now),
         AlertKind::NoData => {
@@ -338,6 +331,16 @@ pub fn alert(kind: AlertKind, cluster: ClusterId) -> Alert {
             )
         }
     }
+}
+
+/// Returns the alert about the first event of an account.
+fn new_account(now: Timestamp) -> Alert {
+    let new = NewAccount {
+        service: Some("s3".to_owned()),
+        action: Some("ListBuckets".to_owned()),
+        principal: Some(format!("arn:aws:iam::{ACCOUNT}:user/mia")),
+    };
+    Alert::of_new_account(ACCOUNT, at("2026-11-02T09:12:00Z"), &new, now)
 }
 
 /// Returns the alert about a drill that a sink refused.

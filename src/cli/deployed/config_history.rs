@@ -74,7 +74,7 @@ fn shown(of: &ConfigChange) -> String {
     match &of.changes {
         Some(changes) => printed.push_str(&text(changes, "  ")),
         None => {
-            printed.push_str("  the file before could not be read, so what differs is not known\n")
+            printed.push_str("  the file before could not be read, so what differs is not known\n");
         }
     }
     printed

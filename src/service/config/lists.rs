@@ -51,9 +51,9 @@ const FIELDS: [&str; 7] = [
     "workspaces",
 ];
 
-/// The content of a settings file: account names, environments, chosen accounts, trail accounts, canary keys, own roles and
-/// workspaces, which the functions add to
-/// their other settings. All are empty by default.
+/// The content of a settings file, which the functions add to their other settings.
+///
+/// All lists are empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lists {
     /// The names under which alerts and pages show AWS accounts, by account id.

@@ -11,7 +11,7 @@ use super::{IngestSettings, SettingProblems, SettingsReader, shown};
 
 /// The settings that are stored in the table. All who may read the table can read them, so no secret and no access
 /// key is in this list. Canary keys are known to the functions only.
-const STORED: [&str; 18] = [
+const STORED: [&str; 19] = [
     ALLOWED_ACCOUNTS,
     "ARCHIVE_DAYS",
     "BUCKET_NAME",

@@ -422,6 +422,7 @@ fn the_dashboard_says_what_the_command_says() {
                 dormant_days: 90,
                 canaries: BTreeSet::new(),
             },
+            retention_days: Some(35),
             decides: false,
             locale,
             default_show: Show::Open,
