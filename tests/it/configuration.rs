@@ -406,13 +406,17 @@ fn two_documents_are_compared_without_aws() {
         "b.json",
         DOCUMENT
             .replace("\"90\"", "\"30\"")
-            .replace("2027-01-01\"", "2027-03-01\""),
+            .replace("until = 2027-01-01", "until = 2027-03-01"),
     );
     let same = folder.run(&["config", "diff", "a.json", "a.json"]);
     assert_eq!(same.printed(), "nothing differs\n");
     let other = folder.run(&["config", "diff", "a.json", "b.json"]);
     assert_eq!(other.code, Some(3));
-    expect_test::expect![[""]].assert_eq(&other.stdout);
+    expect_test::expect![[r#"
+        parameters.DormantDays: 90 → 30
+        rules.rule[the cost report works without tags].until: 2027-01-01 → 2027-03-01
+    "#]]
+    .assert_eq(&other.stdout);
     let other = folder.run(&["config", "diff", "a.json", "b.json", "--format", "json"]);
     let other = other.json();
     assert_eq!(other["changes"][0]["path"], "parameters.DormantDays");
