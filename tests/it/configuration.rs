@@ -364,7 +364,13 @@ fn a_stack_is_exported_compared_and_imported_into_a_fresh_one() {
     new.folder.write("moves.json", &text);
     let dry = new.run(&["config", "import", "moves.json", "--stack", "moves"]);
     assert_eq!(dry.code, Some(3));
-    expect_test::expect![[""]].assert_eq(&dry.stdout);
+    for says in [
+        "decisions:\n",
+        "nothing was changed yet; --apply does it\n",
+        "sam deploy --stack-name moves --parameter-overrides 'DormantDays=\"90\"'\n",
+    ] {
+        assert!(dry.stdout.contains(says), "{says}: {}", dry.stdout);
+    }
     let import = [
         "config",
         "import",
@@ -375,7 +381,8 @@ fn a_stack_is_exported_compared_and_imported_into_a_fresh_one() {
     ];
     assert_eq!(new.run(&import).code, Some(3));
     let second = new.run(&import);
-    expect_test::expect![[""]].assert_eq(&second.stdout);
+    let says = "nothing to change in the bucket and the table\n";
+    assert!(second.stdout.starts_with(says), "{}", second.stdout);
     let diff = new.run(&["config", "diff", "moves.json", "--stack", "moves"]);
     assert_eq!(
         (diff.code, &*diff.stdout),
@@ -406,13 +413,17 @@ fn two_documents_are_compared_without_aws() {
         "b.json",
         DOCUMENT
             .replace("\"90\"", "\"30\"")
-            .replace("2027-01-01\"", "2027-03-01\""),
+            .replace("until = 2027-01-01", "until = 2027-03-01"),
     );
     let same = folder.run(&["config", "diff", "a.json", "a.json"]);
     assert_eq!(same.printed(), "nothing differs\n");
     let other = folder.run(&["config", "diff", "a.json", "b.json"]);
     assert_eq!(other.code, Some(3));
-    expect_test::expect![[""]].assert_eq(&other.stdout);
+    expect_test::expect![[r#"
+        parameters.DormantDays: 90 → 30
+        rules.rule[the cost report works without tags].until: 2027-01-01 → 2027-03-01
+    "#]]
+    .assert_eq(&other.stdout);
     let other = folder.run(&["config", "diff", "a.json", "b.json", "--format", "json"]);
     let other = other.json();
     assert_eq!(other["changes"][0]["path"], "parameters.DormantDays");

@@ -105,6 +105,9 @@ fn prepared() -> (Folder, Vec<(&'static str, String)>) {
     let record = trail(&plan).files[0].records[0].clone();
     folder.write("event.json", record);
     folder.write("rules.toml", RULES);
+    for name in ["errors.json", "staging.json"] {
+        folder.write(name, include_str!("../fixtures/configuration.json"));
+    }
     for place in [
         ".local/share/bash-completion/completions",
         ".zfunc",

@@ -110,6 +110,12 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^[A-Za-z0-9_.:/@+-]*$" => {
             is_made_of(|c| c.is_ascii_alphanumeric() || "_.:/@+-".contains(c))
         }
+        "^[A-Za-z0-9_.:/@+-]+$" => !text.is_empty() && matches("^[A-Za-z0-9_.:/@+-]*$", text),
+        "^[0-9]+\\.[0-9]+\\.[0-9]+.*$" => text.splitn(3, '.').count() == 3,
+        "^([0-9a-f]{8}|none)-([0-9a-f]{8}|none)$" => {
+            let is_version = |of: &str| of == "none" || of.len() == 8;
+            text.split('-').count() == 2 && text.split('-').all(is_version)
+        }
         "^[0-9a-f]{32}$" => text.len() == 32 && is_made_of(|c| matches!(c, '0'..='9' | 'a'..='f')),
         "^[a-z2-7]{26}$" => text.len() == 26 && is_made_of(|c| matches!(c, 'a'..='z' | '2'..='7')),
         "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$" => {
