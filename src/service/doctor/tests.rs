@@ -191,7 +191,7 @@ const FAULTS: [(&str, Change, &str); 22] = [
             of.groups[0].filters = Ok(vec![Filter {
                 pattern: String::new(),
                 ..filter("errors-ingest")
-            }])
+            }]);
         },
         "FILTER_PATTERN",
     ),
@@ -206,7 +206,7 @@ const FAULTS: [(&str, Change, &str); 22] = [
             of.functions
                 .iter_mut()
                 .flatten()
-                .for_each(|one| one.last_update = "Failed".to_owned())
+                .for_each(|one| one.last_update = "Failed".to_owned());
         },
         "sam build && sam deploy",
     ),
@@ -308,6 +308,11 @@ proptest! {
     }
 }
 
+/// Returns what the first trail records.
+fn recorded(of: &mut DoctorFacts) -> &mut RecordedEvents {
+    of.trails.as_mut().unwrap()[0].events.as_mut().unwrap()
+}
+
 #[test]
 fn a_link_that_works_in_part_does_not_stop_the_others() {
     let cases: [(&str, Change, &str); 10] = [
@@ -324,35 +329,17 @@ fn a_link_that_works_in_part_does_not_stop_the_others() {
         ),
         (
             "events",
-            |of| {
-                of.trails.as_mut().unwrap()[0]
-                    .events
-                    .as_mut()
-                    .unwrap()
-                    .reads = false
-            },
+            |of| recorded(of).reads = false,
             "put-event-selectors",
         ),
         (
             "events",
-            |of| {
-                of.trails.as_mut().unwrap()[0]
-                    .events
-                    .as_mut()
-                    .unwrap()
-                    .writes = false
-            },
+            |of| recorded(of).writes = false,
             "put-event-selectors",
         ),
         (
             "events",
-            |of| {
-                of.trails.as_mut().unwrap()[0]
-                    .events
-                    .as_mut()
-                    .unwrap()
-                    .left_out = vec!["kms.amazonaws.com".to_owned()]
-            },
+            |of| recorded(of).left_out = vec!["kms.amazonaws.com".to_owned()],
             "put-event-selectors",
         ),
         (

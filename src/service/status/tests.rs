@@ -171,7 +171,7 @@ const LIMITS: [(&str, Change, RowState, &str); 20] = [
         "inspection",
         |of| {
             of.inspection.as_mut().unwrap().as_mut().unwrap().until =
-                at("2026-11-21T05:00:00Z").window()
+                at("2026-11-21T05:00:00Z").window();
         },
         RowState::Warn,
         "20m ago, hours left: 7",
@@ -243,7 +243,7 @@ const LIMITS: [(&str, Change, RowState, &str); 20] = [
                 is_misconfigured: true,
                 why: "403 token".to_owned(),
                 ..Breaker::default()
-            })
+            });
         },
         RowState::Bad,
         "0 waiting, last answer: 403 token",
@@ -255,7 +255,7 @@ const LIMITS: [(&str, Change, RowState, &str); 20] = [
                 failures: 2,
                 why: "503".to_owned(),
                 ..Breaker::default()
-            })
+            });
         },
         RowState::Warn,
         "0 waiting, last answer: 503",
