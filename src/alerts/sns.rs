@@ -15,7 +15,7 @@ use crate::incident_words;
 use crate::kind::AlertKind;
 use crate::locale::{Language, Locale};
 use crate::message::{Message, PROGRAM_VERSION};
-use crate::safe::cut;
+use crate::safe::{cut, defanged};
 use crate::terms;
 use crate::text::Texts;
 
@@ -72,7 +72,7 @@ crate::words! {
     struct MadeByWords {
         program: "cloudtrail-inspector {version}", "cloudtrail-inspector {version}";
         config: "configuration {version}", "配置 {version}";
-        rule: "found by {rule}", "由 {rule} 发现";
+        rule: "rule {rule}", "规则 {rule}";
         policy: "sent by policy {number}", "按策略 {number} 发送";
         detected: "detected {at}", "检测时间 {at}";
         comma: ", ", "，";
@@ -210,7 +210,8 @@ fn made_by(message: &Message, locale: Locale) -> String {
     let parts = [
         Some(words.program.replace("{version}", PROGRAM_VERSION)),
         config,
-        Some(words.rule.replace("{rule}", &message.rule())),
+        // The user names watches.
+        Some(words.rule.replace("{rule}", &defanged(&message.rule()))),
         policy,
         detected,
     ];

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use service::config::lists::EXAMPLE;
 
-use crate::config_diff;
-use crate::deployed::{config_export, config_history, config_import, config_set};
+use crate::deployed::{config_export, config_import, config_set};
 use crate::inputs::shown;
 use crate::output;
 use crate::settings::load;
+use crate::{config_diff, config_history};
 
 /// Check, upload, export, compare and import the configuration of a stack
 ///
@@ -39,7 +39,7 @@ enum Command {
     Set(config_set::Arguments),
     /// Write the whole configuration of a stack to a file: parameters, settings, rules, policies, watches and decisions
     #[command(
-        after_help = "Examples:\n  cloudtrail-inspector config export --stack errors\n  \
+        after_help = "Examples:\n  cloudtrail-inspector config export --stack errors --output today.json\n  \
             cloudtrail-inspector config export --stack errors --output - | jq .parameters"
     )]
     Export(config_export::Arguments),

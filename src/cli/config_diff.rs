@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::aws_options::AwsArguments;
-use crate::configuration::{document, text};
+use crate::configuration::{DIFFERS, document, text};
 use crate::deployed::config_source;
 use crate::list_format::Format;
 use crate::{json, output};
@@ -31,9 +31,6 @@ pub struct Arguments {
     #[command(flatten)]
     aws: AwsArguments,
 }
-
-/// The exit code if something differs.
-pub const DIFFERS: u8 = 3;
 
 /// Runs `config diff`. Returns exit code 3 if something differs.
 ///

@@ -13,6 +13,9 @@ use crate::inputs::shown;
 /// The size of the largest document that is read, in bytes: both files with all decisions of many years.
 const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
 
+/// The exit code of a command that compares configurations, if something differs.
+pub const DIFFERS: u8 = 3;
+
 /// Reads a file that `config export` has written, and checks it.
 ///
 /// # Errors

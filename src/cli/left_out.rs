@@ -85,10 +85,6 @@ left_out!(
     "Give a stack the configuration of a file (not available: this build has no AWS support)"
 );
 left_out!(
-    config_history,
-    "Show who changed the configuration of a stack (not available: this build has no AWS support)"
-);
-left_out!(
     drill,
     "Send a test record through a deployed stack (not available: this build has no AWS support)"
 );
@@ -96,6 +92,22 @@ left_out!(
     backfill,
     "Read the log groups of a stack again (not available: this build has no AWS support)"
 );
+
+/// What `config history` reads in AWS without AWS support: nothing.
+pub mod config_history {
+    use service::configuration::history::ConfigChange;
+
+    use crate::aws_options::AwsArguments;
+
+    /// Always fails, because this program was built without AWS support.
+    pub fn changes(
+        _: (Option<&str>, Option<&str>),
+        _: usize,
+        _: &AwsArguments,
+    ) -> anyhow::Result<Vec<ConfigChange>> {
+        Err(super::without_aws())
+    }
+}
 
 /// What `status` asks AWS without AWS support: nothing.
 pub mod status {

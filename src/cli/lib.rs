@@ -7,8 +7,8 @@
 //!   that prints a filter pattern; `notify` previews alerts without sending them.
 //! - `rehearse` puts attack techniques behind a history and says which alerts would be sent.
 //! - `diff` compares two stores, by `changes`. `man` writes manual pages.
-//! - `config` checks a settings file of a stack and uploads it to the stack's bucket. `config_diff` is its subcommand that
-//!   compares configurations; `configuration` reads their documents and prints what differs.
+//! - `config` checks a settings file of a stack and uploads it to the stack's bucket. `config_diff` and `config_history` are its subcommands that
+//!   compare configurations and show their changes; `configuration` reads documents and prints what differs.
 //! - `events` lists the events of a cluster or an incident, and `export` prints all that is stored about one.
 //! - `clusters` lists and shows stored clusters; `decide` and `history` are its subcommands about one cluster. `calls` lists
 //!   and shows stored sensitive calls, `incidents` incidents.
@@ -48,6 +48,7 @@ mod changes;
 mod clusters;
 mod config;
 mod config_diff;
+mod config_history;
 mod configuration;
 mod counts;
 mod decide;

@@ -14,6 +14,7 @@ from policy_sentry.querying.actions import get_action_data
 NAMES = {
     "AWS::DynamoDB::Table": {"Arn": "arn:{partition}:dynamodb:{region}:111122223333:table/watch-{name}-1A2B3C4D"},
     "AWS::IAM::Role": {"Arn": "arn:{partition}:iam::111122223333:role/watch-{name}-1A2B3C4D"},
+    "AWS::Kinesis::Stream": {"Arn": "arn:{partition}:kinesis:{region}:111122223333:stream/watch-{name}-1A2B3C4D"},
     "AWS::Lambda::Function": {"Arn": "arn:{partition}:lambda:{region}:111122223333:function:watch-{name}"},
     "AWS::Logs::LogGroup": {"Arn": "arn:{partition}:logs:{region}:111122223333:log-group:/aws/lambda/watch-{name}:*"},
     "AWS::S3::Bucket": {"Arn": "arn:{partition}:s3:::watch-bucket-1a2b3c4d"},

@@ -49,6 +49,7 @@ SEVERAL_CHINESE = {
     "events": "how many, and which events",
     "origin": "by what means a call was made, and all of where it came from",
     "all": "a sum, and a filter",
+    "ok": "the end of an alert, and the state of a part of the stack",
     "what": "what a row is about, and a call with its error",
 }
 # Names of severities, statuses, classes and decisions in Chinese that stand for another English text, each with the reason.

@@ -1,81 +1,32 @@
-//! `config history`: who changed the settings file or the rules file of a stack, when and how.
-
-use std::process::ExitCode;
+//! Reads who changed the settings file or the rules file of a stack, for `config history`.
 
 use anyhow::Context as _;
 use aws::bucket::S3Bucket;
 use aws::session;
-use clap::Args;
 use records::redact::sanitize;
-use service::configuration::history::{ConfigChange, changes};
+use service::configuration::history::{self, ConfigChange};
 
 use crate::aws_options::AwsArguments;
-use crate::configuration::text;
 use crate::deployed::bucket_of;
-use crate::list_format::Format;
 use crate::machine::runtime;
-use crate::{json, output};
 
-/// The stack or its bucket.
-#[derive(Debug, Args)]
-pub struct Arguments {
-    /// Show the changes of this deployed stack
-    #[arg(long, value_name = "NAME", required_unless_present = "bucket")]
-    stack: Option<String>,
-    /// Use this bucket (the stack's output `BucketName`)
-    #[arg(long, value_name = "NAME", conflicts_with = "stack")]
-    bucket: Option<String>,
-    /// Maximum number of changes, the newest first
-    #[arg(long, value_name = "COUNT", default_value_t = 20)]
-    limit: usize,
-    /// Output format
-    #[arg(long, value_enum, default_value = "table")]
-    format: Format,
-    #[command(flatten)]
-    aws: AwsArguments,
-}
-
-/// Runs `config history`.
+/// Returns at most `limit` changes that are noted in the bucket of a stack, the newest first. One of the names of `stack` and
+/// `bucket` is given.
 ///
 /// # Errors
-/// Fails if the bucket cannot be listed or read.
-pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let found = runtime()?.block_on(async {
-        let config = session::config(&arguments.aws.chosen()).await?;
-        let bucket = match (&arguments.bucket, &arguments.stack) {
-            (None, Some(stack)) => bucket_of(&config, &arguments.aws, stack).await?,
-            (bucket, _) => bucket.clone().unwrap_or_default(),
+/// Fails if the bucket cannot be found, listed or read.
+pub fn changes(
+    (stack, bucket): (Option<&str>, Option<&str>),
+    limit: usize,
+    aws: &AwsArguments,
+) -> anyhow::Result<Vec<ConfigChange>> {
+    runtime()?.block_on(async {
+        let config = session::config(&aws.chosen()).await?;
+        let bucket = match (bucket, stack) {
+            (None, Some(stack)) => bucket_of(&config, aws, stack).await?,
+            (bucket, _) => bucket.unwrap_or_default().to_owned(),
         };
-        let found = changes(&S3Bucket::new(&config, &bucket), arguments.limit).await;
+        let found = history::changes(&S3Bucket::new(&config, &bucket), limit).await;
         found.with_context(|| format!("bucket {}", sanitize(&bucket, 256)))
-    })?;
-    match arguments.format {
-        Format::Json => output::print(&json::config_history(&found)?)?,
-        Format::Table if found.is_empty() => {
-            output::print("no changes by config set or config import are noted\n")?;
-        }
-        Format::Table => output::print(&found.iter().map(shown).collect::<String>())?,
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Returns a change as text. The bucket may have an object that another program wrote, so all texts are sanitized again.
-fn shown(of: &ConfigChange) -> String {
-    let clean = |text: &str| sanitize(text, 300);
-    let mut printed = format!(
-        "{}  {} {}  {}\n  by {}\n  {}\n",
-        clean(&of.at),
-        clean(&of.file),
-        clean(&of.version),
-        clean(&of.source),
-        clean(&of.who),
-        clean(&of.summary)
-    );
-    match &of.changes {
-        Some(changes) => printed.push_str(&text(changes, "  ")),
-        None => {
-            printed.push_str("  the file before could not be read, so what differs is not known\n");
-        }
-    }
-    printed
+    })
 }

@@ -11,8 +11,7 @@ use service::configuration::import::{FilePlan, ImportPlan, Importer, MarkPlan};
 use service::ports::TriageStore as _;
 
 use crate::aws_options::AwsArguments;
-use crate::config_diff::DIFFERS;
-use crate::configuration::{document, text};
+use crate::configuration::{DIFFERS, document, text};
 use crate::deployed::config_source::{Deployed, open};
 use crate::inputs::shown;
 use crate::machine::{now, runtime, secret};

@@ -84,7 +84,7 @@ alerts::words! {
         alarms_off: "none of {count} is on", "{count} 个均未触发";
         alarms_on: "{count} of {all} are on: {names}", "{all} 个中触发 {count} 个：{names}";
         alarms_advice: "docs/runbook.md has a heading for each", "docs/runbook.md 中各有一节说明";
-        more: "and {count} more", "等另外 {count} 个";
+        more: "and {count} others", "等另外 {count} 个";
         clusters: "Open clusters", "未恢复的聚类";
         incidents: "Open incidents", "进行中的安全事件";
         learning: "Learning period", "学习期";
