@@ -466,6 +466,9 @@ pub struct Explanation {
     /// The components of the identity of the event's own cluster, whose ID is their hash. A rule may count the event
     /// in another cluster. `None` if the event is in no cluster; for a sensitive call, the call without its details.
     pub identity: Option<IdentityShape>,
+    /// The `eventCategory` of the record, such as `Management` or `Data`; `None` if the record has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_category: Option<String>,
     /// What the sensitive call did, and why it is watched; `None` for all other events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sensitive_call: Option<CallDetailsShape>,

@@ -749,6 +749,41 @@ fn every_event_of_a_trail_is_explained_as_it_is_counted() {
 }
 
 #[test]
+fn a_rule_switches_a_category_of_events_off_and_explain_shows_the_category() {
+    let folder = demo();
+    let switch = |category: &str| {
+        format!(
+            "[[rule]]\nname = \"off\"\nwhen = {{ eventCategory = [\"{category}\"] }}\nignore = true\nreason = \"-\"\n"
+        )
+    };
+    for category in ["Data", "NetworkActivity"] {
+        folder.write("rules.toml", switch(category));
+        let explain = [
+            "explain",
+            "--rules",
+            "rules.toml",
+            "--format",
+            "jsonl",
+            "in",
+        ];
+        let explained = folder.run(&explain).printed();
+        let mut off = 0;
+        for line in explained.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let is_off = line["reason"] == "ignored: rule";
+            off += usize::from(is_off);
+            // What is not selected without the rule is not selected with it.
+            let is_counted = line["cluster_id"] != Value::Null;
+            assert!(!is_counted || line["event_category"] != category, "{line}");
+            assert!(!is_off || line["event_category"] == category, "{line}");
+        }
+        assert!(off > 5, "{category}: {off}");
+    }
+    let text = folder.run(&["explain", "in"]).printed();
+    assert!(text.contains("\n  category   Data\n"), "{text}");
+}
+
+#[test]
 fn four_fields_are_enough_to_be_explained() {
     let event = json!({
         "eventSource": "s3.amazonaws.com",
