@@ -784,6 +784,41 @@ fn a_rule_switches_a_category_of_events_off_and_explain_shows_the_category() {
 }
 
 #[test]
+fn the_timeline_says_that_all_errors_of_an_account_escalate() {
+    // One error an hour, then one of each of forty kinds within an hour, then one an hour again.
+    let failing = |number: u64, hour: usize, service: &str| {
+        record(json!({
+            "eventID": id(number),
+            "eventTime": format!("2026-11-02T{hour:02}:10:00Z"),
+            "eventSource": format!("{service}.amazonaws.com"),
+            "errorCode": "ThrottlingException",
+            "errorMessage": "Rate exceeded",
+        }))
+    };
+    let mut records: Vec<Value> = (0..9)
+        .map(|hour| failing(hour + 1, hour as usize, "s3"))
+        .collect();
+    let letters: Vec<char> = ('a'..='z').collect();
+    records.extend((0..40).map(|kind: usize| {
+        let service = format!("kind{}{}", letters[kind / 26], letters[kind % 26]);
+        failing(100 + kind as u64, 4, &service)
+    }));
+    let folder = Folder::with_lines(lines(&records));
+    let printed = folder.run(&["scan", "--inspect", "trail.jsonl"]).printed();
+    let story: Vec<&str> = printed
+        .lines()
+        .filter(|line| line.contains("  escalating ") || line.contains("  calmed "))
+        .collect();
+    expect![].assert_eq(&story.join("\n"));
+    let scan = folder.run(&["scan", "--inspect", "--format", "json", "trail.jsonl"]);
+    let scan: Value = serde_json::from_str(&scan.printed()).unwrap();
+    let of_account = scan["transitions"].as_array().unwrap().iter();
+    let of_account = of_account.filter(|of| of["cluster_id"].is_null() && !of["alert"].is_null());
+    let alerts: Vec<&Value> = of_account.map(|of| &of["alert"]["kind"]).collect();
+    assert_eq!(alerts, ["escalating", "escalating"]);
+}
+
+#[test]
 fn four_fields_are_enough_to_be_explained() {
     let event = json!({
         "eventSource": "s3.amazonaws.com",
