@@ -109,6 +109,12 @@ crate::words! {
             "Nothing has come from {what} since {since}, where something always came.",
             "{what}自 {since} 起不再有数据到达，而此前一直有。";
         data_again:
+        never_any_data:
+            "Nothing has come from {what} since {since}. It never had data since the stack began to check it.",
+            "{what}自 {since} 起没有数据到达：自开始检查以来，从未有过数据。";
+        first_data:
+            "The first events have arrived from {what}, after {lasted} without any.",
+            "{what}首次有数据到达，此前 {lasted}内没有任何数据。";
             "Events arrive again from {what}, after {lasted} without any.",
             "{what}重新有数据到达，此前中断 {lasted}。";
         log_group: "log group {name} in {account}", "{account}的日志组 {name} ";

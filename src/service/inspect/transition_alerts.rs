@@ -41,6 +41,7 @@ pub fn alert(
             account_id,
             Silent::Account,
             (*since, *at),
+            None,
             now,
         )),
         (Change::Escalating { count, limit }, None) => {
