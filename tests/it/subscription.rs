@@ -702,9 +702,12 @@ fn a_lag_that_is_not_known_is_no_metric_and_no_lag_is_less_than_nothing() {
     assert_eq!(line(&IngestReport::default()), None);
     let ahead = IngestReport {
         source_lag_seconds: Some(-5),
+        own_lag_seconds: Some(-2),
         ..IngestReport::default()
     };
-    assert!(line(&ahead).unwrap().contains(r#""SourceLagSeconds":0"#));
+    let ahead = line(&ahead).unwrap();
+    assert!(ahead.contains(r#""SourceLagSeconds":0"#), "{ahead}");
+    assert!(ahead.contains(r#""OwnLagSeconds":0"#), "{ahead}");
 }
 
 fn settings(given: &[(&str, &str)]) -> Result<IngestSettings, String> {
