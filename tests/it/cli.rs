@@ -850,7 +850,7 @@ fn four_fields_are_enough_to_be_explained() {
 }
 
 /// All values of `top --by`.
-pub const BY: [&str; 7] = [
+pub const BY: [&str; 10] = [
     "cluster",
     "event",
     "code",
@@ -858,6 +858,9 @@ pub const BY: [&str; 7] = [
     "key",
     "source-ip",
     "account",
+    "service",
+    "class",
+    "region",
 ];
 
 #[test]
