@@ -784,6 +784,28 @@ fn a_rule_switches_a_category_of_events_off_and_explain_shows_the_category() {
 }
 
 #[test]
+fn the_values_that_alerts_are_filtered_by_are_printed_to_copy() {
+    let folder = Folder::with_lines(lines(&few()));
+    folder
+        .run(&["scan", "--db", "x.db", "trail.jsonl"])
+        .printed();
+    let show = ["clusters", "show", "io7r", "--db", "x.db"];
+    let pairs = folder.run(&[&show[..], &["--kv"]].concat()).printed();
+    expect![].assert_eq(&pairs);
+    let shown = folder.run(&[&show[..], &["--format", "json"]].concat());
+    let shown: Value = serde_json::from_str(&shown.printed()).unwrap();
+    assert_eq!(
+        json!(pairs.lines().collect::<Vec<_>>()),
+        shown["dimension_pairs"]
+    );
+    let flat = shown["dimensions"].as_object().unwrap().iter();
+    let flat: Vec<String> = flat
+        .map(|(name, value)| format!("{name}:{}", value.as_str().unwrap()))
+        .collect();
+    assert_eq!(json!(flat), shown["dimension_pairs"]);
+}
+
+#[test]
 fn the_timeline_says_that_all_errors_of_an_account_escalate() {
     // One error an hour, then one of each of forty kinds within an hour, then one an hour again.
     let failing = |number: u64, hour: usize, service: &str| {
