@@ -791,7 +791,28 @@ fn the_values_that_alerts_are_filtered_by_are_printed_to_copy() {
         .printed();
     let show = ["clusters", "show", "io7r", "--db", "x.db"];
     let pairs = folder.run(&[&show[..], &["--kv"]].concat()).printed();
-    expect![].assert_eq(&pairs);
+    expect![[r#"
+        account_id:111122223333
+        cluster_id:io7rmvgak6mj7aintxcmcszife
+        ct_access:read
+        ct_access_key:AKIA****LE01
+        ct_caller_account:111122223333
+        ct_class:denied
+        ct_error_code:AccessDenied
+        ct_event_name:GetObject
+        ct_event_source:s3.amazonaws.com
+        ct_iam_action:s3:GetObject
+        ct_layer:identity implicit
+        ct_network:192.0.2.0/24
+        ct_origin:sdk
+        ct_principal_kind:user
+        ct_source_ip:192.0.2.10
+        ct_untrusted_principal:arn:aws:iam::111122223333:user/mia
+        ct_untrusted_resource:arn:aws:s3:::shop-logs/*
+        ct_untrusted_user_agent:Boto3/1.40.0
+        region:eu-central-1
+        service:s3
+    "#]].assert_eq(&pairs);
     let shown = folder.run(&[&show[..], &["--format", "json"]].concat());
     let shown: Value = serde_json::from_str(&shown.printed()).unwrap();
     assert_eq!(
@@ -831,7 +852,9 @@ fn the_timeline_says_that_all_errors_of_an_account_escalate() {
         .lines()
         .filter(|line| line.contains("  escalating ") || line.contains("  calmed "))
         .collect();
-    expect![].assert_eq(&story.join("\n"));
+    expect![[r#"
+        2026-11-02T05:00:00Z  111122223333  escalating      all errors: 41 events in an hour, at most 10 expected
+        2026-11-02T07:00:00Z  111122223333  calmed          all errors: up to 41 events in an hour since 2026-11-02T04:00:00Z"#]].assert_eq(&story.join("\n"));
     let scan = folder.run(&["scan", "--inspect", "--format", "json", "trail.jsonl"]);
     let scan: Value = serde_json::from_str(&scan.printed()).unwrap();
     let of_account = scan["transitions"].as_array().unwrap().iter();
