@@ -50,7 +50,7 @@ ASSUMED = {
 METRICS = {
     "alarms": {"always": ["InspectionBehindHours", "RedriveLeft", "BackfillLeft"], "sink": ["OldestAlertSeconds"]},
     "dashboard": {
-        "always": ["InspectionBehindHours", "OpenClusters"], "sink": ["OldestAlertSeconds"], "errors": ["SourceLagSeconds", "Errors"],
+        "always": ["InspectionBehindHours", "OpenClusters"], "sink": ["OldestAlertSeconds"], "errors": ["SourceLagSeconds", "OwnLagSeconds", "Errors"],
         "new": ["NewClusters"], "alerts": ["AlertsSent"],
     },
 }

@@ -16,6 +16,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cluster_hint;
 use crate::facts::{CallFacts, Facts};
+use crate::guance::attributes::written_out;
+use crate::guance::event::all_dimensions;
 use crate::kind::AlertKind;
 use crate::links::Links;
 use crate::locale::Language;
@@ -52,6 +54,7 @@ pub fn detail(message: &Message, links: &Links) -> Value {
         AlertKind::AccessKey => masked(&alert.about()),
         _ => readable(&alert.about(), CHARS_MAX),
     };
+    let dimensions = all_dimensions(message);
     json!({
         "version": VERSION,
         "alert_id": alert.id().to_string(),
@@ -101,6 +104,8 @@ pub fn detail(message: &Message, links: &Links) -> Value {
             "logs": message.logs_link(links),
             "events": event_links(message, links),
         },
+        "untrusted_dimension_pairs": written_out(&dimensions),
+        "untrusted_dimensions": dimensions,
         "untrusted_about": about,
         "untrusted_detail": match &alert.facts {
             Facts::SensitiveCall(of) => call(of, message),

@@ -291,9 +291,13 @@ pub struct SilenceFacts {
     /// When the lack of events was detected. If the stage is [`Stage::Ended`], the time of the first event
     /// after the period without events.
     pub until: Timestamp,
-    /// The reason why no events arrive. `None` if it could not be determined, or if events arrive again.
+    /// The reason why no events arrive, or arrived. `None` if it could not be determined, and if events arrive again, unless
+    /// these are the first ones.
     pub diagnosis: Option<DiagnosisFacts>,
 }
+
+/// The name of the diagnosis of a log group that never had an event since the stack began to check it.
+pub const NEVER_ANY_DATA: &str = "never_any_data";
 
 /// The cause why no events arrive from an account or a log group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -512,6 +516,12 @@ impl RecoveryFacts {
 }
 
 impl SilenceFacts {
+    /// Checks whether there never was an event before.
+    pub fn never_had_any(&self) -> bool {
+        let diagnosis = self.diagnosis.as_ref();
+        diagnosis.is_some_and(|of| of.name == NEVER_ANY_DATA)
+    }
+
     /// Returns the distinguishing text of an alert, such as `since 2026-11-02T08:00:00Z`, after the name of
     /// the log group if there is one.
     fn about(&self, word: &str, at: Timestamp) -> String {

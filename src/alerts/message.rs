@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use clusters::circumstance::Circumstances;
+use clusters::facet::FacetKind;
 use clusters::keys::KeyReport;
 use clusters::sample::Sample;
-use clusters::{Cluster, EventId};
+use clusters::{Cluster, EventId, short_name};
 use records::time::Timestamp;
 use serde_json::Value;
 
@@ -15,6 +16,9 @@ use crate::kind::AlertKind;
 use crate::links::Links;
 use crate::safe::token;
 use crate::severity::{self, Assessment, Severity};
+
+/// The name of a caller whose record has no name.
+const UNKNOWN: &str = "unknown";
 
 /// An alert with all data that sinks may send about it. A sink renders it in its own format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +149,23 @@ pub struct ClusterContext {
 }
 
 impl Message {
+    /// Returns the short name of the one caller that the message is about: the new caller, the caller of a sensitive call, or the
+    /// caller of all events of the cluster. `None` if there are several, or if the caller is not known.
+    pub fn caller(&self) -> Option<&str> {
+        let name = match &self.alert.facts {
+            Facts::Incident(_) => return None,
+            Facts::NewPrincipal(name) => name.as_str(),
+            Facts::SensitiveCall(call) => call.principal.as_deref()?,
+            _ => {
+                let callers = self.cluster.as_ref()?.facets.get(&FacetKind::Principal)?;
+                let only = callers.values.first().filter(|_| callers.distinct == 1)?;
+                only.value.as_str()
+            }
+        };
+        let is_known = !name.is_empty() && name != UNKNOWN;
+        is_known.then(|| short_name(name, self.alert.account_id()))
+    }
+
     /// Creates a message about a cluster, with the severity of the cluster. `keys` are the access keys in
     /// its events, and `account_name` is the account's name from the settings.
     ///

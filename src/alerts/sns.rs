@@ -1,6 +1,7 @@
 //! Renders a message for SNS: a subject, a body, and the attributes that subscriptions filter by.
 //!
-//! The subject becomes a header of an e-mail, so it has only fixed words and digits, in the language of the message. The
+//! The subject becomes a header of an e-mail, so it has only fixed words and digits, in the language of the message, the name of
+//! the account from the settings, and the name of the caller without the characters that make links and mentions. The
 //! body is always plain text, not the JSON structure with one text per protocol.
 
 use clusters::class::Class;
@@ -15,9 +16,10 @@ use crate::incident_words;
 use crate::kind::AlertKind;
 use crate::locale::{Language, Locale};
 use crate::message::{Message, PROGRAM_VERSION};
-use crate::safe::{cut, defanged};
+use crate::safe::{cut, defanged, readable, titled};
 use crate::terms;
 use crate::text::Texts;
+use crate::text::title::named_account;
 
 /// The longest body of an SNS message, in bytes. The limit of SNS is 256 KiB together with the attributes.
 pub const BODY_BYTES_MAX: usize = 200 << 10;
@@ -37,6 +39,7 @@ crate::words! {
         sensitive_calls: ", {count} sensitive calls", "，敏感操作 {count} 次";
         bracket: ")", "）";
         account: " in account {id}", "，账号 {id}";
+        caller: " by {name}", "，调用者 {name}";
         all_calmed: "all CloudTrail errors are as usual again", "全部 CloudTrail 错误已回落到平时水平";
         calmed: "CloudTrail error is as usual again", "CloudTrail 错误已回落到平时水平";
         campaign_grew: "campaign of CloudTrail errors grows", "CloudTrail 错误的关联活动扩大";
@@ -80,8 +83,8 @@ crate::words! {
     }
 }
 
-/// Returns the subject of the SNS message in a language: fixed words and digits, fewer than 100 characters. In English, it is
-/// printable ASCII.
+/// Returns the subject of the SNS message in a language: fewer than 100 characters, and printable ASCII in English. It has the name
+/// of the account and that of the only caller as far as they fit.
 pub fn subject(message: &Message, language: Language) -> String {
     let words = SubjectWords::of(language);
     let severity = match message.alert.kind() {
@@ -110,16 +113,30 @@ pub fn subject(message: &Message, language: Language) -> String {
         }
         subject.push_str(words.bracket);
     }
-    if is_account_id(message.alert.account_id()) {
-        subject.push_str(&words.account.replace("{id}", message.alert.account_id()));
-    }
-    let is_fit =
-        subject.chars().count() <= SUBJECT_CHARS_MAX && !subject.chars().any(char::is_control);
-    if is_fit {
-        subject
-    } else {
-        words.alert.to_owned()
-    }
+    let (id, name) = (message.alert.account_id(), named_account(message, language));
+    let account = |shown: &str| match is_account_id(id) {
+        true => words.account.replace("{id}", shown),
+        false => String::new(),
+    };
+    let caller = message.caller().map(|name| {
+        let name = titled(&readable(name, SUBJECT_CHARS_MAX), SUBJECT_CHARS_MAX);
+        words.caller.replace("{name}", &name)
+    });
+    let is_fit = |subject: &String| {
+        let is_plain = language != Language::En || subject.is_ascii();
+        let is_short = subject.chars().count() <= SUBJECT_CHARS_MAX;
+        is_plain && is_short && !subject.chars().any(char::is_control)
+    };
+    let caller = caller.unwrap_or_default();
+    let (named, plain) = (account(&name), account(id));
+    let forms = [
+        [subject.as_str(), &caller, &named],
+        [subject.as_str(), "", &named],
+        [subject.as_str(), &caller, &plain],
+        [subject.as_str(), "", &plain],
+    ];
+    let fitting = forms.map(|parts| parts.concat()).into_iter().find(is_fit);
+    fitting.unwrap_or_else(|| words.alert.to_owned())
 }
 
 fn change(words: &SubjectWords, alert: &Alert) -> &'static str {

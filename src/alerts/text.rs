@@ -14,7 +14,7 @@ mod incident;
 mod keys;
 pub mod parameters;
 mod summary;
-mod title;
+pub(crate) mod title;
 mod words;
 
 use clusters::class::Class;

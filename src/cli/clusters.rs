@@ -1,9 +1,12 @@
 //! `clusters`: shows the clusters of a deployed stack or a file, and saves decisions about them.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use alerts::guance::attributes;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use records::redact::sanitize;
 
 use crate::decide::Decide;
 use crate::deployed::carry;
@@ -56,7 +59,8 @@ struct List {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     cloudtrail-inspector clusters show --stack errors k5ayqsg2enzryz6sirdnaibfaq\n  \
-    cloudtrail-inspector clusters show --stack errors k5ay --format json")]
+    cloudtrail-inspector clusters show --stack errors k5ay --format json\n  \
+    cloudtrail-inspector clusters show --db trail.db --kv k5ay")]
 struct Show {
     /// ID of the cluster, or the beginning of it if no other cluster begins the same
     cluster: String,
@@ -65,6 +69,9 @@ struct Show {
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    /// Print only the values that alerts can be filtered by, as NAME:VALUE, one a line
+    #[arg(long, conflicts_with = "format")]
+    kv: bool,
 }
 
 /// Show the history of a cluster: when it failed, its status changes, and who decided what and why
@@ -115,6 +122,15 @@ fn show(arguments: &Show) -> anyhow::Result<ExitCode> {
     let open_store = arguments.store.open()?;
     let answer = open_store.answer(&Selection::default(), true)?;
     let cluster = one(&answer.snapshot, &arguments.cluster)?;
+    if arguments.kv {
+        let listed = answer.standing(cluster.id).map(|of| of.listed);
+        let code = listed.and_then(|of| of.code.as_deref());
+        let dimensions = BTreeMap::from_iter(attributes::all_of_cluster(&cluster, code));
+        let pairs = attributes::written_out(&dimensions).into_iter();
+        let lines: Vec<String> = pairs.map(|pair| sanitize(&pair, 512) + "\n").collect();
+        output::print(&lines.concat())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if cluster.facts.is_sensitive_call() {
         return calls::print(cluster, arguments.format);
     }

@@ -246,6 +246,7 @@ fn explanation_of_record(
     let (fate, outcome) = rules.decide(record, text, wrapper);
     let mut explanation = Explanation {
         event_id: record.event_id.as_deref().map(|id| sanitize(id, 64)),
+        event_category: record.event_category.as_deref().map(|of| sanitize(of, 64)),
         selected: !matches!(fate, Fate::NotSelected(_)),
         is_event: !matches!(fate, Fate::NotSelected(NO_EVENT)),
         rule: outcome.applies.map(|place| rules.all()[place].name.clone()),
@@ -273,6 +274,9 @@ fn text(explanation: &Explanation) -> String {
             (None, class) => format!("selected, class {}", class.unwrap_or_default()),
         }
     )];
+    if let Some(category) = &explanation.event_category {
+        lines.push(line("category", category));
+    }
     if let Some(rule) = &explanation.rule {
         lines.push(line("rule", &sanitize(rule, 200)));
     }

@@ -5,6 +5,7 @@ pub mod health;
 use std::collections::BTreeMap;
 use std::io;
 
+use alerts::guance::attributes;
 use alerts::hint::hint;
 use alerts::locale::Language;
 use alerts::outbox::MessageLogEntry;
@@ -342,10 +343,25 @@ pub fn call(call: &Cluster) -> anyhow::Result<String> {
     pretty(&CallShape::of(call, severity::of_cluster(call)))
 }
 
+/// A cluster with the values that alerts about it can be filtered by.
+#[derive(Serialize)]
+struct ShownCluster {
+    #[serde(flatten)]
+    cluster: ClusterShape,
+    dimensions: BTreeMap<&'static str, String>,
+    dimension_pairs: Vec<String>,
+}
+
 /// Returns one cluster as a JSON object, with the same keys as each cluster in the output of [`scan`] and
-/// [`clusters`].
+/// [`clusters`], and the values that alerts about it can be filtered by.
 pub fn cluster(cluster: &Cluster, standing: &ClusterStanding<'_>) -> anyhow::Result<String> {
-    pretty(&shape(cluster, standing))
+    let code = standing.listed.code.as_deref();
+    let dimensions = BTreeMap::from_iter(attributes::all_of_cluster(cluster, code));
+    pretty(&ShownCluster {
+        cluster: shape(cluster, standing),
+        dimension_pairs: attributes::written_out(&dimensions),
+        dimensions,
+    })
 }
 
 /// Returns the history of a cluster as a JSON object: its failing periods and its journal entries.
@@ -540,6 +556,9 @@ pub struct Explanation {
     pub is_quarantined: bool,
     /// ID of the event; `None` if the record has none.
     pub event_id: Option<String>,
+    /// The `eventCategory` of the record, such as `Management` or `Data`; `None` if the record has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_category: Option<String>,
     /// Whether the event is selected for clustering, because it is a failed call or a sensitive call.
     pub selected: bool,
     /// The reason why the event is in no cluster: not selected, ignored or quarantined. `None` if it is in a cluster.

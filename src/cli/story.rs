@@ -144,7 +144,7 @@ fn sensitive_call(transition: &Transition, call: &SensitiveCall) -> String {
 
 fn details(transition: &Transition, facts: &BTreeMap<ClusterId, Arc<ClusterFacts>>) -> String {
     let cluster = transition.cluster.map(|cluster| named(cluster, facts));
-    let what = cluster.unwrap_or_default();
+    let what = cluster.unwrap_or_else(|| "all errors".to_owned());
     match &transition.change {
         Change::SensitiveCall(call) => sensitive_call(transition, call),
         Change::New | Change::Ongoing => what,

@@ -13,7 +13,7 @@ use crate::source::{SourceArguments, StoreQuery};
 use crate::store_file::check_exists;
 use crate::{json, output, table};
 
-/// Rank errors by cluster, event, code, principal, access key, source IP or account
+/// Rank errors by cluster, event, code, caller, key, source IP, account, service, class or region
 ///
 /// Reads CloudTrail files, a file written by scan --db, or both.
 #[derive(Debug, Args)]
@@ -49,6 +49,9 @@ enum By {
     Key,
     SourceIp,
     Account,
+    Service,
+    Class,
+    Region,
 }
 
 impl From<By> for ranking::RankBy {
@@ -61,6 +64,9 @@ impl From<By> for ranking::RankBy {
             By::Key => Self::Key,
             By::SourceIp => Self::SourceIp,
             By::Account => Self::Account,
+            By::Service => Self::Service,
+            By::Class => Self::Class,
+            By::Region => Self::Region,
         }
     }
 }

@@ -24,6 +24,12 @@ pub enum RankBy {
     SourceIp,
     /// Accounts whose trails contain the events.
     Account,
+    /// Called services, named like `s3`.
+    Service,
+    /// Classes of failures, named like `denied`.
+    Class,
+    /// Regions of the calls.
+    Region,
 }
 
 /// One value of the ranked property, such as one caller, with the number of its events, clusters and callers.
@@ -84,6 +90,10 @@ impl RankBy {
             Self::Key => facet(FacetKind::AccessKey),
             Self::SourceIp => facet(FacetKind::SourceIp),
             Self::Account => identity.account_id.clone(),
+            Self::Service if identity.service.is_empty() => NONE.to_owned(),
+            Self::Service => identity.service.clone(),
+            Self::Class => identity.class.name().to_owned(),
+            Self::Region => facet(FacetKind::Region),
         }
     }
 }

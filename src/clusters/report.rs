@@ -83,8 +83,10 @@ impl IngestReport {
         ];
         // A clock that runs ahead would give a negative lag, which counts as 0.
         let lag = |seconds| u64::try_from(seconds).unwrap_or_default();
-        let lag = self.source_lag_seconds.map(lag);
-        written.extend(lag.map(|lag| gauge("SourceLagSeconds", "Seconds", lag)));
+        let source = self.source_lag_seconds.map(lag);
+        written.extend(source.map(|lag| gauge("SourceLagSeconds", "Seconds", lag)));
+        let own = self.own_lag_seconds.map(lag);
+        written.extend(own.map(|lag| gauge("OwnLagSeconds", "Seconds", lag)));
         written
             .extend(errors.filter_map(|(class, errors)| Some(count(errors_of(*class)?, *errors))));
         metrics.line(None, &written, at_milliseconds)
@@ -263,6 +265,7 @@ pub const METRICS: [&str; 30] = [
     "NewClusters",
     "OldestAlertSeconds",
     "OpenClusters",
+    "OwnLagSeconds",
     "PayloadsQuarantined",
     "RecordsQuarantined",
     "RedriveLeft",

@@ -74,6 +74,12 @@ def of_account(event, account, key="AKIAIOSFODNN7EXAMPLE"):
     return event | {"recipientAccountId": account, "userIdentity": event["userIdentity"] | user}
 
 
+def of_user(event, user, key):
+    """Returns the record of the same call made by another user of the account, with an access key of that user."""
+    identity = {"userName": user, "arn": f"arn:aws:iam::111122223333:user/{user}", "accessKeyId": key}
+    return event | {"userIdentity": event["userIdentity"] | identity}
+
+
 def copy_of_call(event, account):
     """Returns the copy of a record that another account logs of the same call; sets the shared event id of both."""
     event["sharedEventID"] = new_id()

@@ -71,6 +71,7 @@ class Story(Onlooker):
             self.find_the_clusters_of_both_log_groups,
             self.count_a_repeated_event_once,
             self.alert_all_sinks_about_a_new_cluster_within_seconds,
+            self.alert_all_sinks_about_a_sensitive_call_that_succeeded,
             self.send_an_alert_again_after_a_failure,
             self.show_what_iam_knows_about_an_access_key,
             self.ask_iam_in_another_account,
@@ -243,6 +244,24 @@ class Story(Onlooker):
 
     def say_how_healthy_the_stack_is(self):
         health.check_the_status(self)
+
+    def alert_all_sinks_about_a_sensitive_call_that_succeeded(self):
+        started = time.monotonic()
+        # By a user of its own: an incident of this user must not absorb the alerts of the next steps.
+        call = records.of_user(records.success("AttachUserPolicy", source="iam"), "ops", "AKIAIOSFODNN7EXAMPL2")
+        call["requestParameters"] = {"userName": "eve", "policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+        self.put(GROUPS[0], [records.success("GetUserPolicy", source="iam"), call])
+        mail = self.await_message("topic", "AttachUserPolicy", "sensitive_call")
+        assert mail["MessageAttributes"]["strength"]["Value"] == "strong", mail["MessageAttributes"]
+        event = self.await_message("bus", "AttachUserPolicy", "sensitive_call")
+        assert event["detail-type"] == "Sensitive Call", event
+        detail = event["detail"]["untrusted_detail"]
+        assert (detail["target"], detail["calls"]) == ("eve", 1), detail
+        assert "AdministratorAccess" in json.dumps(detail["parameters"]), detail
+        (line,) = self.await_lines("/v1/write/keyevent", "AttachUserPolicy", "ct_state=sensitive_call")
+        assert f'df_event_id=event-{event["detail"]["alert_id"]}' in line, line
+        assert "AttachUserPolicy" not in self.clusters(), "a call that succeeded is a cluster of errors"
+        print(f"    all three sinks received the alert after {time.monotonic() - started:.1f} s")
 
     def deliver_by_schedule(self):
         self.client("lambda").invoke(FunctionName=DELIVER, Payload=b"{}")

@@ -369,7 +369,7 @@ pub fn later(cluster: ClusterId) -> [Alert; 4] {
         Alert::of_escalation_end(ACCOUNT, Some((cluster, 1)), hour, &escalation(), now),
         campaign(Stage::Grew(4), now),
         campaign(Stage::Ended, now),
-        Alert::of_silence_end(ACCOUNT, silent, (since, again), now),
+        Alert::of_silence_end(ACCOUNT, silent, (since, again), None, now),
     ]
 }
 

@@ -749,6 +749,122 @@ fn every_event_of_a_trail_is_explained_as_it_is_counted() {
 }
 
 #[test]
+fn a_rule_switches_a_category_of_events_off_and_explain_shows_the_category() {
+    let folder = demo();
+    let switch = |category: &str| {
+        format!(
+            "[[rule]]\nname = \"off\"\nwhen = {{ eventCategory = [\"{category}\"] }}\nignore = true\nreason = \"-\"\n"
+        )
+    };
+    for category in ["Data", "NetworkActivity"] {
+        folder.write("rules.toml", switch(category));
+        let explain = [
+            "explain",
+            "--rules",
+            "rules.toml",
+            "--format",
+            "jsonl",
+            "in",
+        ];
+        let explained = folder.run(&explain).printed();
+        let mut off = 0;
+        for line in explained.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let is_off = line["reason"] == "ignored: rule";
+            off += usize::from(is_off);
+            // What is not selected without the rule is not selected with it.
+            let is_counted = line["cluster_id"] != Value::Null;
+            assert!(!is_counted || line["event_category"] != category, "{line}");
+            assert!(!is_off || line["event_category"] == category, "{line}");
+        }
+        assert!(off > 5, "{category}: {off}");
+    }
+    let text = folder.run(&["explain", "in"]).printed();
+    assert!(text.contains("\n  category   Data\n"), "{text}");
+}
+
+#[test]
+fn the_values_that_alerts_are_filtered_by_are_printed_to_copy() {
+    let folder = Folder::with_lines(lines(&few()));
+    folder
+        .run(&["scan", "--db", "x.db", "trail.jsonl"])
+        .printed();
+    let show = ["clusters", "show", "io7r", "--db", "x.db"];
+    let pairs = folder.run(&[&show[..], &["--kv"]].concat()).printed();
+    expect![[r#"
+        account_id:111122223333
+        cluster_id:io7rmvgak6mj7aintxcmcszife
+        ct_access:read
+        ct_access_key:AKIA****LE01
+        ct_caller_account:111122223333
+        ct_class:denied
+        ct_error_code:AccessDenied
+        ct_event_name:GetObject
+        ct_event_source:s3.amazonaws.com
+        ct_iam_action:s3:GetObject
+        ct_layer:identity implicit
+        ct_network:192.0.2.0/24
+        ct_origin:sdk
+        ct_principal_kind:user
+        ct_source_ip:192.0.2.10
+        ct_untrusted_principal:arn:aws:iam::111122223333:user/mia
+        ct_untrusted_resource:arn:aws:s3:::shop-logs/*
+        ct_untrusted_user_agent:Boto3/1.40.0
+        region:eu-central-1
+        service:s3
+    "#]]
+    .assert_eq(&pairs);
+    let shown = folder.run(&[&show[..], &["--format", "json"]].concat());
+    let shown: Value = serde_json::from_str(&shown.printed()).unwrap();
+    assert_eq!(
+        json!(pairs.lines().collect::<Vec<_>>()),
+        shown["dimension_pairs"]
+    );
+    let flat = shown["dimensions"].as_object().unwrap().iter();
+    let flat: Vec<String> = flat
+        .map(|(name, value)| format!("{name}:{}", value.as_str().unwrap()))
+        .collect();
+    assert_eq!(json!(flat), shown["dimension_pairs"]);
+}
+
+#[test]
+fn the_timeline_says_that_all_errors_of_an_account_escalate() {
+    // One error an hour, then one of each of forty kinds within an hour, then one an hour again.
+    let failing = |number: u64, hour: usize, service: &str| {
+        record(json!({
+            "eventID": id(number),
+            "eventTime": format!("2026-11-02T{hour:02}:10:00Z"),
+            "eventSource": format!("{service}.amazonaws.com"),
+            "errorCode": "ThrottlingException",
+            "errorMessage": "Rate exceeded",
+        }))
+    };
+    let mut records: Vec<Value> = (0..9)
+        .map(|hour| failing(hour + 1, hour as usize, "s3"))
+        .collect();
+    let letters: Vec<char> = ('a'..='z').collect();
+    records.extend((0..40).map(|kind: usize| {
+        let service = format!("kind{}{}", letters[kind / 26], letters[kind % 26]);
+        failing(100 + kind as u64, 4, &service)
+    }));
+    let folder = Folder::with_lines(lines(&records));
+    let printed = folder.run(&["scan", "--inspect", "trail.jsonl"]).printed();
+    let story: Vec<&str> = printed
+        .lines()
+        .filter(|line| line.contains("  escalating ") || line.contains("  calmed "))
+        .collect();
+    expect![[r#"
+        2026-11-02T05:00:00Z  111122223333  escalating      all errors: 41 events in an hour, at most 10 expected
+        2026-11-02T07:00:00Z  111122223333  calmed          all errors: up to 41 events in an hour since 2026-11-02T04:00:00Z"#]].assert_eq(&story.join("\n"));
+    let scan = folder.run(&["scan", "--inspect", "--format", "json", "trail.jsonl"]);
+    let scan: Value = serde_json::from_str(&scan.printed()).unwrap();
+    let of_account = scan["transitions"].as_array().unwrap().iter();
+    let of_account = of_account.filter(|of| of["cluster_id"].is_null() && !of["alert"].is_null());
+    let alerts: Vec<&Value> = of_account.map(|of| &of["alert"]["kind"]).collect();
+    assert_eq!(alerts, ["escalating", "escalating"]);
+}
+
+#[test]
 fn four_fields_are_enough_to_be_explained() {
     let event = json!({
         "eventSource": "s3.amazonaws.com",
@@ -780,7 +896,7 @@ fn four_fields_are_enough_to_be_explained() {
 }
 
 /// All values of `top --by`.
-pub const BY: [&str; 7] = [
+pub const BY: [&str; 10] = [
     "cluster",
     "event",
     "code",
@@ -788,6 +904,9 @@ pub const BY: [&str; 7] = [
     "key",
     "source-ip",
     "account",
+    "service",
+    "class",
+    "region",
 ];
 
 #[test]

@@ -31,7 +31,7 @@ use service::deliver::{Delivery, Drained, drain};
 use service::drill_record::{DrillId, DrillTrace};
 use service::policy::Policies;
 use service::ports::{
-    Clock as _, DirectoryError, DrillStore as _, KeyUsageStore as _, Outbox as _, Sink,
+    Clock as _, DirectoryError, DrillStore as _, KeyUsageStore as _, Outbox as _, Sink, Store as _,
     TriageStore as _,
 };
 use service::rules::Rules;
@@ -817,6 +817,54 @@ fn silence_holds_back_all_but_ends_and_the_next_message_says_how_many() {
         .map(|it| it.suppressed)
         .collect();
     assert_eq!(suppressed, [0, 2, 0, 0, 1]);
+}
+
+#[test]
+fn one_policy_switches_all_alerts_off_while_counting_goes_on() {
+    let off = "[[policy]]\nsink = \"all\"\nenabled = false\n";
+    let table = MemoryTable::default();
+    let settings = TableSettings {
+        sinks: ["guance", "sns", "eventbridge"].map(str::to_owned).into(),
+        ..telling()
+    };
+    let by = |policies: &str| World {
+        policies: Rules::parse(policies).unwrap().policies().clone(),
+        ..World::of(
+            table::store(&table, settings.clone()),
+            ManualClock::at(now().seconds()),
+        )
+    };
+    let drain = |world: &World| {
+        let sinks = settings.sinks.iter();
+        let mut sinks: Sinks = sinks
+            .map(|name| (name.clone(), Scripted::new(|_| ok())))
+            .collect();
+        let drained = block_on(world.run(&mut sinks, "drain"));
+        let drained = drained.values().map(|of| (of.sent, of.suppressed));
+        drained.collect::<Vec<_>>()
+    };
+    let mut world = by(off);
+    ingest(&mut world.store, &lines(&[denied(1, json!({}))]));
+    assert_eq!(drain(&world), [(0, 1); 3]);
+    let ann = json!({"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/ann"});
+    let records = [
+        denied(2, json!({"userIdentity": ann})),
+        denied(3, json!({})),
+    ];
+    ingest(&mut world.store, &lines(&records));
+    assert_eq!(drain(&world), [(0, 1); 3]);
+    let snapshot = block_on(world.store.snapshot(None)).unwrap();
+    assert_eq!(snapshot.clusters()[0].span.count, 3);
+    // Without the policy, the next alert says how many were held back.
+    let mut world = by("");
+    let leo = json!({"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/leo"});
+    ingest(
+        &mut world.store,
+        &lines(&[denied(4, json!({"userIdentity": leo}))]),
+    );
+    let sent = alerts(&world);
+    let sent: Vec<(u64, u64)> = sent.iter().map(|of| (of.suppressed, of.count())).collect();
+    assert_eq!(sent, [(2, 1)]);
 }
 
 /// Saves a decision about the n-th cluster, whose decision has already changed `version` times.

@@ -899,6 +899,71 @@ fn a_log_group_that_the_trail_stops_writing_to_is_told_once_and_when_it_is_over(
     .assert_eq(&format!("{told:?}"));
 }
 
+/// Checks a log group at these hours after the stack began, each time twice, and returns the alerts in the order of their times.
+/// `written` are the hours in which records come.
+fn checked_at(
+    hours: impl IntoIterator<Item = i64>,
+    written: &[i64],
+    settings: &TableSettings,
+) -> Vec<Alert> {
+    let world = World::default();
+    let first = START / HOUR;
+    let trail = Trail {
+        hours: RefCell::new(written.iter().map(|hour| first + hour).collect()),
+        is_there: Cell::new(true),
+    };
+    let groups = ["trail-logs".to_owned()];
+    for hour in hours.into_iter().flat_map(|hour| [hour, hour]) {
+        world.clock.set((first + hour) * HOUR + 20 * 60);
+        let mut store = store(&world.table, settings.clone());
+        store.set_now(world.now());
+        let watched = Watched {
+            groups: &groups,
+            account_id: ACCOUNT,
+            deadline: i64::MAX,
+        };
+        let (bucket, clock) = (&world.bucket, &world.clock);
+        block_on(look(&mut store, bucket, &trail, clock, watched)).unwrap();
+    }
+    let mut alerts: Vec<Alert> = world.told().into_values().collect();
+    alerts.sort_by_key(|of| of.at);
+    alerts
+}
+
+#[test]
+fn a_log_group_that_never_had_a_record_is_announced_once_until_the_first_one() {
+    let says = |alerts: &[Alert]| -> Vec<String> {
+        let says = |of: &Alert| format!("{} {} {}", of.at.unwrap(), of.state(), of.about());
+        alerts.iter().map(says).collect()
+    };
+    let hourly = checked_at(0..60, &[50, 51], &telling());
+    expect_test::expect![[r#"
+        [
+            "2026-11-02T00:00:00Z no_data trail-logs since 2026-10-31T00:00:00Z",
+            "2026-11-03T02:00:00Z data_again trail-logs until 2026-11-03T02:00:00Z",
+        ]
+    "#]]
+    .assert_debug_eq(&says(&hourly));
+    let fault: BTreeSet<String> = hourly.iter().map(|of| of.fault_id().to_string()).collect();
+    assert_eq!(fault.len(), 1, "both are one fault");
+    // However the checks are cut, the same alerts are sent.
+    for step in [2, 3, 7, 11, 23] {
+        let hours = (0..60).step_by(step).chain([59]);
+        let others = checked_at(hours, &[50, 51], &telling());
+        assert_eq!(says(&others), says(&hourly), "every {step} hours");
+    }
+    // Alerts of the learning period are not lost, but sent at its end.
+    let learning = TableSettings {
+        learn_hours: 30,
+        ..telling()
+    };
+    let late = says(&checked_at(0..60, &[], &learning));
+    let late: Vec<&String> = late.iter().filter(|of| of.contains("trail-logs")).collect();
+    assert_eq!(late.len(), 1, "{late:?}");
+    // One record is enough: a log group that has few is not announced.
+    assert_eq!(says(&checked_at(0..60, &[3], &telling())), [""; 0]);
+}
+
 /// Returns a month of an account without incidents: fifty roles that each always fail at the same call, hourly, nightly
 /// or weekly, and now and then a typing error of a user.
 fn healthy_month() -> Vec<Value> {

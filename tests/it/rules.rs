@@ -233,7 +233,7 @@ fn a_field_that_no_rule_has_is_said_with_line_and_column() {
 #[test]
 fn the_example_that_is_shipped_is_right() {
     let text = std::fs::read_to_string("infra/rules.example.toml").unwrap();
-    assert_eq!(Rules::parse(&text).unwrap().all().len(), 5);
+    assert_eq!(Rules::parse(&text).unwrap().all().len(), 7);
 }
 
 const RULES: &str = r#"

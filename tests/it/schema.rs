@@ -45,6 +45,12 @@ impl Schema<'_> {
                     }
                     true
                 }
+                "additionalProperties" if rule.is_object() => {
+                    for (name, field) in value.as_object().into_iter().flatten() {
+                        self.check(rule, field, &format!("{at}/{name}"), errors);
+                    }
+                    true
+                }
                 "additionalProperties" => rule == false && is_closed(schema, value),
                 keyword => holds(keyword, rule, value),
             };

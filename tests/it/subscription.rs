@@ -691,7 +691,7 @@ fn one_line_of_metrics_says_what_is_read_of_an_invocation() {
     let invocation = stack.take(&between(&log_event("{nonsense"))).unwrap();
     let line = invocation.metric_line(&all_metrics(), LOGGED_AT).unwrap();
     assert!(!line.contains('\n'));
-    expect![[r#"{"Errors":2,"ErrorsDenied":2,"NewClusters":2,"RecordsQuarantined":1,"SourceLagSeconds":180,"Stack":"watch","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[{"Name":"RecordsQuarantined","Unit":"Count"},{"Name":"NewClusters","Unit":"Count"},{"Name":"Errors","Unit":"Count"},{"Name":"SourceLagSeconds","Unit":"Seconds"},{"Name":"ErrorsDenied","Unit":"Count"}],"Namespace":"CloudTrailInspector"}],"Timestamp":1793606580000}}"#]].assert_eq(&line);
+    expect![[r#"{"Errors":2,"ErrorsDenied":2,"NewClusters":2,"OwnLagSeconds":60,"RecordsQuarantined":1,"SourceLagSeconds":180,"Stack":"watch","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[{"Name":"RecordsQuarantined","Unit":"Count"},{"Name":"NewClusters","Unit":"Count"},{"Name":"Errors","Unit":"Count"},{"Name":"SourceLagSeconds","Unit":"Seconds"},{"Name":"OwnLagSeconds","Unit":"Seconds"},{"Name":"ErrorsDenied","Unit":"Count"}],"Namespace":"CloudTrailInspector"}],"Timestamp":1793606580000}}"#]].assert_eq(&line);
     let none = invocation.metric_line(&Metrics::default(), LOGGED_AT);
     assert_eq!(none, None);
 }
@@ -702,9 +702,12 @@ fn a_lag_that_is_not_known_is_no_metric_and_no_lag_is_less_than_nothing() {
     assert_eq!(line(&IngestReport::default()), None);
     let ahead = IngestReport {
         source_lag_seconds: Some(-5),
+        own_lag_seconds: Some(-2),
         ..IngestReport::default()
     };
-    assert!(line(&ahead).unwrap().contains(r#""SourceLagSeconds":0"#));
+    let ahead = line(&ahead).unwrap();
+    assert!(ahead.contains(r#""SourceLagSeconds":0"#), "{ahead}");
+    assert!(ahead.contains(r#""OwnLagSeconds":0"#), "{ahead}");
 }
 
 fn settings(given: &[(&str, &str)]) -> Result<IngestSettings, String> {

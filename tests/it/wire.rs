@@ -7,7 +7,7 @@ use alerts::alert::inspected::Silent;
 use alerts::alert::{Alert, AlertSubject};
 use alerts::detail;
 use alerts::facts::drill::DrillFailureFacts;
-use alerts::facts::{CallFacts, CanaryUse, DigestFacts, Facts, KeyFacts, Stage};
+use alerts::facts::{CallFacts, CanaryUse, DigestFacts, Facts, KeyFacts, NEVER_ANY_DATA, Stage};
 use alerts::guance::event::{Checker, event, samples};
 use alerts::guance::line_protocol as wire;
 use alerts::guance::line_protocol::{Field, Point};
@@ -424,6 +424,7 @@ fn further_alerts() -> Vec<Message> {
         "filter_elsewhere",
         "filter_other_pattern",
         "trail_silent",
+        NEVER_ANY_DATA,
     ];
     let mut all: Vec<Message> = causes.map(silent).into();
     all.extend([
@@ -790,7 +791,7 @@ fn hostile_facts(text: &str) -> [Alert; 6] {
         hostile(Stage::Began),
         hostile(Stage::Ended),
         Alert::of_silence(text, silent, (since, until), Some((text, text)), second(0)),
-        Alert::of_silence_end(text, silent, (since, until), second(0)),
+        Alert::of_silence_end(text, silent, (since, until), None, second(0)),
         Alert::of_summary(&summary, second(0)),
         Alert::new(
             AlertSubject::Stack,

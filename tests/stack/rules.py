@@ -736,6 +736,8 @@ def parameters_are_described(stack):
 def outputs_are_complete(stack):
     if stack.outputs.get("TryClusters") != "cloudtrail-inspector clusters list --stack watch":
         yield "the output TryClusters is missing or wrong"
+    if stack.outputs.get("TryConfig") != "cloudtrail-inspector config set settings.toml --stack watch":
+        yield "the output TryConfig is missing or wrong"
     if (stack.outputs.get("TableName"), stack.outputs.get("BucketName")) != ("<Table>", "<Bucket>"):
         yield "the output of the table or the bucket is wrong"
     if stack.outputs.get("TopicArn") != ("<AlertTopic>" if stack.values["Topic"] == "create" else None):

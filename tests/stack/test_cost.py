@@ -56,8 +56,8 @@ class Cost(unittest.TestCase):
         nothing = Stack(Topic="create", Dashboard="false", Alarms="false")
         self.assertEqual([one for one in read_metrics(nothing)], [])
 
-    def test_a_small_account_writes_eight_metrics_in_the_mean_at_most(self):
-        self.assertLessEqual(cost.metrics(cost.ACCOUNTS["small"], ("alarms", "dashboard")), 8)
+    def test_a_small_account_writes_nine_metrics_in_the_mean_at_most(self):
+        self.assertLessEqual(cost.metrics(cost.ACCOUNTS["small"], ("alarms", "dashboard")), 9)
         self.assertEqual(cost.metrics(cost.ACCOUNTS["small"], ()), 0)
 
 

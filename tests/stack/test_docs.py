@@ -142,6 +142,18 @@ class Docs(unittest.TestCase):
         table = read(README).split("| dollars a month |", 1)[1].splitlines()[2:5]
         self.assertEqual([row.strip("| ").split(" | ")[1:] for row in table], [list(pair) for pair in zip(*rows, strict=True)])
 
+    def test_the_tables_of_metrics_name_each_metric_of_the_source(self):
+        source = read(ROOT / "src" / "clusters" / "report.rs")
+        constants = dict(re.findall(r'const (\w+): &str = "(\w+)"', source))
+        listed = re.search(r"pub const METRICS: [^=]*= \[(.*?)\];", source, re.DOTALL)[1]
+        written = {name.strip('"') if '"' in name else constants[name] for name in re.findall(r'"?\w+"?', listed)}
+        tables = re.findall(r"^\| metric of .*\n\|---\|---\|\n((?:\|.*\n)+)", read(ROOT / "docs" / "function.md"), re.MULTILINE)
+        rows = [row.split(" | ")[0] for table in tables for row in table.splitlines()]
+        named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+        # One row is for all classes of errors.
+        self.assertEqual({name for name in written ^ named if not re.match("Errors.", name)}, set())
+        self.assertTrue(any("one for each class of errors" in row for row in rows), rows)
+
     def test_the_speeds_in_the_readme_agree_with_the_benchmark_page(self):
         page, readme = read(ROOT / "docs" / "benchmarks.md"), " ".join(read(README).split())
         gain, measured = page.split("<!-- bench -->")

@@ -190,6 +190,7 @@ BROKEN = [
     (parameters_are_described, "    ConstraintDescription: must be arm64 or x86_64.\n", ""),
     (parameters_are_described, "LearnHours, LogRetentionDays, ", "LogRetentionDays, "),
     (outputs_are_complete, "Value: !Sub cloudtrail-inspector clusters list", "Value: !Sub cloudtrail-inspector list"),
+    (outputs_are_complete, "Value: !Sub cloudtrail-inspector config set", "Value: !Sub cloudtrail-inspector set"),
     (outputs_are_complete, "    Value: !Ref TopicOfAlarms\n", "    Value: !Ref AlarmTopic\n"),
     (topics_and_queues_are_closed, "      DisplayName: cloudtrail-inspector alarms\n", "      KmsMasterKeyId: alias/aws/sns\n"),
     (topics_and_queues_are_closed, "            Condition: { StringEquals: { aws:SourceAccount: !Ref AWS::AccountId } }\n", ""),

@@ -132,16 +132,12 @@ impl Alert {
         diagnosis: Option<(&str, &str)>,
         now: Timestamp,
     ) -> Self {
-        let diagnosis = diagnosis.map(|(name, sentence)| DiagnosisFacts {
-            name: token(name, NAME_CHARS_MAX),
-            sentence: readable(sentence, SENTENCE_CHARS_MAX),
-        });
         let facts = Facts::Silence(SilenceFacts {
             stage: Stage::Began,
             log_group: silent.log_group(),
             since,
             until: noticed,
-            diagnosis,
+            diagnosis: diagnosis.map(diagnosed),
         });
         Self::of_account(facts, account_id, noticed, now)
     }
@@ -166,11 +162,13 @@ impl Alert {
     /// Creates the alert that events arrive again from an account, or from one of its log groups.
     ///
     /// `since` is the time of the last event before the period without events, and `until` is the time of
-    /// the first event after it.
+    /// the first event after it. `diagnosis` is given only if there was no event before:
+    /// [`NEVER_ANY_DATA`](crate::facts::NEVER_ANY_DATA).
     pub fn of_silence_end(
         account_id: &str,
         silent: Silent<'_>,
         (since, until): (Timestamp, Timestamp),
+        diagnosis: Option<(&str, &str)>,
         now: Timestamp,
     ) -> Self {
         let facts = Facts::Silence(SilenceFacts {
@@ -178,7 +176,7 @@ impl Alert {
             log_group: silent.log_group(),
             since,
             until,
-            diagnosis: None,
+            diagnosis: diagnosis.map(diagnosed),
         });
         Self::of_account(facts, account_id, until, now)
     }
@@ -198,6 +196,13 @@ impl Alert {
 }
 
 const HOUR_SECONDS: i64 = 3600;
+
+fn diagnosed((name, sentence): (&str, &str)) -> DiagnosisFacts {
+    DiagnosisFacts {
+        name: token(name, NAME_CHARS_MAX),
+        sentence: readable(sentence, SENTENCE_CHARS_MAX),
+    }
+}
 
 impl Silent<'_> {
     fn log_group(self) -> Option<String> {
@@ -295,7 +300,13 @@ mod tests {
         let silence_pair = |silent| {
             [
                 Alert::of_silence(ACCOUNT, silent, (since, until), None, EARLY),
-                Alert::of_silence_end(ACCOUNT, silent, (since, at("2026-11-02T11:00:00Z")), EARLY),
+                Alert::of_silence_end(
+                    ACCOUNT,
+                    silent,
+                    (since, at("2026-11-02T11:00:00Z")),
+                    None,
+                    EARLY,
+                ),
             ]
         };
         let pairs = [

@@ -130,6 +130,37 @@ pub fn of_cluster(cluster: &Cluster) -> Vec<(&'static str, String)> {
     values.filter(|(_, value)| !value.is_empty()).collect()
 }
 
+/// Returns all values by which people filter for a cluster, as pairs of name and value: its ids, class, code and call, then its
+/// attributes. `code` is its error code as lists show it; `None` if it has none.
+pub fn all_of_cluster(cluster: &Cluster, code: Option<&str>) -> Vec<(&'static str, String)> {
+    let identity = &cluster.facts.identity;
+    let mut pairs = vec![
+        ("account_id", identity.account_id.clone()),
+        ("cluster_id", cluster.id.to_string()),
+        ("ct_class", identity.class.name().to_owned()),
+        ("ct_error_code", code.unwrap_or(&identity.code).to_owned()),
+        ("ct_event_name", identity.action.clone()),
+        ("ct_event_source", identity.event_source()),
+    ];
+    for (_, value) in &mut pairs {
+        *value = readable(value, CHARS_MAX);
+    }
+    pairs.extend(tags_of_cluster(cluster));
+    pairs.extend(of_cluster(cluster));
+    pairs.retain(|(_, value)| !value.is_empty());
+    pairs
+}
+
+/// Returns pairs of name and value as one text each, such as `ct_class:denied`, to be copied into a search.
+pub fn written_out<'p>(
+    pairs: impl IntoIterator<Item = (&'p &'static str, &'p String)>,
+) -> Vec<String> {
+    let pairs = pairs.into_iter();
+    pairs
+        .map(|(name, value)| format!("{name}:{value}"))
+        .collect()
+}
+
 /// Returns the most frequent value of a facet of a cluster; `None` if no event has a value.
 fn most_frequent(cluster: &Cluster, kind: Facet) -> Option<&str> {
     let values = cluster.facets.get(&kind)?;

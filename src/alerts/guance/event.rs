@@ -141,6 +141,17 @@ pub fn dimensions(message: &Message) -> BTreeMap<&'static str, String> {
     dimensions.filter(|(_, value)| !value.is_empty()).collect()
 }
 
+/// Returns all values by which people filter for the event of a message, by name: the dimensions of its object, its tags, and
+/// the values of its cluster.
+pub fn all_dimensions(message: &Message) -> BTreeMap<&'static str, String> {
+    let mut all = dimensions(message);
+    all.extend(attributes::tags(message));
+    if let Some(cluster) = &message.cluster {
+        all.extend(attributes::all_of_cluster(cluster, cluster.error_code()));
+    }
+    all
+}
+
 /// Returns the dimensions as JSON, equal in all events of an object.
 fn dimension_tags(message: &Message) -> String {
     // A map with text keys can always be written, and is sorted by its keys.

@@ -8,7 +8,7 @@ use records::time::Timestamp;
 
 use crate::facts::{
     CampaignFacts, CanaryUse, DiagnosisFacts, DigestFacts, EscalationFacts, Facts, KeyFacts,
-    LearningEndFacts, RecoveryFacts, Shape, SilenceFacts, Stage,
+    LearningEndFacts, NEVER_ANY_DATA, RecoveryFacts, Shape, SilenceFacts, Stage,
 };
 use crate::locale::Language;
 use crate::terms;
@@ -137,9 +137,11 @@ impl Writer<'_> {
             }
             None => self.account(),
         };
-        let sentence = match silence.stage {
-            Stage::Ended => words.data_again,
-            Stage::Began | Stage::Grew(_) => words.silent,
+        let sentence = match (silence.stage, silence.never_had_any()) {
+            (Stage::Ended, false) => words.data_again,
+            (Stage::Ended, true) => words.first_data,
+            (Stage::Began | Stage::Grew(_), false) => words.silent,
+            (Stage::Began | Stage::Grew(_), true) => words.never_any_data,
         };
         let lasted = self.lasted(silence.until.seconds_since(silence.since));
         let values = [
@@ -421,7 +423,7 @@ impl Writer<'_> {
 const SHOWN_MAX: usize = 20;
 
 /// The causes of missing data by their names, in Chinese. `service` has the sentences in English, with the names.
-const DIAGNOSES: [(&str, &str); 5] = [
+const DIAGNOSES: [(&str, &str); 6] = [
     (
         "no_group",
         "日志组已不存在；请查明跟踪写入哪个日志组，并用该名称重新部署",
@@ -441,6 +443,10 @@ const DIAGNOSES: [(&str, &str); 5] = [
     (
         "trail_silent",
         "没有记录写入日志组；请检查跟踪是否正在记录，以及是否有权写入日志组",
+    ),
+    (
+        NEVER_ANY_DATA,
+        "自开始检查以来，日志组从未有过记录；请检查跟踪是否正在记录、是否写入该日志组、以及是否有权写入",
     ),
 ];
 

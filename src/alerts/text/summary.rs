@@ -196,6 +196,8 @@ impl Writer<'_> {
         ];
         let mut pieces = fill(words.error, &values);
         pieces.extend(self.caller_of_line(&line.caller, &summary.account_id));
+        let id = line.cluster.to_string();
+        pieces.extend(fill(words.line_id, &[("id", vec![Piece::other(&id)])]));
         pieces
     }
 

@@ -22,31 +22,44 @@ const TITLE_CHARS_MAX: usize = 256;
 const TITLED_CHARS_MAX: usize = 64;
 
 impl Texts {
-    /// Returns the title of a message: one line of at most 256 characters, for an incident of at most 100.
+    /// Returns the title of a message: one line of at most 256 characters, for an incident of at most 100. A caller that does
+    /// not fit is left out.
     pub fn title(&self, message: &Message) -> String {
         if let Facts::Incident(incident) = &message.alert.facts {
             return self.titled_incident(incident, message);
         }
+        let whole = self.titled_with(message, true);
+        let title = match whole.chars().count() > TITLE_CHARS_MAX {
+            true => self.titled_with(message, false),
+            false => whole,
+        };
+        clean(&title, TITLE_CHARS_MAX).into_owned()
+    }
+
+    /// Returns the title of a message that is not about an incident, of any length. `by_caller`: whether the title of an error
+    /// has the name of its caller, if there is one caller.
+    fn titled_with(&self, message: &Message, by_caller: bool) -> String {
         let account = message.alert.account_id();
         let mut title = format!("[{}] AWS", title_word(message, self.locale.language));
         if !account.is_empty() {
-            title.push_str(&format!(" {}", titled(account, TITLED_CHARS_MAX)));
+            let account = named_account(message, self.locale.language);
+            title.push_str(&format!(" {account}"));
         }
+        let caller = message.caller().filter(|_| by_caller);
         let subject = match (&message.alert.facts, &message.cluster) {
             (Facts::SensitiveCall(call), _) => self.titled_call(call, account, message.events()),
-            (_, Some(cluster)) => self.titled_error(cluster, message),
+            (_, Some(cluster)) => self.titled_error(cluster, message, caller),
             (_, None) => self.titled_alert(message),
         };
         if !subject.is_empty() {
             let colon = Words::of(self.locale.language).colon;
             title.push_str(&format!("{colon}{subject}"));
         }
-        // Names have no Chinese letters in titles, so only words of the program are joined.
         let mut joined = String::with_capacity(title.len());
         for word in title.split_inclusive(' ') {
             append(&mut joined, word);
         }
-        clean(&joined, TITLE_CHARS_MAX).into_owned()
+        joined
     }
 
     fn titled_alert(&self, message: &Message) -> String {
@@ -100,7 +113,7 @@ impl Texts {
         }
     }
 
-    fn titled_error(&self, cluster: &Cluster, message: &Message) -> String {
+    fn titled_error(&self, cluster: &Cluster, message: &Message, caller: Option<&str>) -> String {
         let words = Words::of(self.locale.language);
         let identity = &cluster.facts.identity;
         let code = cluster.error_code().unwrap_or(&identity.code);
@@ -117,6 +130,15 @@ impl Texts {
             .title_error
             .replace("{code}", &spelled)
             .replace("{api}", &api);
+        let caller = caller.map(|name| {
+            let name = readable(name, TITLED_CHARS_MAX);
+            titled(&name, TITLED_CHARS_MAX)
+        });
+        if let Some(name) = &caller
+            && !matches!(message.alert.facts, Facts::NewPrincipal(_))
+        {
+            title.push_str(&words.title_caller.replace("{caller}", name));
+        }
         match &message.alert.facts {
             Facts::NewPrincipal(name) => {
                 let name = readable(cluster.short_name(name), TITLED_CHARS_MAX);
@@ -141,6 +163,20 @@ impl Texts {
         }
         title
     }
+}
+
+/// Returns the account of a message, such as `shop (111122223333)`, or only its id if it has no name in the settings.
+pub(crate) fn named_account(message: &Message, language: Language) -> String {
+    let id = titled(message.alert.account_id(), TITLED_CHARS_MAX);
+    let Some(name) = &message.account_name else {
+        return id;
+    };
+    let is_usual = |c: &char| c.is_alphanumeric() || " ._-".contains(*c);
+    let name: String = readable(name, TITLED_CHARS_MAX)
+        .chars()
+        .filter(is_usual)
+        .collect();
+    name.trim().to_owned() + &bracketed(Words::of(language), &id)
 }
 
 /// Returns the events of the hour and the expected limit, in brackets; empty for an escalation that is over.

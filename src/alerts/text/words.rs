@@ -75,6 +75,7 @@ crate::words! {
             "There were more different sensitive calls within an hour in {account} than are stored one by one; the others are counted together: {api}.",
             "{account}一小时内的敏感操作种类过多，超出逐一保存的上限，其余的合并计数：{api}。";
         by_caller: " by {caller}", "，调用者 {caller}";
+        line_id: ", cluster {id}", "，聚类 {id}";
         on_target: " on {target}", "，对象为 {target}";
         call_gone:
             "Its events are no longer stored; this is all that is known of it.",
@@ -125,6 +126,12 @@ crate::words! {
         silent:
             "Nothing has come from {what} since {since}, where something always came.",
             "{what}自 {since} 起不再有数据到达，而此前一直有。";
+        never_any_data:
+            "Nothing has come from {what} since {since}. It never had data since the stack began to check it.",
+            "{what}自 {since} 起没有数据到达：自开始检查以来，从未有过数据。";
+        first_data:
+            "The first events have arrived from {what}, after {lasted} without any.",
+            "{what}首次有数据到达，此前 {lasted}内没有任何数据。";
         data_again:
             "Events arrive again from {what}, after {lasted} without any.",
             "{what}重新有数据到达，此前中断 {lasted}。";

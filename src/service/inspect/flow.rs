@@ -1,7 +1,8 @@
 //! Checks whether log groups still receive events.
 //!
 //! If a log group had events in almost every hour and then has none, the trail has probably stopped writing
-//! to it. Errors of its accounts would not be seen.
+//! to it. Errors of its accounts would not be seen. The same is true of a log group that never had an event since the stack
+//! began to check it.
 //!
 //! For each hour, CloudWatch Logs is asked for one event of any kind. The results of the last day are saved
 //! in one object of the bucket. Without that object, the last day is checked again.
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 use alerts::alert::Alert;
 use alerts::alert::inspected::Silent;
+use alerts::facts::NEVER_ANY_DATA;
 use clusters::inspection_state::hourly_activity::HourlyActivity;
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,16 @@ const DIAGNOSIS: (&str, &str) = (
     "no records are written to the log group; check that the trail is logging and may write to it",
 );
 
+/// The diagnosis of a log group that never had an event: a stable name and a sentence.
+const NEVER: (&str, &str) = (
+    NEVER_ANY_DATA,
+    "no record has come to the log group since the stack began to check it; check that the trail is logging, that it \
+     writes to this log group, and that it may",
+);
+
+/// A log group that never had an event is silent this many hours after the stack began to check it.
+const NEVER_HOURS: i64 = 24;
+
 /// The log groups to check for events, and the deadline of the check.
 #[derive(Debug, Clone, Copy)]
 pub struct Watched<'w> {
@@ -55,7 +67,7 @@ pub struct Watched<'w> {
 /// The result of checking whether log groups still receive events.
 #[derive(Debug, Default)]
 pub struct FlowResult {
-    /// The names of the silent log groups: usually active, but without events now.
+    /// The names of the silent log groups: usually active, but without events now; or without any event for a day.
     pub silent: Vec<String>,
     /// One error message for each log group that could not be checked. The next run checks it again.
     pub failed: Vec<String>,
@@ -82,13 +94,16 @@ struct Flow {
 struct Group {
     /// The next hour to be checked.
     next: Window,
+    /// The hour in which the stack began to check the log group. `None` in what an earlier version saved.
+    #[serde(default)]
+    watched_from: Option<Window>,
     #[serde(rename = "pulse")]
     activity: HourlyActivity<()>,
 }
 
 /// Checks for each log group whether it received events in the hours that ended since the last check.
 ///
-/// Writes an alert for each log group that has stopped receiving events or has events again, unless the stack sends no
+/// Writes an alert for each log group that has stopped receiving events, never had any, or has events again, unless the stack sends no
 /// alerts ([`TransitionWriter::sends_alerts`]).
 ///
 /// # Errors
@@ -112,6 +127,7 @@ pub async fn look<S: TransitionWriter, B: Bucket, G: LogGroups, C: Clock>(
         let group = flow.groups.entry(name.clone());
         let group = group.or_insert_with(|| Group::new(first));
         group.next = group.next.max(first);
+        group.watched_from.get_or_insert(until);
         while group.next < until && clock.millis() < watched.deadline {
             let window = group.next;
             let has_events = match has_events(logs, name, window).await {
@@ -121,7 +137,8 @@ pub async fn look<S: TransitionWriter, B: Bucket, G: LogGroups, C: Clock>(
                     break;
                 }
             };
-            let alert = group.add(window, has_events, name, watched.account_id, clock.now());
+            let silent = (Silent::LogGroup(name), watched.account_id);
+            let alert = group.add(window, has_events, sends_alerts, silent, clock.now());
             if let Some(alert) = alert.filter(|_| sends_alerts) {
                 store.enqueue_once(&alert).await?;
             }
@@ -154,29 +171,41 @@ impl Group {
     fn new(first: Window) -> Self {
         Self {
             next: first,
+            watched_from: None,
             activity: HourlyActivity::new(first),
         }
     }
 
-    /// Adds the result of an hour. Returns the alert if the log group became silent or has events again.
+    /// Adds the result of an hour. Returns the alert if the log group became silent or has events again. While no alerts
+    /// are sent, a log group that never had an event does not become silent, so that its alert is not lost.
     fn add(
         &mut self,
         window: Window,
         has_events: bool,
-        name: &str,
-        account_id: &str,
+        sends_alerts: bool,
+        (silent, account_id): (Silent<'_>, &str),
         now: Timestamp,
     ) -> Option<Alert> {
         self.next = window.plus(1);
-        let silent = Silent::LogGroup(name);
+        let never_had_any = self.activity.hours().next().is_none();
+        let diagnosis = if never_had_any { NEVER } else { DIAGNOSIS };
         if has_events {
             let since = self.activity.add_hour(window, window.end(), ())?;
             let times = (since, window.start());
-            return Some(Alert::of_silence_end(account_id, silent, times, now));
+            let first = never_had_any.then_some(diagnosis);
+            return Some(Alert::of_silence_end(account_id, silent, times, first, now));
         }
-        let is_announced = self.activity.add_silence(1, self.activity.is_steady())?;
+        let watched = self
+            .watched_from
+            .map(|from| self.next.hours() - from.hours());
+        let is_over = sends_alerts && never_had_any && watched >= Some(NEVER_HOURS);
+        let (hours, is_unusual) = match is_over {
+            true => (NEVER_HOURS, true),
+            false => (1, self.activity.is_steady()),
+        };
+        let is_announced = self.activity.add_silence(hours, is_unusual)?;
         let times = (self.activity.last, window.end());
-        let alert = || Alert::of_silence(account_id, silent, times, Some(DIAGNOSIS), now);
+        let alert = || Alert::of_silence(account_id, silent, times, Some(diagnosis), now);
         is_announced.then(alert)
     }
 }

@@ -44,6 +44,7 @@ pub fn alert(
             account_id,
             Silent::Account,
             (*since, *at),
+            None,
             now,
         )),
         (Change::Escalating { count, limit }, None) => {

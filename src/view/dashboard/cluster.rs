@@ -444,19 +444,8 @@ impl ClusterPage<'_> {
 
     /// Returns the values that alerts can be filtered by, as pairs of name and value to be copied.
     fn fields(&self) -> Markup {
-        let (words, identity) = (self.words(), &self.cluster.facts.identity);
-        let code = self.listed.code.as_deref().unwrap_or(&identity.code);
-        let mut pairs = vec![
-            ("account_id", identity.account_id.clone()),
-            ("cluster_id", self.id()),
-            ("ct_class", identity.class.name().to_owned()),
-            ("ct_error_code", code.to_owned()),
-            ("ct_event_name", identity.action.clone()),
-            ("ct_event_source", identity.event_source()),
-        ];
-        pairs.extend(attributes::tags_of_cluster(self.cluster));
-        pairs.extend(attributes::of_cluster(self.cluster));
-        pairs.retain(|(_, value)| !value.is_empty());
+        let words = self.words();
+        let pairs = attributes::all_of_cluster(self.cluster, self.listed.code.as_deref());
         html! {
             h3 { (words.fields) }
             p.soft.select-hint { (words.fields_how) }

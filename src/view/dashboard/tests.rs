@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use alerts::links::Links;
 use alerts::locale::{Language, Locale};
+use alerts::outbox::MessageLogEntry;
 use clusters::class::Class;
 use clusters::facet::{FacetKind, Facets};
 use clusters::fingerprint::{ClusterId, ClusterSubject, Identity, STRONG, WEAK};
@@ -22,6 +23,7 @@ use super::Frame;
 use super::call::{CallEvent, CallPage};
 use super::calls::{CallList, SECTION_ROWS_MAX};
 use super::list::List;
+use super::parts::deliveries;
 use crate::call;
 use crate::listing::{ListQuery, Listing, Sort, call_assessment};
 
@@ -101,6 +103,43 @@ fn targets(listing: &Listing, query: &ListQuery) -> Vec<String> {
     let rows = page.rows.iter();
     rows.filter_map(|(_, call)| target(&call.subject.call))
         .collect()
+}
+
+#[test]
+fn the_alerts_that_were_sent_are_listed_with_the_answers_of_the_sinks_the_latest_first() {
+    let names = BTreeMap::new();
+    let sent = |hour, sink: &str, kind: &str, outcome: &str| MessageLogEntry {
+        at: at(hour),
+        sink: sink.to_owned(),
+        kind: kind.to_owned(),
+        outcome: outcome.to_owned(),
+    };
+    let page = deliveries(
+        &frame(&names),
+        &[
+            sent(1, "sns", "new", "200"),
+            sent(2, "guance", "regressed", "<b>400</b> invalid"),
+        ],
+    );
+    let page = page.into_string();
+    let places = [
+        "Alerts sent",
+        "guance",
+        "Back again",
+        "&lt;b&gt;400&lt;/b&gt; invalid",
+        "sns",
+        "New",
+        "200",
+    ];
+    let mut rest = page.as_str();
+    for place in places {
+        let (_, after) = rest
+            .split_once(place)
+            .unwrap_or_else(|| panic!("{place}: {page}"));
+        rest = after;
+    }
+    let none = deliveries(&frame(&names), &[]).into_string();
+    assert!(!none.contains("<table"), "{none}");
 }
 
 #[test]
