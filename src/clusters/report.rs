@@ -240,7 +240,7 @@ const VIOLATED: &str = "InvariantViolated";
 const MISCONFIGURED: &str = "SinkMisconfigured";
 
 /// The names of all metrics that the functions can write, sorted.
-pub const METRICS: [&str; 30] = [
+pub const METRICS: [&str; 31] = [
     "AlertsDead",
     "AlertsFailed",
     "AlertsSent",
