@@ -777,7 +777,7 @@ fn a_rule_switches_a_category_of_events_off_and_explain_shows_the_category() {
             assert!(!is_counted || line["event_category"] != category, "{line}");
             assert!(!is_off || line["event_category"] == category, "{line}");
         }
-        assert!(off > 5, "{category}: {off}");
+        assert!(off > 1, "{category}: {off}");
     }
     let text = folder.run(&["explain", "in"]).printed();
     assert!(text.contains("\n  category   Data\n"), "{text}");
@@ -812,7 +812,8 @@ fn the_values_that_alerts_are_filtered_by_are_printed_to_copy() {
         ct_untrusted_user_agent:Boto3/1.40.0
         region:eu-central-1
         service:s3
-    "#]].assert_eq(&pairs);
+    "#]]
+    .assert_eq(&pairs);
     let shown = folder.run(&[&show[..], &["--format", "json"]].concat());
     let shown: Value = serde_json::from_str(&shown.printed()).unwrap();
     assert_eq!(

@@ -942,7 +942,8 @@ fn a_log_group_that_never_had_a_record_is_announced_once_until_the_first_one() {
             "2026-11-02T00:00:00Z no_data trail-logs since 2026-10-31T00:00:00Z",
             "2026-11-03T02:00:00Z data_again trail-logs until 2026-11-03T02:00:00Z",
         ]
-    "#]].assert_debug_eq(&says(&hourly));
+    "#]]
+    .assert_debug_eq(&says(&hourly));
     let fault: BTreeSet<String> = hourly.iter().map(|of| of.fault_id().to_string()).collect();
     assert_eq!(fault.len(), 1, "both are one fault");
     // However the checks are cut, the same alerts are sent.

@@ -447,7 +447,7 @@ fn a_sensitive_call_says_who_did_what_and_is_a_fault_that_nothing_ends() {
     let english = texts(Language::En);
     assert_eq!(
         english.title(&message),
-        "[Sensitive call] AWS 111122223333: iam:AttachUserPolicy by role/deployer on user eve: \
+        "[Sensitive call] AWS shop (111122223333): iam:AttachUserPolicy by role/deployer on user eve: \
          policy AdministratorAccess (2 calls)"
     );
     assert_eq!(
