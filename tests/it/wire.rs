@@ -579,7 +579,7 @@ fn the_numbers_of_a_summary_are_shown_as_they_are() {
     let message = message(AlertKind::AccountSummary);
     let plain = texts(Language::En).plain(&message);
     for said in [
-        "[Summary] AWS 111122223333: 17 new of 342 errors in the hour from 2026-11-02T08:00:00Z, 53 sensitive calls\n",
+        "[Summary] AWS shop (111122223333): 17 new of 342 errors in the hour from 2026-11-02T08:00:00Z, 53 sensitive calls\n",
         "Sensitive calls: 53\n",
         "iam:CreateAccessKey by role/deployer, 1 sensitive call\n",
         "iam:PutRolePolicy by role/terraform, 12 sensitive calls, without alerts\n",
