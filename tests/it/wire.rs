@@ -448,7 +448,7 @@ fn a_sensitive_call_says_who_did_what_and_is_a_fault_that_nothing_ends() {
     let english = texts(Language::En);
     assert_eq!(
         english.title(&message),
-        "[Sensitive call] AWS 111122223333: iam:AttachUserPolicy by role/deployer on user eve: \
+        "[Sensitive call] AWS shop (111122223333): iam:AttachUserPolicy by role/deployer on user eve: \
          policy AdministratorAccess (2 calls)"
     );
     assert_eq!(
@@ -580,7 +580,7 @@ fn the_numbers_of_a_summary_are_shown_as_they_are() {
     let message = message(AlertKind::AccountSummary);
     let plain = texts(Language::En).plain(&message);
     for said in [
-        "[Summary] AWS 111122223333: 17 new of 342 errors in the hour from 2026-11-02T08:00:00Z, 53 sensitive calls\n",
+        "[Summary] AWS shop (111122223333): 17 new of 342 errors in the hour from 2026-11-02T08:00:00Z, 53 sensitive calls\n",
         "Sensitive calls: 53\n",
         "iam:CreateAccessKey by role/deployer, 1 sensitive call\n",
         "iam:PutRolePolicy by role/terraform, 12 sensitive calls, without alerts\n",
