@@ -130,8 +130,10 @@ pub fn of_cluster(cluster: &Cluster) -> Vec<(&'static str, String)> {
     values.filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// Returns all values by which people filter for a cluster, as pairs of name and value: its ids, class, code and call, then its
-/// attributes. `code` is its error code as lists show it; `None` if it has none.
+/// Returns all values by which people filter for a cluster, as pairs of name and value.
+///
+/// They are its ids, class, code and call, then its attributes. `code` is its error code as lists show it; `None` if it has
+/// none.
 pub fn all_of_cluster(cluster: &Cluster, code: Option<&str>) -> Vec<(&'static str, String)> {
     let identity = &cluster.facts.identity;
     let mut pairs = vec![
