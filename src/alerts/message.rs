@@ -163,7 +163,9 @@ impl Message {
             }
         };
         let is_known = !name.is_empty() && name != UNKNOWN;
-        is_known.then(|| short_name(name, self.alert.account_id()))
+        let short = is_known.then(|| short_name(name, self.alert.account_id()))?;
+        // A federated user is `user/NAME as SESSION`; there is no room for the session.
+        short.split(" as ").next()
     }
 
     /// Creates a message about a cluster, with the severity of the cluster. `keys` are the access keys in

@@ -273,9 +273,9 @@ fn all_alerts_about_one_incident_are_one_fault_that_its_end_closes() {
     assert_eq!(
         subjects,
         [
-            "Critical: incident, actor switched off records or guards, 5 steps in account 111122223333",
+            "Critical: incident, actor switched off records or guards, 5 steps in account shop (111122223333)",
             "Critical: incident grows, actor switched off records or guards, 9 steps in account 111122223333",
-            "OK: incident is over, actor switched off records or guards, 10 steps in account 111122223333",
+            "OK: incident is over, actor switched off records or guards, 10 steps in account shop (111122223333)",
         ]
     );
 }

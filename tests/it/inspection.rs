@@ -933,7 +933,10 @@ fn checked_at(
 #[test]
 fn a_log_group_that_never_had_a_record_is_announced_once_until_the_first_one() {
     let says = |alerts: &[Alert]| -> Vec<String> {
-        let says = |of: &Alert| format!("{} {} {}", of.at.unwrap(), of.state(), of.about());
+        let says = |of: &Alert| {
+            let at = of.at.map(|at| at.to_string()).unwrap_or_default();
+            format!("{at} {} {}", of.state(), of.about())
+        };
         alerts.iter().map(says).collect()
     };
     let hourly = checked_at(0..60, &[50, 51], &telling());
