@@ -11,6 +11,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::SharedCredentialsProvider;
+use aws_smithy_async::time::SystemTimeSource;
 
 use crate::http_client;
 
@@ -92,6 +93,8 @@ impl FunctionEnv {
             .behavior_version(BehaviorVersion::latest())
             .region(self.region.clone().map(Region::new))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
+            // The role of another account cannot be assumed without a clock.
+            .time_source(SystemTimeSource::new())
             .identity_cache(IdentityCache::lazy().build())
             .http_client(http_client())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
