@@ -442,13 +442,11 @@ pub fn config_diff(
 }
 
 #[derive(Serialize)]
-#[cfg(feature = "aws")]
 struct ConfigHistory<'a> {
     history: &'a [service::configuration::history::ConfigChange],
 }
 
 /// Returns the changes of a configuration as a JSON object. Its only key is `history`.
-#[cfg(feature = "aws")]
 pub fn config_history(
     history: &[service::configuration::history::ConfigChange],
 ) -> anyhow::Result<String> {

@@ -10,9 +10,9 @@ use clusters::journal::{self, Fault, JournalEntry};
 use clusters::triage::Triage;
 use clusters::{Cluster, ClusterFacts, ClusterSnapshot};
 use pollster::block_on;
-#[cfg(feature = "aws")]
-use service::ports::SentLog as _;
-use service::ports::{ClusterReader as _, TriageStore as _, VersionedTriage, no_hours};
+use service::ports::{
+    ClusterReader as _, SentLog as _, TriageStore as _, VersionedTriage, no_hours,
+};
 use sqlite::SqliteStore;
 
 #[cfg(feature = "aws")]
@@ -154,7 +154,9 @@ impl OpenStore {
     /// sends none.
     pub fn sent(&self, cluster: ClusterId) -> anyhow::Result<Vec<MessageLogEntry>> {
         match &self.place {
-            StoreKind::File(_) => Ok(Vec::new()),
+            StoreKind::File(store) => {
+                block_on(store.sent(cluster)).with_context(|| self.name.clone())
+            }
             #[cfg(feature = "aws")]
             StoreKind::Table(opened) => {
                 let _runtime = opened.runtime.enter();
