@@ -24,6 +24,7 @@ use alerts::guance::route::Route;
 use alerts::guance::secret::Secret;
 use alerts::links::encoded;
 use alerts::outbox::SinkAnswer;
+use aws_config::SdkConfig;
 use clusters::packed::gzip;
 use records::redact::sanitize;
 use reqwest::Client;
@@ -35,10 +36,12 @@ use reqwest::redirect::Policy;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use service::config::deliver::GuanceSettings;
 use service::doctor::Probe;
 use service::ports::{SecretStore, SecretStoreError, with_causes};
 
 use crate::resources::millis_since;
+use crate::secret::ManagedSecret;
 use crate::tls;
 
 pub use crate::workspace::sink::GuanceSink;
@@ -117,6 +120,23 @@ pub struct Workspace<V> {
 struct CachedSecret {
     secret: Result<Secret, SinkAnswer>,
     fetched: Instant,
+}
+
+impl Workspace<ManagedSecret> {
+    /// Returns the workspace of these settings, with its secret in Secrets Manager.
+    ///
+    /// Parsing the settings fails if the route needs a secret and none is given, so an empty ARN is never used.
+    pub fn of(settings: &GuanceSettings, config: &SdkConfig) -> Self {
+        let place = WorkspaceConfig {
+            route: settings.route,
+            endpoint: settings.endpoint.clone(),
+            allowed: settings.allowed,
+            ca_file: settings.ca_file.clone(),
+            patience: PATIENCE,
+        };
+        let arn = settings.secret_arn.as_deref().unwrap_or_default();
+        Self::new(place, ManagedSecret::new(config, arn))
+    }
 }
 
 impl<V: SecretStore> Workspace<V> {

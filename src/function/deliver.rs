@@ -18,7 +18,7 @@ use aws::iam::Iam;
 use aws::logs::CloudWatchLogs;
 use aws::secret::ManagedSecret;
 use aws::topic::Topic;
-use aws::workspace::{GuanceSink, PATIENCE, Workspace, WorkspaceConfig};
+use aws::workspace::{GuanceSink, Workspace};
 use aws_config::SdkConfig;
 use clusters::report::{SinkReport, misconfigured_line};
 use lambda_runtime::Context;
@@ -132,16 +132,7 @@ pub async fn run(environment: &Environment) -> Result<(), StartError> {
 }
 
 fn guance(settings: &DeliverSettings, guance: &GuanceSettings, config: &SdkConfig) -> AnySink {
-    let place = WorkspaceConfig {
-        route: guance.route,
-        endpoint: guance.endpoint.clone(),
-        allowed: guance.allowed,
-        ca_file: guance.ca_file.clone(),
-        patience: PATIENCE,
-    };
-    // Parsing the settings fails if the route needs a secret and none is given, so an empty ARN is never used.
-    let arn = guance.secret_arn.as_deref().unwrap_or_default();
-    let workspace = Workspace::new(place, ManagedSecret::new(config, arn));
+    let workspace = Workspace::of(guance, config);
     let texts = settings.texts_of(Some(guance));
     let sink = GuanceSink::new(workspace, texts, guance.sample_logs);
     AnySink::Guance(Box::new(sink))
@@ -204,13 +195,17 @@ impl Deliver {
     async fn read(&mut self) -> Result<(), InvocationError> {
         let read = invocation::read_settings(&mut self.settings_loader, &self.bucket).await?;
         if let Some(lists) = read.lists {
-            self.settings = self.given.with(&lists);
+            let settings = self.given.with(&lists);
+            // Sinks keep connections and secrets. Of them, only further workspaces depend on the settings object.
+            if settings.workspaces != self.settings.workspaces {
+                self.sinks = sinks(&settings, &self.config);
+            }
+            self.settings = settings;
             let canaries = self.settings.keys.canaries.clone();
             self.store.set_canaries(canaries);
             if self.settings.guance.is_some() {
                 self.store.set_workspaces(lists.workspace_accounts());
             }
-            self.sinks = sinks(&self.settings, &self.config);
         }
         let rules = invocation::read_rules(&mut self.rules_loader, &self.bucket).await?;
         if let Some(rules) = rules {

@@ -188,7 +188,7 @@ pub struct Sink {
 pub enum Probe {
     /// All is well, after this number of milliseconds.
     Fine(i64),
-    /// The service answers, and says what is wrong.
+    /// The service answers with an error: its text.
     Wrong(String),
 }
 

@@ -7,25 +7,22 @@ use records::redact::sanitize;
 use service::configuration::history::{self, ConfigChange};
 
 use crate::aws_options::AwsArguments;
-use crate::deployed::bucket_of;
+use crate::deployed::bucket_named;
 use crate::machine::runtime;
 
-/// Returns at most `limit` changes that are noted in the bucket of a stack, the newest first. One of the names of `stack` and
-/// `bucket` is given.
+/// Returns at most `limit` changes that are noted in a bucket, the newest first. `place` has the names of the stack and of the
+/// bucket, one of which is given.
 ///
 /// # Errors
 /// Fails if the bucket cannot be found, listed or read.
 pub fn changes(
-    (stack, bucket): (Option<&str>, Option<&str>),
+    place: (Option<&str>, Option<&str>),
     limit: usize,
     aws: &AwsArguments,
 ) -> anyhow::Result<Vec<ConfigChange>> {
     runtime()?.block_on(async {
         let config = session::config(&aws.chosen()).await?;
-        let bucket = match (bucket, stack) {
-            (None, Some(stack)) => bucket_of(&config, aws, stack).await?,
-            (bucket, _) => bucket.unwrap_or_default().to_owned(),
-        };
+        let bucket = bucket_named(&config, aws, place).await?;
         let found = history::changes(&S3Bucket::new(&config, &bucket), limit).await;
         found.with_context(|| format!("bucket {}", sanitize(&bucket, 256)))
     })

@@ -18,12 +18,12 @@ use service::ports::Bucket as _;
 use service::rules::RULES_BYTES_MAX;
 
 use crate::aws_options::AwsArguments;
-use crate::deployed::bucket_of;
+use crate::deployed::bucket_named;
 use crate::inputs::shown;
 use crate::machine::{now, runtime, secret};
 use crate::output;
 use crate::settings::load;
-use crate::source::load_rules;
+use crate::source::load_rules_text;
 
 /// The files and their destination.
 #[derive(Debug, Args)]
@@ -67,10 +67,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let rules = rules.transpose()?;
     let printed = runtime()?.block_on(async {
         let config = session::config(&arguments.aws.chosen()).await?;
-        let name = match (&arguments.bucket, &arguments.stack) {
-            (None, Some(stack)) => bucket_of(&config, &arguments.aws, stack).await?,
-            (bucket, _) => bucket.clone().unwrap_or_default(),
-        };
+        let place = (arguments.stack.as_deref(), arguments.bucket.as_deref());
+        let name = bucket_named(&config, &arguments.aws, place).await?;
         let (bucket, who) = (S3Bucket::new(&config, &name), stack::caller(&config).await?);
         let mut uploads = Vec::new();
         if let Some((path, bytes)) = rules {
@@ -107,12 +105,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// Fails if it cannot be read, or is not valid.
 fn rules_of(path: &Path) -> anyhow::Result<(&Path, Vec<u8>)> {
-    load_rules(Some(path))?;
-    let bytes = std::fs::read(path);
-    Ok((
-        path,
-        bytes.with_context(|| format!("{}: cannot be read", shown(path)))?,
-    ))
+    let (_, text) = load_rules_text(path)?;
+    Ok((path, text.into_bytes()))
 }
 
 /// Returns the key of a stack's rules file.

@@ -10,7 +10,7 @@ use aws::schedules::Schedules;
 use aws::secret::ManagedSecret;
 use aws::session;
 use aws::trails::Trails;
-use aws::workspace::{PATIENCE, Workspace, WorkspaceConfig};
+use aws::workspace::Workspace;
 use aws_config::SdkConfig;
 use serde_json::Value;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
@@ -295,16 +295,7 @@ async fn sinks(config: &SdkConfig, settings: &DeliverSettings) -> Vec<Sink> {
     let store = DynamoStore::new(table, TableSettings::default(), now());
     let mut sinks = Vec::new();
     if let Some(guance) = &settings.guance {
-        let place = WorkspaceConfig {
-            route: guance.route,
-            endpoint: guance.endpoint.clone(),
-            allowed: guance.allowed,
-            ca_file: guance.ca_file.clone(),
-            patience: PATIENCE,
-        };
-        let arn = guance.secret_arn.as_deref().unwrap_or_default();
-        let mut workspace = Workspace::new(place, ManagedSecret::new(config, arn));
-        let answer = workspace.probe().await;
+        let answer = Workspace::of(guance, config).probe().await;
         let place = guance.endpoint.to_string();
         sinks.push(("guance", place, guance.allowed.private, answer));
     }

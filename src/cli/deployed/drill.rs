@@ -29,7 +29,7 @@ use service::ports::{
 
 use crate::aws_options::AwsArguments;
 use crate::deployed::function::saved_in;
-use crate::deployed::table_of;
+use crate::deployed::table_named;
 use crate::machine::{now, runtime, secret};
 use crate::output;
 
@@ -103,10 +103,8 @@ struct Watch<'a> {
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     runtime()?.block_on(async {
         let config = session::config(&arguments.aws.chosen()).await?;
-        let table = match (&arguments.table, &arguments.stack) {
-            (None, Some(stack)) => table_of(&config, &arguments.aws, stack).await?,
-            (table, _) => table.clone().unwrap_or_default(),
-        };
+        let place = (arguments.stack.as_deref(), arguments.table.as_deref());
+        let table = table_named(&config, &arguments.aws, place).await?;
         let settings = saved_in(&config, &table).await?.parse(&table)?;
         let mut watch = Watch::new(arguments, settings, &config)?;
         watch.head()?;

@@ -25,7 +25,7 @@ use tokio::runtime::Runtime;
 
 use crate::aws_options::AwsArguments;
 use crate::counts::{counted, outcomes};
-use crate::deployed::table_of;
+use crate::deployed::table_named;
 use crate::machine::{now, runtime};
 use crate::settings::load_lists;
 
@@ -78,10 +78,8 @@ impl FunctionArguments {
         let runtime = runtime()?;
         let (config, mut settings) = runtime.block_on(async {
             let config = session::config(&self.aws.chosen()).await?;
-            let table = match (&self.table, &self.stack) {
-                (None, Some(stack)) => table_of(&config, &self.aws, stack).await?,
-                (table, _) => table.clone().unwrap_or_default(),
-            };
+            let place = (self.stack.as_deref(), self.table.as_deref());
+            let table = table_named(&config, &self.aws, place).await?;
             let setup = match self.given_setup() {
                 Some(setup) => setup,
                 None => saved_in(&config, &table).await?,

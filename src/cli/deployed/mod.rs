@@ -80,10 +80,8 @@ impl TableArguments {
         let (config, name, table) = runtime.block_on(async {
             let config = session::config(&self.aws.chosen()).await?;
             let name = format!("{} in {}", self.name(), self.aws.place(&config));
-            let table = match (&self.table, &self.stack) {
-                (None, Some(stack)) => table_of(&config, &self.aws, stack).await?,
-                (table, _) => table.clone().unwrap_or_default(),
-            };
+            let place = (self.stack.as_deref(), self.table.as_deref());
+            let table = table_named(&config, &self.aws, place).await?;
             anyhow::Ok((config, name, table))
         })?;
         let store = DynamoStore::new(
@@ -114,6 +112,36 @@ pub async fn table_of(
     let place = aws.place(config);
     let tables = tables.with_context(|| format!("stack {stack} in {place}"))?;
     one_of(stack, &place, ("table", "TableName"), tables)
+}
+
+/// Returns the table that options name: `table`, else the only one of `stack`. One of them is given.
+///
+/// # Errors
+/// Fails if the stack has no table, or several.
+async fn table_named(
+    config: &SdkConfig,
+    aws: &AwsArguments,
+    (stack, table): (Option<&str>, Option<&str>),
+) -> anyhow::Result<String> {
+    match (table, stack) {
+        (None, Some(stack)) => table_of(config, aws, stack).await,
+        (table, _) => Ok(table.unwrap_or_default().to_owned()),
+    }
+}
+
+/// Returns the bucket that options name: `bucket`, else the only one of `stack`. One of them is given.
+///
+/// # Errors
+/// Fails if the stack has no bucket, or several.
+async fn bucket_named(
+    config: &SdkConfig,
+    aws: &AwsArguments,
+    (stack, bucket): (Option<&str>, Option<&str>),
+) -> anyhow::Result<String> {
+    match (bucket, stack) {
+        (None, Some(stack)) => bucket_of(config, aws, stack).await,
+        (bucket, _) => Ok(bucket.unwrap_or_default().to_owned()),
+    }
 }
 
 /// Returns the name of the only bucket of a stack.

@@ -113,7 +113,7 @@ impl LocalWidget {
     pub fn answer(&mut self, event: &str) -> anyhow::Result<String> {
         let state = self.state()?.clone();
         let now = now();
-        let as_of = self.path.as_ref().map_or(now, |_| newest(&state.listing));
+        let as_of = self.path.as_ref().map_or(now, |_| state.listing.newest());
         let setting = setting(&state.listing, self.path.is_some(), as_of, now);
         let state = async |_: Option<&str>| Ok(state);
         let answered = match &mut self.open_store.place {
@@ -250,16 +250,6 @@ fn lives(events: &[(EventId, Sighting)]) -> Lives {
 /// Returns the end of the last hour with events, with which the time range of a file ends.
 fn ended(listing: &Listing) -> Timestamp {
     listing.until.start()
-}
-
-/// Returns the time of the newest event. The pages of a file count from it how long ago something was.
-fn newest(listing: &Listing) -> Timestamp {
-    let clusters = listing.clusters.values().filter_map(|listed| listed.last);
-    let calls = listing.calls.values().map(|call| call.last);
-    clusters
-        .chain(calls)
-        .max()
-        .unwrap_or_else(|| ended(listing))
 }
 
 fn setting(listing: &Listing, is_past: bool, as_of: Timestamp, now: Timestamp) -> WidgetSetting {

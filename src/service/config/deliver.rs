@@ -441,7 +441,7 @@ fn secret_arn(arn: &str, place: &FunctionLocation) -> Result<String, String> {
 /// Returns the settings of a further workspace as a sink. `stack` is the workspace of the stack's parameters.
 ///
 /// # Errors
-/// A sentence that says what is wrong and what to do, without the name of the workspace.
+/// A sentence with the fault and what to do about it, without the name of the workspace.
 fn of_workspace(
     given: &FurtherWorkspace,
     stack: &GuanceSettings,

@@ -316,7 +316,9 @@ where
         let mut message = self.message_builder.message(row, suppressed).await?;
         let policy = self.delivery.policies.place(self.name, &message);
         message.made_by.policy = policy.map(|place| place + 1);
-        let PolicyOutcome::Send { silence: seconds } = self.judged(&message) else {
+        let PolicyOutcome::Send { silence: seconds } =
+            self.delivery.policies.judge(self.name, &message)
+        else {
             self.suppress(row, lease, &Settlement::Suppressed).await?;
             return Ok(None);
         };
@@ -336,14 +338,6 @@ where
             message,
             silence,
         }))
-    }
-
-    /// Returns what the policies decide about a message. They do not apply to drills, which have to reach each sink.
-    fn judged(&self, message: &Message) -> PolicyOutcome {
-        match message.alert.kind() {
-            AlertKind::Drill => PolicyOutcome::Send { silence: None },
-            _ => self.delivery.policies.judge(self.name, message),
-        }
     }
 
     async fn sending_limits(&self, row: &OutboxRow) -> Result<SendingLimits, StoreError> {
