@@ -5,6 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use records::principal::is_account_id;
+
+use crate::wildcard;
+
 /// The reason with which a record of an account that is not chosen is counted as left out.
 pub const EXCLUDED_ACCOUNT: &str = "account";
 
@@ -48,21 +52,7 @@ impl AccountPattern {
 
     /// Checks whether an account id matches.
     pub fn matches(&self, account_id: &str) -> bool {
-        let mut parts = self.0.split('*');
-        let first = parts.next().unwrap_or_default();
-        let Some(mut rest) = account_id.strip_prefix(first) else {
-            return false;
-        };
-        let Some(last) = parts.next_back() else {
-            return rest.is_empty();
-        };
-        for part in parts {
-            match rest.find(part) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
-        }
-        rest.ends_with(last)
+        wildcard::matches(&self.0, account_id)
     }
 }
 
@@ -70,11 +60,11 @@ impl AccountFilter {
     /// Checks whether records of an account are left out: it is denied, or there are allowed accounts and it is none of
     /// them. A text that is no account id is not left out.
     pub fn excludes(&self, account_id: &str) -> bool {
-        let is_id = account_id.len() == DIGITS && account_id.bytes().all(|of| of.is_ascii_digit());
         let has = |patterns: &BTreeSet<AccountPattern>| {
             patterns.iter().any(|pattern| pattern.matches(account_id))
         };
-        is_id && (has(&self.deny) || (!self.allow.is_empty() && !has(&self.allow)))
+        is_account_id(account_id)
+            && (has(&self.deny) || (!self.allow.is_empty() && !has(&self.allow)))
     }
 
     /// Adds the patterns of another filter.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 const STEADY: (usize, i64) = (20, 24);
 
 /// The number of hours without data after which an alert is due.
-const ALERT_HOURS: i64 = 3;
+pub const ALERT_HOURS: i64 = 3;
 
 /// The hours of the last day in which a source had data, and the number of hours since then without data.
 ///

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use records::principal::is_account_id;
 use records::time::{Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
@@ -70,18 +71,13 @@ impl KnownAccounts {
                 continue;
             }
             self.accounts.insert(account_id.to_owned());
-            if !is_learned && is_account(account_id) {
+            if !is_learned && is_account_id(account_id) {
                 let new = first_call(occurrence);
                 found.push((account_id.to_owned(), occurrence.at, new));
             }
         }
         found
     }
-}
-
-/// Checks whether a text is the id of an account; events without an account have another text.
-fn is_account(account_id: &str) -> bool {
-    account_id.len() == 12 && account_id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn first_call(occurrence: &Occurrence) -> NewAccount {
