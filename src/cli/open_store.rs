@@ -153,17 +153,8 @@ impl OpenStore {
     /// Returns the alerts about a cluster or a sensitive call that were sent, suppressed or given up; empty for a file, which
     /// sends none.
     pub fn sent(&self, cluster: ClusterId) -> anyhow::Result<Vec<MessageLogEntry>> {
-        match &self.place {
-            StoreKind::File(store) => {
-                block_on(store.sent(cluster)).with_context(|| self.name.clone())
-            }
-            #[cfg(feature = "aws")]
-            StoreKind::Table(opened) => {
-                let _runtime = opened.runtime.enter();
-                let sent = block_on(opened.store.sent(cluster));
-                sent.with_context(|| self.name.clone())
-            }
-        }
+        let sent = ask!(self, store => block_on(store.sent(cluster)));
+        sent.with_context(|| self.name.clone())
     }
 
     fn selected(&self, selection: &Selection, query: StoreQuery) -> anyhow::Result<StoreAnswer> {

@@ -17,6 +17,7 @@ use clusters::circumstance::{Circumstance, Circumstances};
 use clusters::class::Class;
 use clusters::facet::{FacetKind as Facet, Facets};
 use clusters::fingerprint::ClusterId;
+use clusters::inspection_state::hourly_activity::ALERT_HOURS;
 use clusters::keys::{KeyReport, account_of};
 use clusters::transition::{NewAccount, Transition};
 use clusters::{Cluster, ClusterSnapshot, ClusterTotals, FacetValue, Sighting};
@@ -32,9 +33,6 @@ use crate::source::StoreAnswer;
 
 /// The largest number of keys in a message, as in a stack.
 const KEYS_MAX: usize = 3;
-
-/// The hours without events after which an account has an alert, as in a stack.
-const SILENT_HOURS: i64 = 3;
 
 /// Which alerts are previewed.
 #[derive(Debug)]
@@ -133,7 +131,7 @@ impl Preview<'_> {
                 let (_, newest) = answer.events.last()?;
                 let facts = answer.snapshot.facts.get(&newest.series.cluster)?;
                 let since = newest.at()?;
-                let noticed = since.window().plus(SILENT_HOURS).end();
+                let noticed = since.window().plus(ALERT_HOURS).end();
                 let account_id = &facts.identity.account_id;
                 let times = (since, noticed);
                 Some(Alert::of_silence(

@@ -537,9 +537,19 @@ pub fn load_rules(file: Option<&Path>) -> anyhow::Result<Rules> {
     let Some(file) = file else {
         return Ok(Rules::default());
     };
+    Ok(load_rules_text(file)?.0)
+}
+
+/// Reads and checks a rules file. Returns the rules and their text.
+///
+/// # Errors
+/// Fails if the file cannot be read or is not valid.
+pub fn load_rules_text(file: &Path) -> anyhow::Result<(Rules, String)> {
     let text =
         fs::read_to_string(file).with_context(|| format!("{}: cannot be read", shown(file)))?;
-    Ok(Rules::parse(&text).map_err(|problems| Unusable::new("the rules", file, &problems))?)
+    let rules = Rules::parse(&text);
+    let rules = rules.map_err(|problems| Unusable::new("the rules", file, &problems))?;
+    Ok((rules, text))
 }
 
 /// Reads the trail files at `paths` into a store in memory. Returns what became of the records, the clusters, and all

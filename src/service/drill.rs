@@ -296,7 +296,7 @@ impl LogLine {
     }
 }
 
-/// Returns what is wrong with the subscription filter of the log group of drills; `None` if nothing is. The filter must send
+/// Returns the fault of the subscription filter of the log group of drills; `None` if it has none. The filter must send
 /// everything to the function named `ingest`.
 pub fn filter_fault(found: &Subscribed, ingest: &str) -> Option<String> {
     let fault = match found {

@@ -616,6 +616,14 @@ impl Listing {
         cluster.or_else(|| self.calls.get(&id).map(|of| &of.subject))
     }
 
+    /// Returns the time of the newest event; without one, the end of the listing.
+    pub fn newest(&self) -> Timestamp {
+        let clusters = self.clusters.values().filter_map(|listed| listed.last);
+        let calls = self.calls.values().map(|call| call.last);
+        let newest = clusters.chain(calls).max();
+        newest.unwrap_or_else(|| self.until.start())
+    }
+
     /// Returns the ids of all accounts that have a cluster or a sensitive call in the listing.
     pub fn accounts(&self) -> BTreeSet<&str> {
         let clusters = self.clusters.values().map(|of| &of.subject);

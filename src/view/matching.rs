@@ -14,8 +14,8 @@ use clusters::short_name;
 
 use crate::incident;
 use crate::listing::{
-    CallsPage, Choices, ListPage, ListQuery, ListedCluster, Listing, PAGE, Sort, call_assessment,
-    call_place,
+    CallPlace, CallsPage, Choices, ListPage, ListQuery, ListedCluster, Listing, PAGE, Sort,
+    call_assessment, call_place,
 };
 use crate::search::{Condition, Show, StatusFilter, Term, contains, is_named};
 
@@ -106,14 +106,15 @@ impl Listing {
         let all = self.calls.iter().filter(is_match);
         let (all, folded): (Vec<_>, Vec<_>) = all.partition(|(id, _)| !query.folded.contains(id));
         let all = all.into_iter();
-        let (mut rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
-        rows.sort_by_cached_key(|(id, of)| {
-            let severity = call_assessment(of).severity;
-            let place = call_place(&of.subject, severity, of.is_silent);
-            (place, Reverse(of.last), **id)
-        });
-        rows.sort_by(|(_, one), (_, other)| {
-            let order = compare_calls(query.sort, one, other);
+        let (rows, outside): (Vec<_>, Vec<_>) = all.partition(is_within);
+        let placed = |(id, of): (&ClusterId, _)| (placed(of), *id, of);
+        let mut rows: Vec<_> = rows.into_iter().map(placed).collect();
+        rows.sort_by_key(|(place, id, of)| (*place, Reverse(of.last), *id));
+        rows.sort_by(|(place, _, one), (other_place, _, other)| {
+            let order = match query.sort {
+                Sort::Severity => place.cmp(other_place),
+                sort => compare_calls(sort, one, other),
+            };
             match query.is_reversed {
                 true => order.reverse(),
                 false => order,
@@ -126,7 +127,7 @@ impl Listing {
             .skip((number - 1) * rows_max)
             .take(rows_max);
         CallsPage {
-            rows: rows.map(|(id, call)| (*id, call)).collect(),
+            rows: rows.map(|(_, id, call)| (id, call)).collect(),
             number,
             pages,
             found,
@@ -203,19 +204,21 @@ fn compare(
     }
 }
 
-/// Compares two sensitive calls in an order; equal in orders by what only clusters have.
+/// Returns the place of a sensitive call in the list.
+fn placed(of: &CallHistory) -> CallPlace {
+    call_place(&of.subject, call_assessment(of).severity, of.is_silent)
+}
+
+/// Compares two sensitive calls in an order; equal in the order by severity, and in orders by what only clusters have.
 fn compare_calls(sort: Sort, one: &CallHistory, other: &CallHistory) -> Ordering {
-    let place =
-        |of: &CallHistory| call_place(&of.subject, call_assessment(of).severity, of.is_silent);
     match sort {
-        Sort::Severity => place(one).cmp(&place(other)),
         Sort::Last => other.last.cmp(&one.last),
         Sort::Count => other.count().cmp(&one.count()),
         Sort::What => call_and_code(&one.subject).cmp(&call_and_code(&other.subject)),
         Sort::Account => one.subject.account_id.cmp(&other.subject.account_id),
         Sort::Caller => one.caller.cmp(&other.caller),
         Sort::Target => target(one).cmp(&target(other)),
-        Sort::Began | Sort::State | Sort::Class => Ordering::Equal,
+        Sort::Severity | Sort::Began | Sort::State | Sort::Class => Ordering::Equal,
     }
 }
 

@@ -8,7 +8,7 @@
 pub enum RowState {
     /// As it should be.
     Ok,
-    /// Works, but a person should look at it.
+    /// Works, with a warning.
     Warn,
     /// The fact could not be read, so nothing is known about it.
     Unknown,

@@ -18,7 +18,7 @@ use crate::table::{Fault, MemoryTable, now, store, telling};
 
 const GROUP: &str = "/cloudtrail-inspector/errors/drill";
 
-/// A drill that was written so many seconds ago.
+/// Returns a drill that was written `seconds_ago` seconds ago.
 fn drill(number: u64, seconds_ago: i64) -> Drill {
     Drill {
         id: DrillId::new(now().plus(-seconds_ago), number),

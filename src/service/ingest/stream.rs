@@ -9,7 +9,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::json;
 
+// A stream's event has no other field. So parsing ends at the first field of a payload, before its long data.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct StreamEvent<'e> {
     #[serde(rename = "Records", borrow)]
     records: Vec<StreamRecord<'e>>,

@@ -149,18 +149,9 @@ impl Report<'_> {
         }
     }
 
-    /// Returns the time of the newest event.
-    fn newest(&self) -> Timestamp {
-        let listing = self.listing;
-        let clusters = listing.clusters.values().filter_map(|listed| listed.last);
-        let calls = listing.calls.values().map(|call| call.last);
-        let newest = clusters.chain(calls).max();
-        newest.unwrap_or_else(|| listing.until.start())
-    }
-
     /// Returns how long before the newest event something was, with the time itself as a title.
     fn ago(&self, at: Timestamp) -> Markup {
-        let seconds = self.newest().seconds_since(at);
+        let seconds = self.listing.newest().seconds_since(at);
         html! { time datetime=(at) title=(self.locale.moment(at)) { (self.locale.ago(seconds)) } }
     }
 
