@@ -181,6 +181,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
 
     fn run(&mut self) -> Result<(), ReadError> {
         loop {
+            self.output.check_strangers()?;
             self.cursor.skip_all(SPACE)?;
             self.cursor.skip_byte_order_mark()?;
             match self.cursor.skip_all(SPACE)? {
@@ -243,6 +244,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
         self.cursor.step();
         let max = self.output.limits.record_bytes_max;
         let reach = loop {
+            self.output.check_strangers()?;
             match self.cursor.next_element()? {
                 Element::Value(b'{') => match self.object()? {
                     Reach::Cut => return Ok(()),
@@ -411,6 +413,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
     fn values(&mut self) -> Result<Reach, ReadError> {
         let max = self.output.limits.record_bytes_max;
         loop {
+            self.output.check_strangers()?;
             if let Element::End(reach) = self.cursor.next_element()? {
                 return Ok(reach);
             }
@@ -451,6 +454,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
         let mut is_first = true;
         let mut commas = 0;
         loop {
+            self.output.check_strangers()?;
             let element = self.cursor.next_element()?;
             if matches!(element, Element::End(_)) {
                 commas = 0;

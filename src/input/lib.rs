@@ -53,6 +53,11 @@ pub struct Limits {
     ///
     /// The largest measured number is 8,035. Files have no such limit.
     pub records_max: u64,
+    /// Maximum number of records of a file before the first event; a file with more is refused with
+    /// [`ReadError::NoEvents`].
+    ///
+    /// In a crafted file of 0.1 MiB these are 28 million empty objects. A file that holds events has one in its first lines.
+    pub strangers_max: u64,
 }
 
 impl Default for Limits {
@@ -61,6 +66,7 @@ impl Default for Limits {
             inflated_bytes_max: 256 * 1024 * 1024,
             record_bytes_max: 2 * 1024 * 1024,
             records_max: 200_000,
+            strangers_max: 1_000_000,
         }
     }
 }
@@ -139,6 +145,15 @@ pub enum ReadError {
     )]
     Records {
         /// The exceeded limit: the maximum number of records in a payload.
+        limit: u64,
+    },
+    /// The file begins with more records that are no events than the limit.
+    #[error(
+        "the first {limit} records are no CloudTrail events, and the rest was not read; if there are events further on, split \
+         the file"
+    )]
+    NoEvents {
+        /// The exceeded limit on the number of records before the first event.
         limit: u64,
     },
     /// The input is empty, or has only white space.

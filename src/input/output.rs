@@ -6,10 +6,11 @@ use std::sync::Arc;
 use json::prefilter::Prefilter;
 use json::split::{BYTE_ORDER_MARK, Piece};
 use json::structure::{self, Found};
+use memchr::memmem;
 use records::{Rejection, Wrapper};
 
 use crate::unpack::Unpacker;
-use crate::{InputItem, Limits};
+use crate::{InputItem, Limits, ReadError};
 
 /// The prefilter and the reused buffers with which records are read faster than by the reference reader.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Output<'v> {
     pub(crate) outer: Wrapper,
     /// Number of bytes that gzip data in wrappings may still unpack to.
     pub(crate) inflated_bytes_left: u64,
+    /// Number of records so far; `None` after the first record that may be an event.
+    pub(crate) strangers: Option<u64>,
 }
 
 impl<'v> Output<'v> {
@@ -42,10 +45,24 @@ impl<'v> Output<'v> {
             number: 0,
             outer: Wrapper::default(),
             inflated_bytes_left: limits.inflated_bytes_max,
+            strangers: Some(0),
+        }
+    }
+
+    /// Checks that an event came before too many other records.
+    ///
+    /// # Errors
+    /// [`ReadError::NoEvents`] if none came.
+    pub(crate) fn check_strangers(&self) -> Result<(), ReadError> {
+        let limit = self.limits.strangers_max;
+        match self.strangers {
+            Some(count) if count > limit => Err(ReadError::NoEvents { limit }),
+            _ => Ok(()),
         }
     }
 
     pub(crate) fn record(&mut self, text: Cow<'_, str>, wrapper: &Wrapper) {
+        count_stranger(&mut self.strangers, text.as_bytes());
         self.number += 1;
         let number = self.number;
         let wrapper = &*within(&self.outer, wrapper);
@@ -66,6 +83,7 @@ impl<'v> Output<'v> {
             visit,
             number,
             outer,
+            strangers,
             ..
         } = self
         else {
@@ -79,10 +97,13 @@ impl<'v> Output<'v> {
         for found in all {
             match found {
                 Found::Skipped(count) => {
+                    // The filter has read the name of an event.
+                    *strangers = None;
                     *number += count;
                     visit(InputItem::Skipped { count });
                 }
                 Found::Record(bytes) => {
+                    count_stranger(strangers, bytes);
                     *number += 1;
                     visit(InputItem::Record {
                         number: *number,
@@ -96,6 +117,7 @@ impl<'v> Output<'v> {
     }
 
     pub(crate) fn reject(&mut self, rejection: Rejection, wrapper: &Wrapper) {
+        self.strangers = self.strangers.map(|count| count + 1);
         self.number += 1;
         let number = self.number;
         let wrapper = &*within(&self.outer, wrapper);
@@ -135,6 +157,17 @@ impl<'v> Output<'v> {
 
     pub(crate) fn truncated(&mut self) {
         self.reject(Rejection::Truncated, &Wrapper::default());
+    }
+}
+
+/// Counts a record before the first event; `None` if the record may be an event, because events have members such as
+/// `eventSource`.
+fn count_stranger(strangers: &mut Option<u64>, record: &[u8]) {
+    if let Some(count) = strangers {
+        match memmem::find(record, b"\"event") {
+            Some(_) => *strangers = None,
+            None => *count += 1,
+        }
     }
 }
 

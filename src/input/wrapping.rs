@@ -226,6 +226,10 @@ fn in_row(text: &str) -> Option<Content<'_>> {
 
 /// Returns what a row of a query lacks that wraps no record. `None`: the text is no such row.
 pub(crate) fn lack(text: &str) -> Option<&'static str> {
+    // An object would be looked at with the reference reader, which is slow.
+    if !text.starts_with('[') {
+        return None;
+    }
     let columns = cells(text).filter(|columns| !columns.is_empty())?;
     row::read(texts(&columns)).err()
 }

@@ -101,6 +101,9 @@ enum Reader {
 /// Nesting depth at which [`Json::strings`] stops; strings inside of this many arrays and objects are not returned.
 pub const STRINGS_DEPTH_MAX: usize = 16;
 
+/// Length of texts in bytes below which the reference reader is faster than the fast path.
+const SHORT_BYTES: usize = 32;
+
 /// Reason why [`each_field`] cannot read a text as a JSON object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -123,6 +126,10 @@ pub enum Error {
 /// [`Error::NotAnObject`] for other JSON, [`Error::NotJson`] for other text. `visit` may have been called for the
 /// fields before the error.
 pub fn each_field<'a>(text: &'a str, mut visit: impl FnMut(&[u8], Json<'a>)) -> Result<(), Error> {
+    // The fast path prepares for a text of several blocks.
+    if text.len() < SHORT_BYTES {
+        return reference::each_field(text, visit);
+    }
     let mut members = [ScannedMember::default(); MEMBERS_MAX];
     let Some(count) = structure::members(text, &mut members) else {
         return reference::each_field(text, visit);

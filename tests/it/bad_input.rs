@@ -76,6 +76,66 @@ fn becomes(what: &str, bad: impl AsRef<[u8]>, expected: &str) {
 }
 
 #[test]
+fn missing_commas_cost_no_record_and_are_said() {
+    let (first, last) = (denied(1, json!({})), denied(2, json!({})));
+    let folder = Folder::new();
+    folder.write("odd.json", format!("{{\"Records\":[{first} {last}]}}"));
+    let ran = folder.run(&["scan", "--format", "json", "odd.json"]);
+    assert_eq!(ran.json()["records"]["clustered"], 2);
+    assert!(
+        ran.stderr
+            .contains("odd.json: commas between records are missing or surplus"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn rules_and_threads_have_limits() {
+    let folder = Folder::new();
+    folder.write("in.jsonl", lines(&[denied(1, json!({}))]));
+    let rule = |condition: &str| {
+        format!(
+            "[[rule]]\nname = \"x\"\nwhen = {{ errorCode = [{{ {condition} }}] }}\nseverity = \"info\"\n"
+        )
+    };
+    folder.write(
+        "regexp.toml",
+        rule("regexp = \"(((a{100}){100}){100}){100}\""),
+    );
+    folder.write(
+        "stars.toml",
+        rule(&format!("wildcard = \"{}\"", "a*".repeat(500))),
+    );
+    folder.write("long.toml", vec![b'#'; (1 << 20) + 1]);
+    for (arguments, code, saying) in [
+        (
+            ["--rules", "regexp.toml"],
+            1,
+            "a regexp must not stand for more than 2000 characters",
+        ),
+        (
+            ["--rules", "stars.toml"],
+            1,
+            "a wildcard must not have more than 16 stars",
+        ),
+        (
+            ["--rules", "long.toml"],
+            1,
+            "long.toml: has more than 1048576 bytes",
+        ),
+        (
+            ["--jobs", "257"],
+            2,
+            "expected a number of files from 1 to 256",
+        ),
+    ] {
+        let ran = folder.run(&["scan", arguments[0], arguments[1], "in.jsonl"]);
+        ran.fails(code, saying);
+    }
+}
+
+#[test]
 fn a_bad_record_costs_itself_and_its_neighbours_count() {
     let text = |length: usize| [&b"\""[..], &vec![b'x'; length], b"\""].concat();
     for (what, bad, expected) in [

@@ -108,11 +108,13 @@ fn read<R: Read>(
         number: output.number,
         outer: output.outer.clone(),
         inflated_bytes_left: output.inflated_bytes_left,
+        strangers: output.strangers,
     };
     let mut state = ReaderState::new(cursor, inner, Layout::Guess);
     state.nesting = nesting;
     let result = state.run();
     let (number, left) = (state.output.number, state.output.inflated_bytes_left);
+    output.strangers = state.output.strangers;
     output.number = number;
     output.inflated_bytes_left = left;
     result

@@ -17,6 +17,7 @@ const SMALL: Limits = Limits {
     inflated_bytes_max: 100_000,
     record_bytes_max: 1_000,
     records_max: 5,
+    strangers_max: 1_000_000,
 };
 
 /// A reader that returns at most a few bytes in each call, as pipes and sockets do.
@@ -199,6 +200,35 @@ fn missing_and_surplus_commas_cost_no_record_and_are_said() {
     check(format!(r#"{{"Records":[{one},{two}]}}"#), &[one, two]);
     check(format!(r#"{{"Records":[{one} , {two} ]}}"#), &[one, two]);
     check(r#"{"Records":[,,,,]}"#, &["odd commas"]);
+}
+
+#[test]
+fn a_file_that_begins_with_too_many_records_without_an_event_is_not_read_further() {
+    const FEW: Limits = Limits {
+        strangers_max: 40,
+        ..SMALL
+    };
+    let event = r#"{"eventSource":"s3"}"#;
+    let list = |count: usize, last: &str| {
+        let records = "{},".repeat(count);
+        [
+            format!(r#"{{"Records":[{records}{last}]}}"#),
+            format!("[{records}{last}]"),
+            "{}\n".repeat(count) + last,
+            "{}\n[1]\n".repeat(count / 2) + last,
+        ]
+    };
+    for input in list(40, event) {
+        let expected = listing(input.as_bytes(), Layout::Guess, &FEW);
+        assert!(expected.ends_with(&format!("{event}\n")), "{expected}");
+    }
+    for input in list(42, event) {
+        let found = listing(input.as_bytes(), Layout::Guess, &FEW);
+        assert!(found.ends_with("error no_events"), "{found}");
+    }
+    let with_event_first = format!("{event}\n{}", "{}\n".repeat(100));
+    let found = listing(with_event_first.as_bytes(), Layout::Guess, &FEW);
+    assert_eq!(found.lines().count(), 101);
 }
 
 #[test]
@@ -698,6 +728,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(limits.inflated_bytes_max, 268_435_456);
     assert_eq!(limits.record_bytes_max, 2_097_152);
     assert_eq!(limits.records_max, 200_000);
+    assert_eq!(limits.strangers_max, 1_000_000);
     assert!(Timestamp::from_seconds(1_795_251_599).is_some());
 }
 
