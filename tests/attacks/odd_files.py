@@ -15,7 +15,7 @@ import trails
 
 NAMES = [
     "-", "--help", "-q", "--db=x", " ", "a b", "a\nb", "a\tb", "\x1b[31mred", "\x1b]0;title\x07", "\x9b2J", "\u202egpj", "\u200b", "'\"`$(id)",
-    "<script>alert(1)</script>", "%s%n", "a" * 240, "é", "日本語", "\U0001f600", "*", "?", "s3:", "http:", "~", "con", ".hidden",
+    "<img src=x onerror=alert(1)>", "%s%n", "a" * 240, "é", "日本語", "\U0001f600", "*", "?", "s3:", "http:", "~", "con", ".hidden",
 ]  # fmt: skip
 
 
@@ -34,8 +34,8 @@ def attack(group):
         for format in ("json", "table"):
             ran = group.program.run("scan", "-v", "--format", format, place)
             group.case(f"the name {name!r}, {format}", ran.problem((1,)), place)
-    for path, codes in group.some([("/dev/null", (0, 1)), ("/dev/zero", (1,)), ("/dev/full", (1,)), ("/dev/urandom", (1,)), ("/proc/self/mem", (1,)), ("/proc/self/environ", (1,)), ("/proc/version", (1,)), ("/proc/self/fd", (0, 1)), ("/sys/kernel", (0, 1)), ("/dev/tty", (1,)), ("/", (0, 1))], 9):
-        if path != "/" and pathlib.Path(path).exists():
+    for path, codes in group.some([("/dev/null", (0, 1)), ("/dev/zero", (1,)), ("/dev/full", (1,)), ("/dev/urandom", (1,)), ("/proc/self/mem", (1,)), ("/proc/self/environ", (1,)), ("/proc/version", (1,)), ("/proc/self/fd", (0, 1)), ("/dev/tty", (1,))], 9):
+        if pathlib.Path(path).exists():
             ran = group.program.run("scan", "--inflated-mib-max", "16", path, hangs=60)
             group.case(f"the path {path}", ran.problem(codes, cpu=20))
     streams(group)
@@ -45,7 +45,7 @@ def attack(group):
 
 
 def problem(ran, counted, codes=(0, 1)):
-    if wrong := ran.problem(codes):
+    if wrong := ran.problem(codes, resident=160):
         return wrong
     records = json.loads(ran.out)["records"]
     if wrong := books.balance(records):
@@ -73,7 +73,7 @@ def kinds():
     yield "a chain of 60 links", lambda place: chain(place, 60, other), 2, (0, 1)
     yield "200 folders deep", lambda place: deep(place, 200, other), 2, (0, 1)
     yield "an empty file", lambda place: (place / "e.json").write_bytes(b""), 1, (1,)
-    yield "a file of holes", lambda place: os.truncate(create(place / "h.json"), 1 << 40), 1, (1,)
+    yield "a file of holes", lambda place: os.truncate(create(place / "h.json"), 1 << 30), 1, (0, 1)
     yield "a file that cannot be read", lambda place: create(place / "u.json").chmod(0), 1, (0, 1)
     yield "a folder that cannot be read", lambda place: shut(place / "u"), 1, (0, 1)
     yield "a folder named like a file", lambda place: (place / "d.json").mkdir(), 1, (0, 1)
@@ -221,7 +221,8 @@ def changing(group):
         ran = group.program.run("scan", "--format", "json", place)
         over.set()
         thread.join()
-        wrong = ran.problem((0, 1)) or books.balance(json.loads(ran.out)["records"])
+        # If no file is left, there is nothing to print.
+        wrong = ran.problem((0, 1)) or (books.balance(json.loads(ran.out)["records"]) if ran.out else None)
         group.case(f"a file {name} while it is read", wrong, place)
 
 

@@ -16,6 +16,7 @@ import resource
 import sys
 import tempfile
 import time
+import traceback
 
 from group import Group
 from program import Program
@@ -71,7 +72,11 @@ def main():
 def tried(group):
     """Tries one group and prints what came out; returns how many cases failed."""
     began, used = time.monotonic(), used_seconds()
-    importlib.import_module(group.name).attack(group)
+    try:
+        importlib.import_module(group.name).attack(group)
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        group.case("the script itself", f"{type(error).__name__} at {at.filename}:{at.lineno}: {error}")
     held = group.cases - group.failed
     costs = f"{used_seconds() - used:.0f} s of CPU, {time.monotonic() - began:.0f} s"
     notes = "".join(f"; {note}" for note in group.notes)
