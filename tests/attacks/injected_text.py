@@ -149,8 +149,11 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attributes):
         if tag == "script":
             self.scripts += 1
-        if tag in ("iframe", "object", "embed", "base", "form", "link", "img"):
+        if tag in ("iframe", "object", "embed", "base", "link", "img"):
             self.found.append(tag)
+        if tag == "cwdb-action" and dict(attributes).get("action") in ("call", "html"):
+            # CloudWatch's element for links of widgets.
+            attributes = [each for each in attributes if each[0] != "action"]
         for name, value in attributes:
             if name.startswith("on") or name == "srcdoc":
                 self.found.append(f"{tag} {name}")
