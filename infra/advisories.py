@@ -32,13 +32,13 @@ def main(arguments):
         return checked_with(pathlib.Path(arguments[0]))
     fetched = check()
     if NO_FETCH not in fetched.stderr:
-        return told(fetched)
+        return printed(fetched)
     earlier = check("--offline")
     if NO_COPY in earlier.stderr:
         print("ADVISORIES WERE NOT CHECKED: the database cannot be reached, and there is no copy of it here")
         return 0
     print("ADVISORIES ARE THOSE OF AN EARLIER FETCH: the database cannot be reached")
-    return told(earlier)
+    return printed(earlier)
 
 
 def checked_with(clone):
@@ -52,7 +52,7 @@ def checked_with(clone):
         configuration = pathlib.Path(folder) / "deny.toml"
         text = (ROOT / "deny.toml").read_text(encoding="utf-8")
         configuration.write_text(re.sub(r"(?m)^\[advisories\]$", f'[advisories]\ndb-path = "{databases}"', text), encoding="utf-8")
-        return told(check("--offline", "--config", str(configuration)))
+        return printed(check("--offline", "--config", str(configuration)))
 
 
 def check(*options):
@@ -62,7 +62,7 @@ def check(*options):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
-def told(ran):
+def printed(ran):
     print((ran.stdout + ran.stderr).strip())
     return 1 if ran.returncode else 0
 

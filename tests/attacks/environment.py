@@ -1,4 +1,4 @@
-"""Odd environments and odd options: locale, time zone, clock, limits of the system, a missing home, strange arguments."""
+"""Unusual environments and options: locale, time zone, clock, limits of the system, a missing home, strange arguments."""
 
 import json
 import os

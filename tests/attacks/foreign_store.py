@@ -1,4 +1,4 @@
-"""A store that somebody else wrote: hostile texts in every column, and rows that contradict each other. Whoever looks at it sees
+"""A store that another program wrote: hostile texts in every column, and rows that contradict each other. People who look at it see
 text, and no command crashes."""
 
 import json
@@ -47,10 +47,10 @@ def attack(group):
     cluster = scanned["clusters"][0]["cluster_id"]
     group.program.run("clusters", "acknowledge", cluster, "--db", good, "--reason", "x")
     commands = [*COMMANDS, ["clusters", "show", cluster], ["clusters", "history", cluster], ["export", cluster], ["events", "--cluster", cluster]]
-    for table, column in group.some(columns(good), 8):
+    for table, column in group.some(columns(good), 3):
         statement = f'update "{table}" set "{column}" = ?'
         looked_at(group, good, trail, f"{table}.{column}", lambda database, statement=statement: database.execute(statement, [HOSTILE]), commands)
-    for name, statement in group.some(ROWS.items(), 6):
+    for name, statement in group.some(ROWS.items(), 2):
         looked_at(group, good, trail, name, lambda database, statement=statement: database.executescript(statement), commands)
 
 

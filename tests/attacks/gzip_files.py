@@ -9,21 +9,22 @@ import json
 import struct
 import zlib
 
-import books
+import totals
 import trails
 
 # Seconds of processor time for each MiB after decompression, and for a start of the program, with room for a busy machine.
 SECONDS_A_MIB = 0.06
 SECONDS_A_START = 0.5
 RESIDENT_MIB = 48
-# The limit of all runs but the first, whose bomb is as long as the default limit and more.
-INFLATED_MIB = "64"
+# The limit of a run in MiB, in a whole and in a short run. One bomb meets the default limit.
+LIMIT_MIB, SHORT_LIMIT_MIB, DEFAULT_LIMIT_MIB = 64, 4, 256
 REFUSED = "inflates to more than"
 
 
 def attack(group):
     place = group.place("gzip")
-    cases = group.some(files())
+    limit = LIMIT_MIB if group.share == 1 else SHORT_LIMIT_MIB
+    cases = group.some(files(limit))
     for number, (name, content, expected, inflated) in enumerate(cases):
         path = place / f"{number:03}.json.gz"
         path.write_bytes(content)
@@ -31,8 +32,8 @@ def attack(group):
             # A second file shows that a bad one costs itself.
             beside = place / "beside.json"
             beside.write_bytes(trails.trail([trails.record(99, 99)]))
-            limit = [] if inflated > 256 else ["--inflated-mib-max", INFLATED_MIB]
-            ran = group.program.run("scan", "--format", "json", "--jobs", jobs, *limit, path, beside)
+            limited = [] if inflated > DEFAULT_LIMIT_MIB else ["--inflated-mib-max", str(limit)]
+            ran = group.program.run("scan", "--format", "json", "--jobs", jobs, *limited, path, beside)
             group.case(f"{name}, {jobs} jobs", problem(ran, expected, inflated), path)
 
 
@@ -42,7 +43,7 @@ def problem(ran, expected, inflated):
     if wrong := ran.problem((0, 1) if expected is None else (1,) if refused else (0,), SECONDS_A_START + SECONDS_A_MIB * inflated, RESIDENT_MIB):
         return wrong
     document = json.loads(ran.out)
-    if wrong := books.balance(document["records"]):
+    if wrong := totals.balance(document["records"]):
         return wrong
     counted = document["records"]["clustered"] - 1
     if expected is not None and counted != (0 if refused else expected):
@@ -52,37 +53,39 @@ def problem(ran, expected, inflated):
     return None
 
 
-def files():
+def files(limit):
     """Yields name, content, the records that count or a word of the error, and MiB after decompression."""
     good = trails.trail([trails.record(number) for number in range(3)])
-    yield from bombs(good)
+    yield from bombs(good, limit)
     yield from members(good)
     yield from headers(good)
     yield from trailers(good)
     yield from blocks(good)
-    yield from wrapped(good)
+    yield from wrapped(good, limit)
 
 
-def bombs(good):
-    yield "300 MiB of zeros", bomb(b'{"Records":[', b"\0", 300), REFUSED, 300
+def bombs(good, limit):
+    over, under = limit * 5 // 4, limit - 1
+    if limit == LIMIT_MIB:
+        yield "300 MiB of zeros", bomb(b'{"Records":[', b"\0", 300), REFUSED, 300
     for name, unit, mib in [
-        ("spaces", b" ", 80),
-        ("brackets", b"[", 80),
-        ("quotes", b'"', 80),
-        ("braces", b"{", 80),
+        ("spaces", b" ", over),
+        ("brackets", b"[", over),
+        ("quotes", b'"', over),
+        ("braces", b"{", over),
     ]:
         yield f"bomb of {name}", bomb(b'{"Records":[' + unit, unit, mib), REFUSED, mib
-    yield "spaces in front of records", packed(b" " * (60 << 20) + good), 3, 60
-    yield "spaces after records", packed(good + b" " * (60 << 20)), 3, 60
-    yield "a long field nobody reads", packed(trails.trail([trails.record(1, note="x" * (1 << 20))] * 40)), 1, 40
+    yield "spaces in front of records", packed(b" " * (under << 20) + good), 3, under
+    yield "spaces after records", packed(good + b" " * (under << 20)), 3, under
+    yield "a long field that is not read", packed(trails.trail([trails.record(1, note="x" * (1 << 20))] * (limit // 2))), 1, limit // 2
     # Elements that are no event cost no more than events.
     for name, unit in [("objects", b"{},"), ("lines of objects", b"{}\n"), ("lines", b"\n"), ("commas", b","), ("numbers", b"1,"), ("null", b"null,")]:
-        mib = 8
+        mib = limit // 8 or 1
         head, tail = (b"", good) if unit.endswith(b"\n") else (b"[", b"1]")
         content = head + unit * ((mib << 20) // len(unit)) + tail
-        yield f"8 MiB of {name}", packed(content), None if not unit.endswith(b"\n") else 3, mib
-    twice = packed(bomb(b'{"Records":[', b" ", 80))
-    yield "a bomb in gzip in gzip", twice, REFUSED, 80
+        yield f"many {name}", packed(content), None if not unit.endswith(b"\n") else 3, mib
+    twice = packed(bomb(b'{"Records":[', b" ", over))
+    yield "a bomb in gzip in gzip", twice, REFUSED, over
     for layers in (2, 3, 4):
         content = good
         for _ in range(layers):
@@ -150,15 +153,16 @@ def blocks(good):
     yield "the last block is not marked", head + b"\x00" + stored[1:] + end, "error", 0
 
 
-def wrapped(good):
-    yield "Zstandard, a bomb", zstandard(b'{"Records":[', 80), REFUSED, 80
+def wrapped(good, limit):
+    over, each = limit * 5 // 4, limit // 5 + 1
+    yield "Zstandard, a bomb", zstandard(b'{"Records":[', over), REFUSED, over
     yield "Zstandard, cut", zstandard(b'{"Records":[', 1)[:-3], "error", 0
-    yield "Zstandard in gzip, a bomb", gzip.compress(zstandard(b'{"Records":[', 80)), REFUSED, 80
-    inner = base64.b64encode(packed(b'{"messageType":"DATA_MESSAGE","logEvents":[' + b" " * (80 << 20)))
-    yield "a bomb in a payload", gzip.compress(b'{"awslogs":{"data":"' + inner + b'"}}'), None, 80
-    data = base64.b64encode(packed(b" " * (12 << 20))).decode()
+    yield "Zstandard in gzip, a bomb", gzip.compress(zstandard(b'{"Records":[', over)), REFUSED, over
+    inner = base64.b64encode(packed(b'{"messageType":"DATA_MESSAGE","logEvents":[' + b" " * (over << 20)))
+    yield "a bomb in a payload", gzip.compress(b'{"awslogs":{"data":"' + inner + b'"}}'), None, over
+    data = base64.b64encode(packed(b" " * (each << 20))).decode()
     many = json.dumps({"Records": [{"kinesis": {"data": data}} for _ in range(8)]}).encode()
-    yield "eight bombs in one input", gzip.compress(many), None, 96
+    yield "eight bombs in one input", gzip.compress(many), None, 8 * each
 
 
 def packed(content):

@@ -38,13 +38,13 @@ SHOWN_EACH = 4
 
 
 def attack(group):
-    for number, payload in enumerate(group.some(PAYLOADS, 6)):
+    for number, payload in enumerate(group.some(PAYLOADS, 3)):
         place = group.place("injected")
         path = place / "in.jsonl"
         records = list(hostile(payload))
         path.write_bytes(trails.lines(records))
         store = place / "s.db"
-        commands = group.some([*COMMANDS, *([*each, "--db", store] for each in STORED)], 12)
+        commands = group.some([*COMMANDS, *([*each, "--db", store] for each in STORED)], 10)
         ran = group.program.run("scan", "--db", store, "--format", "json", path)
         group.case(f"{payload[:40]!r}: counted", counted(ran, len(records)), path)
         for command in commands:
@@ -177,7 +177,7 @@ def shown(group, store, payload, path):
     """Each cluster and call by itself, its history, its events and its export."""
     listed = json.loads(group.program.run("scan", "--db", store, "--format", "json", path).out)
     ids = [each["cluster_id"] for each in listed["clusters"]][:SHOWN_EACH]
-    for cluster in ids:
+    for cluster in ids[: group.count(SHOWN_EACH)]:
         for command in (["clusters", "show"], ["clusters", "show", "--kv"], ["export"], ["clusters", "history"]):
             ran = group.program.run(*command, cluster, "--db", store)
             group.case(f"{payload[:40]!r}: {' '.join(command)}", ran.problem() or seen(["json"] if command == ["export"] else command, ran, None), path)

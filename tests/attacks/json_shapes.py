@@ -3,7 +3,7 @@ count, and neither a depth nor a length needs more memory or time than its bytes
 
 import json
 
-import books
+import totals
 import trails
 
 RESIDENT_MIB = 64
@@ -81,7 +81,7 @@ def whole(program, content, expected):
     except ValueError as error:
         return f"no JSON: {error}"
     records = document["records"]
-    if problem := books.balance(records):
+    if problem := totals.balance(records):
         return problem
     if expected is None:
         silent = ran.code == 0 and records["read"] == 0 and not ran.err

@@ -22,7 +22,7 @@ def attack(group):
     for name, message, secret in group.some(cases):
         records = [trails.record(number, errorCode=code, errorMessage=message) for number, code in enumerate(("AccessDenied", "ValidationException", "Strange"))]
         group.case(name, leaks(group.program, place, records, [secret]), trails.lines(records))
-    for number in range(0, group.count(KEYS, 18), 9):
+    for number in range(0, group.count(KEYS, 9), 9):
         made = [private_key(dice, each) for each in range(number, number + 9)]
         records = [trails.record(each, errorCode="ValidationException", errorMessage=message) for each, (message, _) in enumerate(made)]
         problem = leaks(group.program, place, records, [line for _, lines in made for line in lines])

@@ -3,7 +3,7 @@
 import copy
 import json
 
-import books
+import totals
 import trails
 
 FILES, RECORDS_A_FILE = 12_000, 9
@@ -24,7 +24,7 @@ KEYS = [
 
 
 def attack(group):
-    files = group.count(FILES, 150)
+    files = group.count(FILES, 60)
     texts, source = trails.events(group.events, group.program, group.folder, 40_000, group.dice)
     place = group.place("mutated")
     cases = []
@@ -35,7 +35,7 @@ def attack(group):
         path.write_bytes(group.dice.choice([trails.trail, trails.lines])(records))
         cases.append(path)
     group.notes.append(f"{files * RECORDS_A_FILE} records, {source}")
-    group.batched(8, cases, lambda batch: books.compared(group.program, batch), lambda path: path.name, lambda path: [path])
+    group.batched(8, cases, lambda batch: totals.compared(group.program, batch), lambda path: path.name, lambda path: [path])
 
 
 def mutated(dice, record, file, number):

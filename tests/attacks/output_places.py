@@ -15,7 +15,7 @@ PAGE = "</html>"
 
 
 def attack(group):
-    for name, work in group.some(works(), 60):
+    for name, work in group.some(works(), 20):
         place = group.place(name)
         (place / "in.json").write_bytes(trails.trail([trails.record(1)]))
         (place / "tr").mkdir()

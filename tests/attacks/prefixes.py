@@ -3,7 +3,7 @@
 import gzip
 import json
 
-import books
+import totals
 import trails
 
 RECORDS = 3
@@ -74,7 +74,7 @@ def uncompressed(program, batch, paths, whole):
     if problem := ran.problem(codes=(0, 1)):
         return problem
     document = json.loads(ran.out)
-    if problem := books.balance(document["records"]):
+    if problem := totals.balance(document["records"]):
         return problem
     if document["records"]["clustered"] != wanted:
         return f"{document['records']['clustered']} records are counted, {wanted} came whole"

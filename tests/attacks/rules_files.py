@@ -1,23 +1,27 @@
 """Rules files that are huge, deep, slow to match or no rules: refused with a sentence, in little memory and time."""
 
+import resource
+
 import trails
 
 SECONDS = 6
 RESIDENT_MIB = 200
+# A pattern may not take all memory of the machine.
+MEMORY = {resource.RLIMIT_AS: 1 << 30}
 
 
 def attack(group):
     trail = group.place("trail") / "in.jsonl"
     # Long texts make a slow pattern visible.
     trail.write_bytes(trails.lines([trails.record(number, errorMessage="a" * 1000 + "b", userAgent="ab" * 500) for number in range(300)]))
-    for number, (name, content, codes) in enumerate(group.some(files(), 12)):
+    for number, (name, content, codes) in enumerate(group.some(files(), 6)):
         path = group.place("rules") / f"{number}.toml"
         path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
         for command in (["rules", "check", path], ["scan", "-q", "--rules", path, trail]):
-            ran = group.program.run(*command, hangs=60)
+            ran = group.program.run(*command, hangs=20, limits=MEMORY)
             group.case(f"{name}, {command[0]}", ran.problem(codes, SECONDS, RESIDENT_MIB), path)
     for path, codes in [("/dev/zero", (1, 2)), ("/dev/urandom", (1, 2)), ("/dev/null", (0, 1, 2)), ("/", (1, 2)), ("/nowhere", (1, 2))]:
-        ran = group.program.run("rules", "check", path, hangs=20)
+        ran = group.program.run("rules", "check", path, hangs=20, limits=MEMORY)
         group.case(f"the file {path}", ran.problem(codes, SECONDS, RESIDENT_MIB))
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-import books
+import totals
 import trails
 
 # Between the records of an array, and whether something has to be said about it.
@@ -64,7 +64,7 @@ def kept(program, content, wanted, says):
     if problem := ran.problem((0, 1)):
         return problem
     document = json.loads(ran.out)
-    if problem := books.balance(document["records"]):
+    if problem := totals.balance(document["records"]):
         return problem
     is_said = document["records"]["quarantined"] or ran.err
     if document["records"]["clustered"] != wanted and not (says and is_said):

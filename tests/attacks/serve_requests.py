@@ -131,7 +131,7 @@ def doors(group, served, cluster, store):
     cases += [(f"the method {method}", f"{method} /widget", [local, proof, JSON], {400, 405, 501}) for method in ("GET", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "HEAD", "PROPFIND")]
     paths = ["/../etc/passwd", "/%2e%2e/etc/passwd", "//etc/passwd", "/dashboard.js/..", "/.git/config", "/s.db", "/%00", "/widget/", "/WIDGET", "/?x", "/" + "a" * 8000]
     cases += [(f"the path {each[:30]!r}", f"GET {each}", [local, proof], {200, 400, 404, 405, 414, 431} if each == "/?x" else {400, 404, 405, 414, 431}) for each in paths]
-    for name, line, headers, expected in group.some(cases, 20):
+    for name, line, headers, expected in group.some(cases, 30):
         answered = served.code(line, headers, decision(cluster) if line.startswith("POST") else b"")
         group.case(name, None if answered in expected else f"answers {answered}, not {sorted(expected)}")
     group.case("nothing is decided by any of these", "a decision was made" if is_decided(group, store, cluster) else None)
@@ -223,7 +223,7 @@ def race(group, served, cluster, store):
 def many(group, served):
     """Many requests one after the other, and on one connection."""
     before, _ = served.memory()
-    count = group.count(REQUESTS, 300)
+    count = group.count(REQUESTS, 100) if group.share == 1 else 100
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         codes = list(pool.map(lambda _: served.code("GET /about", [served.host, served.proof]), range(count)))
     after, _ = served.memory()
@@ -239,7 +239,7 @@ def many(group, served):
 def slow(group, served):
     """Clients that send half a request, or read nothing. The page is answered meanwhile, and they are cut off."""
     streams = []
-    for number in range(group.count(SLOW, 90)):
+    for number in range(SLOW if group.share == 1 else 40):
         try:
             stream = served.connect(2)
             stream.sendall(b"POST /widget HT" if number % 2 else f"POST /widget HTTP/1.1\r\n{served.host}\r\n{served.proof}\r\n{JSON}\r\nContent-Length: 9\r\n\r\n{{".encode())

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-import books
+import totals
 import trails
 
 NAMES = [
@@ -20,13 +20,13 @@ NAMES = [
 
 
 def attack(group):
-    for name, build, counted, codes in group.some(kinds(), 30):
+    for name, build, counted, codes in group.some(kinds(), 10):
         place = group.place(name)
         (place / "good.json").write_bytes(trails.trail([trails.record(1)]))
         build(place)
         ran = group.program.run("scan", "--format", "json", place, hangs=60)
         group.case(f"a folder with {name}", problem(ran, counted, codes), place)
-    for name in group.some(NAMES):
+    for name in group.some(NAMES, 4):
         place = group.place("names")
         # The mark of a surrogate stands for a byte that is no UTF-8.
         (place / f"{name}.json").write_bytes(trails.trail([trails.record(1)]))
@@ -34,7 +34,7 @@ def attack(group):
         for format in ("json", "table"):
             ran = group.program.run("scan", "-v", "--format", format, place)
             group.case(f"the name {name!r}, {format}", ran.problem((1,)), place)
-    for path, codes in group.some([("/dev/null", (0, 1)), ("/dev/zero", (1,)), ("/dev/full", (1,)), ("/dev/urandom", (1,)), ("/proc/self/mem", (1,)), ("/proc/self/environ", (1,)), ("/proc/version", (1,)), ("/proc/self/fd", (0, 1)), ("/dev/tty", (1,))], 9):
+    for path, codes in group.some([("/dev/null", (0, 1)), ("/dev/zero", (1,)), ("/dev/full", (1,)), ("/dev/urandom", (1,)), ("/proc/self/mem", (1,)), ("/proc/self/environ", (1,)), ("/proc/version", (1,)), ("/proc/self/fd", (0, 1)), ("/dev/tty", (1,))], 3):
         if pathlib.Path(path).exists():
             ran = group.program.run("scan", "--inflated-mib-max", "16", path, hangs=60)
             group.case(f"the path {path}", ran.problem(codes, cpu=20))
@@ -48,7 +48,7 @@ def problem(ran, counted, codes=(0, 1)):
     if wrong := ran.problem(codes, resident=160):
         return wrong
     records = json.loads(ran.out)["records"]
-    if wrong := books.balance(records):
+    if wrong := totals.balance(records):
         return wrong
     return None if records["clustered"] == counted else f"{records['clustered']} events count, not {counted}: {ran.said[:200]}"
 
@@ -142,7 +142,7 @@ def streams(group):
         "one record for ever": "yes '" + line.decode().strip() + "'",
         "gzip of zeros": "gzip -c < /dev/zero",
     }
-    for name, command in endless.items():
+    for name, command in group.some(endless.items(), 1):
         feeder = subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
         # What is good is read as long as it comes, so a limit of the file decides nothing: the run is ended.
         ran = group.program.run("scan", "-q", "--inflated-mib-max", "16", "-", stdin=feeder.stdout, hangs=4)
@@ -161,14 +161,14 @@ def streams(group):
 def many(group):
     """A hundred thousand files, with the usual number of jobs and with as many as are allowed."""
     place = group.place("many")
-    count = group.count(100_000, 2000)
+    count = group.count(100_000, 2000) if group.share == 1 else 1000
     for number in range(count):
         folder = place / f"{number // 1000:03}"
         folder.mkdir(exist_ok=True)
         (folder / f"{number}.json").write_bytes(trails.trail([trails.record(number)]))
     few = group.program.run("scan", "--format", "json", "--jobs", "2", place)
     group.case(f"{count} files", problem_many(few, count))
-    for jobs in ("64", "256", "1000", "100000"):
+    for jobs in group.some(["64", "256", "1000", "100000"], 2):
         ran = group.program.run("scan", "--format", "json", "--jobs", jobs, place, hangs=180)
         # Threads are not free, and may be refused; they cost no multiple.
         refused = ran.code == 2 and "--jobs" in ran.said
@@ -199,7 +199,7 @@ def changing(group):
         "is deleted": lambda path: path.unlink(missing_ok=True),
         "is replaced": lambda path: os.replace(create(path.with_suffix(".new")), path),
     }
-    for name, act in acts.items():
+    for name, act in group.some(acts.items(), 2):
         place = group.place("changing")
         files = [place / f"{number}.jsonl" for number in range(40)]
         for path in files:
@@ -222,7 +222,7 @@ def changing(group):
         over.set()
         thread.join()
         # If no file is left, there is nothing to print.
-        wrong = ran.problem((0, 1)) or (books.balance(json.loads(ran.out)["records"]) if ran.out else None)
+        wrong = ran.problem((0, 1)) or (totals.balance(json.loads(ran.out)["records"]) if ran.out else None)
         group.case(f"a file {name} while it is read", wrong, place)
 
 
@@ -231,17 +231,17 @@ def signals(group):
     place = group.place("signals")
     for number in range(600):
         (place / f"{number}.json").write_bytes(trails.trail([trails.record(each, number) for each in range(20)]))
-    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-        for wait in (0.02, 0.06, 0.15):
-            store = group.place("store") / "s.db"
-            child = group.program.start(["scan", "--db", store, place], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            time.sleep(wait)
-            child.send_signal(kind)
-            said = child.stderr.read()
-            child.stderr.close()
-            child.wait()
-            wrong = "panic" if b"panicked" in said else None
-            again = group.program.run("scan", "--format", "json", "--db", store, place)
-            wrong = wrong or again.problem((0,), resident=None)
-            wrong = wrong or (None if sum(one["count"] for one in json.loads(again.out)["clusters"]) == 12_000 else "events are missing")
-            group.case(f"{kind.name} after {wait} s", wrong)
+    kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
+    for kind, wait in group.some([(kind, wait) for kind in kinds for wait in (0.02, 0.06, 0.15)], 2):
+        store = group.place("store") / "s.db"
+        child = group.program.start(["scan", "--db", store, place], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        time.sleep(wait)
+        child.send_signal(kind)
+        said = child.stderr.read()
+        child.stderr.close()
+        child.wait()
+        wrong = "panic" if b"panicked" in said else None
+        again = group.program.run("scan", "--format", "json", "--db", store, place)
+        wrong = wrong or again.problem((0,), resident=None)
+        wrong = wrong or (None if sum(one["count"] for one in json.loads(again.out)["clusters"]) == 12_000 else "events are missing")
+        group.case(f"{kind.name} after {wait} s", wrong)
