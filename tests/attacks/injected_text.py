@@ -38,7 +38,7 @@ SHOWN_EACH = 4
 
 
 def attack(group):
-    for number, payload in enumerate(group.some(PAYLOADS, 3)):
+    for number, payload in enumerate(group.some(PAYLOADS, 2)):
         place = group.place("injected")
         path = place / "in.jsonl"
         records = list(hostile(payload))

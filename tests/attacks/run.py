@@ -36,7 +36,7 @@ GROUPS = {
     "environment": 0,
     "injected_text": 0.02,
     "foreign_store": 0,
-    "kept_secrets": 0.1,
+    "kept_secrets": 0.05,
     "serve_requests": 0.1,
     "rules_files": 0,
 }

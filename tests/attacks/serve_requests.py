@@ -144,7 +144,7 @@ def smuggled(group, served, cluster, store):
     """Requests whose length is said in two ways, and requests inside of others."""
     head = f"POST /widget HTTP/1.1\r\n{served.host}\r\n{JSON}\r\n"
     inner = (head + f"Content-Length: {len(decision(cluster))}\r\n\r\n").encode() + decision(cluster)
-    for name, lengths, body in [
+    cases = [
         ("two lengths", "Content-Length: 2\r\nContent-Length: 200\r\n", b"{}"),
         ("a length and chunks", "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
         ("chunks twice", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", b"0\r\n\r\n"),
@@ -157,12 +157,17 @@ def smuggled(group, served, cluster, store):
         ("a chunk beyond all", "Transfer-Encoding: chunked\r\n", b"ffffffffffffffff\r\n{}\r\n0\r\n\r\n"),
         ("a bare line feed", "X: y\nContent-Length: 2\r\n", b"{}"),
         ("a NUL in a header", "X: \0\r\n", b""),
-    ]:
-        for proof in ("", f"{served.proof}\r\n"):
-            # The request behind it has no token of its own.
-            answer = served.send((head + proof + lengths + "\r\n").encode() + body + inner, timeout=15)
-            problem = None if served_still(served) else "the server does not answer any more"
-            group.case(f"{name}{', with the token' if proof else ''}", problem or ("a decision was made" if is_decided(group, store, cluster) else None), answer)
+    ]
+
+    def tried(case):
+        name, lengths, body, proof = case
+        # The request behind it has no token of its own. The server closes a connection on which nothing comes.
+        answer = served.send((head + proof + lengths + "\r\n").encode() + body + inner, timeout=15)
+        problem = None if served_still(served) else "the server does not answer any more"
+        group.case(f"{name}{', with the token' if proof else ''}", problem or ("a decision was made" if is_decided(group, store, cluster) else None), answer)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(tried, group.some([(*case, proof) for case in cases for proof in ("", f"{served.proof}\r\n")], 4)))
 
 
 def served_still(served):
