@@ -73,7 +73,7 @@ test-long: ## Run the tests with many random cases, ROUNDS=100 kills at random m
 	$(MAKE) attacks
 	$(MAKE) mutants
 
-attacks: ## Attack the program with hostile input; ATTACKS="gzip_files places": only these groups, SHORT=1: fewer cases, SEED=7
+attacks: ## Attack the program with hostile input; ATTACKS="gzip_files output_places": only these groups, SHORT=1: fewer cases, SEED=7
 	cargo build --locked --profile quick -p cloudtrail-inspector --no-default-features --features cli
 	$(call timed,attacks,python3 tests/attacks/run.py $(BINARY) $(if $(SHORT),--short) $(ATTACK_OPTIONS) $(ATTACKS))
 

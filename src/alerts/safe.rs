@@ -7,6 +7,8 @@
 //! - In plain text, spaces break up links and mentions of mail programs and chats.
 //! - In names, all characters that are unusual in names become `_`.
 
+use std::ops::RangeInclusive;
+
 use records::redact::{MASKS, clean, mask_secrets};
 
 /// Returns untrusted text in a form for people to read: without invisible characters, with secrets masked,
@@ -51,7 +53,7 @@ pub fn defanged(readable: &str) -> String {
             '<' if is_mask() => false,
             '<' => matches!(next, '!' | '@' | '#' | '/') || next.is_ascii_alphabetic(),
             '@' => !before.is_alphanumeric() && next.is_alphanumeric(),
-            '.' => is_www(&plain),
+            '.' => is_www(&plain) || ends_domain(&plain, after),
             _ => false,
         };
         if breaks {
@@ -66,6 +68,56 @@ fn is_www(text: &str) -> bool {
     let tail = text.len().checked_sub("www.".len());
     tail.and_then(|at| text.get(at..))
         .is_some_and(|tail| tail.eq_ignore_ascii_case("www."))
+}
+
+/// Lengths of the last labels of domains. The longest in use that is not Punycode has 18 letters.
+const LAST_LABEL_CHARS: RangeInclusive<usize> = 2..=18;
+
+/// Checks whether a dot, at the end of `text`, is before the last label of a domain, as in `evil-login.com`, of which mail
+/// programs make a link. `after` is the text after the dot. An endpoint of AWS and an e-mail address stay whole.
+fn ends_domain(text: &str, after: &str) -> bool {
+    let is_host = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    let label = after
+        .find(|c| !is_host(c))
+        .map_or(after, |end| &after[..end]);
+    // A dot at the end of a sentence belongs to no label.
+    let label = label.trim_end_matches(['.', '-', '_']);
+    let is_last =
+        LAST_LABEL_CHARS.contains(&label.chars().count()) && label.chars().all(char::is_alphabetic);
+    if !is_last {
+        return false;
+    }
+    let start = text.rfind(|c| !is_host(c)).map_or(0, |at| {
+        at + text[at..].chars().next().map_or(0, char::len_utf8)
+    });
+    let host = &text[start..];
+    let is_named = host.trim_end_matches('.').ends_with(char::is_alphanumeric);
+    is_named
+        && !host.contains('@')
+        && !is_endpoint(&host.to_ascii_lowercase(), &label.to_ascii_lowercase())
+}
+
+/// Checks whether a host is an endpoint of an AWS service: `SERVICE.amazonaws.com` or `SERVICE.REGION.amazonaws.com`. Names
+/// with a bucket or another resource are not, because anybody can have such a name. `host` ends with a dot.
+fn is_endpoint(host: &str, last: &str) -> bool {
+    let names: Vec<_> = host
+        .trim_end_matches('.')
+        .split('.')
+        .chain([last])
+        .collect();
+    let is_region = |name: &str| {
+        let letters = name.bytes().take_while(u8::is_ascii_lowercase).count();
+        letters == 2
+            && name[letters..].starts_with('-')
+            && name.ends_with(|c: char| c.is_ascii_digit())
+    };
+    match &names[..] {
+        [_, "amazonaws", "com"] | ["aws", "amazon", "com"] => true,
+        [_, region, "amazonaws", "com"] | [_, region, "amazonaws", "com", "cn"] => {
+            is_region(region)
+        }
+        _ => false,
+    }
 }
 
 /// Returns untrusted text in a form for fields that expect a name, cut to `chars_max` characters. Each
@@ -121,8 +173,35 @@ mod tests {
     #[test]
     fn plain_text_has_no_link_and_no_mention() {
         for (text, wanted) in [
-            ("see http://evil.example", "see http: //evil.example"),
-            ("WWW.evil.example", "WWW. evil.example"),
+            ("see http://evil.example", "see http: //evil. example"),
+            ("WWW.evil.example", "WWW. evil. example"),
+            (
+                "bucket evil-login.com, [evil.com/aws]",
+                "bucket evil-login. com, [evil. com/aws]",
+            ),
+            (
+                "at verify-at.evil-login.CO.UK.",
+                "at verify-at.evil-login.CO. UK.",
+            ),
+            ("бот.рф", "бот. рф"),
+            (
+                "kms.amazonaws.com s3.us-gov-west-1.amazonaws.com",
+                "kms.amazonaws.com s3.us-gov-west-1.amazonaws.com",
+            ),
+            (
+                "ec2.cn-north-1.amazonaws.com.cn",
+                "ec2.cn-north-1.amazonaws.com.cn",
+            ),
+            ("evil.s3.amazonaws.com", "evil.s3.amazonaws. com"),
+            (
+                "evil.s3-website-us-east-1.amazonaws.com",
+                "evil.s3-website-us-east-1.amazonaws. com",
+            ),
+            ("amazonaws.com.evil.net", "amazonaws.com.evil. net"),
+            (
+                "aws-sdk/1.2 java8.al2 Failed. Then com.amazon.coral.service.UnknownOperationException",
+                "aws-sdk/1.2 java8.al2 Failed. Then com.amazon.coral.service.UnknownOperationException",
+            ),
             ("2001:db8:4::/48", "2001:db8:4::/48"),
             ("user/<secret-key> <jwt>", "user/<secret-key> <jwt>"),
             (

@@ -1,6 +1,5 @@
 //! What the commands about a whole configuration share: reading a document, and printing what differs.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -9,9 +8,10 @@ use service::configuration::Configuration;
 use service::configuration::changes::Change;
 
 use crate::inputs::shown;
+use crate::text_file;
 
 /// The size of the largest document that is read, in bytes: both files with all decisions of many years.
-const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
+const DOCUMENT_BYTES_MAX: usize = 64 << 20;
 
 /// The exit code of a command that compares configurations, if something differs.
 pub const DIFFERS: u8 = 3;
@@ -21,15 +21,8 @@ pub const DIFFERS: u8 = 3;
 /// # Errors
 /// Fails if the file cannot be read, is too long or is not valid.
 pub fn document(file: &Path) -> anyhow::Result<Configuration> {
-    let name = || shown(file);
-    let length = fs::metadata(file).with_context(|| format!("{}: cannot be read", name()))?;
-    anyhow::ensure!(
-        length.len() <= DOCUMENT_BYTES_MAX,
-        "{}: has more than {DOCUMENT_BYTES_MAX} bytes, so it is no exported configuration",
-        name()
-    );
-    let text = fs::read_to_string(file).with_context(|| format!("{}: cannot be read", name()))?;
-    Configuration::decode(&text).with_context(name)
+    let text = text_file::read(file, DOCUMENT_BYTES_MAX)?;
+    Configuration::decode(&text).with_context(|| shown(file))
 }
 
 /// Returns differences as text, one on a line, each after `indent`.

@@ -223,9 +223,10 @@ fn explanation_of(input: &Input, rules: &Rules, item: InputItem<'_>) -> Option<E
         }
         InputItem::Rejected { rejection, .. } => Some(quarantined(&rejection)),
         // Records are not skipped here, because `explain` reads without the prefilter.
-        InputItem::Skipped { .. } | InputItem::ControlMessage | InputItem::Incomplete { .. } => {
-            None
-        }
+        InputItem::Skipped { .. }
+        | InputItem::ControlMessage
+        | InputItem::Incomplete { .. }
+        | InputItem::OddCommas => None,
     }
 }
 

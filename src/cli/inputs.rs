@@ -157,6 +157,9 @@ pub fn strangers(count: u64, likeness: &str) -> String {
     format!("{} {verb} like {likeness}", counted(count, "record"))
 }
 
+/// The note about a list of records that is no correct JSON.
+pub const ODD_COMMAS: &str = "commas between records are missing or surplus, so the file may be damaged; each record that it has was read";
+
 /// Returns the note about an answer that is not complete.
 pub fn incomplete(reason: &str) -> String {
     format!("the answer is incomplete: {reason}")

@@ -3,7 +3,6 @@
 //! So the output of a command does not depend on the number of threads.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
@@ -70,49 +69,66 @@ pub fn fold<E>(
 
 /// Positions in the list of inputs: how far reading and processing have come.
 struct InputQueue {
-    length: usize,
     /// Maximum distance between reading and processing.
     ahead: usize,
-    /// Position of the next input to read.
-    begun: AtomicUsize,
-    /// Number of inputs whose outcome was processed.
-    processed: Mutex<usize>,
+    positions: Mutex<Positions>,
+    /// Notified when a thread that waits may have an input to read, or when there are none left.
     moved: Condvar,
+}
+
+struct Positions {
+    /// Number of inputs to read; 0 when reading must stop.
+    length: usize,
+    /// Position of the next input to read.
+    begun: usize,
+    /// Number of inputs whose outcome was processed.
+    processed: usize,
 }
 
 impl InputQueue {
     fn new(length: usize, ahead: usize) -> Self {
-        Self {
+        let positions = Mutex::new(Positions {
             length,
+            begun: 0,
+            processed: 0,
+        });
+        Self {
             ahead,
-            begun: AtomicUsize::new(0),
-            processed: Mutex::new(0),
+            positions,
             moved: Condvar::new(),
         }
     }
 
     /// Returns the position of the next input to read, after waiting until it is not too far ahead; `None` at the end.
     fn next(&self) -> Option<usize> {
-        let place = self.begun.fetch_add(1, Ordering::Relaxed);
         let too_far =
-            |processed: &mut usize| place < self.length && place >= *processed + self.ahead;
-        let processed = self.moved.wait_while(self.lock(), too_far);
-        let processed = *processed.unwrap_or_else(PoisonError::into_inner);
-        (place < self.length && processed < self.length).then_some(place)
+            |at: &mut Positions| at.begun < at.length && at.begun >= at.processed + self.ahead;
+        let at = self.moved.wait_while(self.lock(), too_far);
+        let mut at = at.unwrap_or_else(PoisonError::into_inner);
+        if at.begun >= at.length {
+            return None;
+        }
+        at.begun += 1;
+        if at.begun == at.length {
+            // No thread that still waits gets an input.
+            self.moved.notify_all();
+        }
+        Some(at.begun - 1)
     }
 
     fn processed(&self) -> usize {
-        *self.lock()
+        self.lock().processed
     }
 
+    /// Counts an input as processed. This allows one further input to be read, so one thread is enough.
     fn advance(&self) {
-        *self.lock() += 1;
-        self.moved.notify_all();
+        self.lock().processed += 1;
+        self.moved.notify_one();
     }
 
-    // After a panic of a holder the count is still right.
-    fn lock(&self) -> MutexGuard<'_, usize> {
-        self.processed
+    // After a panic of a holder the positions are still right.
+    fn lock(&self) -> MutexGuard<'_, Positions> {
+        self.positions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,7 +139,7 @@ struct Release<'a>(&'a InputQueue);
 
 impl Drop for Release<'_> {
     fn drop(&mut self) {
-        *self.0.lock() = self.0.length;
+        self.0.lock().length = 0;
         self.0.moved.notify_all();
     }
 }

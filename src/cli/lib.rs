@@ -35,6 +35,7 @@
 //! - `carry` carries decisions over from clusters with ids of an earlier version of the identity.
 //! - `selection` has the filters of lists, and `when` parses their times; `machine` has the clock, random secrets and the asynchronous runtime.
 //! - `help` has the form of the help, the exit codes and the version; `next_step` says what to do about errors of AWS.
+//! - `text_file` reads rules and other small files of a person.
 //! - `used_files` prevents a command from overwriting a file that it reads.
 //! - `entry` is a row of a list, in order; `list_format` has the formats of lists and their options.
 //! - `output` writes to stdout and stderr; `table` and `json` are the forms of results; `counts` words the totals.
@@ -105,6 +106,7 @@ mod status;
 mod store_file;
 mod story;
 mod table;
+mod text_file;
 mod top;
 mod used_files;
 mod when;
@@ -175,7 +177,20 @@ struct Completions {
 pub fn main() -> ExitCode {
     let matches = help::command().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let done = match arguments.command {
+    let done = machine::check_clock().and_then(|()| run(arguments.command));
+    match done {
+        Ok(code) => code,
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error_text(&error));
+            let code = if error.is::<WrongUsage>() { 2 } else { 1 };
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Scan(arguments) => scan::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Top(arguments) => top::run(&arguments),
@@ -198,15 +213,6 @@ pub fn main() -> ExitCode {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Completions(arguments) => completions(&arguments),
         Command::Man(arguments) => man::run(&arguments),
-    };
-    match done {
-        Ok(code) => code,
-        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::complain(&error_text(&error));
-            let code = if error.is::<WrongUsage>() { 2 } else { 1 };
-            ExitCode::from(code)
-        }
     }
 }
 

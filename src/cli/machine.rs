@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::bail;
 use records::time::Timestamp;
 use tokio::runtime::{Builder, Runtime};
 
@@ -14,15 +15,33 @@ pub fn runtime() -> io::Result<Runtime> {
         .build()
 }
 
-/// Returns the current time by the clock of this machine.
+/// Returns the current time by the clock of this machine; [`Timestamp::FIRST`] if [`check_clock`] would fail.
+pub fn now() -> Timestamp {
+    Timestamp::from_seconds(seconds()).unwrap_or(Timestamp::FIRST)
+}
+
+/// Checks that the clock of this machine has a time that can be stored.
+///
+/// # Errors
+/// Says which time the clock has, if it is before 2006 or after 2099.
+pub fn check_clock() -> anyhow::Result<()> {
+    let seconds = seconds();
+    match Timestamp::from_seconds(seconds) {
+        Some(_) => Ok(()),
+        None => bail!(
+            "the clock of this machine is at {seconds} seconds since 1970, and times from 2006 to 2099 are supported; set the \
+             clock"
+        ),
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the command line is the place that reads the clock"
 )]
-pub fn now() -> Timestamp {
+fn seconds() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = since.map_or(0, |since| since.as_secs() as i64);
-    Timestamp::from_seconds(seconds).unwrap_or(Timestamp::FIRST)
+    since.map_or(0, |since| since.as_secs() as i64)
 }
 
 /// Returns 128 random bits, secure for secrets, as 32 hexadecimal digits.

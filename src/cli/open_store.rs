@@ -104,8 +104,7 @@ impl StoreArguments {
             return self.table.open();
         };
         let name = shown(path);
-        store_file::check_exists(path)?;
-        let store = store_file::open(path)?;
+        let store = store_file::open_as_permitted(path)?;
         let place = StoreKind::File(Box::new(store));
         Ok(OpenStore { name, place })
     }

@@ -9,6 +9,7 @@ mod token;
 
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,7 +21,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::time::sleep;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
 
 use crate::machine::runtime;
 use crate::open_store::StoreArguments;
@@ -33,6 +35,13 @@ const PORT: u16 = 8765;
 
 /// Time limit for receiving the head of a request, and again for its body.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Maximum number of connections at once. A browser opens about six. Further clients wait until a connection ends.
+const CONNECTIONS_MAX: usize = 64;
+
+/// Time after which a connection ends: after its current request, or one such time later in any case. A client that does
+/// not read its answer cannot hold its connection longer.
+const CONNECTION_LIFE: Duration = Duration::from_secs(60);
 
 /// Pause after a connection could not be accepted, for example because too many files are open.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -100,13 +109,22 @@ async fn serve(port: u16, function: &Arc<Mutex<LocalWidget>>) -> anyhow::Result<
 async fn accept(listener: &TcpListener, site: &Router, patience: Duration) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(patience);
-    loop {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    // The semaphore is never closed, so there is always a place in the end.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let service = TowerToHyperService::new(site.clone());
                 let connection = http.serve_connection(TokioIo::new(stream), service);
-                // An error of one connection does not concern the others.
-                tokio::spawn(async { drop(connection.await) });
+                tokio::spawn(async move {
+                    let mut connection = pin!(connection);
+                    // An error of one connection does not concern the others.
+                    if timeout(CONNECTION_LIFE, &mut connection).await.is_err() {
+                        connection.as_mut().graceful_shutdown();
+                        drop(timeout(CONNECTION_LIFE, connection).await);
+                    }
+                    drop(place);
+                });
             }
             // Only this client has left.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}

@@ -3,14 +3,12 @@
 //! The store is in memory, in a SQLite file or in the table of a stack. The user's rules are applied to each record.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
 use alerts::severity::{self, Assessment, Severity};
-use anyhow::Context as _;
 #[cfg(feature = "aws")]
 use aws::dynamodb::{DynamoStore, table::Table};
 use clap::Args;
@@ -36,20 +34,22 @@ use service::inspect::incidents::FoundIncidents;
 use service::inspect::run::over;
 use service::memory::MemoryStore;
 use service::ports::{Quarantined, Store, StoreError, TriageStore as _, VersionedTriage};
-use service::rules::{Hits, Rule, Rules};
+use service::rules::{Hits, RULES_BYTES_MAX, Rule, Rules};
 use sqlite::SqliteStore;
 use view::json::CallShape;
 use view::listing::{ListedCluster, Listing};
 
 use crate::aws_options::{AwsArguments, Remote};
-use crate::inputs::{Input, InputError, Inputs, Reading, Unread, Unusable, progress, shown};
+use crate::inputs::{
+    Input, InputError, Inputs, ODD_COMMAS, Reading, Unread, Unusable, progress, shown,
+};
 use crate::machine::now;
 use crate::settings::load_lists;
 use crate::skipped::Skipped;
 use crate::stack::TableArguments;
 use crate::used_files::UsedFiles;
 use crate::when::When;
-use crate::{carry, inputs, jobs, output, store_file};
+use crate::{carry, inputs, jobs, output, store_file, text_file};
 
 /// Default of `--inflated-mib-max`. A crafted file of 1 MiB can decompress to 770 MiB; real files stay far below this.
 const INFLATED_MIB_MAX: u64 = 256;
@@ -513,9 +513,13 @@ impl RulesArguments {
     }
 }
 
+/// Maximum number of files that are read at once. More threads only take memory.
+const JOBS_MAX: usize = 256;
+
 fn jobs_count(text: &str) -> Result<NonZeroUsize, String> {
-    let count = text.parse();
-    count.map_err(|_| "expected a number of files of at least 1".to_owned())
+    let count = text.parse().ok();
+    let count = count.filter(|count: &NonZeroUsize| count.get() <= JOBS_MAX);
+    count.ok_or_else(|| format!("expected a number of files from 1 to {JOBS_MAX}"))
 }
 
 /// Parses the ID of an account.
@@ -545,8 +549,7 @@ pub fn load_rules(file: Option<&Path>) -> anyhow::Result<Rules> {
 /// # Errors
 /// Fails if the file cannot be read or is not valid.
 pub fn load_rules_text(file: &Path) -> anyhow::Result<(Rules, String)> {
-    let text =
-        fs::read_to_string(file).with_context(|| format!("{}: cannot be read", shown(file)))?;
+    let text = text_file::read(file, RULES_BYTES_MAX)?;
     let rules = Rules::parse(&text);
     let rules = rules.map_err(|problems| Unusable::new("the rules", file, &problems))?;
     Ok((rules, text))
@@ -639,7 +642,8 @@ fn read_into(
                 scanned.failed.extend(no_event_error(input, &folded));
                 let further = partial_notes(&folded);
                 scanned.is_partial |= !further.is_empty();
-                let notes = note.into_iter().chain(further);
+                let commas = folded.has_odd_commas().then(|| ODD_COMMAS.to_owned());
+                let notes = note.into_iter().chain(further).chain(commas);
                 let notes = notes.map(|note| format!("{}: {note}", input.name()));
                 scanned.notes.extend(notes);
                 gathered.push((input.name(), folded));

@@ -17,6 +17,16 @@ pub fn open(path: &Path) -> anyhow::Result<SqliteStore> {
     SqliteStore::open(path).with_context(|| shown(path))
 }
 
+/// Opens the store in an existing file; for reading only if the file or its folder cannot be written.
+///
+/// # Errors
+/// Fails if there is no file, if it is not a store, or if it cannot be read.
+pub fn open_as_permitted(path: &Path) -> anyhow::Result<SqliteStore> {
+    check_exists(path)?;
+    check_content(path)?;
+    SqliteStore::open_as_permitted(path).with_context(|| shown(path))
+}
+
 /// Opens the store in a file for reading only; the file is not changed.
 ///
 /// # Errors

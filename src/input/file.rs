@@ -138,6 +138,8 @@ struct ReaderState<'v, R> {
     nesting: open::Nesting,
     /// What the last answer says of itself, if it is not complete. Of several pages, the last one decides.
     incomplete: Option<&'static str>,
+    /// Whether commas between records are missing or surplus.
+    has_odd_commas: bool,
 }
 
 /// What is known about a top-level object from the members read so far.
@@ -167,6 +169,7 @@ impl<'v, R: Read> ReaderState<'v, R> {
             is_undecided: layout == Layout::Guess,
             nesting: open::Nesting::default(),
             incomplete: None,
+            has_odd_commas: false,
         }
     }
 
@@ -195,6 +198,9 @@ impl<'v, R: Read> ReaderState<'v, R> {
         }
         if let Some(reason) = self.incomplete {
             self.output.incomplete(reason);
+        }
+        if self.has_odd_commas {
+            self.output.odd_commas();
         }
         Ok(())
     }
@@ -443,8 +449,16 @@ impl<'v, R: Read> ReaderState<'v, R> {
     fn records(&mut self) -> Result<Reach, ReadError> {
         let max = self.output.limits.record_bytes_max;
         let mut is_first = true;
+        let mut commas = 0;
         loop {
-            match self.cursor.next_element()? {
+            let element = self.cursor.next_element()?;
+            if matches!(element, Element::End(_)) {
+                commas = 0;
+            }
+            self.has_odd_commas |=
+                self.cursor.commas() != commas && element != Element::End(Reach::Cut);
+            commas = 1;
+            match element {
                 Element::End(reach) => return Ok(reach),
                 Element::Value(_) => {
                     if std::mem::take(&mut is_first) && !begins_record(self.cursor.ahead()) {
@@ -455,8 +469,10 @@ impl<'v, R: Read> ReaderState<'v, R> {
                             First::Gone(_) => continue,
                         }
                     }
-                    let read = self.output.records(self.cursor.ahead());
+                    let ahead = self.cursor.ahead();
+                    let read = self.output.records(ahead);
                     if read > 0 {
+                        commas = u64::from(!ahead[..read].trim_ascii_end().ends_with(b","));
                         self.cursor.advance(read);
                         continue;
                     }

@@ -109,6 +109,8 @@ pub enum InputItem<'a> {
         /// What the answer says, in a few words.
         reason: &'static str,
     },
+    /// In a list of records, commas are missing or surplus. All records were passed on.
+    OddCommas,
 }
 
 /// Reason why an input cannot be read to its end. The caller must discard all items of this input that were passed to

@@ -114,6 +114,10 @@ impl<'v> Output<'v> {
         (self.visit)(InputItem::Incomplete { reason });
     }
 
+    pub(crate) fn odd_commas(&mut self) {
+        (self.visit)(InputItem::OddCommas);
+    }
+
     /// Passes a record that is in no envelope to the visitor. A record that is too long or cut off is passed as
     /// rejected.
     pub(crate) fn piece(&mut self, piece: Piece<'_>) {

@@ -86,6 +86,8 @@ pub struct Cursor<R> {
     line_ended: bool,
     /// Whether a line break at a place where JSON allows none makes the value [`Reach::Broken`].
     watches_breaks: bool,
+    /// Number of commas before the last element, see [`Self::commas`].
+    commas: u64,
 }
 
 impl Cursor<io::Empty> {
@@ -129,6 +131,7 @@ impl<R: Read> Cursor<R> {
             by_lines: false,
             line_ended: false,
             watches_breaks: false,
+            commas: 0,
         }
     }
 
@@ -367,10 +370,11 @@ impl<R: Read> Cursor<R> {
     pub fn next_element(&mut self) -> Result<Element, io::Error> {
         // A surplus brace belongs to no element. It is skipped, so that the further elements are found.
         const BETWEEN: &[u8] = b" \t\r\n,}";
-        let mut first = self.skip_all(BETWEEN)?;
+        self.commas = 0;
+        let mut first = self.skip_between(BETWEEN)?;
         if first == BYTE_ORDER_MARK.first().copied() {
             self.skip_byte_order_mark()?;
-            first = self.skip_all(BETWEEN)?;
+            first = self.skip_between(BETWEEN)?;
         }
         match first {
             None => Ok(Element::End(Reach::Cut)),
@@ -379,6 +383,25 @@ impl<R: Read> Cursor<R> {
                 Ok(Element::End(Reach::Whole))
             }
             Some(first) => Ok(Element::Value(first)),
+        }
+    }
+
+    /// Returns the number of commas that [`Self::next_element`] skipped. JSON has none before the first element and at the end,
+    /// and one before each other element.
+    pub fn commas(&self) -> u64 {
+        self.commas
+    }
+
+    /// Moves over the bytes of `set`, and counts the commas among them. Returns the byte after them.
+    fn skip_between(&mut self, set: &[u8]) -> Result<Option<u8>, io::Error> {
+        loop {
+            match self.peek()? {
+                Some(byte) if set.contains(&byte) => {
+                    self.commas += u64::from(byte == b',');
+                    self.at += 1;
+                }
+                other => return Ok(other),
+            }
         }
     }
 

@@ -116,6 +116,8 @@ fn is_unseen(c: char) -> bool {
                 | '\u{feff}'
                 | '\u{ffa0}'
                 | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
                 | '\u{e0000}'..='\u{e0fff}'
         )
 }
@@ -230,6 +232,7 @@ impl<'t> Masking<'t> {
             b'A' => key_id,
             b'e' => json_web_token,
             b'B' | b'b' => credentials,
+            b'g' | b's' | b'r' | b'x' => vendor_token,
             b'0'..=b'9' => card_number,
             _ => return None,
         };
@@ -308,7 +311,7 @@ const ENCODED_MESSAGE: &str = "Encoded authorization failure message";
 
 /// Words that announce a secret value, in lower case and without `_` and `-`. An identifier only has to end in such a
 /// word (`DBPassword`, `aws_session_token`, `x-api-key`).
-const SECRET_LABELS: [&str; 17] = [
+const SECRET_LABELS: [&str; 18] = [
     "password",
     "passwd",
     "passphrase",
@@ -322,7 +325,9 @@ const SECRET_LABELS: [&str; 17] = [
     "apikey",
     "authorization",
     "privatekey",
-    "xamzsignature",
+    // Of signed URLs: of AWS (versions 2 and 4), CloudFront, Google Cloud; and of Azure.
+    "signature",
+    "sig",
     "xamzcredential",
     "sharedkey",
     "plaintext",
@@ -486,6 +491,33 @@ fn credentials(text: &str) -> Option<(String, usize)> {
         format!("{scheme_text}{MASK}"),
         scheme.len() + spaces + length,
     ))
+}
+
+/// How tokens of other services begin. Sources: the documentation of GitHub ("About authentication to GitHub"), of Slack
+/// ("Token types") and of Stripe ("API keys"), read in November 2026.
+const VENDOR_TOKENS: [&str; 12] = [
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "xoxb-",
+    "xoxp-",
+    "xapp-",
+    "sk_live_",
+    "rk_live_",
+    "sk_test_",
+];
+
+/// Finds a token of another service: a known beginning and at least 16 letters, digits, hyphens or underscores.
+fn vendor_token(text: &str) -> Option<(String, usize)> {
+    let start = VENDOR_TOKENS
+        .iter()
+        .find(|start| text.starts_with(**start))?;
+    let is_letter = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    let length = run_length(&text.as_bytes()[start.len()..], is_letter);
+    (length >= 16).then(|| (MASK.to_owned(), start.len() + length))
 }
 
 /// Finds a card number: 13 to 19 digits, in one run or in the groups printed on cards, that pass the Luhn check.
@@ -859,6 +891,30 @@ mod tests {
     }
 
     #[test]
+    fn signed_addresses_and_tokens_of_other_vendors_are_masked() {
+        for (text, expected) in [
+            (
+                "?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=vjby%3D&Expires=1",
+                "?AWSAccessKeyId=AKIA****MPLE&Signature=<masked>&Expires=1",
+            ),
+            (
+                "?Expires=1&Signature=a~b_&Key-Pair-Id=K1",
+                "?Expires=1&Signature=<masked>&Key-Pair-Id=K1",
+            ),
+            (
+                "?X-Goog-Signature=0a1b&x=1 ?sv=2024&sig=a%2Fb",
+                "?X-Goog-Signature=<masked>&x=1 ?sv=2024&sig=<masked>",
+            ),
+            (
+                "with ghp_0123456789abcdefGHIJ, xoxb-123456789012-abcdefgh.",
+                "with <masked>, <masked>.",
+            ),
+        ] {
+            assert_eq!(redact(text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn text_without_secrets_is_unchanged() {
         for text in [
             "The security token included in the request is invalid.",
@@ -873,6 +929,8 @@ mod tests {
             "role/aws-service-role/autoscaling/AWSServiceRoleForAutoScaling2",
             "arn:aws:iam::111122223333:role/Teams/Payments/ReadOnly/DataPlatformEngineer4",
             "no password, nor secret; AKIA is a prefix",
+            "Signature expired: 20261130T000000Z is now earlier than 20261130T000500Z",
+            "The config=on and ghp_short, rk_live_",
             "AKIA****MPLE",
             "@here and a@b",
         ] {

@@ -31,6 +31,7 @@ use records::{Record, Wrapper};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::pattern_size;
 use crate::policy::{Policies, PolicyText};
 use crate::rulefile::{FileProblem, FileReader};
 
@@ -476,6 +477,10 @@ impl FileReader<'_> {
             self.problems
                 .push(FileProblem::at(self.text, at.start, message));
         });
+        // Before the automaton is made, because this is what could take the time and memory.
+        if let Some(excess) = pattern_size::excess(when.get_ref()) {
+            return self.report(when, excess);
+        }
         let json = serde_json::to_string(when.get_ref()).unwrap_or_default();
         if let Err(error) = rules.matcher.add_pattern(rules.rules.len(), &json) {
             self.report(when, error.to_string());

@@ -18,6 +18,7 @@ mod triage;
 mod write;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs::OpenOptions;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -30,7 +31,7 @@ use clusters::sample::Samples;
 use clusters::timeline::Timeline;
 use clusters::{ClusterSnapshot, EventId, Sighting};
 use records::time::{Timestamp, Window};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use service::ports::{
     Batch, ClusterDetails, ClusterReader, Committed, Hour, HourReader, KeyAnswers, LedgerCalls,
     SentLog, Store, StoreError,
@@ -83,6 +84,19 @@ impl SqliteStore {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let flags = OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI;
         Self::with(Connection::open_with_flags(path, flags).map_err(unavailable)?)
+    }
+
+    /// Opens the store in a file as [`Self::open`] does, or for reading only if the file or its folder cannot be written.
+    ///
+    /// # Errors
+    /// As [`Self::open`] and [`Self::open_for_reading`].
+    pub fn open_as_permitted(path: &Path) -> Result<Self, StoreError> {
+        match Self::open(path) {
+            Err(StoreError::Unavailable(error)) if is_not_permitted(&*error) => {
+                Self::open_for_reading(path)
+            }
+            opened => opened,
+        }
     }
 
     /// Opens the store in a file for reading only. Nothing is changed: neither the file nor what SQLite keeps beside it.
@@ -382,6 +396,9 @@ fn version(connection: &Connection) -> Result<Option<i64>, StoreError> {
             Err(StoreError::Foreign)
         };
     }
+    if version < 0 {
+        return Err(damaged("the version of the schema is negative"));
+    }
     if version > SCHEMA_VERSION {
         return Err(StoreError::Newer {
             found: version,
@@ -407,19 +424,26 @@ fn check_identity(connection: &Connection) -> Result<(), StoreError> {
 fn is_busy(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
     )
 }
 
 /// Converts an error of SQLite: a file that is not a database, a damaged database, or any other problem.
 fn unavailable(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase) => StoreError::Foreign,
-        Some(rusqlite::ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
+        Some(ErrorCode::NotADatabase) => StoreError::Foreign,
+        Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
             detail: error.to_string(),
         },
         _ => StoreError::Unavailable(Box::new(error)),
     }
+}
+
+/// Checks whether a statement failed because the file, its folder or the medium cannot be written.
+fn is_not_permitted(error: &(dyn Error + 'static)) -> bool {
+    let code = error.downcast_ref::<rusqlite::Error>();
+    let code = code.and_then(rusqlite::Error::sqlite_error_code);
+    matches!(code, Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen))
 }
 
 fn damaged(detail: &str) -> StoreError {

@@ -149,7 +149,7 @@ fn looks_like_an_address(host: &str) -> bool {
 
 /// Returns `true` if alerts may be sent to a host with this IP address.
 ///
-/// Link-local addresses are never allowed, because AWS returns credentials there. Addresses of this machine
+/// Link-local addresses and `fd00:ec2::/32` are never allowed, because AWS returns credentials there. Addresses of this machine
 /// and of private networks need [`AllowedHosts::private`], because the runtime of a Lambda function uses
 /// them. IPv6 addresses that contain an IPv4 address are checked as that IPv4 address.
 pub fn may_connect(address: IpAddr, allowed: AllowedHosts) -> bool {
@@ -184,8 +184,12 @@ fn may_connect_6(address: Ipv6Addr, allowed: AllowedHosts) -> bool {
     // Local-use NAT64 (RFC 8215): the position of the IPv4 address is unknown.
     let is_local_nat = address.segments()[..3] == [0x64, 0xff9b, 1];
     let is_private = address.is_loopback() || address.is_unique_local() || is_local_nat;
-    let is_never =
-        address.is_unicast_link_local() || address.is_multicast() || address.is_unspecified();
+    // The Amazon EC2 User Guide has fd00:ec2::254 for instance metadata and fd00:ec2::23 for the credentials of pods.
+    let is_metadata = address.segments()[..2] == [0xfd00, 0xec2];
+    let is_never = is_metadata
+        || address.is_unicast_link_local()
+        || address.is_multicast()
+        || address.is_unspecified();
     !is_never && (allowed.private || !is_private)
 }
 
@@ -301,6 +305,8 @@ mod tests {
             ("100.64.0.1", false, true),
             ("::1", false, true),
             ("fd00::1", false, true),
+            ("fd00:ec2::254", false, false),
+            ("fd00:ec2::23", false, false),
             ("64:ff9b:1::808:808", false, true),
             ("::7f00:1", false, true),
             ("198.18.0.1", false, true),

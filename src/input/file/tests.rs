@@ -60,6 +60,7 @@ fn listing(input: impl Read, layout: Layout, limits: &Limits) -> String {
         InputItem::Skipped { count } => lines.push_str(&format!("quiet {count}\n")),
         InputItem::ControlMessage => lines.push_str("control\n"),
         InputItem::Incomplete { reason } => lines.push_str(&format!("incomplete: {reason}\n")),
+        InputItem::OddCommas => lines.push_str("odd commas\n"),
     });
     if let Err(error) = result {
         write!(lines, "error {}", error.name()).unwrap();
@@ -178,6 +179,26 @@ fn trail_files_are_read_in_any_key_order_and_back_to_back() {
         r#"{"status":"Running","results":[]}"#,
         &["incomplete: the query still runs"],
     );
+}
+
+#[test]
+fn missing_and_surplus_commas_cost_no_record_and_are_said() {
+    let (one, two) = (r#"{"eventVersion":"1.11","a":1}"#, r#"{"b":2}"#);
+    for list in [
+        format!("{one} {two}"),
+        format!("{one},,{two}"),
+        format!(",{one},{two}"),
+        format!("{one},{two} , "),
+        format!("{one}{two}"),
+    ] {
+        check(
+            format!(r#"{{"Records":[{list}]}}"#),
+            &[one, two, "odd commas"],
+        );
+    }
+    check(format!(r#"{{"Records":[{one},{two}]}}"#), &[one, two]);
+    check(format!(r#"{{"Records":[{one} , {two} ]}}"#), &[one, two]);
+    check(r#"{"Records":[,,,,]}"#, &["odd commas"]);
 }
 
 #[test]
@@ -378,6 +399,7 @@ fn unusual_elements_are_passed_on_and_garbage_between_them_is_skipped() {
             ":",
             "NaN",
             r#"{"d":4}"#,
+            "odd commas",
         ],
     );
     check(

@@ -65,6 +65,8 @@ pub struct Folded {
     likeness: Option<String>,
     /// What the input says of itself, if it is an answer that is not complete.
     incomplete: Option<&'static str>,
+    /// Whether commas between the records are missing or surplus.
+    has_odd_commas: bool,
     /// All unreadable records, to be counted in clusters; `None` if the caller does not count them.
     unparsable: Option<Vec<Unparsable>>,
     /// The lines of the archive; `None` without an archive.
@@ -384,6 +386,7 @@ impl<'r> Folding<'r> {
             InputItem::Skipped { count } => folded.skip(count),
             InputItem::ControlMessage => folded.record_counts.control_messages += 1,
             InputItem::Incomplete { reason } => folded.incomplete = Some(reason),
+            InputItem::OddCommas => folded.has_odd_commas = true,
         };
         match reader {
             Some(reader) => reader.read(input, layout, limits, &mut visit),
@@ -587,6 +590,11 @@ impl Folded {
     /// Returns whether the input holds no record at all.
     pub fn is_blank(&self) -> bool {
         self.record_counts.read == 0
+    }
+
+    /// Returns whether commas between the records of the input are missing or surplus. All records were read.
+    pub fn has_odd_commas(&self) -> bool {
+        self.has_odd_commas
     }
 
     /// Returns what the input says of itself, if it is an answer that is not complete.

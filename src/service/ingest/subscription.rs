@@ -197,7 +197,7 @@ impl Subscription {
             InputItem::Rejected { .. } => report.no_drills += 1,
             InputItem::Skipped { count } => report.no_drills += count,
             InputItem::ControlMessage => report.record_counts.control_messages += 1,
-            InputItem::Incomplete { .. } => {}
+            InputItem::Incomplete { .. } | InputItem::OddCommas => {}
         };
         let mut reader = Reader::new(self.rules.prefilter());
         let read = reader.read(event, Layout::Subscription, &self.limits, &mut visit);
