@@ -22,7 +22,7 @@ from group import Group
 from program import Program
 
 # Each group is a module of this folder with a function `attack`, and the share of its cases in a short run; 0 is none, where
-# other tests of `make test` try the same, or a few cases would cost seconds.
+# a few cases would cost seconds.
 GROUPS = {
     "gzip_files": 0.15,
     "json_shapes": 0.05,
