@@ -13,7 +13,7 @@ SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long mutants check fmt lint deny quality judge filter accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
+.PHONY: help demo test test-long attacks mutants check fmt lint deny quality judge filter accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
 
 help: ## Print this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,10 @@ e2e-tests:
 emulators-tests:
 	$(call timed,emulators,python3 tests/e2e/run.py $(VENVS) $(INSPECTOR) large roles upgrade drill)
 
+# Real events for the attacks; without the folder, generated ones are used.
+EVENTS = $(or $(CLOUDTRAIL_CORPUS),../shared/cloudtrail)
+ATTACK_OPTIONS = $(if $(SEED),--seed $(SEED)) --events "$(EVENTS)" --keep $(BUILT)/attacks
+
 KILLS = $(if $(SEED),KILL_SEED=$(SEED)) $(if $(ROUNDS),KILL_ROUNDS=$(ROUNDS))
 
 test-long: ## Run the tests with many random cases, ROUNDS=100 kills at random moments (SEED), and the mutants
@@ -65,7 +69,12 @@ test-long: ## Run the tests with many random cases, ROUNDS=100 kills at random m
 	$(call timed,tests,EFFORT=whole $(KILLS) python3 tests/e2e/beside.py $(VENVS) cargo test --locked --test it)
 	$(call timed,emulators,EFFORT=whole python3 tests/e2e/run.py $(VENVS) $(INSPECTOR) large)
 	$(call timed,upgrade and way back,EFFORT=whole python3 tests/e2e/run.py $(VENVS) $(INSPECTOR) upgrade)
+	$(MAKE) attacks
 	$(MAKE) mutants
+
+attacks: ## Attack the program with hostile input; ATTACKS="gzip_files output_places": only these groups, SHORT=1: fewer cases, SEED=7
+	cargo build --locked --profile quick -p cloudtrail-inspector --no-default-features --features cli
+	$(call timed,attacks,python3 tests/attacks/run.py $(BINARY) $(if $(SHORT),--short) $(ATTACK_OPTIONS) $(ATTACKS))
 
 mutants: ## Break the program in one place after the other (MUTANT=name: only this one); its test must fail
 	python3 tests/mutants.py $(BUILT) $(MUTANT)
@@ -78,8 +87,9 @@ fmt: ## Check the format
 lint: ## Check with clippy; a warning is an error
 	cargo clippy --locked --all-targets -- -D warnings
 
-deny: ## Check licences, sources and unused dependencies (cargo-deny and cargo-machete)
+deny: ## Check licences, sources, advisories and unused dependencies (cargo-deny, cargo-machete); ADVISORIES=clone of the database
 	cargo deny --offline check bans licenses sources
+	python3 infra/advisories.py $(ADVISORIES)
 	cargo machete --with-metadata
 
 quality: ## Score the clustering against labelled errors; print every split and merged template

@@ -11,11 +11,15 @@ use clusters::sample::{Sample, Samples};
 use clusters::series::SeriesTable;
 use clusters::timeline::Timeline;
 use clusters::{ClusterFacts, ClusterSnapshot, EventId, Series, Sighting, Span};
+use records::redact::sanitize;
 use records::time::{Timestamp, Window};
 use rusqlite::{Connection, Row as SqlRow, params};
 use service::ports::{LedgerCalls, StoreError};
 
 use crate::{damaged, unavailable};
+
+/// Maximum length of an account ID or a partition in characters; both are much shorter.
+const ACCOUNT_CHARS_MAX: usize = 64;
 
 /// The columns of the table `cluster` that hold the identity and the template of a cluster, as an SQL list. Reading and
 /// writing use this order.
@@ -325,10 +329,15 @@ fn facts(row: &SqlRow<'_>, first: usize) -> Result<ClusterFacts, StoreError> {
     let class: String = row.get(first + 4).map_err(unavailable)?;
     let class =
         Class::from_name(&class).ok_or_else(|| damaged("a cluster has an unknown class"))?;
+    // Other programs may have written the store. Outputs print these two as they are; the others are sanitized there.
+    let clean = |at| {
+        let text: String = row.get(at)?;
+        Ok::<_, rusqlite::Error>(sanitize(&text, ACCOUNT_CHARS_MAX))
+    };
     let read = || {
         let identity = Identity {
-            partition: row.get(first)?,
-            account_id: row.get(first + 1)?,
+            partition: clean(first)?,
+            account_id: clean(first + 1)?,
             service: row.get(first + 2)?,
             action: row.get(first + 3)?,
             class,
