@@ -449,7 +449,10 @@ impl SourceArguments {
             }
             Some(path) => {
                 let old = beside.marks.map(carry::read).transpose()?;
-                let mut store = store_file::open(path)?;
+                let mut store = match paths.is_empty() && path.exists() {
+                    true => store_file::open_as_permitted(path)?,
+                    false => store_file::open(path)?,
+                };
                 let batch_limits = self.batch_limits(INPUTS_MAX, true, true);
                 let scan = || {
                     let scanned = read_into(&mut store, scanned, inputs, batch_limits)?;

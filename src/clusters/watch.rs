@@ -6,12 +6,14 @@
 //! whose weight depends on a condition has two watches: a strong one with the condition, and after it a weak one.
 //!
 //! - `row` reads a watch from its text. `docs/watch.md` is made from the table.
+//! - `condition_size` limits the size of conditions.
 //! - `call` reads values of a record by their paths; `details` writes those that are kept.
 //! - `predicate` has the conditions that event patterns cannot express. They are built of `policy`, `sharing`, `ingress`,
 //!   `lifecycle`, `trail` and `caller`.
 
 mod call;
 mod caller;
+pub mod condition_size;
 mod details;
 mod ingress;
 mod lifecycle;

@@ -10,7 +10,6 @@
 //! - `config` parses every setting of the functions, and reports all problems at once.
 //! - `rules` has the user's rules. It joins selection, rules and conclusion of a record.
 //! - `watches` reads the watches of a rules file, which change the table of watched calls.
-//! - `pattern_size` limits the size of the conditions of a rule.
 //! - `rulefile` reports problems in a rules file or settings file with line and column.
 //! - `reread` reads an object of the bucket again every five minutes.
 //! - `settings_loader` loads the settings file of the stack.
@@ -38,9 +37,6 @@ pub mod ports;
 
 // Problems in a rules file or settings file, with their places.
 pub mod rulefile;
-
-// The size of the conditions of a rule.
-mod pattern_size;
 
 // The user's rules.
 pub mod rules;

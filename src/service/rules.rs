@@ -20,6 +20,7 @@ use clusters::fingerprint::ClusterId;
 use clusters::selection::{
     NO_ERROR, PREFILTER, PREFILTER_WITH_LEDGER, Selection, prefilter, prefilter_with_ledger, select,
 };
+use clusters::watch::condition_size;
 use clusters::watch::row::{RowText, check_fields};
 use clusters::watch::{CallDetails, Watches};
 use clusters::{Conclusion, conclude, conclude_call, event_time};
@@ -31,7 +32,6 @@ use records::{Record, Wrapper};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::pattern_size;
 use crate::policy::{Policies, PolicyText};
 use crate::rulefile::{FileProblem, FileReader};
 
@@ -478,7 +478,7 @@ impl FileReader<'_> {
                 .push(FileProblem::at(self.text, at.start, message));
         });
         // Before the automaton is made, because this is what could take the time and memory.
-        if let Some(excess) = pattern_size::excess(when.get_ref()) {
+        if let Some(excess) = condition_size::excess(when.get_ref()) {
             return self.report(when, excess);
         }
         let json = serde_json::to_string(when.get_ref()).unwrap_or_default();

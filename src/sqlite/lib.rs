@@ -396,8 +396,8 @@ fn version(connection: &Connection) -> Result<Option<i64>, StoreError> {
             Err(StoreError::Foreign)
         };
     }
-    if version < 0 {
-        return Err(damaged("the version of the schema is negative"));
+    if version < 1 {
+        return Err(damaged("it has no version of the schema"));
     }
     if version > SCHEMA_VERSION {
         return Err(StoreError::Newer {

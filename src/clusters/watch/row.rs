@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::call::Path;
+use super::condition_size;
 use super::details::{PARAMETERS_MAX, safe};
 use super::predicate::Predicate;
 use super::{Tier, Watch};
@@ -240,6 +241,11 @@ impl RowText {
     fn pattern(&self, report: Report<'_>) -> Option<String> {
         let when = self.when.as_ref()?;
         check_fields(when, report);
+        // Before the automaton is made, because this is what could take the time and memory.
+        if let Some(excess) = condition_size::excess(when.get_ref()) {
+            report(when.span(), excess);
+            return None;
+        }
         let json = serde_json::to_string(when.get_ref()).unwrap_or_default();
         if let Err(error) = Quamina::new().add_pattern((), &json) {
             report(when.span(), error.to_string());

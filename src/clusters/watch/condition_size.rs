@@ -1,12 +1,15 @@
-//! The size of the conditions of a rule, so that no rules file takes more time or memory than its size allows.
+//! The size of the conditions of rules and watches, so that no rules file takes more time or memory than its size allows.
 //!
 //! A repetition such as `(a{100}){100}` is short, but its automaton has ten thousand states; each star of a wildcard
-//! multiplies the work for a long text.
+//! multiplies the work for a long text; and groups in each other need a stack.
 
 use std::str::Chars;
 
 /// Maximum number of characters that a regular expression may stand for when all its repetitions are written out.
 const REGEXP_STATES_MAX: u64 = 2_000;
+
+/// Maximum number of groups in each other in a regular expression.
+const GROUPS_MAX: usize = 50;
 
 /// Maximum number of stars in a wildcard.
 const STARS_MAX: usize = 16;
@@ -20,6 +23,9 @@ pub fn excess(condition: &toml::Table) -> Option<String> {
 
 fn excess_of(key: &str, value: &toml::Value) -> Option<String> {
     match (key, value) {
+        ("regexp", toml::Value::String(text)) if depth(text) > GROUPS_MAX => Some(format!(
+            "a regexp must not have more than {GROUPS_MAX} groups in each other"
+        )),
         ("regexp", toml::Value::String(text)) => (states(text) > REGEXP_STATES_MAX).then(|| {
             format!("a regexp must not stand for more than {REGEXP_STATES_MAX} characters; use fewer or smaller repetitions")
         }),
@@ -29,6 +35,20 @@ fn excess_of(key: &str, value: &toml::Value) -> Option<String> {
         (_, toml::Value::Array(values)) => values.iter().find_map(|value| excess_of(key, value)),
         _ => None,
     }
+}
+
+/// Returns an upper bound for the number of groups in each other.
+fn depth(regexp: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for c in regexp.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 /// Returns an upper bound for the number of characters of a regular expression with its repetitions written out.
@@ -102,6 +122,12 @@ mod tests {
         assert_eq!(excess(r#"eventName = [{ wildcard = "Get*By*" }]"#), None);
         let regexp = excess(r#"userIdentity = { arn = [{ regexp = "((a{100}){100})" }] }"#);
         assert!(regexp.is_some_and(|text| text.contains("regexp")));
+        let deep = format!(
+            r#"errorCode = [{{ regexp = "{}a{}" }}]"#,
+            "(".repeat(51),
+            ")".repeat(51)
+        );
+        assert!(excess(&deep).is_some_and(|text| text.contains("50 groups")));
         let stars = format!(
             r#"eventName = [{{ anything-but = {{ wildcard = ["{}"] }} }}]"#,
             "a*".repeat(17)
