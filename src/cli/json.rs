@@ -474,7 +474,8 @@ fn rules(scanned: &Scanned) -> Vec<RuleShape<'_>> {
         .collect()
 }
 
-fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
+/// Returns a value as indented JSON with a line break at its end.
+pub fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 

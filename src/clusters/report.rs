@@ -15,6 +15,15 @@ use crate::selection::NO_EVENT;
 /// The CloudWatch namespace of all metrics that the functions write.
 pub const NAMESPACE: &str = "CloudTrailInspector";
 
+/// What the names of sinks begin with that are further workspaces of Guance, such as `guance-shop`.
+pub const FURTHER_WORKSPACE: &str = "guance-";
+
+/// The metric of the time from a call to CloudWatch Logs, in seconds.
+pub const SOURCE_LAG: &str = "SourceLagSeconds";
+
+/// The metric of the time from CloudWatch Logs to the ingest function, in seconds.
+pub const OWN_LAG: &str = "OwnLagSeconds";
+
 /// The result of one invocation of the ingest function, which reads the events of a CloudWatch Logs subscription.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IngestReport {
@@ -84,9 +93,9 @@ impl IngestReport {
         // A clock that runs ahead would give a negative lag, which counts as 0.
         let lag = |seconds| u64::try_from(seconds).unwrap_or_default();
         let source = self.source_lag_seconds.map(lag);
-        written.extend(source.map(|lag| gauge("SourceLagSeconds", "Seconds", lag)));
+        written.extend(source.map(|lag| gauge(SOURCE_LAG, "Seconds", lag)));
         let own = self.own_lag_seconds.map(lag);
-        written.extend(own.map(|lag| gauge("OwnLagSeconds", "Seconds", lag)));
+        written.extend(own.map(|lag| gauge(OWN_LAG, "Seconds", lag)));
         written
             .extend(errors.filter_map(|(class, errors)| Some(count(errors_of(*class)?, *errors))));
         metrics.line(None, &written, at_milliseconds)
@@ -265,13 +274,13 @@ pub const METRICS: [&str; 31] = [
     "NewClusters",
     "OldestAlertSeconds",
     "OpenClusters",
-    "OwnLagSeconds",
+    OWN_LAG,
     "PayloadsQuarantined",
     "RecordsQuarantined",
     "RedriveLeft",
     "SelfDenied",
     MISCONFIGURED,
-    "SourceLagSeconds",
+    SOURCE_LAG,
 ];
 
 /// Which metrics are written, and the name of the stack, which is a dimension of each metric.
@@ -335,7 +344,7 @@ impl Metrics {
         if let Some(sink) = sink {
             dimensions.push("Sink");
             // One alarm is for all workspaces; the log says which one it is.
-            let sink = if sink.starts_with("guance-") {
+            let sink = if sink.starts_with(FURTHER_WORKSPACE) {
                 "guance"
             } else {
                 sink

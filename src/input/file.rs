@@ -24,7 +24,7 @@ use json::prefilter::Prefilter;
 use json::split::{Cursor, Element, Member, Piece, Reach, SPACE};
 use records::Wrapper;
 
-use crate::envelope::{self, Header};
+use crate::envelope::{self, Header, PayloadOrigin};
 use crate::likeness;
 use crate::output::{Fast, Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, PACKED_WHOLE_BYTES_MAX, Unpacker, inflate};
@@ -68,9 +68,16 @@ impl Reader {
                 prefilter,
                 payload: Unpacker::default(),
                 record: Vec::new(),
+                origin: PayloadOrigin::default(),
             },
             unpacker: Unpacker::default(),
         }
+    }
+
+    /// Returns the log group and the log stream of the payload of a subscription that was read last, also if it was unreadable from
+    /// some place on. Of other inputs nothing is known.
+    pub fn origin(&self) -> &PayloadOrigin {
+        &self.fast.origin
     }
 
     /// Reads an input as [`read_reference`] does, except for records that the prefilter does not let through. Their
@@ -88,6 +95,7 @@ impl Reader {
     ) -> Result<(), ReadError> {
         let mut input = Faithful(input);
         let Self { fast, unpacker } = self;
+        fast.origin = PayloadOrigin::default();
         let output = Output {
             fast: Some(fast),
             ..Output::new(limits, visit)

@@ -8,6 +8,7 @@ use json::split::{BYTE_ORDER_MARK, Piece};
 use json::structure::{self, Found};
 use records::{Rejection, Wrapper};
 
+use crate::envelope::PayloadOrigin;
 use crate::unpack::Unpacker;
 use crate::{InputItem, Limits};
 
@@ -19,6 +20,8 @@ pub(crate) struct Fast {
     pub(crate) payload: Unpacker,
     /// Buffer for the unescaped text of a record that is a JSON string in a log event.
     pub(crate) record: Vec<u8>,
+    /// Where the records of the last payload of a subscription come from.
+    pub(crate) origin: PayloadOrigin,
 }
 
 /// Passes the records of an input to the visitor: gives each a number, and converts its bytes to text.

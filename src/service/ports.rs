@@ -901,12 +901,7 @@ pub struct DeployedFunction {
 /// The metrics and alarms of a stack in CloudWatch. Calls only read.
 pub trait Monitoring {
     /// Returns how late records came recently, until `now`.
-    async fn delays(
-        &self,
-        stack: &str,
-        ingest_function: &str,
-        now: Timestamp,
-    ) -> Result<Delays, LookupError>;
+    async fn delays(&self, stack: &str, now: Timestamp) -> Result<Delays, LookupError>;
 
     /// Returns the alarms whose names begin with `prefix`.
     async fn alarms(&self, prefix: &str) -> Result<Vec<Alarm>, LookupError>;

@@ -128,7 +128,6 @@ where
     B: Bucket,
 {
     let names = functions.clone().and_then(|of| sink_names(&of));
-    let ingest = format!("{stack}-ingest");
     let (prefix, failures) = (format!("{stack}-"), failures_of(stack));
     let of_store = async {
         let sinks = match names {
@@ -147,10 +146,7 @@ where
         bucket.list("quarantine/", None, COUNTED_MAX),
         bucket.list(&failures, None, COUNTED_MAX),
     );
-    let of_monitoring = join(
-        monitoring.delays(stack, &ingest, now),
-        monitoring.alarms(&prefix),
-    );
+    let of_monitoring = join(monitoring.delays(stack, now), monitoring.alarms(&prefix));
     let (of_store, of_bucket, of_monitoring) = join3(of_store, of_bucket, of_monitoring).await;
     let (sinks, late, incidents, beginning) = of_store;
     let (inspection, quarantine, failed) = of_bucket;

@@ -218,7 +218,7 @@ crate::words! {
         blind:
             "No cluster recovers for want of events until there are some again.",
             "在重新有事件之前，不会因没有事件而判定任何聚类已恢复。";
-        diagnosis: "What is wrong: {sentence} ({name})", "问题所在：{sentence}（{name}）";
+        diagnosis: "Cause: {sentence} ({name})", "原因：{sentence}（{name}）";
 
         // Incidents: titles of sections, titles, the first sentence.
         incident_what: "What Happens", "发生了什么";

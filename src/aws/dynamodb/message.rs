@@ -209,11 +209,16 @@ pub fn read_log(item: &Item, now: Timestamp) -> Option<MessageLogEntry> {
     })
 }
 
+/// Returns the partition key of the alerts of a sink that were given up.
+pub fn dead_partition(sink: &str) -> String {
+    format!("Z#{sink}")
+}
+
 /// Returns the write that stores an outbox row as dead, because its alert cannot be sent. `why` is the reason. The
 /// item expires 90 days after `now`.
 pub fn dead_row(row: &OutboxRow, now: Timestamp, why: &str) -> Write {
     let key = Key::new(
-        format!("Z#{}", row.sink),
+        dead_partition(&row.sink),
         format!("{:010}#{}", now.seconds(), row.id()),
     );
     let item = with_row(Item::new(key), row)

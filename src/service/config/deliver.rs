@@ -282,22 +282,13 @@ impl SettingsReader {
     fn route(&mut self, setting: &'static str) -> Option<Route> {
         let names = Route::ALL.map(Route::name).join(", ");
         let given = self.required(setting, &format!("one of {names}"));
-        let route = Route::from_name(&given);
-        if route.is_none() && !given.is_empty() {
-            self.report(setting, format!("{} is not one of {names}", shown(&given)));
-        }
-        route
+        let given = Some(given).filter(|given| !given.is_empty())?;
+        self.valid(setting, route_named(&given))
     }
 
     fn site(&mut self, setting: &'static str) -> Option<&'static Site> {
         let given = self.given(setting)?;
-        let site = site::site(&given);
-        if site.is_none() {
-            let names = SITES.map(|site| site.name).join(", ");
-            let message = format!("{} is not one of {names}", shown(&given));
-            self.report(setting, message);
-        }
-        site
+        self.valid(setting, site_named(&given))
     }
 
     fn endpoint(
@@ -343,13 +334,12 @@ impl SettingsReader {
 
     fn secret(&mut self, setting: &'static str, place: &FunctionLocation) -> Option<String> {
         let arn = self.given(setting)?;
-        match secret_arn(&arn, place) {
-            Ok(arn) => Some(arn),
-            Err(wrong) => {
-                self.report(setting, wrong);
-                None
-            }
-        }
+        self.valid(setting, secret_arn(&arn, place))
+    }
+
+    /// Returns a valid value, or reports what is wrong with it.
+    fn valid<T>(&mut self, setting: &'static str, value: Result<T, String>) -> Option<T> {
+        value.map_err(|wrong| self.report(setting, wrong)).ok()
     }
 
     fn topic(&mut self, setting: &'static str, place: &FunctionLocation) -> String {
@@ -391,14 +381,7 @@ impl SettingsReader {
 
     fn workspace_id(&mut self, setting: &'static str) -> Option<String> {
         let given = self.given(setting)?;
-        let rest = given.strip_prefix("wksp_").unwrap_or_default();
-        if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            self.report(
-                setting,
-                "is not a workspace ID, which begins with wksp_".to_owned(),
-            );
-        }
-        Some(given)
+        self.valid(setting, workspace_id(&given)).map(|()| given)
     }
 
     fn console_url(&mut self, setting: &'static str) -> Option<String> {
@@ -408,13 +391,30 @@ impl SettingsReader {
             private: true,
         };
         // The program never connects to the console, but people open the link. So any host is allowed.
-        match Endpoint::parse(&given, Route::Dataway, everywhere) {
-            Ok(endpoint) => Some(endpoint.to_string()),
-            Err(wrong) => {
-                self.report(setting, wrong);
-                None
-            }
-        }
+        let endpoint = Endpoint::parse(&given, Route::Dataway, everywhere);
+        let endpoint = self.valid(setting, endpoint)?;
+        Some(endpoint.to_string())
+    }
+}
+
+/// Returns the site with a name, or the message about another text.
+pub(super) fn site_named(text: &str) -> Result<&'static Site, String> {
+    let names = || SITES.map(|site| site.name).join(", ");
+    site::site(text).ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
+}
+
+/// Returns the route with a name, or the message about another text.
+pub(super) fn route_named(text: &str) -> Result<Route, String> {
+    let names = || Route::ALL.map(Route::name).join(", ");
+    Route::from_name(text).ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
+}
+
+/// Checks the id of a workspace. The error is the message about another text.
+pub(super) fn workspace_id(text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("wksp_").unwrap_or_default();
+    match !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        true => Ok(()),
+        false => Err("is not a workspace ID, which begins with wksp_".to_owned()),
     }
 }
 

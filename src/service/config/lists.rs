@@ -114,7 +114,7 @@ impl Lists {
         accounts.collect()
     }
 
-    /// Returns the lengths of the lists as text, such as `2 account names, 1 trail account`.
+    /// Returns the lengths of the lists that are not empty as text, such as `2 account names, 1 trail account`; `nothing` without any.
     ///
     /// The text never contains an item of a list, because the canary keys are secret.
     pub fn counts(&self) -> String {
@@ -128,11 +128,16 @@ impl Lists {
             (self.self_principals.len(), "self principal"),
             (self.workspaces.len(), "workspace"),
         ];
-        let counted = counted.map(|(count, what)| match count {
-            1 => format!("1 {what}"),
-            _ => format!("{count} {what}s"),
+        let counted = counted.iter().filter_map(|(count, what)| match count {
+            0 => None,
+            1 => Some(format!("1 {what}")),
+            _ => Some(format!("{count} {what}s")),
         });
-        counted.join(", ")
+        let counted: Vec<String> = counted.collect();
+        match counted.is_empty() {
+            true => "nothing".to_owned(),
+            false => counted.join(", "),
+        }
     }
 }
 

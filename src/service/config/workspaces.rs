@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::guance::endpoint::{AllowedHosts, Endpoint};
 use alerts::guance::route::Route;
-use alerts::guance::site::{self, SITES, Site};
+use alerts::guance::site::Site;
 use clusters::account_filter::AccountPattern;
+use clusters::report::FURTHER_WORKSPACE;
 use toml::Spanned;
 use toml::de::DeValue;
 
+use super::deliver::{route_named, site_named, workspace_id};
 use super::shown;
 use crate::rulefile::FileReader;
 
@@ -69,7 +71,7 @@ impl FileReader<'_> {
                 self.report(name, message);
             }
             let workspace = self.workspace(value);
-            workspaces.insert(format!("guance-{}", name.get_ref()), workspace);
+            workspaces.insert(format!("{FURTHER_WORKSPACE}{}", name.get_ref()), workspace);
         }
         workspaces
     }
@@ -90,11 +92,13 @@ impl FileReader<'_> {
             let text = value.get_ref().as_str().unwrap_or_default().to_owned();
             let problem = match &**field.get_ref() {
                 "secret" => set_secret(&mut workspace, &text),
-                "site" => set_site(&mut workspace, &text),
+                "site" => site_named(&text).map(|site| workspace.site = Some(site)),
                 "url" => set_url(&mut workspace.url, &text),
                 "console_url" => set_url(&mut workspace.console_url, &text),
-                "route" => set_route(&mut workspace, &text),
-                "workspace_id" => set_workspace_id(&mut workspace, &text),
+                "route" => route_named(&text).map(|route| workspace.route = Some(route)),
+                "workspace_id" => {
+                    workspace_id(&text).map(|()| workspace.workspace_id = Some(text.clone()))
+                }
                 other => Err(format!("{} is not one of {FIELDS}", shown(other))),
             };
             if let Err(message) = problem {
@@ -133,13 +137,6 @@ fn set_secret(workspace: &mut FurtherWorkspace, text: &str) -> Result<(), String
     Ok(())
 }
 
-fn set_site(workspace: &mut FurtherWorkspace, text: &str) -> Result<(), String> {
-    workspace.site = site::site(text);
-    let names = || SITES.map(|site| site.name).join(", ");
-    let known = workspace.site.map(drop);
-    known.ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
-}
-
 /// Whether the address may be used depends on parameters of the stack, which are not known here.
 fn set_url(field: &mut Option<String>, text: &str) -> Result<(), String> {
     let everywhere = AllowedHosts {
@@ -148,22 +145,6 @@ fn set_url(field: &mut Option<String>, text: &str) -> Result<(), String> {
     };
     Endpoint::parse(text, Route::Datakit, everywhere)?;
     *field = Some(text.to_owned());
-    Ok(())
-}
-
-fn set_route(workspace: &mut FurtherWorkspace, text: &str) -> Result<(), String> {
-    workspace.route = Route::from_name(text);
-    let names = || Route::ALL.map(Route::name).join(", ");
-    let known = workspace.route.map(drop);
-    known.ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
-}
-
-fn set_workspace_id(workspace: &mut FurtherWorkspace, text: &str) -> Result<(), String> {
-    let rest = text.strip_prefix("wksp_").unwrap_or_default();
-    if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err("is not a workspace ID, which begins with wksp_".to_owned());
-    }
-    workspace.workspace_id = Some(text.to_owned());
     Ok(())
 }
 

@@ -92,7 +92,7 @@ fn whole() -> DoctorFacts {
         functions: Ok(vec![
             deployed("ingest", &[("SINKS", "sns,"), ("TABLE_NAME", "errors-Table-1"), ("BUCKET_NAME", "errors-bucket-1")]),
             deployed("inspect", &[("FILTER_NAME", "errors-ingest"), ("FILTER_PATTERN", "{ $.errorCode = \"*\" }"), ("ACCOUNT_ROLE_NAME", "keys")]),
-            deployed("deliver", &[("GUANCE_SECRET_ARN", "arn:secret")]),
+            deployed("deliver", &[]),
         ]),
         trails: Ok(vec![trail()]),
         groups: vec![Group {
@@ -111,8 +111,18 @@ fn whole() -> DoctorFacts {
         bucket: Ok(true),
         schedules: vec![schedule("inspect"), schedule("deliver")],
         sink_settings: Some(Ok(())),
-        secret: Some(Ok(Probe::Fine(7))),
-        sinks: vec![sink("sns", "arn:topic"), sink("guance", "https://openway.guance.com")],
+        secrets: ["guance", "guance-shop"]
+            .map(|sink| WorkspaceSecret {
+                sink: sink.to_owned(),
+                arn: format!("arn:secret:{sink}"),
+                answer: Ok(Probe::Fine(7)),
+            })
+            .to_vec(),
+        sinks: vec![
+            sink("sns", "arn:topic"),
+            sink("guance", "https://openway.guance.com"),
+            sink("guance-shop", "https://cn3-openway.guance.com"),
+        ],
         unanswered_keys: Some(Ok(Some(0))),
         deployment: None,
     }
@@ -232,13 +242,23 @@ const FAULTS: [(&str, Change, &str); 22] = [
     ),
     (
         "secret",
-        |of| of.secret = Some(Ok(Probe::Wrong("it does not exist".to_owned()))),
-        "put-secret-value --secret-id arn:secret",
+        |of| of.secrets[0].answer = Ok(Probe::Wrong("it does not exist".to_owned())),
+        "put-secret-value --secret-id arn:secret:guance ",
+    ),
+    (
+        "secret",
+        |of| of.secrets[1].answer = Ok(Probe::Wrong("it was deleted".to_owned())),
+        "put-secret-value --secret-id arn:secret:guance-shop ",
     ),
     (
         "sinks",
         |of| of.sinks[0].answer = Ok(Probe::Wrong("the topic does not exist".to_owned())),
         "get-topic-attributes --topic-arn arn:topic",
+    ),
+    (
+        "sinks",
+        |of| of.sinks[2].answer = Ok(Probe::Wrong("it refuses the token".to_owned())),
+        "cloudtrail-inspector config set, with the workspace corrected",
     ),
     (
         "sinks",
@@ -388,7 +408,7 @@ fn what_cannot_be_read_is_unknown_and_never_whole() {
         ("records", |of, why| of.groups[0].newest = Err(why)),
         ("permission", |of, why| of.permission = Err(why)),
         ("concurrency", |of, why| of.concurrency = Err(why)),
-        ("secret", |of, why| of.secret = Some(Err(why))),
+        ("secret", |of, why| of.secrets[1].answer = Err(why)),
         ("sinks", |of, why| of.sinks[1].answer = Err(why)),
     ];
     for (key, change) in cases {

@@ -21,7 +21,7 @@ use clusters::fingerprint::Identity;
 use clusters::report::IngestReport;
 use clusters::{ClusterFacts, EventId, Finding, Series, Tally};
 use data_encoding::HEXLOWER;
-use input::envelope::{self, PayloadOrigin};
+use input::envelope::PayloadOrigin;
 use input::file::Reader;
 use input::{InputItem, Layout, Limits, ReadError};
 use records::redact::sanitize;
@@ -161,24 +161,23 @@ impl Subscription {
         store: &mut impl Store,
         bucket: &impl Bucket,
     ) -> Result<IngestReport, RetryReason> {
-        if self.is_of_drills(event) {
+        let folded = self.fold(event);
+        if self.is_of_drills() {
             return self.take_drills(event, now, store).await;
         }
-        match self.fold(event) {
+        match folded {
             Ok(folded) => self.commit(event, folded, now, store, bucket).await,
             Err(fault) => self.quarantine(event, &fault, now, store, bucket).await,
         }
     }
 
-    /// Checks whether a payload comes from the log group of drills.
-    fn is_of_drills(&self, event: &[u8]) -> bool {
-        let Some(name) = self.drill_log_group.as_deref() else {
-            return false;
-        };
-        envelope::origin(event, &self.limits).log_group.as_deref() == Some(name)
+    /// Checks whether the last folded payload comes from the log group of drills.
+    fn is_of_drills(&self) -> bool {
+        let group = self.drill_log_group.as_ref();
+        group.is_some_and(|group| self.caches.origin().log_group.as_ref() == Some(group))
     }
 
-    /// Stores the drills of a payload.
+    /// Stores the drills of a payload, which is read again for them.
     async fn take_drills(
         &self,
         event: &[u8],
@@ -253,7 +252,7 @@ impl Subscription {
                 digest: digest(event),
                 reason: RECORDS,
                 detail: format!("records that cannot be read: {}", unparsable.len()),
-                origin: envelope::origin(event, &self.limits),
+                origin: self.caches.origin(),
             };
             source = quarantined.store(&folded.quarantined, now, bucket).await?;
             invocation.quarantined_as = Some(source.clone());

@@ -165,7 +165,7 @@ const LIMITS: [(&str, Change, RowState, &str); 20] = [
         "inspection",
         |of| of.inspection.as_mut().unwrap().as_mut().unwrap().at = ago(3 * 3600),
         RowState::Bad,
-        "3h ago, hours left: 1",
+        "3h ago, 1 h not inspected yet",
     ),
     (
         "inspection",
@@ -174,7 +174,7 @@ const LIMITS: [(&str, Change, RowState, &str); 20] = [
                 at("2026-11-21T05:00:00Z").window();
         },
         RowState::Warn,
-        "20m ago, hours left: 7",
+        "20m ago, 7 h not inspected yet",
     ),
     (
         "inspection",
@@ -198,13 +198,13 @@ const LIMITS: [(&str, Change, RowState, &str); 20] = [
         "records",
         |of| of.delays.as_mut().unwrap().source_seconds = Some(3000),
         RowState::Warn,
-        "CloudTrail delivers after 50m, the function has them after 2s",
+        "delay of CloudTrail 50m, delay of the function 2s",
     ),
     (
         "records",
         |of| of.delays.as_mut().unwrap().own_seconds = Some(1000),
         RowState::Bad,
-        "CloudTrail delivers after 4m 1s, the function has them after 16m 40s",
+        "delay of CloudTrail 4m 1s, delay of the function 16m 40s",
     ),
     (
         "sinks",
