@@ -23,7 +23,8 @@ use service::drill::{
 };
 use service::drill_record::{Drill, DrillId};
 use service::ports::{
-    Deliveries as _, DeliveryPath, DrillStore as _, LogGroupWriter as _, Outbox as _, with_causes,
+    Deliveries as _, DeliveryPath, DrillStore as _, LogGroupWriter as _, LogGroups as _,
+    Outbox as _, with_causes,
 };
 
 use crate::aws_options::AwsArguments;

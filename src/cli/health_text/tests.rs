@@ -196,6 +196,27 @@ fn colours_are_for_terminals_alone() {
     assert!(status(&report, Language::En, &coloured).contains("\u{1b}[32m"));
 }
 
+fn trail() -> Trail {
+    Trail {
+        name: "main".to_owned(),
+        arn: "arn:aws:cloudtrail:eu-central-1:111122223333:trail/main".to_owned(),
+        home: "eu-central-1".to_owned(),
+        log_group_arn: "arn:aws:logs:eu-central-1:111122223333:log-group:trail:*".to_owned(),
+        is_multi_region: true,
+        has_global_events: true,
+        is_of_organization: false,
+        status: Ok(TrailStatus {
+            is_logging: true,
+            delivery_error: String::new(),
+        }),
+        events: Ok(RecordedEvents {
+            reads: true,
+            writes: true,
+            left_out: Vec::new(),
+        }),
+    }
+}
+
 /// Returns the facts of a stack whose links all work.
 fn whole() -> DoctorFacts {
     let settings = [
@@ -226,24 +247,7 @@ fn whole() -> DoctorFacts {
         functions: Ok(["ingest", "inspect", "deliver"]
             .map(|role| deployed(role, "0.1.0", &settings))
             .to_vec()),
-        trails: Ok(vec![Trail {
-            name: "main".to_owned(),
-            arn: "arn:aws:cloudtrail:eu-central-1:111122223333:trail/main".to_owned(),
-            home: "eu-central-1".to_owned(),
-            log_group_arn: "arn:aws:logs:eu-central-1:111122223333:log-group:trail:*".to_owned(),
-            is_multi_region: true,
-            has_global_events: true,
-            is_of_organization: false,
-            status: Ok(TrailStatus {
-                is_logging: true,
-                delivery_error: String::new(),
-            }),
-            events: Ok(RecordedEvents {
-                reads: true,
-                writes: true,
-                left_out: Vec::new(),
-            }),
-        }]),
+        trails: Ok(vec![trail()]),
         groups: vec![Group {
             name: "trail".to_owned(),
             newest: Ok(Some(Some(now().plus(-240)))),

@@ -8,7 +8,7 @@ use records::time::Timestamp;
 
 use super::{
     Caller, DoctorFacts, Filter, Group, Link, LinkState, Probe, RecordedEvents, Schedule, Sink,
-    Table, Target, Trail, TrailStatus, examine,
+    Table, Target, Trail, TrailStatus, WorkspaceSecret, examine,
 };
 use crate::ports::DeployedFunction;
 
@@ -140,7 +140,7 @@ fn fresh() -> DoctorFacts {
 type Change = fn(&mut DoctorFacts);
 
 /// Each link, a fault of it, and a part of the command that repairs it; in the order of the links.
-const FAULTS: [(&str, Change, &str); 22] = [
+const FAULTS: [(&str, Change, &str); 24] = [
     (
         "login",
         |of| of.login = Err("no AWS credentials found".to_owned()),
