@@ -215,7 +215,7 @@ def check_the_status(story):
             assert row["value"] in page, f"the dashboard says something else than {row}:\n{page}"
     # The delays are those of the tile below the first row.
     (delays,) = [row["value"] for row in report["rows"] if row["key"] == "records"]
-    assert "3 min" in delays and "7 s" in delays, delays
+    assert "3m 20s" in delays and "7s" in delays, delays
     chinese = story.run_command("status", "--stack", story.stack, "--language", "zh")
     assert chinese.returncode == 0 and f"{story.stack} " in chinese.stdout and "最近巡检" in chinese.stdout, chinese
     alarm = f"{story.stack}-no-inspection"
