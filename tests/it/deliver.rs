@@ -20,7 +20,7 @@ use clusters::account_filter::AccountPattern;
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{JournalEntry, JournalEvent};
-use clusters::keys::{DORMANT_DAYS, IamAnswer, KeyAnomaly, KeySettings, KeyUsage};
+use clusters::keys::{DORMANT_DAYS, IamAnswer, KeyAnomaly, KeyEntry, KeySettings, KeyUsage};
 use clusters::triage::{Decision, Triage, Until};
 use pollster::block_on;
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ use service::deliver::{Delivery, Drained, drain};
 use service::drill_record::{DrillId, DrillTrace};
 use service::policy::Policies;
 use service::ports::{
-    Clock as _, DirectoryError, DrillStore as _, KeyUsageStore as _, Outbox as _, Sink, Store as _,
+    Clock as _, DirectoryError, DrillStore as _, KeyAnswers as _, KeyUsageStore as _, Outbox as _, Sink, Store as _,
     TriageStore as _,
 };
 use service::rules::Rules;
@@ -1150,12 +1150,54 @@ fn each_answer_of_iam_is_told_and_temporary_and_foreign_keys_are_not_asked_about
             calls,
             "{key} {answer:?}"
         );
+        // Its user is asked for only where IAM names one.
+        let is_listed = calls > 0 && answer.user().is_some();
+        assert_eq!(
+            *world.directory.listed.borrow(),
+            vec!["ci"; usize::from(is_listed)],
+            "{key} {answer:?}"
+        );
+        let created = Timestamp::FIRST;
+        let entry = is_listed.then_some(KeyEntry::Active { created });
+        assert_eq!(report.entry, entry);
         let said = (calls > 0).then_some(answer);
         assert_eq!(
             (&report.answer, told[0].enrichment),
             (&said, Enrichment::Full)
         );
     }
+}
+
+#[test]
+fn a_role_that_may_not_list_keys_loses_no_last_use_and_says_so() {
+    let world = world_of(&[by_key(1, OURS)]);
+    world.directory.say(|_| Ok(used(1)));
+    world.directory.list(|_| {
+        Err(DirectoryError::Unavailable {
+            detail: "not authorized to perform iam:ListAccessKeys".to_owned(),
+        })
+    });
+    let told = alerts(&world);
+    let report = &told[0].keys[0];
+    assert_eq!((&report.answer, report.is_missing), (&Some(used(1)), false));
+    assert_eq!(
+        (report.entry, told[0].enrichment),
+        (Some(KeyEntry::Unread), Enrichment::Full)
+    );
+    let stored = block_on(world.store.key_usage(OURS)).unwrap();
+    assert_eq!(
+        (stored.now, stored.entry),
+        (Some(used(1)), Some(KeyEntry::Unread))
+    );
+    // Within four hours neither call is repeated.
+    world.clock.pass(3600);
+    world.put(&[Alert {
+        facts: Facts::NewPrincipal("ann".to_owned()),
+        ..told[0].alert.clone()
+    }]);
+    assert_eq!(alerts(&world)[0].keys[0].entry, Some(KeyEntry::Unread));
+    let (asked, listed) = (&world.directory.calls, &world.directory.listed);
+    assert_eq!((asked.borrow().len(), listed.borrow().len()), (1, 1));
 }
 
 #[test]
@@ -1174,7 +1216,7 @@ fn a_temporary_key_is_told_with_its_session() {
 #[test]
 fn a_deleted_key_is_told_once_iam_has_forgotten_it() {
     let world = world_of(&[by_key(1, OURS)]);
-    let key_usage = KeyUsage::default().answered(used(1), second(0));
+    let key_usage = KeyUsage::default().answered(used(1), None, second(0));
     block_on(world.store.remember(OURS, &key_usage, &[], second(0))).unwrap();
     assert_eq!(alerts(&world)[0].keys[0].anomalies, [KeyAnomaly::Deleted]);
 }

@@ -281,7 +281,7 @@ def common_permissions(stack, name):
 def key_lookup_permissions(stack):
     """Returns the permissions to look up access keys in IAM."""
     partition, role = stack.place[0], stack.values["AccountRoleName"]
-    expected = {"AccessKeys": (["iam:GetAccessKeyLastUsed"], f"arn:{partition}:iam::111122223333:user/*")}
+    expected = {"AccessKeys": (["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys"], f"arn:{partition}:iam::111122223333:user/*")}
     if role:
         same_organization = {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
         expected["AccessKeysOfOthers"] = (["sts:AssumeRole"], f"arn:{partition}:iam::*:role/{role}", same_organization)
