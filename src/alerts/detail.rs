@@ -248,7 +248,7 @@ fn values(values: Option<&FacetValues>) -> Value {
     })
 }
 
-fn key(key: &KeyReport, at: Option<Timestamp>) -> Value {
+fn key(key: &KeyReport, at_event: Option<Timestamp>) -> Value {
     let kind = match key.kind {
         KeyKind::LongTerm => "long_term",
         KeyKind::Temporary => "temporary",
@@ -285,7 +285,7 @@ fn key(key: &KeyReport, at: Option<Timestamp>) -> Value {
         "last_region": region.map(|region| token(&region, CHARS_MAX)),
         "status": key.entry.map(KeyEntry::status),
         "created": time(key.entry.and_then(KeyEntry::created)),
-        "age_days": key.entry.and_then(|entry| entry.age_days(at?)),
+        "age_days": key.entry.and_then(|entry| entry.age_days(at_event?)),
         "untrusted_user": text(user),
         "untrusted_session": text(key.session.clone()),
         "oddities": key.anomalies.iter().map(|anomaly| anomaly.name()).collect::<Vec<_>>(),

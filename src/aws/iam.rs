@@ -101,7 +101,7 @@ impl Iam {
     /// permissions is the usual cause, so its ARN is in the text.
     fn problem<E>(&self, account_id: &str, error: &SdkError<E>) -> DirectoryError
     where
-        SdkError<E>: ProvideErrorMetadata + std::error::Error,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         if refusal::cause(error) == Cause::Throttled {
             return DirectoryError::Throttled;

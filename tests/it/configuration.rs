@@ -97,7 +97,7 @@ fn each_file_is_noted_with_who_and_what_and_no_canary_key() {
         [
             (
                 "settings",
-                "1 account name, 0 environments, 0 allowed accounts, 0 denied accounts, 2 trail accounts, 1 canary key, 0 self principals, 0 workspaces"
+                "1 account name, 0 environments, 0 allowed accounts, 0 denied accounts, 0 allowed log groups, 0 denied log groups, 2 trail accounts, 1 canary key, 0 self principals, 0 workspaces, 0 topics"
             ),
             ("rules", "rules: 1, policies: 1, watches: 0"),
         ]

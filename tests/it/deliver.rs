@@ -26,13 +26,15 @@ use pollster::block_on;
 use proptest::prelude::*;
 use records::time::Timestamp;
 use serde_json::{Value, json};
+use service::config::SinkName;
+use service::config::lists::Lists;
 use service::configuration::ConfigVersion;
 use service::deliver::{Delivery, Drained, drain};
 use service::drill_record::{DrillId, DrillTrace};
 use service::policy::Policies;
 use service::ports::{
-    Clock as _, DirectoryError, DrillStore as _, KeyAnswers as _, KeyUsageStore as _, Outbox as _, Sink, Store as _,
-    TriageStore as _,
+    Clock as _, DirectoryError, DrillStore as _, KeyAnswers as _, KeyUsageStore as _, Outbox as _,
+    Sink, Store as _, TriageStore as _,
 };
 use service::rules::Rules;
 
@@ -677,7 +679,7 @@ fn each_workspace_gets_the_alerts_of_its_accounts_and_has_a_queue_and_a_breaker_
     ];
     let settings = TableSettings {
         sinks: vec!["guance".to_owned()],
-        workspaces: workspaces.map(|(name, of)| (name.to_owned(), of)).into(),
+        further_sinks: workspaces.map(|(name, of)| (name.to_owned(), of)).into(),
         ..telling()
     };
     let store = table::store(&MemoryTable::default(), settings);
@@ -704,12 +706,57 @@ fn each_workspace_gets_the_alerts_of_its_accounts_and_has_a_queue_and_a_breaker_
 }
 
 #[test]
+fn a_policy_routes_an_account_to_the_second_topic_and_a_topic_that_refuses_holds_up_no_other() {
+    let text = "[topics.shop]\narn = \"arn:aws:sns:eu-central-1:444455556666:shop\"\naccounts = [\"4444*\"]\n\
+                [topics.ops]\narn = \"arn:aws:sns:eu-central-1:111122223333:ops\"\n";
+    let lists = Lists::parse(text.as_bytes().to_vec()).unwrap();
+    let settings = TableSettings {
+        sinks: vec!["sns".to_owned()],
+        further_sinks: lists.further_sinks(&[SinkName::Sns].into()),
+        ..telling()
+    };
+    let rules =
+        "[[policy]]\nsink = \"sns\"\nmatch = { account = [\"444455556666\"] }\nenabled = false\n";
+    let store = table::store(&MemoryTable::default(), settings);
+    let world = World {
+        policies: Rules::parse(rules).unwrap().policies().clone(),
+        ..World::of(store, ManualClock::at(now().seconds()))
+    };
+    let shop = Alert::of_cluster(Facts::New, "444455556666", (cluster(9), 1), None, now());
+    world.put(&[alert(1, AlertKind::New, 1), shop]);
+    let names = ["sns", "sns-ops", "sns-shop"];
+    let sinks = names.map(|name| {
+        let works = name != "sns-ops";
+        let answer = move |_: &[Message]| match works {
+            true => ok(),
+            false => SinkAnswer::Refused("403".to_owned()),
+        };
+        (name.to_owned(), Scripted::new(answer))
+    });
+    let mut sinks: Sinks = sinks.into();
+    let drained = block_on(world.run(&mut sinks, "a"));
+    let numbers = names.map(|name| (drained[name].sent, drained[name].suppressed));
+    assert_eq!(numbers, [(1, 1), (0, 0), (1, 0)]);
+    assert_eq!(names.map(|sink| world.waiting(sink).len()), [0, 2, 0]);
+    let accounts = |name: &str| {
+        let requests = sinks[name].requests.borrow();
+        let sent = requests.iter().flatten();
+        sent.map(|message| message.alert.account_id().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (accounts("sns"), accounts("sns-shop")),
+        (vec![ACCOUNT.to_owned()], vec!["444455556666".to_owned()])
+    );
+}
+
+#[test]
 fn a_policy_names_a_workspace() {
     let text = "[[policy]]\nsink = \"guance-shop\"\nenabled = false\n";
     let policies = Rules::parse(text).unwrap().policies().clone();
     let settings = TableSettings {
         sinks: vec!["guance".to_owned()],
-        workspaces: BTreeMap::from([("guance-shop".to_owned(), BTreeSet::new())]),
+        further_sinks: BTreeMap::from([("guance-shop".to_owned(), BTreeSet::new())]),
         ..telling()
     };
     let store = table::store(&MemoryTable::default(), settings);

@@ -858,13 +858,19 @@ fn a_day_and_a_week_list_the_keys_of_24_hours_by_the_stored_answers_and_ask_noth
             continue;
         }
         let keys = summary.keys.shown.iter();
-        let ends: Vec<&str> = keys.clone().map(|key| &key.key[key.key.len() - 4..]).collect();
+        let ends: Vec<&str> = keys
+            .clone()
+            .map(|key| &key.key[key.key.len() - 4..])
+            .collect();
         assert_eq!(ends, ["C777", "A777", "B777"], "{:?}", summary.period);
         for key in keys {
             assert_eq!(key.last_used.map(Timestamp::seconds), Some(begin));
             let created = Timestamp::FIRST;
             assert_eq!(key.entry, Some(KeyEntry::Active { created }));
-            assert!(key.asked.is_some_and(|at| at.seconds() <= end - 8 * HOUR + 60));
+            assert!(
+                key.asked
+                    .is_some_and(|at| at.seconds() <= end - 8 * HOUR + 60)
+            );
         }
         periods.push(summary.period);
     }

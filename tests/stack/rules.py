@@ -86,6 +86,7 @@ def resources_belong_to_the_stack(stack):
         "Secret": [stack.values["GuanceSecretArn"]],
         "WorkspaceSecrets": stack.values["WorkspaceSecretArns"].split(","),
         "Topic": [stack.values["Topic"]],
+        "MoreTopics": stack.values["TopicArns"].split(","),
         "Bus": [f"arn:{partition}:events:{region}:111122223333:event-bus/{stack.values['EventBusName']}"],
         "AccessKeys": [f"arn:{partition}:iam::111122223333:user/*"],
         "AccessKeysOfOthers": [f"arn:{partition}:iam::*:role/{stack.values['AccountRoleName']}"],
@@ -250,6 +251,7 @@ def expected_permissions(stack):
             "Secret": (["secretsmanager:GetSecretValue"], values["GuanceSecretArn"]) if "guance" in sinks else None,
             "WorkspaceSecrets": (["secretsmanager:GetSecretValue"], ", ".join(values["WorkspaceSecretArns"].split(","))) if "guance" in sinks else None,
             "Topic": (["sns:Publish"], topic(stack)) if "sns" in sinks else None,
+            "MoreTopics": (["sns:Publish"], ", ".join(values["TopicArns"].split(","))) if "sns" in sinks else None,
             "Bus": (
                 ["events:PutEvents"], f"arn:{partition}:events:{region}:111122223333:event-bus/{values['EventBusName']}",
                 {"StringEquals": {"events:source": "cloudtrail-inspector"}},

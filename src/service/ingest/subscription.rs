@@ -150,7 +150,8 @@ impl Subscription {
     ///
     /// `now` is the current time, for the key of a quarantined payload and for the delay since CloudWatch Logs received
     /// the records. A payload that cannot be opened is quarantined and counts as processed. One from the log group of drills
-    /// has no records of a trail: its drills are stored, and all else in it is only counted.
+    /// has no records of a trail: its drills are stored, and all else in it is only counted. Of a log group that is not chosen,
+    /// everything is only counted.
     ///
     /// # Errors
     /// [`RetryReason`] when the store or the bucket failed. Process the same payload again later.
@@ -164,6 +165,9 @@ impl Subscription {
         if self.is_of_drills(event) {
             return self.take_drills(event, now, store).await;
         }
+        if let Some(name) = self.excluded_log_group(event) {
+            return Ok(self.leave_out(event, &name));
+        }
         match self.fold(event) {
             Ok(folded) => self.commit(event, folded, now, store, bucket).await,
             Err(fault) => self.quarantine(event, &fault, now, store, bucket).await,
@@ -176,6 +180,28 @@ impl Subscription {
             return false;
         };
         envelope::origin(event, &self.limits).log_group.as_deref() == Some(name)
+    }
+
+    /// Returns the name of the log group of a payload, if it is not chosen.
+    fn excluded_log_group(&self, event: &[u8]) -> Option<String> {
+        let filter = &self.exclusions.log_groups;
+        if filter.is_empty() {
+            return None;
+        }
+        let name = envelope::origin(event, &self.limits).log_group?;
+        filter
+            .excludes(&name)
+            .then(|| sanitize(&name, NAME_CHARS_MAX))
+    }
+
+    /// Returns the counts of a payload of a log group that is not chosen. Nothing of it is stored, not even what cannot be
+    /// read: the log group may have other data than a trail.
+    fn leave_out(&mut self, event: &[u8], log_group: &str) -> IngestReport {
+        let folded = self.fold(event).unwrap_or_default();
+        IngestReport {
+            record_counts: folded.record_counts.without_log_group(log_group),
+            ..IngestReport::default()
+        }
     }
 
     /// Stores the drills of a payload.
