@@ -218,7 +218,7 @@ fn cluster(cluster: &Cluster, message: &Message) -> Value {
 
 /// The facets in an event, with the names of their fields. Callers can influence the values of some of
 /// them, so every value is in a field `untrusted_value`.
-const FACETS: [(Facet, &str); 11] = [
+const FACETS: [(Facet, &str); 12] = [
     (Facet::Principal, "principals"),
     (Facet::CallerAccount, "caller_accounts"),
     (Facet::Region, "regions"),
@@ -230,6 +230,7 @@ const FACETS: [(Facet, &str); 11] = [
     (Facet::Session, "sessions"),
     (Facet::Resource, "resources"),
     (Facet::UserAgent, "user_agents"),
+    (Facet::Mfa, "mfa"),
 ];
 
 fn values(values: Option<&FacetValues>) -> Value {

@@ -5,9 +5,12 @@
 use std::path::PathBuf;
 
 use alerts::detail::detail;
+use alerts::guance::attributes;
 use alerts::kind::AlertKind;
 use alerts::links::Links;
 use alerts::message::Message;
+use clusters::facet::FacetKind;
+use clusters::{FacetValue, FacetValues};
 use expect_test::expect_file;
 use serde_json::{Value, json};
 
@@ -64,6 +67,31 @@ pub fn assert_valid(alerts: &[Message]) {
             assert!(wrong.is_empty(), "{wrong:?}: {detail:#}");
         }
     }
+}
+
+#[test]
+fn a_failed_sign_in_says_whether_a_second_factor_was_asked_for_on_eventbridge_and_in_guance() {
+    let mut message = message(AlertKind::New);
+    let cluster = message.cluster.as_mut().unwrap();
+    let one = FacetValue {
+        value: "no".to_owned(),
+        span: cluster.span,
+    };
+    let values = FacetValues {
+        distinct: 1,
+        values: vec![one],
+    };
+    cluster.facets.insert(FacetKind::Mfa, values);
+    assert_valid(std::slice::from_ref(&message));
+    let detail = detail(&message, &links());
+    assert_eq!(
+        detail["cluster"]["mfa"]["values"][0]["untrusted_value"],
+        "no"
+    );
+    assert_eq!(detail["untrusted_dimensions"]["ct_mfa"], "no");
+    let cluster = message.cluster.as_ref().unwrap();
+    let fields = attributes::of_cluster(cluster);
+    assert!(fields.contains(&("ct_mfa", "no".to_owned())), "{fields:?}");
 }
 
 #[test]
