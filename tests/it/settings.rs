@@ -495,7 +495,7 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     folder.write("settings.toml", example);
     let checked = folder.run(&["config", "check", "settings.toml"]).printed();
     expect![[r#"
-        settings.toml: 2 account names, 2 environments, 3 allowed accounts, 1 denied account, 2 trail accounts, 1 canary key, 1 self principal, 1 workspace, valid
+        settings.toml: 2 account names, 2 environments, 3 allowed accounts, 1 denied account, 2 allowed log groups, 1 denied log group, 2 trail accounts, 1 canary key, 1 self principal, 1 workspace, 1 topic, valid
     "#]]
     .assert_eq(&checked);
     folder.write("wrong.toml", BAD);
