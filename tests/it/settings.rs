@@ -35,7 +35,7 @@ fn the_example_has_each_list() {
     let lists = parse(EXAMPLE).unwrap();
     assert_eq!(
         lists.counts(),
-        "2 account names, 2 environments, 3 allowed accounts, 1 denied account, 2 trail accounts, 1 canary key, 1 self principal, 1 workspace"
+        "2 account names, 2 environments, 3 allowed accounts, 1 denied account, 2 allowed log groups, 1 denied log group, 2 trail accounts, 1 canary key, 1 self principal, 1 workspace, 1 topic"
     );
     assert_eq!(lists.account_names["111122223333"], "shop");
     assert_eq!(parse("").unwrap(), Lists::default());
