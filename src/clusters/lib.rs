@@ -16,7 +16,7 @@
 //! - `watch` has the calls that are watched although they succeed, with their conditions, and what is kept of such a call.
 //! - `classification` assigns one of the classes in `class` to a failure, by the tables in `wordings`, `error_codes` and
 //!   `code_patterns`. `tsv` reads tables.
-//! - `exclusions` leaves records out before any rule: those of accounts that are not chosen (`account_filter`, by patterns of `wildcard`), errors of
+//! - `exclusions` leaves records out before any rule: those of accounts that are not chosen (`account_filter`, by patterns of `wildcard`; `log_group_filter` does so for log groups), errors of
 //!   this tool's own roles (`own_roles`), and the second record of a call that two accounts log (`cross_account_copy`).
 //! - `event_name` removes the version from the name of an API.
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
@@ -85,6 +85,7 @@ pub mod journal;
 pub mod keys;
 pub mod least_values;
 pub mod lifecycle;
+pub mod log_group_filter;
 pub mod occurrence;
 pub mod own_roles;
 pub mod packed;

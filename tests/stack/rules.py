@@ -86,6 +86,7 @@ def resources_belong_to_the_stack(stack):
         "Secret": [stack.values["GuanceSecretArn"]],
         "WorkspaceSecrets": stack.values["WorkspaceSecretArns"].split(","),
         "Topic": [stack.values["Topic"]],
+        "MoreTopics": stack.values["TopicArns"].split(","),
         "Bus": [f"arn:{partition}:events:{region}:111122223333:event-bus/{stack.values['EventBusName']}"],
         "AccessKeys": [f"arn:{partition}:iam::111122223333:user/*"],
         "AccessKeysOfOthers": [f"arn:{partition}:iam::*:role/{stack.values['AccountRoleName']}"],
@@ -250,6 +251,7 @@ def expected_permissions(stack):
             "Secret": (["secretsmanager:GetSecretValue"], values["GuanceSecretArn"]) if "guance" in sinks else None,
             "WorkspaceSecrets": (["secretsmanager:GetSecretValue"], ", ".join(values["WorkspaceSecretArns"].split(","))) if "guance" in sinks else None,
             "Topic": (["sns:Publish"], topic(stack)) if "sns" in sinks else None,
+            "MoreTopics": (["sns:Publish"], ", ".join(values["TopicArns"].split(","))) if "sns" in sinks else None,
             "Bus": (
                 ["events:PutEvents"], f"arn:{partition}:events:{region}:111122223333:event-bus/{values['EventBusName']}",
                 {"StringEquals": {"events:source": "cloudtrail-inspector"}},
@@ -281,7 +283,7 @@ def common_permissions(stack, name):
 def key_lookup_permissions(stack):
     """Returns the permissions to look up access keys in IAM."""
     partition, role = stack.place[0], stack.values["AccountRoleName"]
-    expected = {"AccessKeys": (["iam:GetAccessKeyLastUsed"], f"arn:{partition}:iam::111122223333:user/*")}
+    expected = {"AccessKeys": (["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys"], f"arn:{partition}:iam::111122223333:user/*")}
     if role:
         same_organization = {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
         expected["AccessKeysOfOthers"] = (["sts:AssumeRole"], f"arn:{partition}:iam::*:role/{role}", same_organization)

@@ -9,6 +9,7 @@ PARAMETERS = parsed(TEMPLATE)["Parameters"]
 
 # For each parameter, values that are accepted and values that are refused.
 SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:"
+TOPIC = "arn:aws:sns:eu-central-1:111122223333:"
 
 VALUES = {
     "LogGroupNames": (
@@ -47,6 +48,10 @@ VALUES = {
     "Topic": (
         ["", "create", "arn:aws:sns:eu-central-1:111122223333:alerts", "arn:aws-cn:sns:cn-north-1:111122223333:a.fifo"],
         ["alerts", "Create", "arn:aws:sqs:eu-central-1:111122223333:alerts", "arn:aws:sns:eu-central-1:111122223333:*"],
+    ),
+    "TopicArns": (
+        ["", f"{TOPIC}shop", f"{TOPIC}shop,{TOPIC}pay.fifo"],
+        ["create", "shop", f"{TOPIC}*", f"{TOPIC}shop, {TOPIC}pay", f"{TOPIC}shop,", ",".join(21 * [f"{TOPIC}s"])],
     ),
     "EventBusName": (["", "default", "security/alerts"], ["two words", "*", "arn:aws:events:eu-central-1:111122223333:event-bus/a"]),
     "Language": (["en", "zh"], ["", "fr"]),
@@ -163,7 +168,7 @@ class Parameters(unittest.TestCase):
             optional,
             {
                 "ConfigReader", "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "TrailAccounts",
-                "PermissionsBoundary", "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "WorkspaceSecretArns", "GuanceWorkspaceId", "GuanceConsoleUrl",
+                "PermissionsBoundary", "Topic", "TopicArns", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "WorkspaceSecretArns", "GuanceWorkspaceId", "GuanceConsoleUrl",
                 "AccountRoleName", "AlarmTopic", "VpcSubnetIds", "VpcSecurityGroupIds", "WriteUnitPrice", "AthenaTrailLocation", "AthenaAccounts",
             },
         )

@@ -44,6 +44,7 @@ PARAMETER_SETS = [
         "GuanceSampleLogs": "true",
         "WorkspaceSecretArns": f"{SECRET}-shop,{SECRET}-pay",
         "Topic": "create",
+        "TopicArns": "arn:aws:sns:eu-central-1:111122223333:shop,arn:aws:sns:eu-central-1:444455556666:pay",
         "EventBusName": "default",
         "AccountNames": "111122223333=shop",
         "AccountRoleName": "key-reader",

@@ -37,9 +37,11 @@ pub struct DeliverSettings {
     pub guance: Option<GuanceSettings>,
     /// Further workspaces of the settings file, by the names of their sinks, such as `guance-shop`.
     pub workspaces: BTreeMap<String, GuanceSettings>,
-    /// Further workspaces of the settings file that cannot be used, by the names of their sinks, each with the reason. Their
-    /// alerts wait.
-    pub wrong_workspaces: BTreeMap<String, String>,
+    /// ARNs of further SNS topics of the settings file, by the names of their sinks, such as `sns-shop`.
+    pub topics: BTreeMap<String, String>,
+    /// Further workspaces and topics of the settings file that cannot be used, by the names of their sinks, each with the
+    /// reason. Their alerts wait.
+    pub wrong_sinks: BTreeMap<String, String>,
     /// The ARN of the SNS topic; `None` if SNS is not a sink of the stack.
     pub topic_arn: Option<String>,
     /// The name or ARN of the event bus; `None` if EventBridge is not a sink of the stack.
@@ -128,7 +130,8 @@ impl DeliverSettings {
                 .then(|| reading.guance(&place))
                 .flatten(),
             workspaces: BTreeMap::new(),
-            wrong_workspaces: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            wrong_sinks: BTreeMap::new(),
             topic_arn: sinks
                 .contains(&SinkName::Sns)
                 .then(|| reading.topic("TOPIC_ARN", &place)),
@@ -157,8 +160,8 @@ impl DeliverSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns a copy of these settings with the account names, environments, canary keys and workspaces of the settings object,
-    /// `lists`, added.
+    /// Returns a copy of these settings with the account names, environments, canary keys, workspaces and topics of the settings
+    /// object, `lists`, added.
     ///
     /// If these settings name a role for key lookups, access keys of the added accounts are looked up with that role.
     #[must_use]
@@ -175,16 +178,23 @@ impl DeliverSettings {
             keys,
             ..self.clone()
         };
+        let place = FunctionLocation {
+            partition: self.partition.clone(),
+            region: self.region.clone(),
+        };
         if let Some(guance) = &self.guance {
-            let place = FunctionLocation {
-                partition: self.partition.clone(),
-                region: self.region.clone(),
-            };
             for (sink, given) in &lists.workspaces {
                 match of_workspace(given, guance, &place) {
                     Ok(workspace) => drop(settings.workspaces.insert(sink.clone(), workspace)),
-                    Err(wrong) => drop(settings.wrong_workspaces.insert(sink.clone(), wrong)),
+                    Err(wrong) => drop(settings.wrong_sinks.insert(sink.clone(), wrong)),
                 }
+            }
+        }
+        let topics = lists.topics.iter().filter(|_| self.topic_arn.is_some());
+        for (sink, given) in topics {
+            match topic_arn(&given.arn, &place) {
+                Ok(arn) => drop(settings.topics.insert(sink.clone(), arn)),
+                Err(wrong) => drop(settings.wrong_sinks.insert(sink.clone(), wrong)),
             }
         }
         settings
@@ -344,18 +354,10 @@ impl SettingsReader {
 
     fn topic(&mut self, setting: &'static str, place: &FunctionLocation) -> String {
         let arn = self.required(setting, "the ARN of a topic");
-        match in_place(&arn, "sns", place) {
-            _ if arn.is_empty() => {}
-            Ok(name) if !name.is_empty() && !name.contains(':') => {}
-            Ok(_) | Err(None) => self.report(
-                setting,
-                format!(
-                    "{} is not the ARN of a topic, such as \
-                     arn:aws:sns:eu-central-1:111122223333:name",
-                    shown(&arn)
-                ),
-            ),
-            Err(Some(wrong)) => self.report(setting, wrong),
+        if !arn.is_empty()
+            && let Err(wrong) = topic_arn(&arn, place)
+        {
+            self.report(setting, wrong);
         }
         arn
     }
@@ -434,6 +436,21 @@ fn secret_arn(arn: &str, place: &FunctionLocation) -> Result<String, String> {
         Ok(_) | Err(None) => Err("is not the ARN of a secret in Secrets Manager, such as \
              arn:aws:secretsmanager:eu-central-1:111122223333:secret:name-AbCdEf"
             .to_owned()),
+        Err(Some(wrong)) => Err(wrong),
+    }
+}
+
+/// Checks the ARN of a topic.
+///
+/// # Errors
+/// What is wrong.
+fn topic_arn(arn: &str, place: &FunctionLocation) -> Result<String, String> {
+    match in_place(arn, "sns", place) {
+        Ok(name) if !name.is_empty() && !name.contains(':') => Ok(arn.to_owned()),
+        Ok(_) | Err(None) => Err(format!(
+            "{} is not the ARN of a topic, such as arn:aws:sns:eu-central-1:111122223333:name",
+            shown(arn)
+        )),
         Err(Some(wrong)) => Err(wrong),
     }
 }

@@ -23,7 +23,7 @@ pub const WORKSPACES_MAX: usize = 20;
 /// The highest number of patterns in a list of accounts.
 pub(super) const PATTERNS_MAX: usize = 1_000;
 
-/// The longest name of a workspace, in characters.
+/// The longest name of a further workspace or topic, in characters.
 const NAME_CHARS_MAX: usize = 20;
 
 /// The fields of a workspace in the settings file.
@@ -64,11 +64,7 @@ impl FileReader<'_> {
         self.bound(value, "workspaces", table.len(), WORKSPACES_MAX);
         for (name, value) in table {
             if !is_name(name.get_ref()) {
-                let shown = shown(name.get_ref());
-                let message = format!(
-                    "{shown} is no name of a workspace: it has at most {NAME_CHARS_MAX} characters, only a-z, 0-9 and -"
-                );
-                self.report(name, message);
+                self.report(name, no_name(name.get_ref(), "workspace"));
             }
             let workspace = self.workspace(value);
             workspaces.insert(format!("{FURTHER_WORKSPACE}{}", name.get_ref()), workspace);
@@ -120,7 +116,16 @@ pub(super) fn no_pattern(text: &str) -> String {
     )
 }
 
-fn is_name(text: &str) -> bool {
+/// Returns the message about a text that is no name of a further sink; `what` is `workspace` or `topic`.
+pub(super) fn no_name(text: &str, what: &str) -> String {
+    let shown = shown(text);
+    format!(
+        "{shown} is no name of a {what}: it has at most {NAME_CHARS_MAX} characters, only a-z, 0-9 and -"
+    )
+}
+
+/// Checks whether a text may be the name of a further workspace or topic.
+pub(super) fn is_name(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !text.is_empty() && text.len() <= NAME_CHARS_MAX && text.bytes().all(is_allowed)
 }
@@ -186,7 +191,7 @@ mod tests {
             "[workspaces.shop]\nsecret = \"SECRET\"\nsite = \"cn3\"\naccounts = [\"1111*\"]\n\
              [workspaces.other]\nsecret = \"SECRET\"\nworkspace_id = \"wksp_1\"\n",
         );
-        assert!(settings.wrong_workspaces.is_empty());
+        assert!(settings.wrong_sinks.is_empty());
         let shop = &settings.workspaces["guance-shop"];
         assert_eq!(shop.endpoint.to_string(), "https://cn3-openway.guance.com");
         assert_eq!(
@@ -220,7 +225,7 @@ mod tests {
             ),
         ] {
             let settings = settings(&format!("[workspaces.shop]\n{file}"));
-            let wrong = &settings.wrong_workspaces["guance-shop"];
+            let wrong = &settings.wrong_sinks["guance-shop"];
             assert!(wrong.contains(says), "{file}: {wrong}");
         }
     }

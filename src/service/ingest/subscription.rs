@@ -150,7 +150,8 @@ impl Subscription {
     ///
     /// `now` is the current time, for the key of a quarantined payload and for the delay since CloudWatch Logs received
     /// the records. A payload that cannot be opened is quarantined and counts as processed. One from the log group of drills
-    /// has no records of a trail: its drills are stored, and all else in it is only counted.
+    /// has no records of a trail: its drills are stored, and all else in it is only counted. Of a log group that is not chosen,
+    /// everything is only counted.
     ///
     /// # Errors
     /// [`RetryReason`] when the store or the bucket failed. Process the same payload again later.
@@ -165,6 +166,9 @@ impl Subscription {
         if self.is_of_drills() {
             return self.take_drills(event, now, store).await;
         }
+        if let Some(name) = self.excluded_log_group() {
+            return Ok(leave_out(folded.unwrap_or_default(), &name));
+        }
         match folded {
             Ok(folded) => self.commit(event, folded, now, store, bucket).await,
             Err(fault) => self.quarantine(event, &fault, now, store, bucket).await,
@@ -175,6 +179,15 @@ impl Subscription {
     fn is_of_drills(&self) -> bool {
         let group = self.drill_log_group.as_ref();
         group.is_some_and(|group| self.caches.origin().log_group.as_ref() == Some(group))
+    }
+
+    /// Returns the name of the log group of the last folded payload, if it is not chosen.
+    fn excluded_log_group(&self) -> Option<String> {
+        let name = self.caches.origin().log_group.as_deref()?;
+        self.exclusions
+            .log_groups
+            .excludes(name)
+            .then(|| sanitize(name, NAME_CHARS_MAX))
     }
 
     /// Stores the drills of a payload, which is read again for them.
@@ -401,6 +414,15 @@ impl QuarantinedPayload<'_> {
         }
         object.push(b'}');
         object
+    }
+}
+
+/// Returns the counts of a payload of a log group that is not chosen. Nothing of it is stored, not even what cannot be
+/// read: the log group may have other data than a trail.
+fn leave_out(folded: Folded, log_group: &str) -> IngestReport {
+    IngestReport {
+        record_counts: folded.record_counts.without_log_group(log_group),
+        ..IngestReport::default()
     }
 }
 

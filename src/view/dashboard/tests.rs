@@ -355,6 +355,7 @@ fn page(caller: &str, details: &CallDetails) -> String {
         kind: KeyKind::LongTerm,
         account_id: None,
         answer: Some(IamAnswer::Never { user: None }),
+        entry: None,
         session: None,
         anomalies: Vec::new(),
         is_missing: false,
