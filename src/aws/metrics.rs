@@ -116,15 +116,11 @@ impl Deliveries for CloudWatch {
 impl Monitoring for CloudWatch {
     async fn delays(
         &self,
-        stack: &str,
+        (namespace, stack): (&str, &str),
         ingest_function: &str,
         now: Timestamp,
     ) -> Result<Delays, LookupError> {
-        let source = metric(
-            "CloudTrailInspector",
-            "SourceLagSeconds",
-            &[("Stack", stack)],
-        );
+        let source = metric(namespace, "SourceLagSeconds", &[("Stack", stack)]);
         let own = [("FunctionName", ingest_function)];
         let own = metric("AWS/Lambda", "AsyncEventAge", &own);
         let queries = [("source", source), ("own", own)].map(|(id, metric)| {

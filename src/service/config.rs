@@ -21,7 +21,7 @@ use clusters::account_filter::{AccountFilter, AccountPattern};
 use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
 use clusters::own_roles::{OwnRoles, Role};
-use clusters::report::{METRICS, Metrics};
+use clusters::report::{METRICS, Metrics, NAMESPACE};
 use lists::Lists;
 use records::principal::is_account_id;
 
@@ -315,8 +315,10 @@ impl SettingsReader {
             true => String::new(),
             false => self.required("STACK_NAME", "the name of the stack, for its metrics"),
         };
+        let namespace = self.given("METRIC_NAMESPACE");
         Metrics {
             stack,
+            namespace: namespace.unwrap_or_else(|| NAMESPACE.to_owned()),
             read: metrics,
         }
     }

@@ -900,10 +900,10 @@ pub struct DeployedFunction {
 
 /// The metrics and alarms of a stack in CloudWatch. Calls only read.
 pub trait Monitoring {
-    /// Returns how late records came recently, until `now`.
+    /// Returns how late records came recently, until `now`. The stack has the namespace of its metrics and its name.
     async fn delays(
         &self,
-        stack: &str,
+        stack: (&str, &str),
         ingest_function: &str,
         now: Timestamp,
     ) -> Result<Delays, LookupError>;
