@@ -303,8 +303,8 @@ pub fn ranking(entries: &[RankingEntry], answer: &StoreAnswer, screen: &Screen) 
         Column::text("NAME", 0, 20),
     ];
     columns.extend(match is_of_clusters {
-        true => [Column::text("MESSAGE", 2, 24), Column::whole("ID", 1)].as_slice(),
-        false => [Column::number("CLUSTERS", 2)].as_slice(),
+        true => vec![Column::text("MESSAGE", 2, 24), Column::whole("ID", 1)],
+        false => vec![Column::number("CLUSTERS", 2)],
     });
     columns.extend([Column::number("CALLERS", 3), Column::whole("FIRST", 4)]);
     let row = |entry: &RankingEntry| {
@@ -332,7 +332,7 @@ pub fn ranking(entries: &[RankingEntry], answer: &StoreAnswer, screen: &Screen) 
 /// Returns the masked error message of a cluster in a ranking; empty without one.
 fn message<'a>(entry: &RankingEntry, answer: &'a StoreAnswer) -> &'a str {
     let facts = ClusterId::parse(&entry.name).and_then(|id| answer.snapshot.facts.get(&id));
-    facts.map_or("", |facts| &facts.template)
+    facts.map_or("", |facts| facts.template.as_str())
 }
 
 /// Returns the call and the error code of a cluster in a ranking; `None` if the entry is no cluster.

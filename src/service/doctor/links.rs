@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    DoctorFacts, Filter, Group, LinkState, Probe, RecordedEvents, Sink, Target, Trail, Verdict,
+    DoctorFacts, Filter, Group, LinkState, Probe, RecordedEvents, Schedule, Sink, Target, Trail,
+    Verdict,
 };
 use crate::ports::DeployedFunction;
 use crate::status::{Fact, function, setting};
@@ -626,7 +627,7 @@ fn schedules(facts: &DoctorFacts) -> Option<Verdict> {
             let group = &schedule.group;
             match found {
                 Some((_, true)) => {}
-                Some((_, false)) if is_off(facts, &schedule.role) => {}
+                Some((_, false)) if is_off(facts, schedule) => {}
                 Some((name, false)) => {
                     let finding = format!("the schedule {name} of {} is off", schedule.role);
                     return Ok(Verdict::broken(finding, enable(facts, group, name)));
@@ -642,7 +643,7 @@ fn schedules(facts: &DoctorFacts) -> Option<Verdict> {
                 }
             }
         }
-        if facts.schedules.iter().any(|of| is_off(facts, &of.role)) {
+        if facts.schedules.iter().any(|of| is_off(facts, of)) {
             let finding = "the schedule of inspect is switched off by InspectionSchedule=off";
             let deploy = "sam deploy --guided, with InspectionSchedule cron(0 * * * ? *)";
             return Ok(Verdict::limited(finding, deploy));
@@ -652,9 +653,10 @@ fn schedules(facts: &DoctorFacts) -> Option<Verdict> {
     })
 }
 
-/// Checks whether a parameter of the stack switched the schedule of a role off.
-fn is_off(facts: &DoctorFacts, role: &str) -> bool {
-    role == "inspect" && facts.setting("inspect", "INSPECTION_ALARM_HOURS") == "0"
+/// Checks whether a schedule is off because a parameter of the stack switched it off.
+fn is_off(facts: &DoctorFacts, of: &Schedule) -> bool {
+    let is_by_parameter = facts.setting("inspect", "INSPECTION_ALARM_HOURS") == "0";
+    of.role == "inspect" && is_by_parameter && matches!(of.found, Ok(Some((_, false))))
 }
 
 /// Returns the command that turns a schedule on. An update replaces the whole schedule, so it is read first.
