@@ -115,10 +115,14 @@ impl Deliveries for CloudWatch {
 }
 
 impl Monitoring for CloudWatch {
-    async fn delays(&self, stack: &str, now: Timestamp) -> Result<Delays, LookupError> {
+    async fn delays(
+        &self,
+        (namespace, stack): (&str, &str),
+        now: Timestamp,
+    ) -> Result<Delays, LookupError> {
         let metrics = [("source", SOURCE_LAG), ("own", OWN_LAG)];
         let queries = metrics.map(|(id, name)| {
-            let metric = metric(NAMESPACE, name, &[("Stack", stack)]);
+            let metric = metric(namespace, name, &[("Stack", stack)]);
             let stat = MetricStat::builder().metric(metric).stat("Maximum");
             let stat = stat.period(DELAY_PERIOD_SECONDS).build();
             MetricDataQuery::builder().id(id).metric_stat(stat).build()

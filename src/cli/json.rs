@@ -11,7 +11,7 @@ use alerts::locale::Language;
 use alerts::outbox::MessageLogEntry;
 use alerts::severity::{self, Assessment, Reason};
 use clusters::class::Class;
-use clusters::facet::{FacetKind, Facets};
+use clusters::facet::{FacetKind, Facets, service_between};
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::incident::life::SentAlert;
@@ -624,6 +624,15 @@ impl Explanation {
     pub fn components(&self) -> Vec<(&'static str, &str)> {
         let identity = self.identity.as_ref();
         identity.map(IdentityShape::components).unwrap_or_default()
+    }
+
+    /// Returns the AWS service that called on behalf of the caller, such as `cloudformation.amazonaws.com`; `None` without one.
+    pub fn via(&self) -> Option<&str> {
+        let facet = |kind: FacetKind| self.facets.get(kind.name()).map(String::as_str);
+        service_between(
+            facet(FacetKind::Origin)?,
+            facet(FacetKind::SourceIp).into_iter(),
+        )
     }
 
     /// Returns the explanation as one line of JSON, with a line end.

@@ -13,7 +13,7 @@ use crate::log_group_filter::EXCLUDED_LOG_GROUP;
 use crate::own_roles::OWN;
 use crate::selection::NO_EVENT;
 
-/// The CloudWatch namespace of all metrics that the functions write.
+/// The CloudWatch namespace of all metrics that the functions write, unless the stack names another one.
 pub const NAMESPACE: &str = "CloudTrailInspector";
 
 /// What the names of sinks begin with that are further workspaces of Guance, such as `guance-shop`.
@@ -296,6 +296,8 @@ pub const METRICS: [&str; 31] = [
 pub struct Metrics {
     /// The name of the stack, the value of the dimension `Stack`.
     pub stack: String,
+    /// The CloudWatch namespace of the metrics.
+    pub namespace: String,
     /// The names of the metrics that are written, because an alarm or a dashboard widget reads them.
     pub read: BTreeSet<&'static str>,
 }
@@ -362,7 +364,7 @@ impl Metrics {
             json!({"Name": name, "Unit": unit})
         });
         let directive = json!({
-            "Namespace": NAMESPACE,
+            "Namespace": self.namespace,
             "Dimensions": [dimensions],
             "Metrics": named.collect::<Vec<_>>(),
         });
@@ -563,6 +565,7 @@ mod tests {
     fn metrics(read: &[&'static str]) -> Metrics {
         Metrics {
             stack: "watch".to_owned(),
+            namespace: NAMESPACE.to_owned(),
             read: read.iter().copied().collect(),
         }
     }

@@ -23,7 +23,7 @@ use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
 use clusters::log_group_filter::LogGroupFilter;
 use clusters::own_roles::{OwnRoles, Role};
-use clusters::report::{METRICS, Metrics};
+use clusters::report::{METRICS, Metrics, NAMESPACE};
 use lists::Lists;
 use records::principal::is_account_id;
 
@@ -318,8 +318,10 @@ impl SettingsReader {
             true => String::new(),
             false => self.required("STACK_NAME", "the name of the stack, for its metrics"),
         };
+        let namespace = self.given("METRIC_NAMESPACE");
         Metrics {
             stack,
+            namespace: namespace.unwrap_or_else(|| NAMESPACE.to_owned()),
             read: metrics,
         }
     }

@@ -900,8 +900,8 @@ pub struct DeployedFunction {
 
 /// The metrics and alarms of a stack in CloudWatch. Calls only read.
 pub trait Monitoring {
-    /// Returns how late records came recently, until `now`.
-    async fn delays(&self, stack: &str, now: Timestamp) -> Result<Delays, LookupError>;
+    /// Returns how late records came recently, until `now`. The stack has the namespace of its metrics and its name.
+    async fn delays(&self, stack: (&str, &str), now: Timestamp) -> Result<Delays, LookupError>;
 
     /// Returns the alarms whose names begin with `prefix`.
     async fn alarms(&self, prefix: &str) -> Result<Vec<Alarm>, LookupError>;

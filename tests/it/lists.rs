@@ -70,6 +70,12 @@ fn filters_choose_what_is_listed_and_status_and_severity_stay_those_of_all_event
     });
     let account = all[0]["account_id"].as_str().unwrap();
     with(&["--account", account], &|of| of["account_id"] == account);
+    let elsewhere = listed(&folder, &["--in-region", "us-east-1"]);
+    assert!(events(&elsewhere) > 0 && events(&elsewhere) < events(&all));
+    for cluster in &elsewhere {
+        let regions = cluster["facets"]["region"]["values"].as_array().unwrap();
+        assert!(regions.iter().all(|of| of["value"] == "us-east-1"));
+    }
 
     let (before, since) = (
         listed(&folder, &["--until", "2h"]),

@@ -730,6 +730,7 @@ fn a_repeat_is_no_repeat_by_other_rules() {
 fn all_metrics() -> Metrics {
     Metrics {
         stack: "watch".to_owned(),
+        namespace: "Security/CloudTrail".to_owned(),
         read: METRICS.into_iter().collect(),
     }
 }
@@ -740,7 +741,7 @@ fn one_line_of_metrics_says_what_is_read_of_an_invocation() {
     let invocation = stack.take(&between(&log_event("{nonsense"))).unwrap();
     let line = invocation.metric_line(&all_metrics(), LOGGED_AT).unwrap();
     assert!(!line.contains('\n'));
-    expect![[r#"{"Errors":2,"ErrorsDenied":2,"NewClusters":2,"OwnLagSeconds":60,"RecordsQuarantined":1,"SourceLagSeconds":180,"Stack":"watch","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[{"Name":"RecordsQuarantined","Unit":"Count"},{"Name":"NewClusters","Unit":"Count"},{"Name":"Errors","Unit":"Count"},{"Name":"SourceLagSeconds","Unit":"Seconds"},{"Name":"OwnLagSeconds","Unit":"Seconds"},{"Name":"ErrorsDenied","Unit":"Count"}],"Namespace":"CloudTrailInspector"}],"Timestamp":1793606580000}}"#]].assert_eq(&line);
+    expect![[r#"{"Errors":2,"ErrorsDenied":2,"NewClusters":2,"OwnLagSeconds":60,"RecordsQuarantined":1,"SourceLagSeconds":180,"Stack":"watch","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[{"Name":"RecordsQuarantined","Unit":"Count"},{"Name":"NewClusters","Unit":"Count"},{"Name":"Errors","Unit":"Count"},{"Name":"SourceLagSeconds","Unit":"Seconds"},{"Name":"OwnLagSeconds","Unit":"Seconds"},{"Name":"ErrorsDenied","Unit":"Count"}],"Namespace":"Security/CloudTrail"}],"Timestamp":1793606580000}}"#]].assert_eq(&line);
     let none = invocation.metric_line(&Metrics::default(), LOGGED_AT);
     assert_eq!(none, None);
 }
@@ -851,6 +852,7 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
             drill_log_group: None,
             metrics: Metrics {
                 stack: "",
+                namespace: "CloudTrailInspector",
                 read: {},
             },
             log_level: Info,

@@ -27,9 +27,12 @@ VALUES = {
     "RetentionDays": (["8", "365"], ["", "7", "366"]),
     "LearnHours": (["0", "720"], ["", "-1", "721"]),
     "InspectionSchedule": (
-        ["cron(0 * * * ? *)", "cron(20 6-22/2 ? * MON-FRI *)", "rate(1 hour)", "rate(30 minutes)"],
-        ["", "hourly", "rate(0 hours)", "rate(1 week)", "cron(0 * * * *)", "cron(0 * * * ? *) ", "at(2026-11-22T00:00:00)"],
+        ["cron(0 * * * ? *)", "cron(20 6-22/2 ? * MON-FRI *)", "rate(1 hour)", "rate(30 minutes)", "off"],
+        ["", "hourly", "Off", "rate(0 hours)", "rate(1 week)", "cron(0 * * * *)", "cron(0 * * * ? *) ", "at(2026-11-22T00:00:00)"],
     ),
+    "InspectTimeout": (["60", "900"], ["", "59", "901"]),
+    "MetricNamespace": (["CloudTrailInspector", "Security/CloudTrail"], ["", "AWS/Logs", "/a", "a/", "a b", "a-b", 'a"b', "x" * 57]),
+    "AccessErrorMetric": (["true", "false"], ["", "yes"]),
     "NightlyDrill": (
         ["true", "false", "cron(30 2 * * ? *)", "rate(1 day)", "rate(12 hours)"],
         ["", "yes", "nightly", "rate(5 minutes)", "rate(0 days)", "cron(30 2 * * *)"],

@@ -275,7 +275,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn look_at_the_filter(&mut self) {
-        let (group, filter) = (&self.places.log_group, &self.settings.filter_name);
+        let (group, filter) = (&self.places.log_group, &self.settings.ingest_function);
         match self.logs.subscribed(group, filter).await {
             Ok(found) => self.evidence.filter_fault = filter_fault(&found, &self.places.ingest),
             Err(error) => complain("the subscription filter", &error),
@@ -291,7 +291,7 @@ impl<'a> Watch<'a> {
         let groups = [self.places.log_group.clone()];
         let path = DeliveryPath {
             groups: &groups,
-            filter: &self.settings.filter_name,
+            filter: &self.settings.ingest_function,
             function: &self.places.ingest,
         };
         let (from, until) = (self.begun_at.window(), now().window().plus(1));

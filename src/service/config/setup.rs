@@ -12,7 +12,7 @@ use super::{IngestSettings, SettingProblems, SettingsReader, SinkName, shown};
 
 /// The settings that are stored in the table. All who may read the table can read them, so no secret and no access
 /// key is in this list. Canary keys are known to the functions only.
-const STORED: [&str; 21] = [
+const STORED: [&str; 20] = [
     ALLOWED_ACCOUNTS,
     ALLOWED_LOG_GROUPS,
     "ARCHIVE_DAYS",
@@ -20,7 +20,6 @@ const STORED: [&str; 21] = [
     DENIED_ACCOUNTS,
     DENIED_LOG_GROUPS,
     "DRILL_LOG_GROUP",
-    "FILTER_NAME",
     FURTHER_SELF_PRINCIPALS,
     "INGEST_FUNCTION_NAME",
     "INSPECTION_ALARM_HOURS",
@@ -61,10 +60,9 @@ pub struct Setup(BTreeMap<String, String>);
 pub struct OperatorSettings {
     /// The settings for events that the command ingests.
     pub ingest: IngestSettings,
-    /// The name of the ingest function, which receives the events of subscriptions.
+    /// The name of the ingest function, which receives the events of subscriptions. The subscription filters have the same
+    /// name.
     pub ingest_function: String,
-    /// The name of the subscription filters; the name of the ingest function if the stack has not stored another name.
-    pub filter_name: String,
     /// The names of the log groups that the stack reads; empty if they are not known.
     pub log_groups: Vec<String>,
     /// The id of the stack's account; empty if it is not known.
@@ -158,7 +156,6 @@ impl Setup {
         };
         let function = "the name of the ingest function";
         let ingest_function = reading.required("INGEST_FUNCTION_NAME", function);
-        let filter_name = reading.given("FILTER_NAME");
         let log_groups = reading.list("LOG_GROUP_NAMES");
         let account_id = reading.given("OWN_ACCOUNT_ID").unwrap_or_default();
         let accounts = AccountFilter {
@@ -179,7 +176,6 @@ impl Setup {
                     ingest.further_sinks.extend(further_sinks);
                     ingest
                 },
-                filter_name: filter_name.unwrap_or_else(|| ingest_function.clone()),
                 ingest_function,
                 log_groups,
                 account_id,
@@ -306,7 +302,6 @@ mod tests {
         assert_eq!(deputy.ingest.table_name, "table");
         assert_eq!(deputy.ingest.retention_days, 8);
         assert_eq!(deputy.ingest.sinks.len(), 1);
-        assert_eq!(deputy.filter_name, "watch-ingest");
         assert_eq!(deputy.log_groups, ["trail", "other"]);
         assert_eq!(deputy.account_id, "111122223333");
         let wrong = setup(&[("RETENTION_DAYS", "7")]).parse("table");

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    DoctorFacts, Filter, Group, LinkState, Probe, RecordedEvents, Sink, Target, Trail, Verdict,
-    WorkspaceSecret,
+    DoctorFacts, Filter, Group, LinkState, Probe, RecordedEvents, Schedule, Sink, Target, Trail,
+    Verdict, WorkspaceSecret,
 };
 use crate::ports::DeployedFunction;
 use crate::status::{Fact, function, setting};
@@ -398,13 +398,13 @@ fn records(facts: &DoctorFacts) -> Option<Verdict> {
 }
 
 fn filter(facts: &DoctorFacts) -> Option<Verdict> {
-    let name = facts.setting("inspect", "FILTER_NAME");
+    let name = &format!("{}-ingest", facts.stack());
     let pattern = facts.setting("inspect", "FILTER_PATTERN");
     let ends = format!(":{}-ingest", facts.stack());
     of_each_group(facts, |group| {
         let filters = known(&group.filters, "logs:DescribeSubscriptionFilters")?;
         let deploy = "sam deploy --guided (CloudFormation restores the filter only if a parameter changes: set Enabled to false, then to true)";
-        let Some(ours) = filters.iter().find(|of| of.name == name) else {
+        let Some(ours) = filters.iter().find(|of| &of.name == name) else {
             return Ok(match filters.len() < FILTERS_MAX {
                 true => Verdict::broken(
                     format!("the log group {} has no filter {name}", group.name),
@@ -626,6 +626,7 @@ fn schedules(facts: &DoctorFacts) -> Option<Verdict> {
             let group = &schedule.group;
             match found {
                 Some((_, true)) => {}
+                Some((_, false)) if is_off(facts, schedule) => {}
                 Some((name, false)) => {
                     let finding = format!("the schedule {name} of {} is off", schedule.role);
                     return Ok(Verdict::broken(finding, enable(facts, group, name)));
@@ -641,9 +642,20 @@ fn schedules(facts: &DoctorFacts) -> Option<Verdict> {
                 }
             }
         }
+        if facts.schedules.iter().any(|of| is_off(facts, of)) {
+            let finding = "the schedule of inspect is switched off by InspectionSchedule=off";
+            let deploy = "sam deploy --guided, with InspectionSchedule cron(0 * * * ? *)";
+            return Ok(Verdict::limited(finding, deploy));
+        }
         let roles: Vec<&str> = facts.schedules.iter().map(|of| of.role.as_str()).collect();
         Ok(Verdict::ok(format!("on, for {}", roles.join(" and "))))
     })
+}
+
+/// Checks whether a schedule is off because a parameter of the stack switched it off.
+fn is_off(facts: &DoctorFacts, of: &Schedule) -> bool {
+    let is_by_parameter = facts.setting("inspect", "INSPECTION_ALARM_HOURS") == "0";
+    of.role == "inspect" && is_by_parameter && matches!(of.found, Ok(Some((_, false))))
 }
 
 /// Returns the command that turns a schedule on. An update replaces the whole schedule, so it is read first.

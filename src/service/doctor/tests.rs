@@ -91,7 +91,7 @@ fn whole() -> DoctorFacts {
         }),
         functions: Ok(vec![
             deployed("ingest", &[("SINKS", "sns,"), ("TABLE_NAME", "errors-Table-1"), ("BUCKET_NAME", "errors-bucket-1")]),
-            deployed("inspect", &[("FILTER_NAME", "errors-ingest"), ("FILTER_PATTERN", "{ $.errorCode = \"*\" }"), ("ACCOUNT_ROLE_NAME", "keys")]),
+            deployed("inspect", &[("FILTER_PATTERN", "{ $.errorCode = \"*\" }"), ("ACCOUNT_ROLE_NAME", "keys")]),
             deployed("deliver", &[]),
         ]),
         trails: Ok(vec![trail()]),
@@ -336,7 +336,17 @@ fn recorded(of: &mut DoctorFacts) -> &mut RecordedEvents {
 
 #[test]
 fn a_link_that_works_in_part_does_not_stop_the_others() {
-    let cases: [(&str, Change, &str); 10] = [
+    let cases: [(&str, Change, &str); 11] = [
+        (
+            "schedules",
+            |of| {
+                let inspect = &mut of.functions.as_mut().unwrap()[1];
+                let hours = ("INSPECTION_ALARM_HOURS".to_owned(), "0".to_owned());
+                inspect.settings.extend([hours]);
+                of.schedules[0].found = Ok(Some(("s".to_owned(), false)));
+            },
+            "sam deploy --guided, with InspectionSchedule",
+        ),
         ("trail", |of| of.trails = Ok(Vec::new()), "describe-trails"),
         (
             "regions",

@@ -51,6 +51,8 @@ alerts::words! {
         inspection: "Last inspection", "最近巡检";
         inspected: "{ago}, {hours} h not inspected yet", "{ago}，待检查 {hours} 小时";
         not_inspected: "none yet", "尚未运行";
+        switched_off: "{last}; switched off by InspectionSchedule=off", "{last}；已由 InspectionSchedule=off 停用";
+        switch_on: "No cluster recovers until InspectionSchedule is a schedule again: sam deploy --guided", "InspectionSchedule 重新设为计划之前，聚类不会恢复：sam deploy --guided";
         inspect: "Run it now: aws lambda invoke --function-name {stack}-inspect --payload '{}' --cli-binary-format raw-in-base64-out /dev/stdout", "立即运行：aws lambda invoke --function-name {stack}-inspect --payload '{}' --cli-binary-format raw-in-base64-out /dev/stdout";
         records: "Records", "记录";
         delays: "delay of CloudTrail {source}, delay of the function {own}", "CloudTrail 延迟 {source}，函数延迟 {own}";
@@ -202,7 +204,11 @@ impl Judge<'_> {
         let limit: i64 = limit.unwrap_or(INSPECTION_HOURS);
         let name = ("inspection", words.inspection);
         self.judged(name, &self.facts.inspection, |last| {
+            let is_off = limit == 0;
             let Some(LastInspection { at, until, .. }) = last else {
+                if is_off {
+                    return self.switched_off(words.not_inspected);
+                }
                 let began = self.facts.beginning.as_ref().ok().and_then(|of| of.began);
                 let is_late = began.is_some_and(|began| self.age(began) > limit * 3600);
                 let state = if is_late {
@@ -219,12 +225,21 @@ impl Judge<'_> {
             let left = (over(self.facts.now).hours() - until.hours()).max(0);
             let value = words.inspected.replace("{ago}", &self.ago(*at));
             let value = value.replace("{hours}", &left.to_string());
+            if is_off {
+                return self.switched_off(&value);
+            }
             match (self.age(*at) > limit * 3600, left > limit) {
                 (true, _) => (RowState::Bad, value, words.doctor.to_owned()),
                 (false, true) => (RowState::Warn, value, words.inspect.to_owned()),
                 (false, false) => ok(value),
             }
         })
+    }
+
+    /// Returns the verdict about inspections that a parameter switched off. `last` says what is known of the last one.
+    fn switched_off(&self, last: &str) -> Verdict {
+        let value = self.words.switched_off.replace("{last}", last);
+        (RowState::Warn, value, self.words.switch_on.to_owned())
     }
 
     fn setting(&self, role: &str, name: &str) -> Option<&str> {

@@ -159,8 +159,31 @@ fn each_fact_that_cannot_be_read_is_unknown_and_never_healthy() {
 /// A change of the facts of a healthy stack.
 type Change = fn(&mut StatusFacts);
 
+/// Gives the functions the settings of a stack with `InspectionSchedule=off`.
+fn switch_off(of: &mut StatusFacts) {
+    of.functions.as_mut().unwrap()[1] = deployed("inspect", &[("INSPECTION_ALARM_HOURS", "0")]);
+}
+
 /// Changes, each with the row that it concerns, and what the row then says.
-const LIMITS: [(&str, Change, RowState, &str); 20] = [
+const LIMITS: [(&str, Change, RowState, &str); 22] = [
+    (
+        "inspection",
+        |of| {
+            switch_off(of);
+            of.inspection.as_mut().unwrap().as_mut().unwrap().at = ago(30 * 3600);
+        },
+        RowState::Warn,
+        "30h ago, hours left: 1; switched off by InspectionSchedule=off",
+    ),
+    (
+        "inspection",
+        |of| {
+            switch_off(of);
+            of.inspection = Ok(None);
+        },
+        RowState::Warn,
+        "none yet; switched off by InspectionSchedule=off",
+    ),
     (
         "inspection",
         |of| of.inspection.as_mut().unwrap().as_mut().unwrap().at = ago(3 * 3600),

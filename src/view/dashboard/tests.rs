@@ -251,6 +251,7 @@ fn lists(listing: &Listing) -> (String, String) {
         question: &query,
         page: listing.ask(&query),
         calls: Some(listing.ask_calls(&query, SECTION_ROWS_MAX)),
+        frequent: Vec::new(),
         facts: BTreeMap::new(),
         triages: BTreeMap::new(),
         as_of: at(12),
