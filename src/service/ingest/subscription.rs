@@ -183,7 +183,8 @@ impl Subscription {
 
     /// Returns the name of the log group of the last folded payload, if it is not chosen.
     fn excluded_log_group(&self) -> Option<String> {
-        let name = self.caches.origin().log_group.as_deref()?;
+        let origin = self.caches.origin();
+        let name = origin.log_group.as_deref()?;
         self.exclusions
             .log_groups
             .excludes(name)
