@@ -90,7 +90,7 @@ fn row(frame: &Frame<'_>, key: &KeyReport, look: KeyTable) -> Markup {
             }
             td {
                 (last_used(frame, key, look.has_succeeded))
-                @if let Some(entry) = key.entry { br; span.soft { (age_and_status(frame, entry)) } }
+                @if let Some(entry) = key.entry { div.soft { (age_and_status(frame, entry)) } }
             }
             td.anomalies { (anomalies.join(words.comma)) }
         }
