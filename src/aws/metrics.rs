@@ -9,7 +9,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StateValue, StatusCode,
 };
-use clusters::report::{NAMESPACE, OWN_LAG, SOURCE_LAG};
+use clusters::report::{OWN_LAG, SOURCE_LAG};
 use records::time::{Timestamp, Window};
 use service::ports::{
     Alarm, DELAY_HOURS, Delays, Deliveries, DeliveriesError, DeliveryPath, Failures, LookupError,

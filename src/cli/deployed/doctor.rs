@@ -288,7 +288,7 @@ fn deliver_settings(deliver: &DeployedFunction, region: &str) -> Result<DeliverS
 }
 
 /// Reads the settings file of the stack. Only the functions and one role may read it. To others it counts as empty if the last
-/// inspection left no further workspace in the table.
+/// inspection left no further workspace or topic in the table.
 async fn lists(config: &SdkConfig, table: &str, bucket: &S3Bucket) -> Fact<Lists> {
     let read = SettingsLoader::default().read(now(), bucket).await;
     let problem = match read {
@@ -298,7 +298,7 @@ async fn lists(config: &SdkConfig, table: &str, bucket: &S3Bucket) -> Fact<Lists
     let saved = saved_in(config, table).await;
     let saved = saved.and_then(|setup| Ok(setup.parse(table)?));
     match saved {
-        Ok(saved) if saved.ingest.workspaces.is_empty() => Ok(Lists::default()),
+        Ok(saved) if saved.ingest.further_sinks.is_empty() => Ok(Lists::default()),
         _ => Err(format!("{problem}; give the file with --settings")),
     }
 }
@@ -334,14 +334,16 @@ async fn sinks(config: &SdkConfig, settings: &DeliverSettings) -> Vec<Sink> {
         let place = guance.endpoint.to_string();
         sinks.push((sink, place, guance.allowed.private, answer));
     }
-    for (sink, wrong) in &settings.wrong_workspaces {
+    for (sink, wrong) in &settings.wrong_sinks {
         let answer = Ok(Probe::Wrong(wrong.clone()));
         sinks.push((sink, SETTINGS_KEY.to_owned(), false, answer));
     }
-    if let Some(arn) = &settings.topic_arn {
+    let first = settings.topic_arn.iter().map(|arn| ("sns", arn));
+    let further = settings.topics.iter();
+    for (sink, arn) in first.chain(further.map(|(sink, arn)| (sink.as_str(), arn))) {
         let answer = resources::topic(config, arn).await;
         let answer = answer.map_err(|error| error.detail);
-        sinks.push(("sns", arn.clone(), false, answer));
+        sinks.push((sink, arn.clone(), false, answer));
     }
     if let Some(name) = &settings.event_bus_name {
         let answer = resources::bus(config, name).await;

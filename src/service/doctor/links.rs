@@ -1,5 +1,6 @@
 //! The links in the order of the data, and how each is judged.
 
+use clusters::report::FURTHER_TOPIC;
 use serde_json::Value;
 
 use super::{
@@ -739,6 +740,9 @@ fn repair(sink: &Sink) -> String {
         "sns" => format!("aws sns get-topic-attributes --topic-arn {place}, then sam deploy --guided with Topic"),
         "eventbridge" => format!("aws events describe-event-bus --name {place}, then sam deploy --guided with EventBusName"),
         "guance" => "sam deploy --guided with GuanceSite or GuanceUrl; a wrong token is corrected in its secret".to_owned(),
+        name if name.starts_with(FURTHER_TOPIC) => {
+            format!("aws sns get-topic-attributes --topic-arn {place}, then cloudtrail-inspector config set with the topic corrected: docs/config.md")
+        }
         _ => "cloudtrail-inspector config set, with the workspace corrected: docs/config.md; a wrong token is corrected in its secret"
             .to_owned(),
     }

@@ -167,7 +167,7 @@ impl Subscription {
             return self.take_drills(event, now, store).await;
         }
         if let Some(name) = self.excluded_log_group() {
-            return Ok(leave_out(folded.unwrap_or_default(), &name));
+            return Ok(leave_out(&folded.unwrap_or_default(), &name));
         }
         match folded {
             Ok(folded) => self.commit(event, folded, now, store, bucket).await,
@@ -420,7 +420,7 @@ impl QuarantinedPayload<'_> {
 
 /// Returns the counts of a payload of a log group that is not chosen. Nothing of it is stored, not even what cannot be
 /// read: the log group may have other data than a trail.
-fn leave_out(folded: Folded, log_group: &str) -> IngestReport {
+fn leave_out(folded: &Folded, log_group: &str) -> IngestReport {
     IngestReport {
         record_counts: folded.record_counts.without_log_group(log_group),
         ..IngestReport::default()
