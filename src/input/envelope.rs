@@ -22,7 +22,9 @@ use records::{Rejection, Wrapper};
 
 use crate::output::{Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, Unpacker, inflate};
-use crate::{CAPTURE_BYTES_MAX, InputItem, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
+use crate::{
+    CAPTURE_BYTES_MAX, InputItem, Limits, PACKED_BYTES_MAX, PayloadFault, PayloadOrigin, ReadError,
+};
 
 /// Reads the invocation event that CloudWatch Logs sends to a function, and passes its records to `visit`; any other
 /// event is an error.
@@ -455,15 +457,6 @@ pub(crate) struct Header {
     has_stream: bool,
     account_id: Option<String>,
     origin: PayloadOrigin,
-}
-
-/// The log group and the log stream from which the records of a subscription payload come.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PayloadOrigin {
-    /// Name of the log group; `None` if the payload does not contain one, or cannot be read that far.
-    pub log_group: Option<String>,
-    /// Name of the log stream; `None` if the payload does not contain one, or cannot be read that far.
-    pub log_stream: Option<String>,
 }
 
 /// The fields of CloudWatch Logs JSON from which a [`Header`] is built.

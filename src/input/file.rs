@@ -24,12 +24,12 @@ use json::prefilter::Prefilter;
 use json::split::{Cursor, Element, Member, Piece, Reach, SPACE};
 use records::Wrapper;
 
-use crate::envelope::{self, Header, PayloadOrigin};
+use crate::envelope::{self, Header};
 use crate::likeness;
 use crate::output::{Fast, Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, PACKED_WHOLE_BYTES_MAX, Unpacker, inflate};
 use crate::wrapping;
-use crate::{CAPTURE_BYTES_MAX, InputItem, Layout, Limits, ReadError};
+use crate::{CAPTURE_BYTES_MAX, InputItem, Layout, Limits, PayloadOrigin, ReadError};
 
 /// Reads an input of any supported format, and passes its records to `visit`, in their order and in constant memory.
 ///

@@ -8,9 +8,8 @@ use json::split::{BYTE_ORDER_MARK, Piece};
 use json::structure::{self, Found};
 use records::{Rejection, Wrapper};
 
-use crate::envelope::PayloadOrigin;
 use crate::unpack::Unpacker;
-use crate::{InputItem, Limits};
+use crate::{InputItem, Limits, PayloadOrigin};
 
 /// The prefilter and the reused buffers with which records are read faster than by the reference reader.
 #[derive(Debug)]

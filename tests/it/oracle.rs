@@ -11,7 +11,7 @@ use aws_lambda_events::cloudwatch_logs::{LogData, LogEntry, LogsEvent};
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use clusters::selection::PREFILTER;
-use input::envelope::PayloadOrigin;
+use input::PayloadOrigin;
 use input::file::Reader;
 use input::{InputItem, Layout, Limits};
 use proptest::prelude::*;

@@ -12,7 +12,6 @@ use clusters::log_group_filter::{LogGroupFilter, LogGroupPattern};
 use clusters::own_roles::{OwnRoles, Role};
 use clusters::report::{IngestReport, METRICS, Metrics};
 use expect_test::{Expect, expect};
-use input::Limits;
 use records::time::Timestamp;
 use serde_json::{Value, json};
 use service::config::IngestSettings;

@@ -466,19 +466,56 @@ mod tests {
 
     #[test]
     fn the_screen_of_a_drill_shows_each_stage_and_the_first_that_was_not_reached() {
-        expect![[r#""#]].assert_eq(&screen(&evidence()));
+        expect![[r#"
+            log group                   1.0 s
+            subscription                2.0 s
+            ingest                      3.0 s
+            table                       4.0 s
+            queue of guance             5.0 s
+            sent to guance              6.0 s  HTTP 200
+            queue of sns                7.0 s
+            sent to sns                 8.0 s  08df453a
+            passed
+        "#]]
+        .assert_eq(&screen(&evidence()));
         let mut refused = evidence();
         let outcomes = &mut refused.trace.sinks;
         outcomes.insert(
             "guance".to_owned(),
             sent("HTTP 403: the token is wrong", false),
         );
-        expect![[r#""#]].assert_eq(&screen(&refused));
+        expect![[r#"
+            log group                   1.0 s
+            subscription                2.0 s
+            ingest                      3.0 s
+            table                       4.0 s
+            queue of guance             5.0 s
+            queue of sns                6.0 s
+            sent to sns                 7.0 s  08df453a
+            sent to guance           not reached
+            failed at: sent to guance
+              why:  HTTP 403: the token is wrong
+              next: aws logs tail /aws/lambda/errors-deliver --since 15m
+              next: cloudtrail-inspector doctor --stack errors
+        "#]]
+        .assert_eq(&screen(&refused));
         let unsubscribed = Evidence {
             filter_fault: filter_fault(&service::ports::Subscribed::NoFilter, "errors-ingest"),
             sinks: vec!["sns".to_owned()],
             ..Evidence::default()
         };
-        expect![[r#""#]].assert_eq(&screen(&unsubscribed));
+        expect![[r#"
+            log group                   1.0 s
+            subscription             not reached
+            ingest                   not reached
+            table                    not reached
+            queue of sns             not reached
+            sent to sns              not reached
+            failed at: subscription
+              why:  the log group of drills has no subscription filter of the stack; deploy the stack again, and check that the parameter Enabled is true
+              next: aws logs describe-subscription-filters --log-group-name /cloudtrail-inspector/errors/drill
+              next: aws lambda get-policy --function-name errors-ingest
+              next: cloudtrail-inspector doctor --stack errors
+        "#]].assert_eq(&screen(&unsubscribed));
     }
 }

@@ -460,7 +460,7 @@ fn before_the_first_deployment_the_trail_the_group_its_room_and_the_rights_are_e
         (
             "deployment",
             |of| of.deployment = Some(Ok(vec![("iam:CreateRole".to_owned(), false)])),
-            "ask who manages",
+            "ask the administrator",
         ),
     ];
     for (key, change, command) in cases {

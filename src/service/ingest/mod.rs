@@ -30,7 +30,7 @@ use clusters::sample::SampleCutoffs;
 use clusters::selection::{NO_ERROR, NO_EVENT};
 use clusters::watch::{Watch, Watches};
 use clusters::{Conclusion, EventId, Finding, Tally, conclude_call, event_time};
-use input::envelope::PayloadOrigin;
+use input::PayloadOrigin;
 use input::file::{Reader, read_reference};
 use input::likeness;
 use input::{InputItem, Layout, Limits, ReadError};

@@ -21,7 +21,7 @@ use clusters::fingerprint::Identity;
 use clusters::report::IngestReport;
 use clusters::{ClusterFacts, EventId, Finding, Series, Tally};
 use data_encoding::HEXLOWER;
-use input::envelope::PayloadOrigin;
+use input::PayloadOrigin;
 use input::file::Reader;
 use input::{InputItem, Layout, Limits, ReadError};
 use records::redact::sanitize;

@@ -173,7 +173,7 @@ const LIMITS: [(&str, Change, RowState, &str); 22] = [
             of.inspection.as_mut().unwrap().as_mut().unwrap().at = ago(30 * 3600);
         },
         RowState::Warn,
-        "30h ago, hours left: 1; switched off by InspectionSchedule=off",
+        "1d ago, 1 h not inspected yet; switched off by InspectionSchedule=off",
     ),
     (
         "inspection",
@@ -387,7 +387,7 @@ fn functions_of_several_versions_and_functions_that_cannot_run_are_named() {
 fn a_new_stack_learns_and_one_without_sinks_has_no_learning_period() {
     let mut facts = healthy();
     facts.beginning.as_mut().unwrap().began = Some(ago(3600));
-    let learning = "until 2026-11-22T11:20:00Z; new errors are not announced until then";
+    let learning = "until 2026-11-22T11:20:00Z; no alerts about new errors before";
     assert_eq!(row(&facts, "learning"), (RowState::Ok, learning.to_owned()));
     facts.sinks = Ok(Vec::new());
     assert!(english(&facts).rows.iter().all(|row| row.key != "learning"));
