@@ -34,6 +34,7 @@ use crate::changes::{Change, Subject};
 use crate::entry::{self, Kind};
 use crate::inputs::InputError;
 use crate::open_store::ClusterJournal;
+use crate::output::pretty;
 use crate::skipped::Skipped;
 use crate::source::{ClusterStanding, Scanned, StoreAnswer};
 use crate::story;
@@ -472,11 +473,6 @@ fn rules(scanned: &Scanned) -> Vec<RuleShape<'_>> {
             ended: hits.ended,
         })
         .collect()
-}
-
-/// Returns a value as indented JSON with a line break at its end.
-pub fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
 fn text(time: Option<Timestamp>) -> Option<String> {

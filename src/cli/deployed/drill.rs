@@ -31,7 +31,6 @@ use crate::aws_options::AwsArguments;
 use crate::deployed::function::saved_in;
 use crate::deployed::function_log::log_of;
 use crate::deployed::table_named;
-use crate::json::pretty;
 use crate::machine::{now, runtime, secret};
 use crate::output;
 
@@ -237,7 +236,7 @@ impl<'a> Watch<'a> {
             Format::Json => {
                 let steps: Vec<_> = steps.into_iter().map(|step| self.row(step)).collect();
                 let result = result(self.drill.id.text(), &steps, verdict.as_ref());
-                output::print(&pretty(&result)?)?;
+                output::print(&output::pretty(&result)?)?;
             }
         }
         Ok(ExitCode::from(u8::from(verdict.is_some())))

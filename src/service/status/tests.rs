@@ -215,7 +215,7 @@ const LIMITS: [(&str, Change, RowState, &str); 22] = [
         "records",
         |of| of.delays = Ok(Delays::default()),
         RowState::Warn,
-        "no measured record in the last 3 hours",
+        "none measured in the last 3 hours",
     ),
     (
         "records",
