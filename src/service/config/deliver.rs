@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use alerts::guance::endpoint::{AllowedHosts, Endpoint};
 use alerts::guance::route::Route;
-use alerts::guance::site::{self, SITES, Site};
+use alerts::guance::site::Site;
 use alerts::links::Links;
 use alerts::locale::Locale;
 use alerts::text::Texts;
@@ -15,7 +15,7 @@ use records::principal::is_account_id;
 
 use super::keys;
 use super::lists::Lists;
-use super::workspaces::FurtherWorkspace;
+use super::workspaces::{FurtherWorkspace, route_named, site_named, workspace_id};
 use super::{
     LEARN_HOURS, LogLevel, RETENTION_DAYS, SettingProblems, SettingsReader, SinkName, shown,
 };
@@ -396,27 +396,6 @@ impl SettingsReader {
         let endpoint = Endpoint::parse(&given, Route::Dataway, everywhere);
         let endpoint = self.valid(setting, endpoint)?;
         Some(endpoint.to_string())
-    }
-}
-
-/// Returns the site with a name, or the message about another text.
-pub(super) fn site_named(text: &str) -> Result<&'static Site, String> {
-    let names = || SITES.map(|site| site.name).join(", ");
-    site::site(text).ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
-}
-
-/// Returns the route with a name, or the message about another text.
-pub(super) fn route_named(text: &str) -> Result<Route, String> {
-    let names = || Route::ALL.map(Route::name).join(", ");
-    Route::from_name(text).ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
-}
-
-/// Checks the id of a workspace. The error is the message about another text.
-pub(super) fn workspace_id(text: &str) -> Result<(), String> {
-    let rest = text.strip_prefix("wksp_").unwrap_or_default();
-    match !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        true => Ok(()),
-        false => Err("is not a workspace ID, which begins with wksp_".to_owned()),
     }
 }
 

@@ -7,13 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alerts::guance::endpoint::{AllowedHosts, Endpoint};
 use alerts::guance::route::Route;
-use alerts::guance::site::Site;
+use alerts::guance::site::{self, SITES, Site};
 use clusters::account_filter::AccountPattern;
 use clusters::report::FURTHER_WORKSPACE;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::deliver::{route_named, site_named, workspace_id};
 use super::shown;
 use crate::rulefile::FileReader;
 
@@ -151,6 +150,27 @@ fn set_url(field: &mut Option<String>, text: &str) -> Result<(), String> {
     Endpoint::parse(text, Route::Datakit, everywhere)?;
     *field = Some(text.to_owned());
     Ok(())
+}
+
+/// Returns the site with a name, or the message about another text.
+pub(super) fn site_named(text: &str) -> Result<&'static Site, String> {
+    let names = || SITES.map(|site| site.name).join(", ");
+    site::site(text).ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
+}
+
+/// Returns the route with a name, or the message about another text.
+pub(super) fn route_named(text: &str) -> Result<Route, String> {
+    let names = || Route::ALL.map(Route::name).join(", ");
+    Route::from_name(text).ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
+}
+
+/// Checks the id of a workspace. The error is the message about another text.
+pub(super) fn workspace_id(text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("wksp_").unwrap_or_default();
+    match !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        true => Ok(()),
+        false => Err("is not a workspace ID, which begins with wksp_".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -233,7 +233,7 @@ const LIMITS: [(&str, Change, RowState, &str); 22] = [
         "sinks",
         |of| of.sinks = Ok(Vec::new()),
         RowState::Warn,
-        "none are sent, because the stack has no sink",
+        "not sent: the stack has no sink",
     ),
     (
         "sink:sns",

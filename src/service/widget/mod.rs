@@ -400,9 +400,11 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             is_empty: now.listing.clusters.is_empty() && now.listing.calls.is_empty(),
             is_past: self.setting.is_past,
             is_unfolded,
-            frequent: match query.is_narrowed() || page.number > 1 {
-                true => Vec::new(),
-                false => now.listing.most_frequent(query.range, TOP_MAX),
+            frequent: match query.show {
+                Show::Open | Show::All if !query.is_narrowed() && page.number == 1 => {
+                    now.listing.most_frequent(query.range, TOP_MAX)
+                }
+                _ => Vec::new(),
             },
             incidents: if page.number == 1 { &incidents } else { &[] },
             calls: (page.number == 1).then(|| now.listing.ask_calls(query, SECTION_ROWS_MAX)),
