@@ -6,7 +6,7 @@
 use clusters::class::Class;
 use clusters::facet::FacetKind as Facet;
 use clusters::fingerprint::VERSION as IDENTITY_VERSION;
-use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, masked};
+use clusters::keys::{IamAnswer, KeyAnomaly, KeyEntry, KeyReport, masked};
 use clusters::watch::{CallDetails, Watches};
 use clusters::{Cluster, FacetValue, FacetValues};
 use records::key_id::KeyKind;
@@ -88,7 +88,7 @@ pub fn detail(message: &Message, links: &Links) -> Value {
         "fault_seconds": message.fault_seconds(),
         "cluster_id": alert.cluster().map(|id| id.to_string()),
         "cluster": message.cluster.as_ref().map(|found| cluster(found, message)),
-        "keys": message.keys.iter().take(KEYS_MAX).map(key).collect::<Vec<_>>(),
+        "keys": message.keys.iter().take(KEYS_MAX).map(|of| key(of, message.alert.at)).collect::<Vec<_>>(),
         "enrichment": message.enrichment.name(),
         "suppressed": message.suppressed,
         "app_version": PROGRAM_VERSION,
@@ -218,7 +218,7 @@ fn cluster(cluster: &Cluster, message: &Message) -> Value {
 
 /// The facets in an event, with the names of their fields. Callers can influence the values of some of
 /// them, so every value is in a field `untrusted_value`.
-const FACETS: [(Facet, &str); 11] = [
+const FACETS: [(Facet, &str); 12] = [
     (Facet::Principal, "principals"),
     (Facet::CallerAccount, "caller_accounts"),
     (Facet::Region, "regions"),
@@ -230,6 +230,7 @@ const FACETS: [(Facet, &str); 11] = [
     (Facet::Session, "sessions"),
     (Facet::Resource, "resources"),
     (Facet::UserAgent, "user_agents"),
+    (Facet::Mfa, "mfa"),
 ];
 
 fn values(values: Option<&FacetValues>) -> Value {
@@ -248,7 +249,7 @@ fn values(values: Option<&FacetValues>) -> Value {
     })
 }
 
-fn key(key: &KeyReport) -> Value {
+fn key(key: &KeyReport, at_event: Option<Timestamp>) -> Value {
     let kind = match key.kind {
         KeyKind::LongTerm => "long_term",
         KeyKind::Temporary => "temporary",
@@ -283,6 +284,9 @@ fn key(key: &KeyReport) -> Value {
         "last_used": time(at),
         "last_service": service.map(|service| token(&service, CHARS_MAX)),
         "last_region": region.map(|region| token(&region, CHARS_MAX)),
+        "status": key.entry.map(KeyEntry::status),
+        "created": time(key.entry.and_then(KeyEntry::created)),
+        "age_days": key.entry.and_then(|entry| entry.age_days(at_event?)),
         "untrusted_user": text(user),
         "untrusted_session": text(key.session.clone()),
         "oddities": key.anomalies.iter().map(|anomaly| anomaly.name()).collect::<Vec<_>>(),

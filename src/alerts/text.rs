@@ -370,6 +370,11 @@ impl Writer<'_> {
         if let Some(more @ 1..) = all.distinct.checked_sub(shown.len()) {
             shown.push(fill(words.more, &[("count", own(more))]));
         }
+        if facet == Facet::Principal {
+            let between = cluster.services_between().into_iter();
+            let via = self.texts.locale.language.pick("via ", "经由 ");
+            shown.extend(between.map(|service| vec![Piece::own(via), Piece::other(service)]));
+        }
         let values = joined(shown, words.comma);
         Some(item(words.by, &[("what", own(what)), ("values", values)]))
     }

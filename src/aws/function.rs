@@ -15,7 +15,7 @@ use aws_smithy_async::time::SystemTimeSource;
 
 use crate::http_client;
 
-/// Attempts per call, the first included.
+/// Attempts per call, the first included, unless `AWS_MAX_ATTEMPTS` is set.
 const ATTEMPTS_MAX: u32 = 5;
 
 /// The time limit for connecting.
@@ -56,10 +56,12 @@ pub struct FunctionEnv {
     pub endpoint_url: Option<String>,
     /// Whether FIPS endpoints are used: the variable `AWS_USE_FIPS_ENDPOINT` is `true`, in upper or lower case.
     pub use_fips: bool,
+    /// The variable `AWS_MAX_ATTEMPTS`: how often a call is tried, the first attempt included. `None` if unset or no number.
+    pub attempts: Option<u32>,
 }
 
 impl FunctionEnv {
-    /// Selects the three variables of this type from `environment`, all environment variables as pairs of name and
+    /// Selects the variables of this type from `environment`, all environment variables as pairs of name and
     /// value.
     pub fn of<'a>(environment: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut env = Self::default();
@@ -72,6 +74,7 @@ impl FunctionEnv {
                 "AWS_USE_FIPS_ENDPOINT" => {
                     env.use_fips = value.eq_ignore_ascii_case("true");
                 }
+                "AWS_MAX_ATTEMPTS" => env.attempts = value.parse().ok(),
                 _ => {}
             }
         }
@@ -83,6 +86,7 @@ impl FunctionEnv {
     /// Credentials come from the environment at the first call. Nothing connects, and no certificate is read, before
     /// that call. A call makes up to 5 attempts in up to 15 seconds.
     pub fn config(&self) -> SdkConfig {
+        let attempts = self.attempts.unwrap_or(ATTEMPTS_MAX).max(1);
         let credentials = EnvironmentVariableCredentialsProvider::new();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -97,7 +101,7 @@ impl FunctionEnv {
             .time_source(SystemTimeSource::new())
             .identity_cache(IdentityCache::lazy().build())
             .http_client(http_client())
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+            .retry_config(RetryConfig::standard().with_max_attempts(attempts))
             .timeout_config(timeouts)
             .use_fips(self.use_fips);
         config.set_endpoint_url(self.endpoint_url.clone());

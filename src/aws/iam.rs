@@ -1,4 +1,4 @@
-//! Asks IAM when a long-term access key was last used.
+//! Asks IAM when a long-term access key was last used, when it was created, and whether it is active.
 //!
 //! Questions about keys of the stack's account use the given credentials. For keys of another account, a role in that
 //! account is assumed.
@@ -11,9 +11,10 @@ use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::config::SharedCredentialsProvider;
-use aws_sdk_iam::error::ProvideErrorMetadata as _;
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::operation::get_access_key_last_used::GetAccessKeyLastUsedOutput;
-use clusters::keys::IamAnswer;
+use aws_sdk_iam::types::{AccessKeyMetadata, StatusType};
+use clusters::keys::{IamAnswer, KeyEntry};
 use records::time::Timestamp;
 use service::ports::{DirectoryError, KeyDirectory};
 
@@ -34,7 +35,7 @@ pub struct Roles {
     pub name: String,
 }
 
-/// A client that asks IAM when access keys were last used: in the stack's own account and, through a role, in other
+/// A client that asks IAM about access keys, see [`KeyDirectory`]: in the stack's own account and, through a role, in other
 /// accounts.
 #[derive(Debug)]
 pub struct Iam {
@@ -95,6 +96,26 @@ impl Iam {
         clients.insert(account_id.to_owned(), client.clone());
         Ok(client)
     }
+
+    /// Describes why a call about a key of an account failed. A role that is missing, does not trust this one or has too few
+    /// permissions is the usual cause, so its ARN is in the text.
+    fn problem<E>(&self, account_id: &str, error: &SdkError<E>) -> DirectoryError
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        if refusal::cause(error) == Cause::Throttled {
+            return DirectoryError::Throttled;
+        }
+        let detail = refusal::describe(error);
+        let roles = self.roles.as_ref();
+        let roles = roles.filter(|_| account_id != self.account_id);
+        DirectoryError::Unavailable {
+            detail: match roles.map(|of| of.arn(account_id)) {
+                Some(role) => format!("with the role {role}: {detail}"),
+                None => detail,
+            },
+        }
+    }
 }
 
 impl KeyDirectory for Iam {
@@ -112,22 +133,28 @@ impl KeyDirectory for Iam {
             {
                 Ok(IamAnswer::Unknown)
             }
-            Err(error) if refusal::cause(&error) == Cause::Throttled => {
-                Err(DirectoryError::Throttled)
-            }
-            Err(error) => {
-                let detail = refusal::describe(&error);
-                let roles = self.roles.as_ref();
-                let roles = roles.filter(|_| account_id != self.account_id);
-                Err(DirectoryError::Unavailable {
-                    // A role that is missing, or does not trust this one, is the usual cause.
-                    detail: match roles.map(|of| of.arn(account_id)) {
-                        Some(role) => format!("with the role {role}: {detail}"),
-                        None => detail,
-                    },
-                })
-            }
+            Err(error) => Err(self.problem(account_id, &error)),
         }
+    }
+
+    async fn entry(
+        &self,
+        key: &str,
+        user: &str,
+        account_id: &str,
+    ) -> Result<KeyEntry, DirectoryError> {
+        let client = self.client(account_id).await?;
+        // A user has two keys at most, so one page has all.
+        let request = client.list_access_keys().user_name(user);
+        let listed = request.send().await;
+        let listed = listed.map_err(|error| self.problem(account_id, &error))?;
+        let keys = listed.access_key_metadata();
+        let entry = keys.iter().find(|of| of.access_key_id() == Some(key));
+        entry
+            .and_then(read_entry)
+            .ok_or_else(|| DirectoryError::Unavailable {
+                detail: "the list of the user's keys does not have the key".to_owned(),
+            })
     }
 }
 
@@ -144,6 +171,16 @@ fn read(answer: &GetAccessKeyLastUsedOutput) -> IamAnswer {
             user,
         },
         _ => IamAnswer::Never { user },
+    }
+}
+
+/// Reads a key in the list of its user's keys; `None` if IAM gives no creation time or a status that is not known.
+fn read_entry(metadata: &AccessKeyMetadata) -> Option<KeyEntry> {
+    let created = Timestamp::from_seconds(metadata.create_date()?.secs())?;
+    match metadata.status()? {
+        StatusType::Active => Some(KeyEntry::Active { created }),
+        StatusType::Inactive => Some(KeyEntry::Inactive { created }),
+        _ => None,
     }
 }
 
@@ -169,6 +206,21 @@ mod tests {
             .user_name("mia")
             .access_key_last_used(last)
             .build()
+    }
+
+    #[test]
+    fn a_listed_key_has_its_age_and_its_status() {
+        let created = Timestamp::parse("2024-11-21T08:00:00Z").unwrap();
+        let listed = |status: &str| {
+            let metadata = AccessKeyMetadata::builder()
+                .create_date(DateTime::from_secs(created.seconds()))
+                .status(StatusType::from(status));
+            read_entry(&metadata.build())
+        };
+        assert_eq!(listed("Active"), Some(KeyEntry::Active { created }));
+        assert_eq!(listed("Inactive"), Some(KeyEntry::Inactive { created }));
+        assert_eq!(listed("Unheard"), None);
+        assert_eq!(read_entry(&AccessKeyMetadata::builder().build()), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::config::Builder;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_cloudwatchlogs::types::{FilteredLogEvent, InputLogEvent, OrderBy, SubscriptionFilter};
+use aws_sdk_cloudwatchlogs::types::{FilteredLogEvent, InputLogEvent, OrderBy};
 use records::time::Timestamp;
 use service::doctor::Filter;
 use service::ports::{
@@ -92,12 +92,18 @@ impl CloudWatchLogs {
     /// # Errors
     /// [`LogGroupError::Unavailable`] if AWS refuses the request or does not answer.
     pub async fn filters(&self, group: &str) -> Result<Vec<Filter>, LogGroupError> {
+        Ok(self.filters_of(group).await?.unwrap_or_default())
+    }
+
+    /// Returns the subscription filters of a log group; `None` if there is no such group.
+    async fn filters_of(&self, group: &str) -> Result<Option<Vec<Filter>>, LogGroupError> {
         let request = self.client().describe_subscription_filters();
+        // A log group has at most two subscription filters, so one page holds all.
         let answer = match request.log_group_name(group).send().await {
             Ok(answer) => answer,
             Err(error) => {
                 return match failed(group, &error) {
-                    LogGroupError::NoGroup { .. } => Ok(Vec::new()),
+                    LogGroupError::NoGroup { .. } => Ok(None),
                     failed => Err(failed),
                 };
             }
@@ -107,7 +113,7 @@ impl CloudWatchLogs {
             pattern: found.filter_pattern().unwrap_or_default().to_owned(),
             destination: found.destination_arn().unwrap_or_default().to_owned(),
         });
-        Ok(filters.collect())
+        Ok(Some(filters.collect()))
     }
 }
 
@@ -148,23 +154,14 @@ impl LogGroups for CloudWatchLogs {
     }
 
     async fn subscribed(&self, group: &str, filter: &str) -> Result<Subscribed, LogGroupError> {
-        let request = self.client().describe_subscription_filters();
-        // A log group has at most two subscription filters, so one page holds all.
-        let answer = match request.log_group_name(group).send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                return match failed(group, &error) {
-                    LogGroupError::NoGroup { .. } => Ok(Subscribed::NoGroup),
-                    failed => Err(failed),
-                };
-            }
+        let Some(filters) = self.filters_of(group).await? else {
+            return Ok(Subscribed::NoGroup);
         };
-        let is_wanted = |found: &&SubscriptionFilter| found.filter_name() == Some(filter);
-        let found = answer.subscription_filters().iter().find(is_wanted);
+        let found = filters.into_iter().find(|found| found.name == filter);
         Ok(
             found.map_or(Subscribed::NoFilter, |found| Subscribed::Filter {
-                pattern: found.filter_pattern().unwrap_or_default().to_owned(),
-                destination: found.destination_arn().unwrap_or_default().to_owned(),
+                pattern: found.pattern,
+                destination: found.destination,
             }),
         )
     }

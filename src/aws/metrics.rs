@@ -9,6 +9,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, StateValue, StatusCode,
 };
+use clusters::report::{OWN_LAG, SOURCE_LAG};
 use records::time::{Timestamp, Window};
 use service::ports::{
     Alarm, DELAY_HOURS, Delays, Deliveries, DeliveriesError, DeliveryPath, Failures, LookupError,
@@ -116,18 +117,12 @@ impl Deliveries for CloudWatch {
 impl Monitoring for CloudWatch {
     async fn delays(
         &self,
-        stack: &str,
-        ingest_function: &str,
+        (namespace, stack): (&str, &str),
         now: Timestamp,
     ) -> Result<Delays, LookupError> {
-        let source = metric(
-            "CloudTrailInspector",
-            "SourceLagSeconds",
-            &[("Stack", stack)],
-        );
-        let own = [("FunctionName", ingest_function)];
-        let own = metric("AWS/Lambda", "AsyncEventAge", &own);
-        let queries = [("source", source), ("own", own)].map(|(id, metric)| {
+        let metrics = [("source", SOURCE_LAG), ("own", OWN_LAG)];
+        let queries = metrics.map(|(id, name)| {
+            let metric = metric(namespace, name, &[("Stack", stack)]);
             let stat = MetricStat::builder().metric(metric).stat("Maximum");
             let stat = stat.period(DELAY_PERIOD_SECONDS).build();
             MetricDataQuery::builder().id(id).metric_stat(stat).build()
@@ -149,8 +144,7 @@ impl Monitoring for CloudWatch {
         };
         Ok(Delays {
             source_seconds: newest("source"),
-            // Lambda measures in milliseconds.
-            own_seconds: newest("own").map(|millis| millis / 1000),
+            own_seconds: newest("own"),
         })
     }
 

@@ -8,7 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use service::ports::StackError;
 
-use crate::refusal;
+use crate::{refusal, resources};
 
 /// Returns the parameters of a stack by name, as they were given or by default.
 ///
@@ -48,14 +48,10 @@ fn is_missing(code: Option<&str>, message: Option<&str>) -> bool {
 /// # Errors
 /// [`StackError::Unavailable`] if STS does not answer or refuses.
 pub async fn caller(config: &SdkConfig) -> Result<String, StackError> {
-    let client = aws_sdk_sts::Client::new(config);
-    let unavailable = |detail| StackError::Unavailable {
+    let caller = resources::caller(config).await;
+    let caller = caller.map_err(|error| StackError::Unavailable {
         call: "sts:GetCallerIdentity",
-        detail,
-    };
-    let answer = client.get_caller_identity().send().await;
-    let answer = answer.map_err(|error| unavailable(refusal::describe(&error)))?;
-    answer
-        .arn
-        .ok_or_else(|| unavailable("the answer has no ARN".to_owned()))
+        detail: error.detail,
+    })?;
+    Ok(caller.arn)
 }

@@ -1,5 +1,6 @@
 //! `doctor`: finds the broken link between CloudTrail and the sinks of a stack, and the command that repairs it.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
@@ -7,6 +8,7 @@ use service::doctor::{Target, examine};
 
 use crate::aws_options::AwsArguments;
 use crate::list_format::Format;
+use crate::settings::load_lists;
 use crate::table::Screen;
 use crate::{deployed, health_text, json, output};
 
@@ -26,6 +28,9 @@ pub struct Arguments {
     /// Examine this log group, before the first deployment
     #[arg(long, value_name = "NAME")]
     log_group: Option<String>,
+    /// Use this settings file, which names further workspaces, in place of the stack's, which only the functions and one role may read
+    #[arg(long, value_name = "FILE", requires = "stack")]
+    settings: Option<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -36,13 +41,15 @@ pub struct Arguments {
 /// Runs `doctor`. The exit code is 1 if a link is broken or could not be read.
 ///
 /// # Errors
-/// Fails only if the result cannot be printed.
+/// Fails only if the settings file is not valid, or the result cannot be printed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let target = match (&arguments.stack, &arguments.log_group) {
         (Some(stack), _) => Target::Stack(stack.clone()),
         (None, group) => Target::LogGroup(group.clone().unwrap_or_default()),
     };
-    let facts = deployed::doctor::facts(target, &arguments.aws)?;
+    let given = arguments.settings.as_deref();
+    let given = given.map(|file| load_lists(Some(file))).transpose()?;
+    let facts = deployed::doctor::facts(target, given, &arguments.aws)?;
     let diagnosis = examine(&facts);
     match arguments.format {
         Format::Table => {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use alerts::locale::Language;
 use clap::{Args, ValueEnum};
+use clusters::facet::FacetKind;
 use clusters::selection::NO_EVENT;
 use input::file::read_reference;
 use input::{InputItem, Limits, ReadError, likeness};
@@ -296,8 +297,16 @@ fn text(explanation: &Explanation) -> String {
         let reasons = explanation.severity_reasons.iter();
         lines.extend(reasons.map(|reason| line("", &reason.sentence(Language::En))));
         lines.push(line("facets", ""));
-        let facets = explanation.facets.iter();
-        lines.extend(facets.map(|(name, value)| line("", &format!("{name:<15} {value}"))));
+        let via = explanation.via().map(|service| format!(", via {service}"));
+        lines.extend(explanation.facets.iter().map(|(name, value)| {
+            let via = via
+                .as_deref()
+                .filter(|_| *name == FacetKind::Principal.name());
+            line(
+                "",
+                &format!("{name:<15} {value}{}", via.unwrap_or_default()),
+            )
+        }));
         let hint = explanation.hint.as_deref();
         lines.push(line("hint", hint.unwrap_or_default()));
     }

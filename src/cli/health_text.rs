@@ -20,13 +20,10 @@ pub fn status(report: &StatusReport, language: Language, screen: &Screen) -> Str
     let mut text = bold(&report.summary, state_style(report.state()), screen) + "\n\n";
     let names = report.rows.iter().map(|row| width(&row.name));
     let name_columns = names.max().unwrap_or_default();
-    let words = report
-        .rows
-        .iter()
-        .map(|row| state_word(row.state, language));
+    let words = report.rows.iter().map(|row| row.state.word(language));
     let word_columns = words.map(width).max().unwrap_or_default();
     for row in &report.rows {
-        let word = state_word(row.state, language);
+        let word = row.state.word(language);
         let head = format!("{}  ", filled(&row.name, name_columns));
         let mark = bold(&filled(word, word_columns), state_style(row.state), screen);
         let indent = name_columns + 2 + word_columns + 2;
@@ -108,7 +105,7 @@ fn conclusion(diagnosis: &Diagnosis) -> String {
         (Some(link), ..) => format!("Broken: {}", link.name),
         (None, 0, 0) => "No link is broken.".to_owned(),
         (None, 0, limited) => format!(
-            "No link is broken; {} in part only.",
+            "No link is broken; {} only partially.",
             match limited {
                 1 => "1 works".to_owned(),
                 more => format!("{more} work"),
@@ -150,15 +147,6 @@ fn bold(text: &str, style: &str, screen: &Screen) -> String {
     styled(text, style, screen)
 }
 
-fn state_word(state: RowState, language: Language) -> &'static str {
-    match state {
-        RowState::Ok => language.pick("ok", "正常"),
-        RowState::Warn => language.pick("look", "留意"),
-        RowState::Unknown => language.pick("unknown", "未知"),
-        RowState::Bad => language.pick("bad", "异常"),
-    }
-}
-
 fn state_style(state: RowState) -> &'static str {
     match state {
         RowState::Ok => "32",
@@ -171,7 +159,7 @@ fn state_style(state: RowState) -> &'static str {
 fn link_word(state: LinkState) -> &'static str {
     match state {
         LinkState::Ok => "ok",
-        LinkState::Limited => "in part",
+        LinkState::Limited => "partial",
         LinkState::Broken => "broken",
         LinkState::Unknown => "unknown",
         LinkState::NotChecked => "not checked",

@@ -11,7 +11,7 @@ use alerts::locale::Language;
 use alerts::outbox::MessageLogEntry;
 use alerts::severity::{self, Assessment, Reason};
 use clusters::class::Class;
-use clusters::facet::{FacetKind, Facets};
+use clusters::facet::{FacetKind, Facets, service_between};
 use clusters::fingerprint::ClusterId;
 use clusters::incident::Incident;
 use clusters::incident::life::SentAlert;
@@ -34,6 +34,7 @@ use crate::changes::{Change, Subject};
 use crate::entry::{self, Kind};
 use crate::inputs::InputError;
 use crate::open_store::ClusterJournal;
+use crate::output::pretty;
 use crate::skipped::Skipped;
 use crate::source::{ClusterStanding, Scanned, StoreAnswer};
 use crate::story;
@@ -474,10 +475,6 @@ fn rules(scanned: &Scanned) -> Vec<RuleShape<'_>> {
         .collect()
 }
 
-fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
-}
-
 fn text(time: Option<Timestamp>) -> Option<String> {
     time.map(|time| time.to_string())
 }
@@ -623,6 +620,15 @@ impl Explanation {
     pub fn components(&self) -> Vec<(&'static str, &str)> {
         let identity = self.identity.as_ref();
         identity.map(IdentityShape::components).unwrap_or_default()
+    }
+
+    /// Returns the AWS service that called on behalf of the caller, such as `cloudformation.amazonaws.com`; `None` without one.
+    pub fn via(&self) -> Option<&str> {
+        let facet = |kind: FacetKind| self.facets.get(kind.name()).map(String::as_str);
+        service_between(
+            facet(FacetKind::Origin)?,
+            facet(FacetKind::SourceIp).into_iter(),
+        )
     }
 
     /// Returns the explanation as one line of JSON, with a line end.

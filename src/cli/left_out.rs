@@ -123,12 +123,13 @@ pub mod status {
 
 /// What `doctor` asks AWS without AWS support: nothing.
 pub mod doctor {
+    use service::config::lists::Lists;
     use service::doctor::{DoctorFacts, Target};
 
     use crate::aws_options::AwsArguments;
 
     /// Always fails, because this program was built without AWS support.
-    pub fn facts(_: Target, _: &AwsArguments) -> anyhow::Result<DoctorFacts> {
+    pub fn facts(_: Target, _: Option<Lists>, _: &AwsArguments) -> anyhow::Result<DoctorFacts> {
         Err(super::without_aws())
     }
 }

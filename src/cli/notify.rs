@@ -202,7 +202,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Format::Text => output::print(&printed(&alerts, &preview, sinks, &texts))?,
         Format::Json => {
             let all: Vec<Value> = alerts.iter().map(|one| shape(one, sinks, &texts)).collect();
-            output::print(&(serde_json::to_string_pretty(&all)? + "\n"))?;
+            output::print(&output::pretty(&all)?)?;
         }
     }
     Ok(scanned.exit_code(arguments.source.strict))
@@ -271,7 +271,7 @@ fn sent(sink: Sink, message: &Message, texts: &Texts) -> String {
         }
         Sink::Eventbridge => {
             let entry = detail::entry(message, None, &texts.links);
-            serde_json::to_string_pretty(&entry).unwrap_or_default() + "\n"
+            output::pretty(&entry).unwrap_or_default()
         }
     }
 }

@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anstream::ColorChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
 
 /// Prints the result of a command to stdout, without adding a line end.
 pub fn print(text: &str) -> anyhow::Result<()> {
@@ -14,6 +15,14 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(())
+}
+
+/// Returns a value as indented JSON with a line break at its end.
+///
+/// # Errors
+/// Fails if the value is no JSON.
+pub fn pretty(value: &impl Serialize) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
 /// Returns buffered stdout, for results too large to hold in memory. The caller has to flush it.

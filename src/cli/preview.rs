@@ -316,6 +316,7 @@ fn report(key: &str, session: Option<&str>) -> KeyReport {
         kind,
         account_id: account_of(key),
         answer: None,
+        entry: None,
         session: session.map(str::to_owned),
         anomalies: Vec::new(),
         is_missing: false,

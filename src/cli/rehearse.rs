@@ -150,7 +150,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Format::Table => output::print(&table(&results, &place))?,
         Format::Json => {
             let shape = shape(&results, &place, arguments.coverage, &rehearsals);
-            output::print(&(serde_json::to_string_pretty(&shape)? + "\n"))?;
+            output::print(&output::pretty(&shape)?)?;
         }
     }
     let is_hidden = results.iter().any(|(_, rehearsed)| rehearsed.is_hidden());
@@ -242,7 +242,7 @@ fn listed(techniques: &[&Technique], format: Format) -> anyhow::Result<String> {
     if format == Format::Json {
         let shapes: Vec<Value> = techniques.iter().map(|of| shape_of(of)).collect();
         let shape = json!({ "techniques": shapes });
-        return Ok(serde_json::to_string_pretty(&shape)? + "\n");
+        return output::pretty(&shape);
     }
     let line = |of: &&Technique| {
         let calls = of.calls().join(" ");

@@ -1,4 +1,5 @@
-//! The filters of commands that list clusters, sensitive calls and incidents: by severity, class, account, caller and time.
+//! The filters of commands that list clusters, sensitive calls and incidents: by severity, class, account, region, caller and
+//! time.
 //!
 //! A [`Selection`] is applied to the answer of a store, once, behind everything that needs all events. So status and
 //! severity are those of all events, and a cluster has the same severity with any filter.
@@ -31,7 +32,10 @@ pub struct Selection {
     /// Only these accounts
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = account_id)]
     pub account: Vec<String>,
-    /// Only count events of callers with this text in their name or ARN. With * or ?, the whole name or ARN must match
+    /// Only count events in these regions
+    #[arg(long, value_name = "REGION", value_delimiter = ',')]
+    pub in_region: Vec<String>,
+    /// Only events of callers whose name or ARN has this text or pattern
     #[arg(long, value_name = "TEXT")]
     pub principal: Option<String>,
     /// Only count events since this time: 2026-11-21T08:00, 2026-11-21, yesterday, or 24h (before the newest event)
@@ -128,6 +132,7 @@ impl Selection {
         let identity = &facts.identity;
         (self.class.is_empty() || self.class.contains(&identity.class))
             && self.has_account(&identity.account_id)
+            && self.has_region(series.get(FacetKind::Region))
             && self.principal.as_deref().is_none_or(|pattern| {
                 let principal = series.get(FacetKind::Principal).unwrap_or_default();
                 is_named(pattern, principal, &identity.account_id)
@@ -138,12 +143,22 @@ impl Selection {
         let members = incident.members.iter().map(|member| &member.identity);
         let mut names = members.chain([&incident.actor]);
         self.has_account(&incident.actor.account_id)
+            && self.has_region(incident.sources.regions.iter().map(String::as_str))
             && self.principal.as_deref().is_none_or(|pattern| {
                 names.any(|of| {
                     is_named(pattern, &of.name, &of.account_id)
                         || is_named(pattern, &incident::who(of, Language::En), &of.account_id)
                 })
             })
+    }
+
+    /// Checks whether one of some regions is selected.
+    fn has_region<'r>(&self, regions: impl IntoIterator<Item = &'r str>) -> bool {
+        let wanted = &self.in_region;
+        wanted.is_empty()
+            || regions
+                .into_iter()
+                .any(|of| wanted.iter().any(|it| it == of))
     }
 
     fn has_account(&self, account_id: &str) -> bool {

@@ -511,6 +511,8 @@ impl RulesArguments {
                 accounts: lists.accounts,
                 trail_accounts: TrailAccounts::new(trails.chain(lists.trail_accounts)),
                 own: OwnRoles::new(lists.self_principals),
+                // Files are of no log group.
+                ..Exclusions::default()
             }),
         )
     }

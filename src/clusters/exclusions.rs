@@ -1,6 +1,6 @@
 //! Leaves records out before any rule of the user is tried.
 //!
-//! Three kinds of records are left out: those of accounts that are not chosen, the second record of a call that two
+//! Four kinds of records are left out: those of log groups and of accounts that are not chosen, the second record of a call that two
 //! accounts log, and failures of this tool's own roles.
 
 use records::{Record, Wrapper};
@@ -8,6 +8,7 @@ use records::{Record, Wrapper};
 use crate::account_filter::{AccountFilter, EXCLUDED_ACCOUNT};
 use crate::cross_account_copy::{CROSS_ACCOUNT_COPY, TrailAccounts};
 use crate::fingerprint::account_id;
+use crate::log_group_filter::LogGroupFilter;
 use crate::own_roles::{OWN, OwnRoles};
 
 /// The settings by which failures and sensitive calls are left out before the user's rules apply.
@@ -15,6 +16,9 @@ use crate::own_roles::{OWN, OwnRoles};
 /// The default leaves nothing out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exclusions {
+    /// The log groups whose records are counted. Whoever knows the log group of a payload applies it, because no record
+    /// names it.
+    pub log_groups: LogGroupFilter,
     /// The accounts whose failures and sensitive calls are counted.
     pub accounts: AccountFilter,
     /// The roles of this tool's own functions. Failures and sensitive calls of these roles are left out.

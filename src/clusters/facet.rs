@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use std::fmt;
 
 use records::denial::{Layer, Stance};
-use records::origin::origin;
+use records::origin::{origin, service_of_host};
 use records::principal::{self, network, principal};
 use records::redact::clean;
 use records::{Record, Text};
@@ -86,6 +86,24 @@ impl FacetKind {
     pub fn name(self) -> &'static str {
         self.into()
     }
+}
+
+/// Returns the AWS service that called on behalf of the caller, such as `cloudformation.amazonaws.com`.
+///
+/// It follows from the origin of the call and its source addresses ([`FacetKind::Origin`], [`FacetKind::SourceIp`]). `None` if
+/// the caller or a service itself called.
+pub fn service_between<'f>(
+    origin: &'f str,
+    mut sources: impl Iterator<Item = &'f str>,
+) -> Option<&'f str> {
+    const IAC: &str = "iac";
+    let name = match origin {
+        IAC => "cloudformation",
+        of => of.strip_prefix("via ")?,
+    };
+    let host = sources.find(|source| service_of_host(source) == Some(name));
+    // Without its host, infrastructure code is another tool, such as Terraform.
+    host.or((origin != IAC).then_some(name))
 }
 
 /// The facets of one event: at most one sanitized value of each kind.

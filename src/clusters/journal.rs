@@ -136,6 +136,11 @@ impl JournalEvent {
         }
     }
 
+    /// Returns the kind by which a person causes this input of the state machine, the reverse of [`Self::said`].
+    pub fn of_said(said: LifecycleEvent) -> Option<Self> {
+        Self::ALL.into_iter().find(|what| what.said() == Some(said))
+    }
+
     /// Returns the kind that has the name `name`, see [`Self::name`]; `None` for any other text.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|what| what.name() == name)

@@ -1,16 +1,17 @@
-//! Access keys: the account that owns a key, its last use according to IAM, and the anomalies that follow from both.
+//! Access keys: the account that owns a key, its last use, age and status according to IAM, and the anomalies that follow.
 //!
 //! IAM reports the last use of the long-term keys of its own account, rounded to a quarter of an hour and some hours
 //! late. It reports nothing about temporary keys, and refuses keys of other accounts. A [`KeyUsage`] keeps two
 //! different answers of IAM, because only both together show that a dormant key is used again.
 //!
-//! Source: IAM API Reference, `GetAccessKeyLastUsed`; IAM User Guide, "IAM identifiers".
+//! Source: IAM API Reference, `GetAccessKeyLastUsed` and `ListAccessKeys`; IAM User Guide, "IAM identifiers".
 
 use std::collections::BTreeSet;
 
 use data_encoding::BASE32_NOPAD;
 use records::key_id::KeyKind;
 use records::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// How long an answer of IAM about a key is used before the key is looked up again, in seconds.
@@ -56,6 +57,24 @@ pub enum IamAnswer {
     Unknown,
 }
 
+/// The status and the creation time of a long-term key, as IAM lists it among the keys of its user (`ListAccessKeys`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum KeyEntry {
+    /// Requests with the key are accepted.
+    Active {
+        /// When the key was created.
+        created: Timestamp,
+    },
+    /// The key is deactivated: IAM refuses requests with it.
+    Inactive {
+        /// When the key was created.
+        created: Timestamp,
+    },
+    /// IAM did not give the list, for example because a role has no permission for it.
+    Unread,
+}
+
 /// The stored answers of IAM about one key, and the time of the next lookup.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyUsage {
@@ -63,6 +82,11 @@ pub struct KeyUsage {
     pub before: Option<IamAnswer>,
     /// The latest answer of IAM; `None` before the first lookup of the key.
     pub now: Option<IamAnswer>,
+    /// The time of `now`, by the local clock; `None` if that is not known: an earlier version did not store it.
+    pub asked: Option<Timestamp>,
+    /// Status and age of the key at the latest answer; `None` if IAM was not asked for them: an earlier version did not, and
+    /// a key without a user has none.
+    pub entry: Option<KeyEntry>,
     /// The earliest time of the next lookup, by the local clock; `None` if the key can be looked up at once.
     pub next: Option<Timestamp>,
     /// The time of the last use before the key was dormant, if an alert about its new use exists. It prevents a second
@@ -113,6 +137,8 @@ pub struct KeyReport {
     pub account_id: Option<String>,
     /// The latest answer of IAM about the key; `None` if there was no lookup, or no answer.
     pub answer: Option<IamAnswer>,
+    /// The status and age of the key; `None` if IAM was not asked for them.
+    pub entry: Option<KeyEntry>,
     /// The name of the role session that a temporary key belongs to; `None` for other keys, or if the name is not
     /// known.
     pub session: Option<String>,
@@ -197,6 +223,7 @@ impl KeySettings {
             kind: KeyKind::of(key),
             account_id: account_of(key),
             answer: key_usage.and_then(|key_usage| key_usage.now.clone()),
+            entry: key_usage.and_then(|key_usage| key_usage.entry),
             session: None,
             anomalies: self.anomalies(key, seen, key_usage),
             is_missing: false,
@@ -302,16 +329,40 @@ impl IamAnswer {
     }
 }
 
+impl KeyEntry {
+    /// Returns the stable name of the status: `active`, `inactive`, or `unread` if IAM did not give it.
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Active { .. } => "active",
+            Self::Inactive { .. } => "inactive",
+            Self::Unread => "unread",
+        }
+    }
+
+    /// Returns when the key was created; `None` if IAM did not give it.
+    pub fn created(self) -> Option<Timestamp> {
+        match self {
+            Self::Active { created } | Self::Inactive { created } => Some(created),
+            Self::Unread => None,
+        }
+    }
+
+    /// Returns the age of the key at a time, in whole days; `None` if IAM did not give it.
+    pub fn age_days(self, at: Timestamp) -> Option<i64> {
+        Some(at.seconds_since(self.created()?).max(0) / 86_400)
+    }
+}
+
 impl KeyUsage {
     /// Checks whether the key is due to be looked up again at the moment `now` of the local clock.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.next.is_none_or(|next| next <= now)
     }
 
-    /// Returns this key usage with a new answer of IAM added. The next lookup is due [`ANSWER_SECONDS`] after `now`,
-    /// the time of the answer by the local clock.
+    /// Returns this key usage with a new answer of IAM added, and with the status and age of the key, if IAM was asked for
+    /// them. The next lookup is due [`ANSWER_SECONDS`] after `now`, the time of the answer by the local clock.
     #[must_use]
-    pub fn answered(&self, answer: IamAnswer, now: Timestamp) -> Self {
+    pub fn answered(&self, answer: IamAnswer, entry: Option<KeyEntry>, now: Timestamp) -> Self {
         let is_change = self.now.as_ref().is_some_and(|latest| *latest != answer);
         Self {
             before: if is_change {
@@ -320,6 +371,8 @@ impl KeyUsage {
                 self.before.clone()
             },
             now: Some(answer),
+            asked: Some(now),
+            entry,
             next: now.after(ANSWER_SECONDS),
             told: self.told,
         }
@@ -327,6 +380,14 @@ impl KeyUsage {
 }
 
 impl IamAnswer {
+    /// Returns the name of the key's IAM user; `None` if IAM does not report it.
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::Used { user, .. } | Self::Never { user } => user.as_deref(),
+            Self::Unknown => None,
+        }
+    }
+
     /// Returns the time of the last use in this answer of IAM, if it is later than the last use in an earlier answer
     /// about the same key.
     ///
@@ -408,13 +469,13 @@ mod tests {
     fn a_dormant_key_is_found_before_and_after_iam_records_its_new_use() {
         let settings = settings();
         let seen = Some(at("2026-11-21T08:00:00Z"));
-        let first = KeyUsage::default().answered(used("2026-07-24T08:00:00Z"), after(0));
+        let first = KeyUsage::default().answered(used("2026-07-24T08:00:00Z"), None, after(0));
         assert_eq!(settings.dormant_days_before(&first, seen), Some(120));
-        let noticed = first.answered(used("2026-11-21T08:00:00Z"), after(ANSWER_SECONDS));
+        let noticed = first.answered(used("2026-11-21T08:00:00Z"), None, after(ANSWER_SECONDS));
         assert_eq!(settings.dormant_days_before(&noticed, seen), Some(120));
-        let busy = KeyUsage::default().answered(used("2026-11-20T08:00:00Z"), after(0));
+        let busy = KeyUsage::default().answered(used("2026-11-20T08:00:00Z"), None, after(0));
         assert_eq!(settings.dormant_days_before(&busy, seen), None);
-        let never = KeyUsage::default().answered(IamAnswer::Never { user: None }, after(0));
+        let never = KeyUsage::default().answered(IamAnswer::Never { user: None }, None, after(0));
         assert_eq!(settings.dormant_days_before(&never, seen), None);
     }
 
@@ -430,22 +491,22 @@ mod tests {
             anomalies("AKIAQNZGKIQY5CANARY2", None),
             [KeyAnomaly::Canary]
         );
-        let unknown = KeyUsage::default().answered(IamAnswer::Unknown, after(0));
+        let unknown = KeyUsage::default().answered(IamAnswer::Unknown, None, after(0));
         assert_eq!(anomalies(OWN, Some(&unknown)), [KeyAnomaly::Unknown]);
         let deleted = KeyUsage::default()
-            .answered(used("2026-11-20T08:00:00Z"), after(0))
-            .answered(IamAnswer::Unknown, after(ANSWER_SECONDS));
+            .answered(used("2026-11-20T08:00:00Z"), None, after(0))
+            .answered(IamAnswer::Unknown, None, after(ANSWER_SECONDS));
         assert_eq!(anomalies(OWN, Some(&deleted)), [KeyAnomaly::Deleted]);
     }
 
     #[test]
     fn an_answer_is_used_for_four_hours_and_a_change_keeps_the_answer_before() {
-        let first = KeyUsage::default().answered(used("2026-11-20T08:00:00Z"), after(100));
+        let first = KeyUsage::default().answered(used("2026-11-20T08:00:00Z"), None, after(100));
         assert!(!first.is_due(after(100 + ANSWER_SECONDS - 1)));
         assert!(first.is_due(after(100 + ANSWER_SECONDS)));
-        let same = first.answered(used("2026-11-20T08:00:00Z"), after(200));
+        let same = first.answered(used("2026-11-20T08:00:00Z"), None, after(200));
         assert_eq!(same.before, None);
-        let other = same.answered(used("2026-11-21T08:00:00Z"), after(300));
+        let other = same.answered(used("2026-11-21T08:00:00Z"), None, after(300));
         assert_eq!(other.before, Some(used("2026-11-20T08:00:00Z")));
     }
 

@@ -16,7 +16,7 @@
 //! - `watch` has the calls that are watched although they succeed, with their conditions, and what is kept of such a call.
 //! - `classification` assigns one of the classes in `class` to a failure, by the tables in `wordings`, `error_codes` and
 //!   `code_patterns`. `tsv` reads tables.
-//! - `exclusions` leaves records out before any rule: those of accounts that are not chosen (`account_filter`, by patterns of `wildcard`), errors of
+//! - `exclusions` leaves records out before any rule: those of accounts that are not chosen (`account_filter`, by patterns of `wildcard`; `log_group_filter` does so for log groups), errors of
 //!   this tool's own roles (`own_roles`), and the second record of a call that two accounts log (`cross_account_copy`).
 //! - `event_name` removes the version from the name of an API.
 //! - `fingerprint` builds the identity of a cluster and its versioned id.
@@ -85,6 +85,7 @@ pub mod journal;
 pub mod keys;
 pub mod least_values;
 pub mod lifecycle;
+pub mod log_group_filter;
 pub mod occurrence;
 pub mod own_roles;
 pub mod packed;
@@ -108,7 +109,7 @@ pub mod wordings;
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -121,7 +122,7 @@ use sha2::{Digest, Sha256};
 
 use crate::circumstance::shown_code;
 use crate::class::Class;
-use crate::facet::{FacetKind, Facets};
+use crate::facet::{FacetKind, Facets, service_between};
 use crate::fingerprint::{ClusterId, Identity, ParsedFailure, identify, identify_call};
 use crate::sample::{Rank, Sample, SampleCutoffs, Samples};
 use crate::series::{SeriesRef, SeriesTable};
@@ -754,6 +755,17 @@ impl Cluster {
     /// Other names are returned whole; see [`short_name`].
     pub fn short_name<'p>(&self, principal: &'p str) -> &'p str {
         short_name(principal, &self.facts.identity.account_id)
+    }
+
+    /// Returns the AWS services that called on behalf of callers, such as `cloudformation.amazonaws.com`, in the order of their
+    /// names.
+    pub fn services_between(&self) -> BTreeSet<&str> {
+        let values = |kind| self.facets.get(&kind).into_iter().flat_map(|of| &of.values);
+        let sources = || values(FacetKind::SourceIp).map(|of| of.value.as_str());
+        let origins = values(FacetKind::Origin);
+        origins
+            .filter_map(|of| service_between(&of.value, sources()))
+            .collect()
     }
 
     /// Returns the error code to show for the cluster, in the service's own spelling; see [`shown_code`].

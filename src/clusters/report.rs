@@ -9,11 +9,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use crate::class::Class;
+use crate::log_group_filter::EXCLUDED_LOG_GROUP;
 use crate::own_roles::OWN;
 use crate::selection::NO_EVENT;
 
-/// The CloudWatch namespace of all metrics that the functions write.
+/// The CloudWatch namespace of all metrics that the functions write, unless the stack names another one.
 pub const NAMESPACE: &str = "CloudTrailInspector";
+
+/// What the names of sinks begin with that are further workspaces of Guance, such as `guance-shop`.
+pub const FURTHER_WORKSPACE: &str = "guance-";
+
+/// How the names of sinks begin that are further SNS topics, such as `sns-shop`.
+pub const FURTHER_TOPIC: &str = "sns-";
+
+/// The metric of the time from a call to CloudWatch Logs, in seconds.
+pub const SOURCE_LAG: &str = "SourceLagSeconds";
+
+/// The metric of the time from CloudWatch Logs to the ingest function, in seconds.
+pub const OWN_LAG: &str = "OwnLagSeconds";
 
 /// The result of one invocation of the ingest function, which reads the events of a CloudWatch Logs subscription.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,9 +97,9 @@ impl IngestReport {
         // A clock that runs ahead would give a negative lag, which counts as 0.
         let lag = |seconds| u64::try_from(seconds).unwrap_or_default();
         let source = self.source_lag_seconds.map(lag);
-        written.extend(source.map(|lag| gauge("SourceLagSeconds", "Seconds", lag)));
+        written.extend(source.map(|lag| gauge(SOURCE_LAG, "Seconds", lag)));
         let own = self.own_lag_seconds.map(lag);
-        written.extend(own.map(|lag| gauge("OwnLagSeconds", "Seconds", lag)));
+        written.extend(own.map(|lag| gauge(OWN_LAG, "Seconds", lag)));
         written
             .extend(errors.filter_map(|(class, errors)| Some(count(errors_of(*class)?, *errors))));
         metrics.line(None, &written, at_milliseconds)
@@ -265,13 +278,13 @@ pub const METRICS: [&str; 31] = [
     "NewClusters",
     "OldestAlertSeconds",
     "OpenClusters",
-    "OwnLagSeconds",
+    OWN_LAG,
     "PayloadsQuarantined",
     "RecordsQuarantined",
     "RedriveLeft",
     "SelfDenied",
     MISCONFIGURED,
-    "SourceLagSeconds",
+    SOURCE_LAG,
 ];
 
 /// Which metrics are written, and the name of the stack, which is a dimension of each metric.
@@ -283,6 +296,8 @@ pub const METRICS: [&str; 31] = [
 pub struct Metrics {
     /// The name of the stack, the value of the dimension `Stack`.
     pub stack: String,
+    /// The CloudWatch namespace of the metrics.
+    pub namespace: String,
     /// The names of the metrics that are written, because an alarm or a dashboard widget reads them.
     pub read: BTreeSet<&'static str>,
 }
@@ -334,9 +349,11 @@ impl Metrics {
         line.insert("Stack".to_owned(), json!(self.stack));
         if let Some(sink) = sink {
             dimensions.push("Sink");
-            // One alarm is for all workspaces; the log says which one it is.
-            let sink = if sink.starts_with("guance-") {
+            // One alarm is for all workspaces, and one for all topics; the log says which one it is.
+            let sink = if sink.starts_with(FURTHER_WORKSPACE) {
                 "guance"
+            } else if sink.starts_with(FURTHER_TOPIC) {
+                "sns"
             } else {
                 sink
             };
@@ -347,7 +364,7 @@ impl Metrics {
             json!({"Name": name, "Unit": unit})
         });
         let directive = json!({
-            "Namespace": NAMESPACE,
+            "Namespace": self.namespace,
             "Dimensions": [dimensions],
             "Metrics": named.collect::<Vec<_>>(),
         });
@@ -394,26 +411,67 @@ pub struct RecordCounts {
     /// see [`AccountFilter`](crate::account_filter::AccountFilter). Accounts beyond [`EXCLUDED_ACCOUNTS_MAX`] are
     /// counted together, as [`OTHER_ACCOUNTS`].
     pub excluded_accounts: BTreeMap<String, u64>,
+    /// The number of failures, sensitive calls and unreadable records that were left out because their log group is not
+    /// chosen, by its name; see [`LogGroupFilter`](crate::log_group_filter::LogGroupFilter). Limited as the accounts are.
+    pub excluded_log_groups: BTreeMap<String, u64>,
 }
 
-/// The highest number of excluded accounts that are counted one by one.
+/// The highest number of excluded accounts, and of log groups, that are counted one by one.
 pub const EXCLUDED_ACCOUNTS_MAX: usize = 100;
 
-/// The name under which further excluded accounts are counted together.
+/// The name under which further excluded accounts, or log groups, are counted together.
 pub const OTHER_ACCOUNTS: &str = "others";
+
+/// Adds records of an excluded account or log group to their numbers by name.
+fn exclude(excluded: &mut BTreeMap<String, u64>, name: &str, records: u64) {
+    let is_listed = excluded.contains_key(name) || excluded.len() < EXCLUDED_ACCOUNTS_MAX;
+    let name = if is_listed { name } else { OTHER_ACCOUNTS };
+    *excluded.entry(name.to_owned()).or_default() += records;
+}
+
+/// Returns names with their numbers of records, the most first, at most `count_max` of them; `None` if there are none.
+fn excluded_text(excluded: &BTreeMap<String, u64>, count_max: usize) -> Option<String> {
+    let mut all: Vec<(&String, &u64)> = excluded.iter().collect();
+    all.sort_by_key(|(name, records)| (std::cmp::Reverse(**records), *name));
+    let more = all.len().saturating_sub(count_max);
+    let shown = all.iter().take(count_max);
+    let mut texts: Vec<String> = shown
+        .map(|(name, records)| format!("{name}: {records}"))
+        .collect();
+    if more > 0 {
+        texts.push(format!("and {more} more"));
+    }
+    (!texts.is_empty()).then(|| texts.join(", "))
+}
 
 impl RecordCounts {
     /// Counts records that were left out because their account is not chosen. They are part of [`Self::ignored`], which
     /// this does not change.
     pub fn exclude(&mut self, account_id: &str, records: u64) {
-        let is_listed = self.excluded_accounts.contains_key(account_id)
-            || self.excluded_accounts.len() < EXCLUDED_ACCOUNTS_MAX;
-        let name = if is_listed {
-            account_id
-        } else {
-            OTHER_ACCOUNTS
+        exclude(&mut self.excluded_accounts, account_id, records);
+    }
+
+    /// Returns these counts of the records of one log group as they are if the log group is not chosen: all that was selected
+    /// is left out, for that reason.
+    #[must_use]
+    pub fn without_log_group(&self, name: &str) -> Self {
+        let mut counts = Self {
+            read: self.read,
+            selected: self.selected,
+            not_selected: self.not_selected.clone(),
+            control_messages: self.control_messages,
+            ..Self::default()
         };
-        *self.excluded_accounts.entry(name.to_owned()).or_default() += records;
+        if self.selected > 0 {
+            counts.ignored.insert(EXCLUDED_LOG_GROUP, self.selected);
+            exclude(&mut counts.excluded_log_groups, name, self.selected);
+        }
+        counts
+    }
+
+    /// Returns the excluded log groups with their numbers of records, as [`Self::excluded_text`] does.
+    pub fn excluded_log_groups_text(&self, count_max: usize) -> Option<String> {
+        excluded_text(&self.excluded_log_groups, count_max)
     }
 
     /// Returns the number of failures and sensitive calls that were left out because their account is not chosen.
@@ -424,17 +482,7 @@ impl RecordCounts {
     /// Returns the excluded accounts with their numbers of records, the most first, such as
     /// `111122223333: 5, 444455556666: 1`; at most `count_max` of them. `None` if nothing was excluded.
     pub fn excluded_text(&self, count_max: usize) -> Option<String> {
-        let mut accounts: Vec<(&String, &u64)> = self.excluded_accounts.iter().collect();
-        accounts.sort_by_key(|(name, records)| (std::cmp::Reverse(**records), *name));
-        let more = accounts.len().saturating_sub(count_max);
-        let shown = accounts.iter().take(count_max);
-        let mut texts: Vec<String> = shown
-            .map(|(name, records)| format!("{name}: {records}"))
-            .collect();
-        if more > 0 {
-            texts.push(format!("and {more} more"));
-        }
-        (!texts.is_empty()).then(|| texts.join(", "))
+        excluded_text(&self.excluded_accounts, count_max)
     }
 
     /// Returns the number of failures that belong to a cluster, new or duplicate; sensitive calls are not counted.
@@ -492,6 +540,9 @@ impl RecordCounts {
         for (account_id, records) in &other.excluded_accounts {
             self.exclude(account_id, *records);
         }
+        for (name, records) in &other.excluded_log_groups {
+            exclude(&mut self.excluded_log_groups, name, *records);
+        }
         for (class, count) in &other.classes {
             *self.classes.entry(*class).or_default() += count;
         }
@@ -514,6 +565,7 @@ mod tests {
     fn metrics(read: &[&'static str]) -> Metrics {
         Metrics {
             stack: "watch".to_owned(),
+            namespace: NAMESPACE.to_owned(),
             read: read.iter().copied().collect(),
         }
     }
@@ -539,11 +591,15 @@ mod tests {
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Dimensions"], json!([["Stack", "Sink"]]));
         assert_eq!(directive["Metrics"].as_array().map(Vec::len), Some(3));
-        for sink in ["guance", "guance-shop"] {
+        for (sink, dimension) in [
+            ("guance", "guance"),
+            ("guance-shop", "guance"),
+            ("sns-shop", "sns"),
+        ] {
             let line = misconfigured_line(sink, &metrics(&METRICS), 7).unwrap();
             let line: Value = serde_json::from_str(&line).unwrap();
             assert_eq!(line["SinkMisconfigured"], 1);
-            assert_eq!(line["Sink"], "guance");
+            assert_eq!(line["Sink"], dimension);
         }
     }
 

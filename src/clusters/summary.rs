@@ -15,6 +15,7 @@ use crate::class::Class;
 use crate::fingerprint::{ClusterId, ClusterSubject};
 use crate::incident::life::{IncidentAlert, IncidentId, QUIET_SECONDS, SentAlert};
 use crate::incident::severity::IncidentSeverity;
+use crate::keys::KeyEntry;
 
 /// The maximum number of clusters in each list of changed clusters in a [`Summary`], such as [`Summary::new`].
 pub const LINES_MAX: usize = 20;
@@ -73,8 +74,8 @@ pub struct Summary {
     pub open_incidents: u64,
     /// The clusters with the most events in the period, the largest number first; at most [`TOP_MAX`] clusters.
     pub top: Vec<ClusterLine>,
-    /// The access keys of the events in the period, the key with the latest event first. Listed only in the summary of
-    /// an hour.
+    /// The access keys of the events in the period, the key with the latest event first. A week has those of its
+    /// last 24 hours only.
     pub keys: Excerpt<KeyLine>,
     /// The number of sensitive calls of the account in the period. It includes those that have no alert of their own.
     #[serde(default)]
@@ -161,6 +162,11 @@ pub struct KeyLine {
     pub service: Option<String>,
     /// The region of the key's last use, from IAM; `None` if it is not known.
     pub region: Option<String>,
+    /// The status and the age of the key, from IAM; `None` if IAM was not asked.
+    #[serde(flatten)]
+    pub entry: Option<KeyEntry>,
+    /// The time of IAM's answer; `None` if it is not known.
+    pub asked: Option<Timestamp>,
 }
 
 /// The sensitive calls of one API by one caller in [`Summary::calls`].
@@ -524,6 +530,8 @@ mod tests {
             last_used: None,
             service: None,
             region: None,
+            entry: Some(KeyEntry::Active { created: at }),
+            asked: None,
         };
         let summary = Summary {
             new: Excerpt::of(vec![line(1, 3)], LINES_MAX),

@@ -141,19 +141,20 @@ fn guance(settings: &DeliverSettings, guance: &GuanceSettings, config: &SdkConfi
 fn sinks(settings: &DeliverSettings, config: &SdkConfig) -> BTreeMap<String, AnySink> {
     let workspace = settings.guance.as_ref();
     let workspace = workspace.map(|of| (SinkName::Guance, guance(settings, of, config)));
-    let topic = settings.topic_arn.as_ref().map(|arn| {
-        let topic = Topic::new(config, arn, settings.texts());
-        (SinkName::Sns, AnySink::Sns(topic))
-    });
+    let topic = |arn: &str| AnySink::Sns(Topic::new(config, arn, settings.texts()));
+    let of_stack = settings.topic_arn.as_ref();
+    let of_stack = of_stack.map(|arn| (SinkName::Sns, topic(arn)));
     let bus = settings.event_bus_name.as_ref().map(|name| {
         let bus = Bus::new(config, name, settings.texts().links);
         (SinkName::EventBridge, AnySink::EventBridge(bus))
     });
-    let all = [workspace, topic, bus].into_iter().flatten();
+    let all = [workspace, of_stack, bus].into_iter().flatten();
     let all = all.map(|(name, sink)| (name.name().to_owned(), sink));
     let further = settings.workspaces.iter();
     let further = further.map(|(name, of)| (name.clone(), guance(settings, of, config)));
-    all.chain(further).collect()
+    let topics = settings.topics.iter();
+    let topics = topics.map(|(name, arn)| (name.clone(), topic(arn)));
+    all.chain(further).chain(topics).collect()
 }
 
 impl Deliver {
@@ -196,16 +197,17 @@ impl Deliver {
         let read = invocation::read_settings(&mut self.settings_loader, &self.bucket).await?;
         if let Some(lists) = read.lists {
             let settings = self.given.with(&lists);
-            // Sinks keep connections and secrets. Of them, only further workspaces depend on the settings object.
-            if settings.workspaces != self.settings.workspaces {
+            // Sinks keep connections and secrets. Of them, only further workspaces and topics depend on the settings object.
+            if settings.workspaces != self.settings.workspaces
+                || settings.topics != self.settings.topics
+            {
                 self.sinks = sinks(&settings, &self.config);
             }
             self.settings = settings;
             let canaries = self.settings.keys.canaries.clone();
             self.store.set_canaries(canaries);
-            if self.settings.guance.is_some() {
-                self.store.set_workspaces(lists.workspace_accounts());
-            }
+            let kinds = self.settings.sinks().into_iter().collect();
+            self.store.set_further_sinks(lists.further_sinks(&kinds));
         }
         let rules = invocation::read_rules(&mut self.rules_loader, &self.bucket).await?;
         if let Some(rules) = rules {
@@ -310,14 +312,14 @@ impl Deliver {
         round
     }
 
-    /// Writes log lines and metrics about workspaces of the settings object that cannot be used.
-    fn log_wrong_workspaces(&self, request_id: &str) {
-        for (sink, detail) in &self.settings.wrong_workspaces {
+    /// Writes log lines and metrics about workspaces and topics of the settings object that cannot be used.
+    fn log_wrong_sinks(&self, request_id: &str) {
+        for (sink, detail) in &self.settings.wrong_sinks {
             tracing::error!(
                 request_id,
                 sink,
                 detail,
-                "the workspace cannot be used; its alerts wait"
+                "the sink of the settings object cannot be used; its alerts wait"
             );
             let line = misconfigured_line(sink, &self.settings.metrics, milliseconds());
             log::metrics(line);
@@ -393,7 +395,7 @@ impl Function for Deliver {
             tracing::error!(request_id, error, detail, "not delivered; all alerts wait");
             return Err(failed);
         }
-        self.log_wrong_workspaces(&request_id);
+        self.log_wrong_sinks(&request_id);
         self.store.set_now(now());
         let deadline = deadline_of(context);
         let begun = now();

@@ -78,7 +78,7 @@ impl Ingest {
             let settings = self.settings.with(&lists);
             self.subscription.set_exclusions(settings.exclusions);
             self.store.set_canaries(settings.canaries);
-            self.store.set_workspaces(settings.workspaces);
+            self.store.set_further_sinks(settings.further_sinks);
         }
         let rules = invocation::read_rules(&mut self.rules_loader, &self.bucket).await?;
         if let Some(rules) = rules {
@@ -130,7 +130,7 @@ impl Function for Ingest {
     }
 }
 
-/// The number of excluded accounts that a log line names.
+/// The number of excluded accounts, and of log groups, that a log line names.
 const EXCLUDED_SHOWN: usize = 20;
 
 fn too_late() -> InvocationError {
@@ -162,6 +162,7 @@ fn log_record_counts(request_id: &str, invocation: &IngestReport) {
         duplicate = record_counts.duplicate,
         ignored = record_counts.ignored(),
         excluded_accounts = record_counts.excluded_text(EXCLUDED_SHOWN),
+        excluded_log_groups = record_counts.excluded_log_groups_text(EXCLUDED_SHOWN),
         ignored_self = nonzero(record_counts.ignored_own()),
         self_denied = nonzero(record_counts.own_refusals),
         quarantined = record_counts.quarantined(),

@@ -124,7 +124,7 @@ impl Inspect {
             let ingest = self.settings.ingest.clone();
             self.subscription.set_exclusions(ingest.exclusions);
             self.store.set_canaries(ingest.canaries);
-            self.store.set_workspaces(ingest.workspaces);
+            self.store.set_further_sinks(ingest.further_sinks);
         }
         Ok(read.problem)
     }

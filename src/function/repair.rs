@@ -118,11 +118,11 @@ pub async fn check_subscriptions(
     for group in &settings.log_groups {
         let expected = Expected {
             group,
-            filter: &settings.filter_name,
+            filter: &settings.ingest_function,
             pattern: &settings.filter_pattern,
             function: &settings.ingest_function,
         };
-        match logs.subscribed(group, &settings.filter_name).await {
+        match logs.subscribed(group, &settings.ingest_function).await {
             Ok(subscribed) => {
                 let diagnosis = of_subscription(&expected, subscribed);
                 states.push(SubscriptionState::of(diagnosis.as_ref()));
@@ -225,7 +225,7 @@ pub async fn find_gaps(
     }
     let path = DeliveryPath {
         groups,
-        filter: &settings.filter_name,
+        filter: &settings.ingest_function,
         function: &settings.ingest_function,
     };
     let until = now.window();

@@ -22,7 +22,9 @@ use records::{Rejection, Wrapper};
 
 use crate::output::{Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, Unpacker, inflate};
-use crate::{CAPTURE_BYTES_MAX, InputItem, Limits, PACKED_BYTES_MAX, PayloadFault, ReadError};
+use crate::{
+    CAPTURE_BYTES_MAX, InputItem, Limits, PACKED_BYTES_MAX, PayloadFault, PayloadOrigin, ReadError,
+};
 
 /// Reads the invocation event that CloudWatch Logs sends to a function, and passes its records to `visit`; any other
 /// event is an error.
@@ -80,29 +82,6 @@ fn subscription<R: Read>(
     }
 }
 
-/// Returns the log group and the log stream that the invocation event of a subscription contains, as far as they can be
-/// read.
-///
-/// The event is decompressed only up to the records, where CloudWatch Logs writes the names before them.
-pub fn origin(event: &[u8], limits: &Limits) -> PayloadOrigin {
-    let mut header = Header::default();
-    let mut cursor = Cursor::new(event);
-    // The error of a damaged event is reported elsewhere; here the fields read before count.
-    let _ = subscription(&mut cursor, |cursor| {
-        cursor.pin(CAPTURE_BYTES_MAX);
-        let span = find_data(cursor)?;
-        let data = cursor.slice(span).ok_or(PayloadFault::TooLong)?;
-        let mut packed = Vec::new();
-        decode(data, &mut packed)?;
-        let mut nothing = |_: InputItem<'_>| {};
-        let mut output = Output::new(limits, &mut nothing);
-        let mut cursor = Cursor::new(inflate(&packed[..], limits));
-        message(&mut cursor, &mut header, Pass::Origin, &mut output)?;
-        Ok(())
-    });
-    header.origin
-}
-
 /// Decompresses the payload of a subscription, and passes its records to `output`; the cursor is at the value of
 /// `awslogs`.
 pub(crate) fn payload<R: Read>(
@@ -127,7 +106,7 @@ fn unpack(data: &[u8], unpacker: &mut Unpacker, output: &mut Output<'_>) -> Resu
     let limits = output.limits;
     let whole = output.fast.as_ref().and_then(|_| unpacker.unpack(limits));
     let mut header = Header::default();
-    passes(|pass| match whole {
+    let result = passes(|pass| match whole {
         Some(length) => {
             let mut cursor = Cursor::whole(mem::take(&mut unpacker.unpacked), length);
             let result = message(&mut cursor, &mut header, pass, output);
@@ -138,7 +117,11 @@ fn unpack(data: &[u8], unpacker: &mut Unpacker, output: &mut Output<'_>) -> Resu
             let mut cursor = Cursor::new(inflate(&unpacker.packed[..], limits));
             message(&mut cursor, &mut header, pass, output)
         }
-    })?;
+    });
+    if let Some(fast) = &mut output.fast {
+        fast.origin = mem::take(&mut header.origin);
+    }
+    result?;
     if header.is_control() {
         output.control_message();
     }
@@ -197,8 +180,6 @@ enum Pass {
     Hopeful,
     /// Reads only the header, at any place.
     Header,
-    /// Reads only the header, and no further than to the records if it comes first.
-    Origin,
     /// Reads the records; the header is already known.
     Records,
 }
@@ -228,8 +209,7 @@ fn message<R: Read>(
         let is_list = key == b"logEvents";
         is_log |= is_list || field == Some(HeaderField::MessageType);
         let reach = match (is_list, first, pass) {
-            (true, _, Pass::Origin) if header.has_origin() => return Ok(true),
-            (false, ..) | (true, b'n', _) | (true, b'[', Pass::Header | Pass::Origin) => {
+            (false, ..) | (true, b'n', _) | (true, b'[', Pass::Header) => {
                 value(cursor, field, header)?
             }
             (true, b'[', Pass::Hopeful) if !header.is_known() => return Ok(false),
@@ -479,15 +459,6 @@ pub(crate) struct Header {
     origin: PayloadOrigin,
 }
 
-/// The log group and the log stream from which the records of a subscription payload come.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PayloadOrigin {
-    /// Name of the log group; `None` if the payload does not contain one, or cannot be read that far.
-    pub log_group: Option<String>,
-    /// Name of the log stream; `None` if the payload does not contain one, or cannot be read that far.
-    pub log_stream: Option<String>,
-}
-
 /// The fields of CloudWatch Logs JSON from which a [`Header`] is built.
 ///
 /// The field `owner` is not read. It is the account that owns the log group, and an organization trail writes the
@@ -543,11 +514,6 @@ impl Header {
     /// Returns whether all fields that the records need are known.
     fn is_known(&self) -> bool {
         self.kind.is_some() && self.has_stream
-    }
-
-    /// Returns whether all fields of this header are known.
-    fn has_origin(&self) -> bool {
-        self.is_known() && self.origin.log_group.is_some()
     }
 
     /// Returns whether the message with this header is a control message, by which CloudWatch Logs only checks that the

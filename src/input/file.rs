@@ -29,7 +29,7 @@ use crate::likeness;
 use crate::output::{Fast, Output, text};
 use crate::unpack::{Faithful, GZIP_MAGIC, PACKED_WHOLE_BYTES_MAX, Unpacker, inflate};
 use crate::wrapping;
-use crate::{CAPTURE_BYTES_MAX, InputItem, Layout, Limits, ReadError};
+use crate::{CAPTURE_BYTES_MAX, InputItem, Layout, Limits, PayloadOrigin, ReadError};
 
 /// Reads an input of any supported format, and passes its records to `visit`, in their order and in constant memory.
 ///
@@ -68,9 +68,16 @@ impl Reader {
                 prefilter,
                 payload: Unpacker::default(),
                 record: Vec::new(),
+                origin: PayloadOrigin::default(),
             },
             unpacker: Unpacker::default(),
         }
+    }
+
+    /// Returns the log group and the log stream of the payload of a subscription that was read last, also if it was unreadable from
+    /// some place on. Of other inputs nothing is known.
+    pub fn origin(&self) -> &PayloadOrigin {
+        &self.fast.origin
     }
 
     /// Reads an input as [`read_reference`] does, except for records that the prefilter does not let through. Their
@@ -88,6 +95,7 @@ impl Reader {
     ) -> Result<(), ReadError> {
         let mut input = Faithful(input);
         let Self { fast, unpacker } = self;
+        fast.origin = PayloadOrigin::default();
         let output = Output {
             fast: Some(fast),
             ..Output::new(limits, visit)

@@ -119,6 +119,15 @@ pub enum InputItem<'a> {
     OddCommas,
 }
 
+/// The log group and the log stream from which the records of a subscription payload come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PayloadOrigin {
+    /// Name of the log group; `None` if the payload does not contain one, or cannot be read that far.
+    pub log_group: Option<String>,
+    /// Name of the log stream; `None` if the payload does not contain one, or cannot be read that far.
+    pub log_stream: Option<String>,
+}
+
 /// Reason why an input cannot be read to its end. The caller must discard all items of this input that were passed to
 /// the visitor before.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]

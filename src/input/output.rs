@@ -10,7 +10,7 @@ use memchr::memmem;
 use records::{Rejection, Wrapper};
 
 use crate::unpack::Unpacker;
-use crate::{InputItem, Limits, ReadError};
+use crate::{InputItem, Limits, PayloadOrigin, ReadError};
 
 /// The prefilter and the reused buffers with which records are read faster than by the reference reader.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Fast {
     pub(crate) payload: Unpacker,
     /// Buffer for the unescaped text of a record that is a JSON string in a log event.
     pub(crate) record: Vec<u8>,
+    /// Where the records of the last payload of a subscription come from.
+    pub(crate) origin: PayloadOrigin,
 }
 
 /// Passes the records of an input to the visitor: gives each a number, and converts its bytes to text.

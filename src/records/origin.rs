@@ -319,6 +319,11 @@ fn is_linked(identity: &UserIdentity<'_>) -> bool {
         .is_some_and(is_service_linked)
 }
 
+/// Returns the name of the AWS service whose host a text is: `athena` for `athena.amazonaws.com`. `None` for any other text.
+pub fn service_of_host(host: &str) -> Option<&str> {
+    service_name(host).map(without_domain)
+}
+
 /// Returns the name of a service without its domain and its region: `athena` for `athena.amazonaws.com`.
 fn without_domain(service: &str) -> &str {
     let host = partition::without_domain(service).unwrap_or(service);

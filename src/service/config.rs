@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod keys;
 pub mod lists;
 pub mod setup;
+pub mod topics;
 pub mod widget;
 pub mod workspaces;
 
@@ -20,8 +21,9 @@ use alerts::locale::{Language, Locale, Zone};
 use clusters::account_filter::{AccountFilter, AccountPattern};
 use clusters::cross_account_copy::TrailAccounts;
 use clusters::exclusions::Exclusions;
+use clusters::log_group_filter::LogGroupFilter;
 use clusters::own_roles::{OwnRoles, Role};
-use clusters::report::{METRICS, Metrics};
+use clusters::report::{METRICS, Metrics, NAMESPACE};
 use lists::Lists;
 use records::principal::is_account_id;
 
@@ -47,9 +49,9 @@ pub struct IngestSettings {
     pub account_names: BTreeMap<String, String>,
     /// The sinks that get alerts; empty if no alerts are sent.
     pub sinks: BTreeSet<SinkName>,
-    /// Further workspaces of the settings file, by the names of their sinks, each with the accounts whose alerts it gets;
+    /// Further workspaces and topics of the settings file, by the names of their sinks, each with the accounts whose alerts it gets;
     /// without accounts it gets all alerts. Empty after [`IngestSettings::parse`].
-    pub workspaces: BTreeMap<String, BTreeSet<AccountPattern>>,
+    pub further_sinks: BTreeMap<String, BTreeSet<AccountPattern>>,
     /// Ids of canary access keys, which must never be used. Empty after [`IngestSettings::parse`], because they are
     /// only in the settings file; [`IngestSettings::with`] adds them.
     pub canaries: BTreeSet<String>,
@@ -135,6 +137,7 @@ impl IngestSettings {
             bucket_name: reading.required("BUCKET_NAME", "the name of the S3 bucket"),
             exclusions: Exclusions {
                 accounts: AccountFilter::default(),
+                log_groups: LogGroupFilter::default(),
                 own: reading.own("SELF_PRINCIPALS"),
                 trail_accounts: reading.trail_accounts("TRAIL_ACCOUNTS"),
             },
@@ -143,7 +146,7 @@ impl IngestSettings {
             rules_object: reading.given("RULES_OBJECT"),
             account_names: reading.account_names("ACCOUNT_NAMES"),
             sinks: reading.sinks("SINKS"),
-            workspaces: BTreeMap::new(),
+            further_sinks: BTreeMap::new(),
             canaries: BTreeSet::new(),
             archives: reading.number("ARCHIVE_DAYS", ARCHIVE_DAYS) > 0,
             drill_log_group: reading.given("DRILL_LOG_GROUP"),
@@ -156,8 +159,8 @@ impl IngestSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns a copy of these settings, with the account names, chosen accounts, trail accounts, canary keys, own
-    /// roles and workspaces of the settings file added.
+    /// Returns a copy of these settings, with the account names, chosen accounts and log groups, trail accounts, canary keys,
+    /// own roles, workspaces and topics of the settings file added.
     ///
     /// If both name an account, the name in the settings file is used.
     #[must_use]
@@ -165,13 +168,13 @@ impl IngestSettings {
         let mut settings = self.clone();
         let exclusions = &mut settings.exclusions;
         exclusions.accounts.extend(&lists.accounts);
+        exclusions.log_groups.extend(&lists.log_groups);
         exclusions.own.extend(lists.self_principals.iter().cloned());
         exclusions
             .trail_accounts
             .extend(lists.trail_accounts.iter().cloned());
-        if self.sinks.contains(&SinkName::Guance) {
-            settings.workspaces.extend(lists.workspace_accounts());
-        }
+        let further = lists.further_sinks(&self.sinks);
+        settings.further_sinks.extend(further);
         settings.account_names = named(&self.account_names, lists);
         settings.canaries.extend(lists.canary_keys.iter().cloned());
         settings
@@ -315,8 +318,10 @@ impl SettingsReader {
             true => String::new(),
             false => self.required("STACK_NAME", "the name of the stack, for its metrics"),
         };
+        let namespace = self.given("METRIC_NAMESPACE");
         Metrics {
             stack,
+            namespace: namespace.unwrap_or_else(|| NAMESPACE.to_owned()),
             read: metrics,
         }
     }

@@ -172,7 +172,7 @@ impl Configuration {
     pub fn encode(&self) -> String {
         let marks = self.marks.iter().map(|(cluster, triage)| {
             let mark = serde_json::from_str(&triage.encode()).unwrap_or_default();
-            (cluster.to_string(), sorted(mark))
+            (cluster.to_string(), mark)
         });
         let resolutions = self.resolutions.iter().map(|(cluster, said)| {
             let said = said.iter().map(|(at, what)| Said {
@@ -336,24 +336,8 @@ fn joined(lines: &[impl AsRef<str>]) -> String {
     lines.fold(String::new(), |text, line| text + line.as_ref() + "\n")
 }
 
-/// Returns a value whose names are sorted in every object.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields: BTreeMap<String, Value> = fields.into_iter().collect();
-            fields
-                .into_iter()
-                .map(|(name, of)| (name, sorted(of)))
-                .collect()
-        }
-        other => other,
-    }
-}
-
 fn said_name(what: LifecycleEvent) -> &'static str {
-    let events = JournalEvent::ALL.into_iter();
-    let said = events.filter(|event| event.said() == Some(what));
-    said.map(JournalEvent::name).next().unwrap_or_default()
+    JournalEvent::of_said(what).map_or("", JournalEvent::name)
 }
 
 fn marks(marks: &BTreeMap<String, Value>) -> Result<BTreeMap<ClusterId, Triage>, DocumentError> {

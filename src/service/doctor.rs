@@ -60,8 +60,8 @@ pub struct DoctorFacts {
     pub schedules: Vec<Schedule>,
     /// Whether the settings of the deliver function are valid; `None` if there is no such function.
     pub sink_settings: Option<Fact<()>>,
-    /// Whether the secret of Guance exists and has what the route needs; `None` if no secret is used.
-    pub secret: Option<Fact<Probe>>,
+    /// The secrets of the Guance workspaces.
+    pub secrets: Vec<WorkspaceSecret>,
     /// The sinks.
     pub sinks: Vec<Sink>,
     /// For how many access keys IAM gave no answer in the last inspection (`None` inside: there was none lately); `None` if no role
@@ -168,10 +168,21 @@ pub struct Schedule {
     pub found: Fact<Option<(String, bool)>>,
 }
 
+/// The secret of a Guance workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkspaceSecret {
+    /// The name of the workspace's sink, such as `guance-shop`.
+    pub sink: String,
+    /// The ARN.
+    pub arn: String,
+    /// Whether the secret exists and has what the route needs.
+    pub answer: Fact<Probe>,
+}
+
 /// A sink, with the result of a request that changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sink {
-    /// The name: `guance`, `sns` or `eventbridge`.
+    /// The name: `guance`, `guance-NAME` for a further workspace, `sns` or `eventbridge`.
     pub name: String,
     /// The address, ARN or name.
     pub place: String,
@@ -235,7 +246,7 @@ pub struct Diagnosis {
 impl DoctorFacts {
     /// Returns the facts of a machine that cannot ask AWS. `why` says so; nothing else is known.
     pub fn without_login(target: Target, now: Timestamp, why: String) -> Self {
-        let unknown = || "it was not asked for".to_owned();
+        let unknown = || "it was not looked up".to_owned();
         Self {
             target,
             region: String::new(),
@@ -253,7 +264,7 @@ impl DoctorFacts {
             bucket: Err(unknown()),
             schedules: Vec::new(),
             sink_settings: None,
-            secret: None,
+            secrets: Vec::new(),
             sinks: Vec::new(),
             unanswered_keys: None,
             deployment: None,

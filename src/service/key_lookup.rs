@@ -1,6 +1,6 @@
-//! Asks IAM when access keys were last used, for `deliver` and `inspect`.
+//! Asks IAM when access keys were last used, their age and their status, for `deliver` and `inspect`.
 //!
-//! IAM gets at most one request a second, and none about a key whose answer is still valid. A caller waits only for a
+//! IAM gets at most one request a second on average: two about a key whose user it names, else one, and none about a key whose answer is still valid. A caller waits only for a
 //! limited time; after that, an answer is marked as missing. If an answer shows that a canary key was used, or that a
 //! dormant key is in use again, an alert is enqueued.
 
@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 
 use alerts::alert::Alert;
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{KeyReport, KeySettings, KeyUsage, account_of};
+use clusters::keys::{IamAnswer, KeyEntry, KeyReport, KeySettings, KeyUsage, account_of};
 use futures_util::lock::Mutex;
 use records::time::Timestamp;
 
-use crate::ports::{Clock, KeyDirectory, KeyUsageStore, StoreError};
+use crate::ports::{Clock, DirectoryError, KeyDirectory, KeyUsageStore, StoreError};
 
-/// The shortest time between two calls to IAM, in milliseconds.
+/// The time that each call to IAM takes from the limit of one call a second, in milliseconds.
 const CALL_MILLIS: i64 = 1000;
 
 /// How long IAM is not asked again about a key after a call failed, in seconds.
@@ -218,11 +218,12 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
         let account_id = account_id.unwrap_or(&self.keys.account_id);
         self.calls.set(self.calls.get() + 1);
         let (key_usage, is_missing) = match self.directory.last_use(seen.key, account_id).await {
-            Ok(answer) => (key_usage.answered(answer, now), false),
+            Ok(answer) => {
+                let entry = self.entry(seen.key, account_id, &answer).await;
+                (key_usage.answered(answer, entry, now), false)
+            }
             Err(error) => {
-                let mut problems = self.problems.borrow_mut();
-                let reason = || error.to_string();
-                problems.entry(account_id.to_owned()).or_insert_with(reason);
+                self.note_problem(account_id, &error);
                 let next = Some(now.plus(AGAIN_SECONDS));
                 (KeyUsage { next, ..key_usage }, true)
             }
@@ -234,6 +235,26 @@ impl<'a, L: KeyUsageStore, K: KeyDirectory, C: Clock> KeyLookup<'a, L, K, C> {
             },
             is_changed: true,
         })
+    }
+
+    /// Asks IAM for the status and the age of a key whose user its first answer names; `None` without a user.
+    ///
+    /// A failure loses nothing of the first answer: a role in another account may have no permission for this call yet.
+    async fn entry(&self, key: &str, account_id: &str, answer: &IamAnswer) -> Option<KeyEntry> {
+        let user = answer.user()?;
+        self.calls.set(self.calls.get() + 1);
+        self.next_call.set(self.next_call.get() + CALL_MILLIS);
+        let entry = self.directory.entry(key, user, account_id).await;
+        Some(entry.unwrap_or_else(|error| {
+            self.note_problem(account_id, &error);
+            KeyEntry::Unread
+        }))
+    }
+
+    fn note_problem(&self, account_id: &str, error: &DirectoryError) {
+        let mut problems = self.problems.borrow_mut();
+        let reason = || error.to_string();
+        problems.entry(account_id.to_owned()).or_insert_with(reason);
     }
 
     /// Waits until the next call to IAM is permitted. `false`, without waiting, if too little waiting time is left.

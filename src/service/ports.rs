@@ -19,7 +19,7 @@ use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::actor::Actor;
 use clusters::incident::life::SentAlert;
 use clusters::journal::JournalEntry;
-use clusters::keys::{IamAnswer, KeyUsage};
+use clusters::keys::{IamAnswer, KeyEntry, KeyUsage};
 use clusters::lifecycle::Resolutions;
 use clusters::sample::{self, Samples};
 use clusters::timeline::Timeline;
@@ -900,13 +900,8 @@ pub struct DeployedFunction {
 
 /// The metrics and alarms of a stack in CloudWatch. Calls only read.
 pub trait Monitoring {
-    /// Returns how late records came recently, until `now`.
-    async fn delays(
-        &self,
-        stack: &str,
-        ingest_function: &str,
-        now: Timestamp,
-    ) -> Result<Delays, LookupError>;
+    /// Returns how late records came recently, until `now`. The stack has the namespace of its metrics and its name.
+    async fn delays(&self, stack: (&str, &str), now: Timestamp) -> Result<Delays, LookupError>;
 
     /// Returns the alarms whose names begin with `prefix`.
     async fn alarms(&self, prefix: &str) -> Result<Vec<Alarm>, LookupError>;
@@ -989,10 +984,18 @@ pub trait KeyUsageStore: KeyAnswers {
     ) -> Result<(), StoreError>;
 }
 
-/// IAM, the AWS service that reports when an access key was last used. Calls only read.
+/// IAM, the AWS service that reports when an access key was last used, its age and its status. Calls only read.
 pub trait KeyDirectory {
     /// Asks IAM when a long-term access key of an account was last used.
     async fn last_use(&self, key: &str, account_id: &str) -> Result<IamAnswer, DirectoryError>;
+
+    /// Asks IAM for the status and the age of an access key of a user.
+    async fn entry(
+        &self,
+        key: &str,
+        user: &str,
+        account_id: &str,
+    ) -> Result<KeyEntry, DirectoryError>;
 }
 
 /// Why IAM gave no answer about an access key. An alert is sent without the answer.

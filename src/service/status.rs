@@ -10,6 +10,7 @@ mod tests;
 use alerts::outbox::{Breaker, OutboxRow};
 use alerts::severity::Severity;
 use clusters::lifecycle::Status;
+use clusters::report::NAMESPACE;
 use futures_util::future::{join, join3, join4};
 use records::redact::sanitize;
 use records::time::{Timestamp, Window};
@@ -128,7 +129,8 @@ where
     B: Bucket,
 {
     let names = functions.clone().and_then(|of| sink_names(&of));
-    let ingest = format!("{stack}-ingest");
+    let known = functions.as_deref().unwrap_or_default();
+    let namespace = setting(known, "ingest", "METRIC_NAMESPACE").unwrap_or(NAMESPACE);
     let (prefix, failures) = (format!("{stack}-"), failures_of(stack));
     let of_store = async {
         let sinks = match names {
@@ -148,7 +150,7 @@ where
         bucket.list(&failures, None, COUNTED_MAX),
     );
     let of_monitoring = join(
-        monitoring.delays(stack, &ingest, now),
+        monitoring.delays((namespace, stack), now),
         monitoring.alarms(&prefix),
     );
     let (of_store, of_bucket, of_monitoring) = join3(of_store, of_bucket, of_monitoring).await;

@@ -78,7 +78,23 @@ impl EventPlace {
         }
     }
 
-    /// Returns the values of the fields, in their order; those that are not known are empty.
+    /// The names of the fields, in their order.
+    pub const COLUMNS: [&str; 12] = [
+        "event_id",
+        "at",
+        "account_id",
+        "region",
+        "principal",
+        "source_ip",
+        "call",
+        "error_code",
+        "cluster_id",
+        "console",
+        "logs_query",
+        "trail_folder",
+    ];
+
+    /// Returns the values of the [columns](Self::COLUMNS); those that are not known are empty.
     pub fn columns(&self) -> [&str; 12] {
         [
             &self.event_id,

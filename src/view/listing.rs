@@ -214,6 +214,17 @@ pub struct Choices<'l> {
     pub accounts: BTreeMap<&'l str, usize>,
 }
 
+/// One of the most frequent clusters within a range of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrequentCluster<'l> {
+    /// The id.
+    pub id: ClusterId,
+    /// The row in the listing.
+    pub listed: &'l ListedCluster,
+    /// The number of events, and whether there are no more; see [`ListedCluster::count_within`].
+    pub count: (u64, bool),
+}
+
 /// One page of the sensitive calls that a [`ListQuery`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallsPage<'l> {
@@ -351,6 +362,24 @@ impl ListedCluster {
             first_seen: self.first,
             last_seen: self.last,
         }
+    }
+
+    /// Returns the number of events within a range of time (`None`: all), and whether there are no more. Hours at the edges count
+    /// whole, and only the last [`HOURS_MAX`] hours with events are known one by one.
+    pub fn count_within(&self, range: Option<(Timestamp, Timestamp)>) -> (u64, bool) {
+        let is_within = |(from, until)| {
+            self.first.is_none_or(|first| first >= from)
+                && self.last.is_none_or(|last| last < until)
+        };
+        let Some((from, until)) = range.filter(|of| !is_within(*of)) else {
+            return (self.total, true);
+        };
+        let hours = self.hours.iter();
+        let hours = hours.filter(|(hour, _)| *hour >= from.window() && hour.start() < until);
+        let oldest = self.hours.front();
+        let is_all =
+            self.hours.len() < HOURS_MAX || oldest.is_some_and(|(hour, _)| *hour <= from.window());
+        (hours.map(|(_, count)| count).sum(), is_all)
     }
 
     /// Returns the facts in this row that may end a triage: episode, recovery and last event. `now` is the current time

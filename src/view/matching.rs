@@ -11,11 +11,12 @@ use clusters::fingerprint::{ClusterId, ClusterSubject};
 use clusters::incident::Incident;
 use clusters::inspection_state::{CallHistory, hash};
 use clusters::short_name;
+use records::time::Timestamp;
 
 use crate::incident;
 use crate::listing::{
-    CallPlace, CallsPage, Choices, ListPage, ListQuery, ListedCluster, Listing, PAGE, Sort,
-    call_assessment, call_place,
+    CallPlace, CallsPage, Choices, FrequentCluster, ListPage, ListQuery, ListedCluster, Listing,
+    PAGE, Sort, call_assessment, call_place,
 };
 use crate::search::{Condition, Show, StatusFilter, Term, contains, is_named};
 
@@ -68,6 +69,25 @@ impl Listing {
         let rows = rows.into_iter().skip((page.number - 1) * PAGE).take(PAGE);
         page.rows = rows.map(|((_, listed), id)| (id, listed)).collect();
         page
+    }
+
+    /// Returns the clusters of any status that have most events within a range of time, at most `most`. Among equals the
+    /// cluster with the newest event comes first.
+    pub fn most_frequent(
+        &self,
+        range: Option<(Timestamp, Timestamp)>,
+        most: usize,
+    ) -> Vec<FrequentCluster<'_>> {
+        let clusters = self.clusters.iter();
+        let counted = clusters.map(|(id, listed)| FrequentCluster {
+            id: *id,
+            listed,
+            count: listed.count_within(range),
+        });
+        let mut counted: Vec<_> = counted.filter(|of| of.count.0 > 0).collect();
+        counted.sort_by_key(|of| (Reverse(of.count.0), Reverse(of.listed.last)));
+        counted.truncate(most);
+        counted
     }
 
     /// Returns the clusters that a query finds if no condition about decisions is applied, at any time: those whose decisions
@@ -387,7 +407,8 @@ impl<'q> Matcher<'q> {
                         .iter()
                         .any(|pattern| is_named(pattern, &call.caller, &subject.account_id)),
                     Condition::Resource(patterns) => has_any(patterns, target(call)),
-                    Condition::Status(_) | Condition::Code(_) | Condition::Region(_) => false,
+                    Condition::Region(patterns) => has_any(patterns, call.regions.values()),
+                    Condition::Status(_) | Condition::Code(_) => false,
                     of => is_of_subject(of, subject),
                 };
                 is_match != term.is_excluded

@@ -2,6 +2,8 @@
 //!
 //! The rows are judged in `service::status`. This module only has their form, so that both show the same.
 
+use alerts::locale::Language;
+
 /// How good or bad one fact about a stack is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
@@ -46,6 +48,16 @@ impl RowState {
     /// Returns the stable name: `ok`, `warn`, `unknown` or `bad`.
     pub fn name(self) -> &'static str {
         self.into()
+    }
+
+    /// Returns the word that people read.
+    pub fn word(self, language: Language) -> &'static str {
+        match self {
+            Self::Ok => language.pick("ok", "正常"),
+            Self::Warn => language.pick("warning", "留意"),
+            Self::Unknown => language.pick("unknown", "未知"),
+            Self::Bad => language.pick("bad", "异常"),
+        }
     }
 }
 

@@ -27,10 +27,11 @@ def check_the_links(story):
     found = doctor(story, "--stack", story.stack)
     states = {one["link"]: one["state"] for one in found["links"]}
     assert found["whole"] and set(states.values()) == {"ok"}, json.dumps(found, indent=1)
-    for link, state, fault in faults(story):
+    for link, state, fault, *words in faults(story):
         with fault():
             found = doctor(story, "--stack", story.stack)
             check(found, link, state)
+            assert all(word in json.dumps(found) for word in words), found
         print(f"    {link}: {state}")
     elsewhere = doctor(story, "--stack", story.stack, "--region", "us-west-2")
     check(elsewhere, "stack", "broken")
@@ -84,7 +85,7 @@ def connect_trails(story):
 
 
 def faults(story):
-    """Yields each link that can be broken, the state that it then has, and the fault: a context that ends with the repair."""
+    """Yields each link that can be broken, the state that it then has, the fault (a context that ends with the repair), and what is found."""
     client, group = story.client, story.groups[1]
     trail, ingest = trail_of(story, group), f"{story.stack}-ingest"
     trails, functions, logs = client("cloudtrail"), client("lambda"), client("logs")
@@ -157,7 +158,25 @@ def faults(story):
         lambda: put_secret("tkn_00000000000000000000000000000000"), lambda: put_secret(story.secret_text)
     )
     yield "sinks", "broken", environment(f"{story.stack}-deliver", "TOPIC_ARN", no_topic)
+    yield "sinks", "broken", lambda: further_workspace(story, "tkn_00000000000000000000000000000000"), "guance-shop at "
+    yield "secret", "broken", lambda: further_workspace(story, None), "guance-shop: arn:"
     yield "sinks", "broken", environment(f"{story.stack}-deliver", "EVENT_BUS_NAME", "nowhere")
+
+
+@contextlib.contextmanager
+def further_workspace(story, token):
+    """Gives the stack a settings file with a workspace that has this token in its secret, or no secret."""
+    objects, secrets, key = story.client("s3"), story.client("secretsmanager"), "config/settings.toml"
+    arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:nowhere-AbCdEf"
+    if token:
+        arn = secrets.create_secret(Name="further", SecretString=token)["ARN"]
+    objects.put_object(Bucket=story.bucket, Key=key, Body=f'[workspaces.shop]\nsecret = "{arn}"\n'.encode())
+    try:
+        yield
+    finally:
+        objects.delete_object(Bucket=story.bucket, Key=key)
+        if token:
+            secrets.delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
 
 
 def check_a_log_group_before_the_first_deployment(story):
@@ -192,8 +211,11 @@ def check_the_status(story):
     for row in report["rows"]:
         assert row["name"] in page, f"the dashboard has no {row['name']}:\n{page}"
         # The other row says how long ago something was, and a minute may have passed.
-        if row["key"] in ("alarms", "late", "clusters", "versions", "learning"):
+        if row["key"] in ("records", "alarms", "late", "clusters", "versions", "learning"):
             assert row["value"] in page, f"the dashboard says something else than {row}:\n{page}"
+    # The delays are those of the tile below the first row.
+    (delays,) = [row["value"] for row in report["rows"] if row["key"] == "records"]
+    assert "3m 20s" in delays and "7s" in delays, delays
     chinese = story.run_command("status", "--stack", story.stack, "--language", "zh")
     assert chinese.returncode == 0 and f"{story.stack} " in chinese.stdout and "最近巡检" in chinese.stdout, chinese
     alarm = f"{story.stack}-no-inspection"
@@ -223,6 +245,7 @@ def calm(story):
     for namespace, name, dimension, value in (
         ("AWS/Lambda", "AsyncEventAge", {"Name": "FunctionName", "Value": f"{story.stack}-ingest"}, 1000),
         ("CloudTrailInspector", "SourceLagSeconds", {"Name": "Stack", "Value": story.stack}, 200),
+        ("CloudTrailInspector", "OwnLagSeconds", {"Name": "Stack", "Value": story.stack}, 7),
     ):
         metrics.put_metric_data(Namespace=namespace, MetricData=[
             {"MetricName": name, "Dimensions": [dimension], "Value": value, "Timestamp": time.time()}

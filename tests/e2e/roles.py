@@ -57,7 +57,7 @@ class Roles(Onlooker):
         where = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET}
         common = where | {"LEARN_HOURS": "0", "RETENTION_DAYS": "8", "SINKS": "guance,sns,eventbridge"}
         account = {"OWN_ACCOUNT_ID": functions.ACCOUNT}
-        groups = {"LOG_GROUP_NAMES": GROUP, "FILTER_NAME": INGEST}
+        groups = {"LOG_GROUP_NAMES": GROUP}
         of_guance = {
             "GUANCE_ROUTE": "dataway", "GUANCE_URL": self.guance.url, "GUANCE_SECRET_ARN": secret, "GUANCE_SAMPLE_LOGS": "true",
             "GUANCE_ALLOW_PRIVATE": "true", "GUANCE_CA_FILE": str(self.guance.ca_file),

@@ -47,6 +47,24 @@ def deployable(text):
     return yaml.dump(template, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False)
 
 
+def settled(stacks, name, seconds):
+    """Waits until a stack is no longer in progress, and returns its description."""
+    end = time.monotonic() + seconds
+    while True:
+        (stack,) = stacks.describe_stacks(StackName=name)["Stacks"]
+        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+            return stack
+        assert time.monotonic() < end, f"the stack is still {stack['StackStatus']}"
+        time.sleep(0.2)
+
+
+def set_variables(functions, function, variables):
+    """Adds variables to the environment of a function, and returns those before."""
+    found = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    functions.update_function_configuration(FunctionName=function, Environment={"Variables": found | variables})
+    return found
+
+
 class Stack:
     """One stack; `table` and `bucket` are the names of its table and its bucket once it is deployed."""
 
@@ -87,13 +105,7 @@ class Stack:
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
         )
         stacks.execute_change_set(StackName=NAME, ChangeSetName=f"{change}-{self.changes}")
-        end = time.monotonic() + SECONDS
-        while True:
-            (stack,) = stacks.describe_stacks(StackName=NAME)["Stacks"]
-            if not stack["StackStatus"].endswith("_IN_PROGRESS"):
-                break
-            assert time.monotonic() < end, f"the stack is still {stack['StackStatus']}"
-            time.sleep(0.2)
+        stack = settled(stacks, NAME, SECONDS)
         assert stack["StackStatus"] == f"{change.upper()}_COMPLETE", f"{stack['StackStatus']}: {stack.get('StackStatusReason')}"
         outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
         self.table, self.bucket = outputs["TableName"], outputs["BucketName"]

@@ -22,6 +22,7 @@ import watched
 import workspace
 from emulator import REGION, running, without_aws
 from onlooker import ALERT_SECONDS, Onlooker, named, run_steps
+from stack import set_variables, settled
 from widget import Dashboard
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -162,14 +163,9 @@ class Story(Onlooker):
             StackName=STACK, TemplateURL=f"{self.emulator.url}/{bucket}/template.yaml", Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in self.parameters().items()],
         )
-        end = time.monotonic() + DEPLOY_SECONDS
-        while True:
-            (stack,) = stacks.describe_stacks(StackName=STACK)["Stacks"]
-            if not stack["StackStatus"].endswith("_IN_PROGRESS"):
-                pages = stacks.get_paginator("describe_stack_events").paginate(StackName=STACK)
-                return stack["StackStatus"], [one for page in pages for one in page["StackEvents"]]
-            assert time.monotonic() < end, f"the stack is still {stack['StackStatus']}"
-            time.sleep(0.2)
+        status = settled(stacks, STACK, DEPLOY_SECONDS)["StackStatus"]
+        pages = stacks.get_paginator("describe_stack_events").paginate(StackName=STACK)
+        return status, [one for page in pages for one in page["StackEvents"]]
 
     def make_log_groups(self):
         for group in GROUPS:
@@ -792,9 +788,7 @@ class Story(Onlooker):
 
     def set_variables(self, variables, function=DELIVER):
         """Adds variables to the environment of a function."""
-        functions = self.client("lambda")
-        found = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-        functions.update_function_configuration(FunctionName=function, Environment={"Variables": found | variables})
+        set_variables(self.client("lambda"), function, variables)
 
     def relax_policies(self, topic):
         """Checks the conditions that the emulator cannot satisfy, and removes them."""

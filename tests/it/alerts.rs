@@ -14,7 +14,7 @@ use clusters::class::Class;
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::incident::life::SentAlert;
-use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, account_of};
+use clusters::keys::{IamAnswer, KeyAnomaly, KeyEntry, KeyReport, account_of};
 use clusters::summary::{CallLine, ClusterLine, Excerpt, KeyLine, Period, Summary};
 use clusters::transition::{CircumstanceKind, NewAccount, NewCircumstance, SensitiveCall};
 use records::key_id::KeyKind;
@@ -224,6 +224,10 @@ pub fn summary() -> Summary {
         last_used: Some(at("2026-11-02T08:45:00Z")),
         service: Some("s3".to_owned()),
         region: Some("eu-central-1".to_owned()),
+        entry: Some(KeyEntry::Active {
+            created: at("2024-11-02T08:00:00Z"),
+        }),
+        asked: Some(at("2026-11-02T08:50:00Z")),
     };
     let unused = KeyLine {
         key: "AKIAQNZGKIQYNEVER222".to_owned(),
@@ -232,6 +236,8 @@ pub fn summary() -> Summary {
         last_used: None,
         service: None,
         region: None,
+        entry: Some(KeyEntry::Unread),
+        asked: None,
     };
     let (from, until) = (at("2026-11-02T08:00:00Z"), at("2026-11-02T09:00:00Z"));
     Summary {
@@ -379,6 +385,7 @@ pub fn keys() -> Vec<KeyReport> {
         kind: KeyKind::of(key),
         account_id: account_of(key),
         answer,
+        entry: None,
         session: None,
         anomalies,
         is_missing: false,
@@ -390,20 +397,28 @@ pub fn keys() -> Vec<KeyReport> {
         user: Some("mia".to_owned()),
     };
     vec![
-        report(
-            "AKIAQNZGKIQY56JQ7WML",
-            Some(used),
-            vec![KeyAnomaly::Canary, KeyAnomaly::Awakened { days: 120 }],
-        ),
+        KeyReport {
+            entry: Some(KeyEntry::Inactive {
+                created: at("2025-06-05T08:00:00Z"),
+            }),
+            ..report(
+                "AKIAQNZGKIQY56JQ7WML",
+                Some(used),
+                vec![KeyAnomaly::Canary, KeyAnomaly::Awakened { days: 120 }],
+            )
+        },
         KeyReport {
             session: Some("deploy".to_owned()),
             ..report("ASIAQNZGKIQY56JQ7WML", None, vec![])
         },
-        report(
-            "AKIAQNZGKIQYNEVER222",
-            Some(IamAnswer::Never { user: None }),
-            vec![],
-        ),
+        KeyReport {
+            entry: Some(KeyEntry::Unread),
+            ..report(
+                "AKIAQNZGKIQYNEVER222",
+                Some(IamAnswer::Never { user: None }),
+                vec![],
+            )
+        },
         report(
             "AKIAQNZGKIQYGONE2222",
             Some(IamAnswer::Unknown),

@@ -518,6 +518,18 @@ fn a_folder_of_payloads_gives_the_clusters_of_the_trail() {
 }
 
 #[test]
+fn an_explanation_names_the_service_between_the_caller_and_the_call() {
+    let mut record = few().swap_remove(2);
+    record["sourceIPAddress"] = json!("cloudformation.amazonaws.com");
+    record["userIdentity"]["invokedBy"] = json!("cloudformation.amazonaws.com");
+    let folder = Folder::with_lines(lines(&[record]));
+    let printed = folder.run(&["explain", "trail.jsonl"]).printed();
+    let caller =
+        "principal       arn:aws:iam::111122223333:user/mia, via cloudformation.amazonaws.com\n";
+    assert!(printed.contains(caller), "{printed}");
+}
+
+#[test]
 fn an_explanation_says_why() {
     let folder = Folder::with_lines(lines(&few()[2..]));
     let printed = folder.run(&["explain", "trail.jsonl"]).printed();

@@ -523,7 +523,7 @@ fn the_real_function_is_looked_at_and_decided_at() {
     let Some(mut browser) = widget.open() else {
         return;
     };
-    browser.until("widget.querySelectorAll('tbody tr').length === 2");
+    browser.until("widget.querySelectorAll('table:not(.top) tbody tr').length === 2");
     browser.click("widget.querySelector('a.open')");
     browser.until("content.querySelector('.decide')");
     let keys = browser.text("content.querySelector('.keys').innerText");

@@ -177,8 +177,8 @@ fn failures(count: u64) -> Vec<Value> {
 }
 
 fn calls(browser: &mut Chromium) -> Vec<String> {
-    let calls =
-        browser.ask("[...widget.querySelectorAll('tbody .call')].map(of => of.textContent)");
+    let calls = browser
+        .ask("[...widget.querySelectorAll('table:not(.top) .call')].map(of => of.textContent)");
     serde_json::from_value(calls).unwrap()
 }
 
@@ -542,7 +542,7 @@ fn what_is_scanned_meanwhile_shows_when_the_window_gets_the_focus() {
         "a file changes by a scan only"
     );
     browser.ask("dispatchEvent(new Event('focus'))");
-    browser.until("widget.querySelectorAll('tbody tr').length === 3");
+    browser.until("widget.querySelectorAll('table:not(.top) tbody tr').length === 3");
     assert_eq!(calls(&mut browser)[0], "s3:GetThing03");
     served.assert_quiet(&browser);
 }
@@ -725,7 +725,7 @@ fn each_view_has_an_address_that_survives_reload_back_and_forward() {
         "{searched}"
     );
     browser.ask("history.back()");
-    browser.until("widget.querySelectorAll('tbody tr').length === 25");
+    browser.until("widget.querySelectorAll('table:not(.top) tbody tr').length === 25");
     browser.click("widget.querySelector('th.what .sort')");
     settle(&mut browser);
     browser.click(&with_text("a", "Next"));
@@ -776,7 +776,7 @@ fn each_view_has_an_address_that_survives_reload_back_and_forward() {
     assert_eq!(hash(&mut browser), list);
     // An address that a person changes by hand is followed, too.
     browser.ask("location.hash = 'search=thing07&status=all'");
-    browser.until("widget.querySelectorAll('tbody tr').length === 1");
+    browser.until("widget.querySelectorAll('table:not(.top) tbody tr').length === 1");
     settle(&mut browser);
     assert_eq!(calls(&mut browser), ["s3:GetThing07"]);
     served.assert_quiet(&browser);
@@ -1037,7 +1037,7 @@ fn what_people_look_for_is_at_most_three_clicks_away() {
     };
     let events = fs::canonicalize(events).unwrap();
     let served = Served::new(Folder::new(), events.to_str().unwrap());
-    const CRITICAL: &str = "[...widget.querySelectorAll('table:not(.incidents) tbody tr')].find(row => row.querySelector('.badge.critical')).querySelector('a.open')";
+    const CRITICAL: &str = "[...widget.querySelectorAll('table.list tbody tr, table.calls tbody tr')].find(row => row.querySelector('.badge.critical')).querySelector('a.open')";
     const MOST: &str = "widget.querySelector('table.list a.open')";
     let Some(mut browser) = served.open_at("light", "#status=all") else {
         return;

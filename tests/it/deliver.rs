@@ -20,19 +20,21 @@ use clusters::account_filter::AccountPattern;
 use clusters::escalation::Escalation;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::{JournalEntry, JournalEvent};
-use clusters::keys::{DORMANT_DAYS, IamAnswer, KeyAnomaly, KeySettings, KeyUsage};
+use clusters::keys::{DORMANT_DAYS, IamAnswer, KeyAnomaly, KeyEntry, KeySettings, KeyUsage};
 use clusters::triage::{Decision, Triage, Until};
 use pollster::block_on;
 use proptest::prelude::*;
 use records::time::Timestamp;
 use serde_json::{Value, json};
+use service::config::SinkName;
+use service::config::lists::Lists;
 use service::configuration::ConfigVersion;
 use service::deliver::{Delivery, Drained, drain};
 use service::drill_record::{DrillId, DrillTrace};
 use service::policy::Policies;
 use service::ports::{
-    Clock as _, DirectoryError, DrillStore as _, KeyUsageStore as _, Outbox as _, Sink, Store as _,
-    TriageStore as _,
+    Clock as _, DirectoryError, DrillStore as _, KeyAnswers as _, KeyUsageStore as _, Outbox as _,
+    Sink, Store as _, TriageStore as _,
 };
 use service::rules::Rules;
 
@@ -677,7 +679,7 @@ fn each_workspace_gets_the_alerts_of_its_accounts_and_has_a_queue_and_a_breaker_
     ];
     let settings = TableSettings {
         sinks: vec!["guance".to_owned()],
-        workspaces: workspaces.map(|(name, of)| (name.to_owned(), of)).into(),
+        further_sinks: workspaces.map(|(name, of)| (name.to_owned(), of)).into(),
         ..telling()
     };
     let store = table::store(&MemoryTable::default(), settings);
@@ -704,12 +706,57 @@ fn each_workspace_gets_the_alerts_of_its_accounts_and_has_a_queue_and_a_breaker_
 }
 
 #[test]
+fn a_policy_routes_an_account_to_the_second_topic_and_a_topic_that_refuses_holds_up_no_other() {
+    let text = "[topics.shop]\narn = \"arn:aws:sns:eu-central-1:444455556666:shop\"\naccounts = [\"4444*\"]\n\
+                [topics.ops]\narn = \"arn:aws:sns:eu-central-1:111122223333:ops\"\n";
+    let lists = Lists::parse(text.as_bytes().to_vec()).unwrap();
+    let settings = TableSettings {
+        sinks: vec!["sns".to_owned()],
+        further_sinks: lists.further_sinks(&[SinkName::Sns].into()),
+        ..telling()
+    };
+    let rules =
+        "[[policy]]\nsink = \"sns\"\nmatch = { account = [\"444455556666\"] }\nenabled = false\n";
+    let store = table::store(&MemoryTable::default(), settings);
+    let world = World {
+        policies: Rules::parse(rules).unwrap().policies().clone(),
+        ..World::of(store, ManualClock::at(now().seconds()))
+    };
+    let shop = Alert::of_cluster(Facts::New, "444455556666", (cluster(9), 1), None, now());
+    world.put(&[alert(1, AlertKind::New, 1), shop]);
+    let names = ["sns", "sns-ops", "sns-shop"];
+    let sinks = names.map(|name| {
+        let works = name != "sns-ops";
+        let answer = move |_: &[Message]| match works {
+            true => ok(),
+            false => SinkAnswer::Refused("403".to_owned()),
+        };
+        (name.to_owned(), Scripted::new(answer))
+    });
+    let mut sinks: Sinks = sinks.into();
+    let drained = block_on(world.run(&mut sinks, "a"));
+    let numbers = names.map(|name| (drained[name].sent, drained[name].suppressed));
+    assert_eq!(numbers, [(1, 1), (0, 0), (1, 0)]);
+    assert_eq!(names.map(|sink| world.waiting(sink).len()), [0, 2, 0]);
+    let accounts = |name: &str| {
+        let requests = sinks[name].requests.borrow();
+        let sent = requests.iter().flatten();
+        sent.map(|message| message.alert.account_id().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (accounts("sns"), accounts("sns-shop")),
+        (vec![ACCOUNT.to_owned()], vec!["444455556666".to_owned()])
+    );
+}
+
+#[test]
 fn a_policy_names_a_workspace() {
     let text = "[[policy]]\nsink = \"guance-shop\"\nenabled = false\n";
     let policies = Rules::parse(text).unwrap().policies().clone();
     let settings = TableSettings {
         sinks: vec!["guance".to_owned()],
-        workspaces: BTreeMap::from([("guance-shop".to_owned(), BTreeSet::new())]),
+        further_sinks: BTreeMap::from([("guance-shop".to_owned(), BTreeSet::new())]),
         ..telling()
     };
     let store = table::store(&MemoryTable::default(), settings);
@@ -1150,12 +1197,54 @@ fn each_answer_of_iam_is_told_and_temporary_and_foreign_keys_are_not_asked_about
             calls,
             "{key} {answer:?}"
         );
+        // Its user is asked for only where IAM names one.
+        let is_listed = calls > 0 && answer.user().is_some();
+        assert_eq!(
+            *world.directory.listed.borrow(),
+            vec!["ci"; usize::from(is_listed)],
+            "{key} {answer:?}"
+        );
+        let created = Timestamp::FIRST;
+        let entry = is_listed.then_some(KeyEntry::Active { created });
+        assert_eq!(report.entry, entry);
         let said = (calls > 0).then_some(answer);
         assert_eq!(
             (&report.answer, told[0].enrichment),
             (&said, Enrichment::Full)
         );
     }
+}
+
+#[test]
+fn a_role_that_may_not_list_keys_loses_no_last_use_and_says_so() {
+    let world = world_of(&[by_key(1, OURS)]);
+    world.directory.say(|_| Ok(used(1)));
+    world.directory.list(|_| {
+        Err(DirectoryError::Unavailable {
+            detail: "not authorized to perform iam:ListAccessKeys".to_owned(),
+        })
+    });
+    let told = alerts(&world);
+    let report = &told[0].keys[0];
+    assert_eq!((&report.answer, report.is_missing), (&Some(used(1)), false));
+    assert_eq!(
+        (report.entry, told[0].enrichment),
+        (Some(KeyEntry::Unread), Enrichment::Full)
+    );
+    let stored = block_on(world.store.key_usage(OURS)).unwrap();
+    assert_eq!(
+        (stored.now, stored.entry),
+        (Some(used(1)), Some(KeyEntry::Unread))
+    );
+    // Within four hours neither call is repeated.
+    world.clock.pass(3600);
+    world.put(&[Alert {
+        facts: Facts::NewPrincipal("ann".to_owned()),
+        ..told[0].alert.clone()
+    }]);
+    assert_eq!(alerts(&world)[0].keys[0].entry, Some(KeyEntry::Unread));
+    let (asked, listed) = (&world.directory.calls, &world.directory.listed);
+    assert_eq!((asked.borrow().len(), listed.borrow().len()), (1, 1));
 }
 
 #[test]
@@ -1174,7 +1263,7 @@ fn a_temporary_key_is_told_with_its_session() {
 #[test]
 fn a_deleted_key_is_told_once_iam_has_forgotten_it() {
     let world = world_of(&[by_key(1, OURS)]);
-    let key_usage = KeyUsage::default().answered(used(1), second(0));
+    let key_usage = KeyUsage::default().answered(used(1), None, second(0));
     block_on(world.store.remember(OURS, &key_usage, &[], second(0))).unwrap();
     assert_eq!(alerts(&world)[0].keys[0].anomalies, [KeyAnomaly::Deleted]);
 }

@@ -5,9 +5,12 @@
 use std::path::PathBuf;
 
 use alerts::detail::detail;
+use alerts::guance::attributes;
 use alerts::kind::AlertKind;
 use alerts::links::Links;
 use alerts::message::Message;
+use clusters::facet::FacetKind;
+use clusters::{FacetValue, FacetValues};
 use expect_test::expect_file;
 use serde_json::{Value, json};
 
@@ -64,6 +67,31 @@ pub fn assert_valid(alerts: &[Message]) {
             assert!(wrong.is_empty(), "{wrong:?}: {detail:#}");
         }
     }
+}
+
+#[test]
+fn a_failed_sign_in_says_whether_a_second_factor_was_asked_for_on_eventbridge_and_in_guance() {
+    let mut message = message(AlertKind::New);
+    let cluster = message.cluster.as_mut().unwrap();
+    let one = FacetValue {
+        value: "no".to_owned(),
+        span: cluster.span,
+    };
+    let values = FacetValues {
+        distinct: 1,
+        values: vec![one],
+    };
+    cluster.facets.insert(FacetKind::Mfa, values);
+    assert_valid(std::slice::from_ref(&message));
+    let detail = detail(&message, &links());
+    assert_eq!(
+        detail["cluster"]["mfa"]["values"][0]["untrusted_value"],
+        "no"
+    );
+    assert_eq!(detail["untrusted_dimensions"]["ct_mfa"], "no");
+    let cluster = message.cluster.as_ref().unwrap();
+    let fields = attributes::of_cluster(cluster);
+    assert!(fields.contains(&("ct_mfa", "no".to_owned())), "{fields:?}");
 }
 
 #[test]
@@ -141,7 +169,12 @@ fn no_value_is_of_another_shape_and_no_field_can_be_left_out_or_added() {
             // Each event has the dimensions that it has. `times` is present only if a campaign has grown; earlier releases stored summaries without `caller`.
             let (outer, name) = at.rsplit_once('/').unwrap_or_default();
             let is_field = detail.pointer(outer).is_some_and(Value::is_object);
-            let is_free = ["times", "caller"].contains(&name) || outer == "/untrusted_dimensions";
+            // A key of a summary has a status only if IAM was asked for it, and a creation time only if IAM gave it.
+            let is_of_key = outer.starts_with("/untrusted_detail/keys/shown/")
+                && ["status", "created"].contains(&name);
+            let is_free = ["times", "caller"].contains(&name)
+                || is_of_key
+                || outer == "/untrusted_dimensions";
             if is_field && !at.is_empty() && !is_free {
                 assert_refused(outer, &|value| {
                     drop(value.as_object_mut().unwrap().remove(name));

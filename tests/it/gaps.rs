@@ -487,7 +487,6 @@ impl Stack {
             ("INGEST_FUNCTION_NAME", INGEST),
             ("OWN_ACCOUNT_ID", "111122223333"),
             ("LOG_GROUP_NAMES", &self.group),
-            ("FILTER_NAME", INGEST),
             ("RETENTION_DAYS", "8"),
         ];
         settings.extend(self.emulator.environment());

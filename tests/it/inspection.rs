@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use alerts::alert::Alert;
+use alerts::facts::Facts;
 use alerts::kind::AlertKind;
 use alerts::outbox::{Lease, Settlement};
 use aws::dynamodb::item::ClusterItem;
@@ -14,8 +15,9 @@ use aws::dynamodb::message::decode_row;
 use aws::dynamodb::table::{Item, Table as _};
 use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::inspection_state::InspectionState;
-use clusters::keys::{IamAnswer, KeySettings};
+use clusters::keys::{IamAnswer, KeyEntry, KeySettings};
 use clusters::lifecycle::{Resolutions, State};
+use clusters::summary::Period;
 use clusters::triage::{Decision, Triage, Until};
 use fastrand::Rng;
 use input::{Layout, Limits};
@@ -805,10 +807,75 @@ fn keys_that_failed_are_asked_about_and_an_iam_that_refuses_holds_nothing_up() {
     let records: Vec<Value> = (0..8).map(|key| failing(key, 2)).collect();
     world.commit(START + 3 * HOUR, &records);
     let counts = world.inspect(START + 3 * HOUR + 20 * 60).unwrap().counts;
-    assert_eq!((counts.keys_asked, counts.keys_unanswered), (8, 0));
+    // Two calls for each key: its last use, and the list of its user's keys.
+    assert_eq!((counts.keys_asked, counts.keys_unanswered), (16, 0));
+    assert_eq!(world.directory.listed.borrow().len(), 8);
     // What does not fail any more is not asked about.
     let counts = world.inspect(START + 8 * HOUR + 20 * 60).unwrap().counts;
     assert_eq!(counts.keys_asked, 0);
+}
+
+#[test]
+fn a_day_and_a_week_list_the_keys_of_24_hours_by_the_stored_answers_and_ask_nothing() {
+    let world = World::default();
+    let plan = RunLimits {
+        summaries: Summaries::Always,
+        ..plan()
+    };
+    // The first Monday at midnight after the start.
+    let monday = (START / 86_400 + 3).div_euclid(7) * 7 + 4;
+    let end = monday * 86_400;
+    let begin = end - 48 * HOUR;
+    let failing = |number: u64, key: &str, at: i64| {
+        let mut call = throttled(number, at);
+        call["userIdentity"]["accessKeyId"] = json!(format!("AKIAIOSFODNN7KEY{key}777"));
+        call
+    };
+    world.directory.say(move |_| Ok(used(begin)));
+    let inspect = |at: i64| world.inspect_as(at, telling(), &plan).unwrap();
+    let calls = [
+        failing(1, "A", begin + 60),
+        failing(2, "B", end - 20 * HOUR),
+        failing(3, "A", end - 10 * HOUR),
+        failing(4, "C", end - 10 * HOUR + 60),
+    ];
+    let early = failing(5, "D", end - 30 * HOUR);
+    world.commit(begin + HOUR, &calls[..1]);
+    world.commit(end - 29 * HOUR, &[early]);
+    inspect(end - 24 * HOUR + 20 * 60);
+    world.commit(end - 9 * HOUR, &calls[1..]);
+    inspect(end - 8 * HOUR);
+    let asked = world.directory.calls.borrow().len();
+    assert_eq!(inspect(end + 20 * 60).counts.keys_asked, 0);
+    assert_eq!(world.directory.calls.borrow().len(), asked);
+    let told = world.told().into_values();
+    let mut periods = Vec::new();
+    for summary in told.filter_map(|alert| match alert.facts {
+        Facts::Summary(summary) if summary.until.seconds() >= end - 1 => Some(summary),
+        _ => None,
+    }) {
+        if summary.period == Period::Hour {
+            continue;
+        }
+        let keys = summary.keys.shown.iter();
+        let ends: Vec<&str> = keys
+            .clone()
+            .map(|key| &key.key[key.key.len() - 4..])
+            .collect();
+        assert_eq!(ends, ["C777", "A777", "B777"], "{:?}", summary.period);
+        for key in keys {
+            assert_eq!(key.last_used.map(Timestamp::seconds), Some(begin));
+            let created = Timestamp::FIRST;
+            assert_eq!(key.entry, Some(KeyEntry::Active { created }));
+            assert!(
+                key.asked
+                    .is_some_and(|at| at.seconds() <= end - 8 * HOUR + 60)
+            );
+        }
+        periods.push(summary.period);
+    }
+    periods.sort();
+    assert_eq!(periods, [Period::Day, Period::Week]);
 }
 
 /// A log group with records in some hours only.

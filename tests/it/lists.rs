@@ -51,6 +51,18 @@ fn events(clusters: &[Value]) -> u64 {
 }
 
 #[test]
+fn a_region_can_be_chosen() {
+    let folder = demo_store();
+    let all = listed(&folder, &[]);
+    let chosen = listed(&folder, &["--in-region", "us-east-1"]);
+    assert!(events(&chosen) > 0 && events(&chosen) < events(&all));
+    for cluster in &chosen {
+        let regions = cluster["facets"]["region"]["values"].as_array().unwrap();
+        assert!(regions.iter().all(|of| of["value"] == "us-east-1"));
+    }
+}
+
+#[test]
 fn filters_choose_what_is_listed_and_status_and_severity_stay_those_of_all_events() {
     let folder = demo_store();
     let all = listed(&folder, &[]);
@@ -70,7 +82,6 @@ fn filters_choose_what_is_listed_and_status_and_severity_stay_those_of_all_event
     });
     let account = all[0]["account_id"].as_str().unwrap();
     with(&["--account", account], &|of| of["account_id"] == account);
-
     let (before, since) = (
         listed(&folder, &["--until", "2h"]),
         listed(&folder, &["--since", "2h"]),

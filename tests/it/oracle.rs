@@ -11,7 +11,7 @@ use aws_lambda_events::cloudwatch_logs::{LogData, LogEntry, LogsEvent};
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use clusters::selection::PREFILTER;
-use input::envelope::{self, PayloadOrigin};
+use input::PayloadOrigin;
 use input::file::Reader;
 use input::{InputItem, Layout, Limits};
 use proptest::prelude::*;
@@ -32,28 +32,24 @@ struct Read {
 fn ours(payload: &[u8]) -> Read {
     let limits = Limits::default();
     let mut messages = Vec::new();
-    let done = Reader::new(Arc::clone(&PREFILTER)).read(
-        payload,
-        Layout::Subscription,
-        &limits,
-        &mut |item| {
-            if let InputItem::Record {
-                number,
-                text,
-                wrapper,
-            } = item
-            {
-                assert!(number > messages.len() as u64, "{number}");
-                messages.push((
-                    text.into_owned(),
-                    wrapper.logged_at.map_or(0, Timestamp::seconds),
-                ));
-            }
-        },
-    );
+    let mut reader = Reader::new(Arc::clone(&PREFILTER));
+    let done = reader.read(payload, Layout::Subscription, &limits, &mut |item| {
+        if let InputItem::Record {
+            number,
+            text,
+            wrapper,
+        } = item
+        {
+            assert!(number > messages.len() as u64, "{number}");
+            messages.push((
+                text.into_owned(),
+                wrapper.logged_at.map_or(0, Timestamp::seconds),
+            ));
+        }
+    });
     done.unwrap();
     Read {
-        origin: envelope::origin(payload, &limits),
+        origin: reader.origin().clone(),
         messages,
     }
 }

@@ -12,7 +12,7 @@ use aws::dynamodb::message::{decode_row, encode_row};
 use aws::dynamodb::table::Table as _;
 use aws::dynamodb::{DynamoStore, TableSettings};
 use clusters::fingerprint::ClusterId;
-use clusters::keys::{ANSWER_SECONDS, IamAnswer, KeyUsage};
+use clusters::keys::{ANSWER_SECONDS, IamAnswer, KeyEntry, KeyUsage};
 use expect_test::expect;
 use pollster::block_on;
 use records::time::Timestamp;
@@ -249,8 +249,14 @@ fn what_is_remembered_of_a_key_is_read_as_it_was_written(store: &(impl Outbox + 
         now: Some(IamAnswer::Unknown),
         next: Some(second(100)),
         told: Some(second(5)),
+        asked: Some(second(7)),
+        entry: Some(KeyEntry::Active { created: second(3) }),
     };
-    for remembered in [key_usage, KeyUsage::default()] {
+    let unread = KeyUsage {
+        entry: Some(KeyEntry::Unread),
+        ..key_usage.clone()
+    };
+    for remembered in [key_usage, unread, KeyUsage::default()] {
         let told = [Alert::of_canary_use_in_iam(
             key,
             "111122223333",

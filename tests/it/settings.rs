@@ -35,7 +35,7 @@ fn the_example_has_each_list() {
     let lists = parse(EXAMPLE).unwrap();
     assert_eq!(
         lists.counts(),
-        "2 account names, 2 environments, 3 allowed accounts, 1 denied account, 2 trail accounts, 1 canary key, 1 self principal, 1 workspace"
+        "2 account names, 2 environments, 3 allowed accounts, 1 denied account, 2 allowed log groups, 1 denied log group, 2 trail accounts, 1 canary key, 1 self principal, 1 workspace, 1 topic"
     );
     assert_eq!(lists.account_names["111122223333"], "shop");
     assert_eq!(parse("").unwrap(), Lists::default());
@@ -60,7 +60,7 @@ self_principals = "arn:aws:iam::111122223333:role/a"
     let complaints = complaints.unwrap_err();
     assert!(!complaints.contains("wJalr"), "{complaints}");
     expect![[r#"
-        1:1: "trail_acounts" is not a setting; the settings are account_names, environments, accounts, trail_accounts, canary_keys, self_principals, workspaces
+        1:1: "trail_acounts" is not a setting; the settings are account_names, environments, accounts, log_groups, trail_accounts, canary_keys, self_principals, workspaces, topics
         2:35: "1111" is not an account ID, such as 111122223333
         2:43: trail_accounts may contain only strings in quotes
         3:40: this is not the ID of a long-term access key, such as AKIAIOSFODNN7EXAMPLE; never put a secret here
@@ -402,6 +402,7 @@ fn lists_are_joined_with_the_environment_and_name_an_account_before_it_does() {
     let trails = ["111122223333", "444455556666", "777788889999"];
     exclusions.trail_accounts.extend(trails.map(str::to_owned));
     exclusions.accounts.extend(&lists.accounts);
+    exclusions.log_groups.extend(&lists.log_groups);
     assert_eq!(ingest.exclusions, exclusions);
     let inspect = InspectSettings::parse(owned(&given)).unwrap().with(&lists);
     assert_eq!(inspect.ingest, ingest);
@@ -429,7 +430,7 @@ fn others_may_know_whose_trails_are_read_and_how_many_roles_are_ignored_but_no_k
         ("TRAIL_ACCOUNTS", "777788889999, 111122223333"),
     ]);
     let left = environment.clone().with(&parse(EXAMPLE).unwrap());
-    expect![[r#"{"ALLOWED_ACCOUNTS":"1111*,444455556666,777788889999","BUCKET_NAME":"bucket","DENIED_ACCOUNTS":"777788889999","FURTHER_SELF_PRINCIPALS":"1","INGEST_FUNCTION_NAME":"watch-ingest","TRAIL_ACCOUNTS":"111122223333,444455556666,777788889999","WORKSPACES":"guance-shop=1111*"}"#]]
+    expect![[r#"{"ALLOWED_ACCOUNTS":"1111*,444455556666,777788889999","ALLOWED_LOG_GROUPS":"/aws/cloudtrail/*,org-trail","BUCKET_NAME":"bucket","DENIED_ACCOUNTS":"777788889999","DENIED_LOG_GROUPS":"/aws/cloudtrail/test","FURTHER_SELF_PRINCIPALS":"1","INGEST_FUNCTION_NAME":"watch-ingest","TRAIL_ACCOUNTS":"111122223333,444455556666,777788889999","WORKSPACES":"guance-shop=1111*,sns-payments=444455556666"}"#]]
         .assert_eq(&left.encode());
     let deputy = Setup::decode(&left.encode())
         .unwrap()
@@ -494,7 +495,7 @@ fn the_command_line_checks_a_settings_file_and_goes_by_it() {
     folder.write("settings.toml", example);
     let checked = folder.run(&["config", "check", "settings.toml"]).printed();
     expect![[r#"
-        settings.toml: 2 account names, 2 environments, 3 allowed accounts, 1 denied account, 2 trail accounts, 1 canary key, 1 self principal, 1 workspace, valid
+        settings.toml: 2 account names, 2 environments, 3 allowed accounts, 1 denied account, 2 allowed log groups, 1 denied log group, 2 trail accounts, 1 canary key, 1 self principal, 1 workspace, 1 topic, valid
     "#]]
     .assert_eq(&checked);
     folder.write("wrong.toml", BAD);

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clusters::exclusions::Exclusions;
+use clusters::log_group_filter::{LogGroupFilter, LogGroupPattern};
 use clusters::own_roles::{OwnRoles, Role};
 use clusters::report::{IngestReport, METRICS, Metrics};
 use expect_test::{Expect, expect};
@@ -669,6 +670,51 @@ fn failures_of_ones_own_roles_are_ignored_and_refusals_among_them_told() {
 }
 
 #[test]
+fn a_log_group_that_is_not_chosen_is_counted_and_said_and_nothing_of_it_is_stored() {
+    let filter = |allow: &[&str], deny: &[&str]| {
+        let parse = |text: &&str| LogGroupPattern::parse(text).unwrap();
+        LogGroupFilter {
+            allow: allow.iter().map(parse).collect(),
+            deny: deny.iter().map(parse).collect(),
+        }
+    };
+    let take = |log_groups: LogGroupFilter, event: &[u8]| {
+        let mut stack = Stack::default();
+        stack.subscription.set_exclusions(Exclusions {
+            log_groups,
+            ..Exclusions::default()
+        });
+        let invocation = stack.take(event).unwrap();
+        let counts = invocation.record_counts;
+        assert!(counts.balances(), "{counts:?}");
+        let stored = (
+            stack.clusters().lines().count(),
+            stack.bucket.objects().len(),
+        );
+        let ignored = counts.ignored.get("log_group").copied().unwrap_or_default();
+        (
+            counts.read,
+            ignored,
+            counts.excluded_log_groups_text(9),
+            stored,
+        )
+    };
+    // Two failures around a line that is no JSON.
+    let event = between(&log_event("{nonsense"));
+    let name = "shop-trail";
+    let said = Some(format!("{name}: 3"));
+    for left_out in [filter(&["another"], &[]), filter(&["*"], &[name])] {
+        assert_eq!(take(left_out, &event), (3, 3, said.clone(), (0, 0)));
+    }
+    let (read, ignored, said, stored) = take(filter(&[name], &["another"]), &event);
+    assert_eq!((read, ignored, said), (3, 0, None));
+    assert!(stored.0 > 0 && stored.1 == 1);
+    // Without a name it may be one that is allowed.
+    let bare = record(json!({"eventID": id(1)})).to_string();
+    assert_eq!(take(filter(&["another"], &[]), bare.as_bytes()).2, None);
+}
+
+#[test]
 fn a_repeat_is_no_repeat_by_other_rules() {
     let mut stack = Stack::default();
     stack.take(&event_of_failures(1..=3)).unwrap();
@@ -681,6 +727,7 @@ fn a_repeat_is_no_repeat_by_other_rules() {
 fn all_metrics() -> Metrics {
     Metrics {
         stack: "watch".to_owned(),
+        namespace: "Security/CloudTrail".to_owned(),
         read: METRICS.into_iter().collect(),
     }
 }
@@ -691,7 +738,7 @@ fn one_line_of_metrics_says_what_is_read_of_an_invocation() {
     let invocation = stack.take(&between(&log_event("{nonsense"))).unwrap();
     let line = invocation.metric_line(&all_metrics(), LOGGED_AT).unwrap();
     assert!(!line.contains('\n'));
-    expect![[r#"{"Errors":2,"ErrorsDenied":2,"NewClusters":2,"OwnLagSeconds":60,"RecordsQuarantined":1,"SourceLagSeconds":180,"Stack":"watch","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[{"Name":"RecordsQuarantined","Unit":"Count"},{"Name":"NewClusters","Unit":"Count"},{"Name":"Errors","Unit":"Count"},{"Name":"SourceLagSeconds","Unit":"Seconds"},{"Name":"OwnLagSeconds","Unit":"Seconds"},{"Name":"ErrorsDenied","Unit":"Count"}],"Namespace":"CloudTrailInspector"}],"Timestamp":1793606580000}}"#]].assert_eq(&line);
+    expect![[r#"{"Errors":2,"ErrorsDenied":2,"NewClusters":2,"OwnLagSeconds":60,"RecordsQuarantined":1,"SourceLagSeconds":180,"Stack":"watch","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Stack"]],"Metrics":[{"Name":"RecordsQuarantined","Unit":"Count"},{"Name":"NewClusters","Unit":"Count"},{"Name":"Errors","Unit":"Count"},{"Name":"SourceLagSeconds","Unit":"Seconds"},{"Name":"OwnLagSeconds","Unit":"Seconds"},{"Name":"ErrorsDenied","Unit":"Count"}],"Namespace":"Security/CloudTrail"}],"Timestamp":1793606580000}}"#]].assert_eq(&line);
     let none = invocation.metric_line(&Metrics::default(), LOGGED_AT);
     assert_eq!(none, None);
 }
@@ -771,6 +818,10 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
             table_name: "table",
             bucket_name: "bucket",
             exclusions: Exclusions {
+                log_groups: LogGroupFilter {
+                    allow: {},
+                    deny: {},
+                },
                 accounts: AccountFilter {
                     allow: {},
                     deny: {},
@@ -792,12 +843,13 @@ fn settings_that_are_not_given_or_empty_have_defaults() {
                 "111122223333": "dev",
             },
             sinks: {},
-            workspaces: {},
+            further_sinks: {},
             canaries: {},
             archives: false,
             drill_log_group: None,
             metrics: Metrics {
                 stack: "",
+                namespace: "CloudTrailInspector",
                 read: {},
             },
             log_level: Info,

@@ -127,7 +127,10 @@ fn of_report(html: &str) -> All {
             continue;
         };
         let mut badges = page.all("span");
-        let badge = badges.find(|(at, _)| page.within(*at, row)).unwrap().1;
+        // The ten most frequent errors are listed once more, without a severity.
+        let Some((_, badge)) = badges.find(|(at, _)| page.within(*at, row)) else {
+            continue;
+        };
         let said = [
             ("severity", badge.text.clone()),
             (

@@ -8,7 +8,7 @@ use alerts::locale::Locale;
 use aws::dynamodb::table::Table as _;
 use clusters::fingerprint::ClusterId;
 use clusters::journal::JournalEvent;
-use clusters::keys::{IamAnswer as KeyAnswer, KeySettings, KeyUsage};
+use clusters::keys::{IamAnswer as KeyAnswer, KeyEntry, KeySettings, KeyUsage};
 use clusters::lifecycle::Resolutions;
 use clusters::triage::Decision;
 use pollster::block_on;
@@ -326,12 +326,17 @@ fn a_cluster_says_when_its_key_was_last_used(store: &mut (impl Whole + KeyUsageS
     };
     let key_usage = KeyUsage {
         now: Some(used),
+        entry: Some(KeyEntry::Inactive { created: at(6) }),
         ..KeyUsage::default()
     };
     block_on(store.remember("AKIAEXAMPLEEXAMPLE01", &key_usage, &[], now())).unwrap();
     let page = page_of_a_cluster(store);
     let keys = &page.0[page.table("keys")].text;
-    for expected in ["mia", "2026-11-02 07:00 with s3 in eu-central-1"] {
+    for expected in [
+        "mia",
+        "2026-11-02 07:00 with s3 in eu-central-1",
+        "created 2026-11-02 06:00, inactive",
+    ] {
         assert!(keys.contains(expected), "{expected}: {keys}");
     }
 }

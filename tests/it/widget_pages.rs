@@ -22,7 +22,7 @@ use view::listing::Listing;
 
 use crate::html::Page;
 use crate::incident_alerts::story;
-use crate::records::{ACCOUNT, ingest, lines, recorded};
+use crate::records::{ACCOUNT, id, ingest, lines, record, recorded};
 use crate::table::{MemoryTable, store, telling};
 use crate::widget::{
     PAGE_BYTES_MAX, Whole, ask, assert_plain, at, attached, click, failure, found, listing,
@@ -32,6 +32,7 @@ use crate::widget::{
 contract!(
     a_search_has_keys_and_a_form_has_filters,
     a_search_that_is_not_understood_is_answered_with_what_is_right,
+    the_first_page_ranks_errors_and_leads_to_sign_ins_and_new_users,
     a_caller_has_a_page_with_all_that_was_done,
     an_account_has_a_page,
     what_was_decided_is_found,
@@ -76,6 +77,62 @@ fn a_search_has_keys_and_a_form_has_filters(store: &mut impl Whole) {
         ),
     ] {
         assert_eq!(found(&ask(store, &asked)), expected, "{asked}");
+    }
+}
+
+/// The ranking counts the events of the time range, of clusters of any status.
+fn the_first_page_ranks_errors_and_leads_to_sign_ins_and_new_users(store: &mut impl Whole) {
+    let mut records = two_accounts();
+    let user = json!({
+        "eventID": id(6), "eventSource": "iam.amazonaws.com", "eventName": "CreateUser", "readOnly": false,
+        "eventTime": at(9).to_string(), "awsRegion": "us-east-1", "requestParameters": {"userName": "eve"},
+    });
+    records.extend([
+        failure(4, "PutObject", 10),
+        failure(5, "PutObject", 11),
+        record(user),
+    ]);
+    ingest(store, &lines(&records));
+    let ranked = |page: &Page| -> Vec<String> {
+        let table = page.table("top");
+        let links = page.all("a").filter(|(at, _)| page.within(*at, table));
+        let counts = page.numbers(table);
+        let rows = counts.zip(links);
+        rows.map(|(count, (_, link))| format!("{count} {}", link.text))
+            .collect()
+    };
+    let page = ask(store, &json!({"status": "recovered"}));
+    let all = [
+        "3 s3:PutObject AccessDenied",
+        "1 signin:ConsoleLogin Failure",
+        "1 s3:GetObject AccessDenied",
+    ];
+    assert_eq!(ranked(&page), all);
+    let page = ask(store, &json!({}));
+    assert_eq!(ranked(&page), all);
+    assert!(page.0[page.table("top")].text.contains("Access Denied"));
+    let range = json!({"start": at(10).seconds() * 1000, "end": (at(12).seconds() - 1) * 1000});
+    let part = ask(store, &json!({"widgetContext": {"timeRange": range}}));
+    assert_eq!(
+        ranked(&part),
+        [
+            "2 s3:PutObject AccessDenied",
+            "1 signin:ConsoleLogin Failure"
+        ]
+    );
+    let sign_ins = ask(store, &click(&page, "Failed sign-ins"));
+    assert_eq!(found(&sign_ins), ["signin:ConsoleLogin Failure"]);
+    assert!(
+        sign_ins
+            .all("table")
+            .all(|(_, of)| of.get("class") != Some("top"))
+    );
+    let users = ask(store, &click(&page, "New IAM users"));
+    assert_eq!(found(&users), ["iam:CreateUser"]);
+    assert!(users.0[users.table("calls")].text.contains("eve"));
+    for (search, calls) in [("region:us-east-1", 1), ("region:eu-central-1", 0)] {
+        let page = ask(store, &json!({"list": "calls", "search": search}));
+        assert_eq!(found(&page).len(), calls, "{search}");
     }
 }
 

@@ -51,6 +51,11 @@ def groups(stack):
     return stack.values["LogGroupNames"].split(",") if stack.values["Enabled"] == "true" else []
 
 
+def inspects(stack):
+    """Returns whether the schedule of the inspection is on."""
+    return stack.values["InspectionSchedule"] != "off"
+
+
 def makes_drills(stack):
     """Returns whether the stack makes drills by itself."""
     return stack.values["NightlyDrill"] != "false" and stack.values["Enabled"] == "true"
@@ -86,6 +91,7 @@ def resources_belong_to_the_stack(stack):
         "Secret": [stack.values["GuanceSecretArn"]],
         "WorkspaceSecrets": stack.values["WorkspaceSecretArns"].split(","),
         "Topic": [stack.values["Topic"]],
+        "MoreTopics": stack.values["TopicArns"].split(","),
         "Bus": [f"arn:{partition}:events:{region}:111122223333:event-bus/{stack.values['EventBusName']}"],
         "AccessKeys": [f"arn:{partition}:iam::111122223333:user/*"],
         "AccessKeysOfOthers": [f"arn:{partition}:iam::*:role/{stack.values['AccountRoleName']}"],
@@ -250,6 +256,7 @@ def expected_permissions(stack):
             "Secret": (["secretsmanager:GetSecretValue"], values["GuanceSecretArn"]) if "guance" in sinks else None,
             "WorkspaceSecrets": (["secretsmanager:GetSecretValue"], ", ".join(values["WorkspaceSecretArns"].split(","))) if "guance" in sinks else None,
             "Topic": (["sns:Publish"], topic(stack)) if "sns" in sinks else None,
+            "MoreTopics": (["sns:Publish"], ", ".join(values["TopicArns"].split(","))) if "sns" in sinks else None,
             "Bus": (
                 ["events:PutEvents"], f"arn:{partition}:events:{region}:111122223333:event-bus/{values['EventBusName']}",
                 {"StringEquals": {"events:source": "cloudtrail-inspector"}},
@@ -281,7 +288,7 @@ def common_permissions(stack, name):
 def key_lookup_permissions(stack):
     """Returns the permissions to look up access keys in IAM."""
     partition, role = stack.place[0], stack.values["AccountRoleName"]
-    expected = {"AccessKeys": (["iam:GetAccessKeyLastUsed"], f"arn:{partition}:iam::111122223333:user/*")}
+    expected = {"AccessKeys": (["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys"], f"arn:{partition}:iam::111122223333:user/*")}
     if role:
         same_organization = {"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
         expected["AccessKeysOfOthers"] = (["sts:AssumeRole"], f"arn:{partition}:iam::*:role/{role}", same_organization)
@@ -409,6 +416,22 @@ def filters_match_the_parameters(stack):
             yield f"destination {properties['DestinationArn']}"
 
 
+def access_errors_are_counted_on_request(stack):
+    metric = {"MetricNamespace": ours(stack), "MetricName": "AccessError", "MetricValue": "1"}
+    expected = {
+        group: {
+            "LogGroupName": group,
+            "FilterName": "watch-access-error",
+            "FilterPattern": '{ $.errorCode = "ValidationException" || $.errorCode = "AccessDenied" }',
+            "MetricTransformations": [metric],
+        }
+        for group in (groups(stack) if stack.values["AccessErrorMetric"] == "true" else [])
+    }
+    found = [made["Properties"] for made in stack.of_type("AWS::Logs::MetricFilter").values()]
+    if {one["LogGroupName"]: one for one in found} != expected:
+        yield f"CloudWatch Logs counts {found} instead of {expected}"
+
+
 def drills_have_a_log_group_of_their_own(stack):
     """Only the log group makes a record a drill, so no trail may write to it, and everything in it comes to the function."""
     group, subscribed = stack.properties("DrillLogGroup"), stack.properties("SubscribeDrills")
@@ -476,11 +499,11 @@ def alerts_are_sent_by_stream_and_schedule(stack):
 def inspections_follow_the_schedule(stack):
     schedule = stack.properties("InspectSchedule")
     expected = [
-        (schedule["ScheduleExpression"], stack.values["InspectionSchedule"]),
+        (schedule["ScheduleExpression"], stack.values["InspectionSchedule"] if inspects(stack) else "rate(1 hour)"),
         (schedule["FlexibleTimeWindow"], {"Mode": "OFF"}),
         (schedule["GroupName"], "<InspectScheduleGroup>"),
         (stack.properties("InspectScheduleGroup")["Name"], "watch-inspect"),
-        (schedule.get("State", "ENABLED"), "ENABLED"),
+        (schedule["State"], "ENABLED" if inspects(stack) else "DISABLED"),
         (schedule["Target"]["Arn"], f"<{INSPECT}.Arn>"),
         (schedule["Target"]["RoleArn"], "<InspectScheduleRole.Arn>"),
         (schedule["Target"]["DeadLetterConfig"], {"Arn": "<InspectScheduleQueue.Arn>"}),
@@ -545,7 +568,7 @@ def log_groups_expire(stack):
 
 
 def functions_are_as_expected(stack):
-    roles = [("ingest", FUNCTION, 120), ("inspect", INSPECT, 900)] + ([("deliver", DELIVER, 90)] if active_sinks(stack) else [])
+    roles = [("ingest", FUNCTION, 120), ("inspect", INSPECT, stack.values["InspectTimeout"])] + ([("deliver", DELIVER, 90)] if active_sinks(stack) else [])
     for role, name, seconds in roles:
         properties = stack.properties(name)
         expected = {"Handler": role, "Runtime": "provided.al2023", "Timeout": seconds, "Role": f"<{ROLES[role]}.Arn>"}
@@ -582,9 +605,9 @@ def environments_match_the_docs(stack):
         "INGEST_FUNCTION_NAME": f"<{FUNCTION}>",
         "LOG_GROUP_NAMES": ",".join(groups(stack)),
         "DASHBOARD_NAME": f"watch-{stack.place[1]}" if has_dashboard(stack) else "",
-        "FILTER_NAME": "watch-ingest",
         "DRILL_LOG_GROUP": "<DrillLogGroup>",
         "FILTER_PATTERN": wanted_pattern(stack),
+        "INSPECTION_ALARM_HOURS": stack.values["InspectionAlarmHours"] if inspects(stack) else "0",
     }
     for function, names in tables.items():
         rows = {row[0].strip("`"): row[1].strip("`") for name in names for row in table(name)}
@@ -736,6 +759,9 @@ def parameters_are_described(stack):
 def outputs_are_complete(stack):
     if stack.outputs.get("TryClusters") != "cloudtrail-inspector clusters list --stack watch":
         yield "the output TryClusters is missing or wrong"
+    for command in ("status", "drill"):
+        if stack.outputs.get(f"Try{command.capitalize()}") != f"cloudtrail-inspector {command} --stack watch":
+            yield f"the output Try{command.capitalize()} is missing or wrong"
     if stack.outputs.get("TryConfig") != "cloudtrail-inspector config set settings.toml --stack watch":
         yield "the output TryConfig is missing or wrong"
     if (stack.outputs.get("TableName"), stack.outputs.get("BucketName")) != ("<Table>", "<Bucket>"):
@@ -779,7 +805,6 @@ def expected_alarms(stack):
         "failures-not-kept": ("DestinationDeliveryFailures", "Sum > 0", "1 * 300", "notBreaching"),
         "errors-ingest": ("Errors", "Sum > 0", "2 * 300", "notBreaching"),
         "errors-inspect": ("Errors", "Sum > 0", "1 * 3600", "notBreaching"),
-        "no-inspection": ("InspectionBehindHours", "SampleCount < 1", f"{hours} * 3600", "breaching"),
         "inspection-behind": ("InspectionBehindHours", "Maximum > 0", "2 * 3600", "ignore"),
         "redrive-left": ("RedriveLeft", "Maximum > 0", "2 * 3600", "ignore"),
         "backfill-left": ("BackfillLeft", "Maximum > 0", "2 * 3600", "ignore"),
@@ -788,6 +813,8 @@ def expected_alarms(stack):
         "self-denied": ("SelfDenied", "Sum > 0", "1 * 3600", "notBreaching"),
         "violated": ("InvariantViolated", "Sum > 0", "1 * 3600", "notBreaching"),
     }
+    if inspects(stack):
+        expected["no-inspection"] = ("InspectionBehindHours", "SampleCount < 1", f"{hours} * 3600", "breaching")
     if stack.values["ErrorAlarmCount"] != "0":
         for name in CLASSES:
             more = f"Sum > {stack.values['ErrorAlarmCount']}"
@@ -846,7 +873,7 @@ def alarm_metrics_are_written(stack):
 
 
 def written_metrics_are_read(stack):
-    read = {metric for namespace, metric in read_metrics(stack) if namespace == OURS}
+    read = {metric for namespace, metric in read_metrics(stack) if namespace == ours(stack)}
     writers = {"Ingest": FUNCTION, "Inspection": INSPECT} | ({"Sink": DELIVER} if active_sinks(stack) else {})
     for writer, function in writers.items():
         named = stack.properties(function)["Environment"]["Variables"]["METRICS"].split(",")
@@ -1040,7 +1067,7 @@ def search_complaints(stack, expression):
     form = r"""SEARCH\('\{([\w/,]+)\} MetricName="(\w+)" (?:FilterName|Stack)="([\w-]+)"', '(?:Sum|Maximum)', \d+\)"""
     schema, metric, name = re.fullmatch(form, expression).groups()
     namespace, *dimensions = schema.split(",")
-    if namespace == OURS:
+    if namespace == ours(stack):
         if (dimensions, name) != (["Sink", "Stack"], "watch") or metric not in WRITTEN["Sink"]:
             yield f"nothing writes {metric} of {dimensions} and {name}"
         return
@@ -1051,7 +1078,7 @@ def search_complaints(stack, expression):
 
 def metric_complaints(stack, namespace, metric, dimensions):
     """Yields complaints about a metric that nothing writes, or not with these dimensions."""
-    if namespace == OURS:
+    if namespace == ours(stack):
         of_sinks = metric in WRITTEN["Sink"]
         there = [{"Stack": "watch", "Sink": sink} for sink in active_sinks(stack)] if of_sinks else [{"Stack": "watch"}]
         if dimensions not in there or not (of_sinks or metric in WRITTEN["Ingest"] | WRITTEN["Inspection"]):
@@ -1068,7 +1095,7 @@ def metric_complaints(stack, namespace, metric, dimensions):
         "TableName": [f"<{TABLE}>"],
     }
     for name, value in dimensions.items():
-        if value not in values[name]:
+        if value not in values.get(name, []):
             yield f"there is no {name} {value}"
 
 
@@ -1080,7 +1107,9 @@ OF_AWS = {
 }
 
 
-OURS = "CloudTrailInspector"
+def ours(stack):
+    """Returns the namespace of the metrics that the stack writes."""
+    return stack.values["MetricNamespace"]
 
 
 def _written():
@@ -1125,12 +1154,13 @@ REFUSED = [
     ({"VpcSubnetIds": "subnet-0a1b2c3d"}, "needs VpcSecurityGroupIds"),
     ({"VpcSecurityGroupIds": "sg-0a1b2c3d"}, "needs VpcSubnetIds"),
     ({"AllowPrivateEndpoint": "true"}, "reaches no address"),
+    ({"InspectionSchedule": "off", "NightlyDrill": "true"}, "NightlyDrill needs inspections"),
 ]
 
 
 # Helpers of the rules.
 PARTS = (
-    wanted_pattern,
+    wanted_pattern, ours, inspects,
     active_sinks, scheduled_roles, has_dashboard, groups, makes_drills, group_arns, function_arns, every_log_group, dependencies, topic,
     role_statements, expected_permissions, archive_permissions, common_permissions, key_lookup_permissions, summaries, leading_keys, table,
     expected_alarms,

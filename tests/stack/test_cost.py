@@ -7,7 +7,7 @@ import sys
 import tempfile
 import unittest
 
-from rules import OURS, read_metrics
+from rules import ours, read_metrics
 from stack import ROOT, Stack
 
 sys.path.insert(0, str(ROOT / "infra"))
@@ -49,7 +49,8 @@ class Cost(unittest.TestCase):
             "RecordsQuarantined", "SelfDenied", "SinkMisconfigured",
         }
         for switch, off in [("alarms", {"Dashboard": "false"}), ("dashboard", {"Alarms": "false"})]:
-            read = {metric for namespace, metric in read_metrics(Stack(Topic="create", **off)) if namespace == OURS}
+            stack = Stack(Topic="create", **off)
+            read = {metric for namespace, metric in read_metrics(stack) if namespace == ours(stack)}
             counted = {name for names in cost.METRICS[switch].values() for name in names}
             with self.subTest(switch):
                 self.assertEqual(read - rare, counted)

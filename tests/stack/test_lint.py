@@ -121,7 +121,7 @@ class Member(unittest.TestCase):
     def test_the_role_may_only_look_up_access_keys(self):
         (policy,) = self.role["Policies"]
         (statement,) = policy["PolicyDocument"]["Statement"]
-        self.assertEqual(statement["Action"], "iam:GetAccessKeyLastUsed")
+        self.assertEqual(statement["Action"], ["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys"])
         self.assertEqual(statement["Resource"], "arn:aws:iam::111122223333:user/*")
         self.assertNotIn("ManagedPolicyArns", self.role)
 

@@ -30,7 +30,8 @@ class ParameterTables(unittest.TestCase):
                 with self.subTest(name):
                     self.assertEqual(default.strip("`"), stack.values[parameter])
                     how = stack.source["Parameters"][parameter]
-                    self.assertIn(f"{how['MinValue']} to {how['MaxValue']}", text)
+                    if "MinValue" in how:
+                        self.assertIn(f"{how['MinValue']} to {how['MaxValue']}", text)
 
     def test_the_source_reads_every_variable(self):
         files = [ROOT / "src" / "service" / "config.rs", *(ROOT / "src" / "service" / "config").glob("*.rs")]

@@ -9,6 +9,7 @@ PARAMETERS = parsed(TEMPLATE)["Parameters"]
 
 # For each parameter, values that are accepted and values that are refused.
 SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:"
+TOPIC = "arn:aws:sns:eu-central-1:111122223333:"
 
 VALUES = {
     "LogGroupNames": (
@@ -26,9 +27,12 @@ VALUES = {
     "RetentionDays": (["8", "365"], ["", "7", "366"]),
     "LearnHours": (["0", "720"], ["", "-1", "721"]),
     "InspectionSchedule": (
-        ["cron(0 * * * ? *)", "cron(20 6-22/2 ? * MON-FRI *)", "rate(1 hour)", "rate(30 minutes)"],
-        ["", "hourly", "rate(0 hours)", "rate(1 week)", "cron(0 * * * *)", "cron(0 * * * ? *) ", "at(2026-11-22T00:00:00)"],
+        ["cron(0 * * * ? *)", "cron(20 6-22/2 ? * MON-FRI *)", "rate(1 hour)", "rate(30 minutes)", "off"],
+        ["", "hourly", "Off", "rate(0 hours)", "rate(1 week)", "cron(0 * * * *)", "cron(0 * * * ? *) ", "at(2026-11-22T00:00:00)"],
     ),
+    "InspectTimeout": (["60", "900"], ["", "59", "901"]),
+    "MetricNamespace": (["CloudTrailInspector", "Security/CloudTrail"], ["", "AWS/Logs", "/a", "a/", "a b", "a-b", 'a"b', "x" * 57]),
+    "AccessErrorMetric": (["true", "false"], ["", "yes"]),
     "NightlyDrill": (
         ["true", "false", "cron(30 2 * * ? *)", "rate(1 day)", "rate(12 hours)"],
         ["", "yes", "nightly", "rate(5 minutes)", "rate(0 days)", "cron(30 2 * * *)"],
@@ -47,6 +51,10 @@ VALUES = {
     "Topic": (
         ["", "create", "arn:aws:sns:eu-central-1:111122223333:alerts", "arn:aws-cn:sns:cn-north-1:111122223333:a.fifo"],
         ["alerts", "Create", "arn:aws:sqs:eu-central-1:111122223333:alerts", "arn:aws:sns:eu-central-1:111122223333:*"],
+    ),
+    "TopicArns": (
+        ["", f"{TOPIC}shop", f"{TOPIC}shop,{TOPIC}pay.fifo"],
+        ["create", "shop", f"{TOPIC}*", f"{TOPIC}shop, {TOPIC}pay", f"{TOPIC}shop,", ",".join(21 * [f"{TOPIC}s"])],
     ),
     "EventBusName": (["", "default", "security/alerts"], ["two words", "*", "arn:aws:events:eu-central-1:111122223333:event-bus/a"]),
     "Language": (["en", "zh"], ["", "fr"]),
@@ -163,7 +171,7 @@ class Parameters(unittest.TestCase):
             optional,
             {
                 "ConfigReader", "FilterPattern", "ReservedConcurrency", "RulesObject", "AccountNames", "TrailAccounts",
-                "PermissionsBoundary", "Topic", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "WorkspaceSecretArns", "GuanceWorkspaceId", "GuanceConsoleUrl",
+                "PermissionsBoundary", "Topic", "TopicArns", "EventBusName", "GuanceSite", "GuanceUrl", "GuanceSecretArn", "WorkspaceSecretArns", "GuanceWorkspaceId", "GuanceConsoleUrl",
                 "AccountRoleName", "AlarmTopic", "VpcSubnetIds", "VpcSecurityGroupIds", "WriteUnitPrice", "AthenaTrailLocation", "AthenaAccounts",
             },
         )

@@ -22,6 +22,9 @@ PARAMETER_SETS = [
         "MaxWriteRequestUnits": "50",
         "Topic": "arn:aws:sns:eu-central-1:111122223333:alerts",
         "InspectionSchedule": "rate(2 hours)",
+        "InspectTimeout": "300",
+        "MetricNamespace": "Security/CloudTrail",
+        "AccessErrorMetric": "true",
         "Summaries": "always",
         "NightlyDrill": "rate(2 days)",
         "AlarmTopic": "arn:aws:sns:eu-central-1:111122223333:alarms",
@@ -44,6 +47,7 @@ PARAMETER_SETS = [
         "GuanceSampleLogs": "true",
         "WorkspaceSecretArns": f"{SECRET}-shop,{SECRET}-pay",
         "Topic": "create",
+        "TopicArns": "arn:aws:sns:eu-central-1:111122223333:shop,arn:aws:sns:eu-central-1:444455556666:pay",
         "EventBusName": "default",
         "AccountNames": "111122223333=shop",
         "AccountRoleName": "key-reader",
@@ -56,8 +60,8 @@ PARAMETER_SETS = [
         "GuanceRoute": "datakit", "GuanceUrl": "http://10.1.2.3:9529", "AllowPrivateEndpoint": "true", "Alarms": "false", "Dashboard": "false",
         "VpcSubnetIds": "subnet-0a1b2c3d,subnet-0123456789abcdef0", "VpcSecurityGroupIds": "sg-0a1b2c3d", "DeletionProtection": "true",
     },
-    {"Topic": "create", "Alarms": "false", "ErrorAlarmCount": "100"},
-    {"Topic": "create", "Dashboard": "false", "ErrorAlarmCount": "100"},
+    {"Topic": "create", "Alarms": "false", "ErrorAlarmCount": "100", "InspectionSchedule": "off"},
+    {"Topic": "create", "Dashboard": "false", "ErrorAlarmCount": "100", "AccessErrorMetric": "true", "InspectionSchedule": "off"},
     {"Topic": "create", "EventBusName": "default", "Notify": "false", "AlarmTopic": "create", "Alarms": "false"},
 ]
 
@@ -102,7 +106,10 @@ BROKEN = [
     (roles_have_exact_permissions, "events:source: cloudtrail-inspector", "events:source: other"),
     (roles_have_exact_permissions, "Action: sqs:SendMessage", "Action: [sqs:SendMessage, sqs:PurgeQueue]"),
     (roles_have_exact_permissions, "Resource: !GetAtt DeliverFunction.Arn", "Resource: !GetAtt InspectFunction.Arn"),
-    (inspections_follow_the_schedule, "ScheduleExpression: !Ref InspectionSchedule", "ScheduleExpression: cron(0 0 * * ? *)"),
+    (inspections_follow_the_schedule, "ScheduleExpression: !If [Inspects, !Ref InspectionSchedule,", "ScheduleExpression: !If [Inspects, cron(0 0 * * ? *),"),
+    (inspections_follow_the_schedule, "      State: !If [Inspects, ENABLED, DISABLED]\n", "      State: DISABLED\n"),
+    (access_errors_are_counted_on_request, "        Condition: CountsAccessErrors\n", "        Condition: IsEnabled\n"),
+    (access_errors_are_counted_on_request, 'MetricNamespace: !Ref MetricNamespace, MetricName: AccessError,', 'MetricNamespace: LogMetrics, MetricName: AccessError,'),
     (inspections_follow_the_schedule, "      GroupName: !Ref InspectScheduleGroup\n", "      GroupName: default\n"),
     (alerts_are_sent_by_stream_and_schedule, '"prefix":"O#"', '"prefix":"C#"'),
     (alerts_are_sent_by_stream_and_schedule, "rate(1 minute)", "rate(1 hour)"),
@@ -154,14 +161,14 @@ BROKEN = [
     (log_groups_expire, "      RetentionInDays: !Ref LogRetentionDays\n", ""),
     (log_groups_expire, "      LoggingConfig:\n        LogGroup: !Ref IngestLogGroup\n", ""),
     (functions_are_as_expected, "Handler: ingest", "Handler: bootstrap"),
-    (functions_are_as_expected, "Timeout: 900", "Timeout: 120"),
+    (functions_are_as_expected, "Timeout: !Ref InspectTimeout", "Timeout: 120"),
     (functions_are_as_expected, "Architectures: [!Ref Architecture]", "Architectures: [x86_64]"),
     (environments_match_the_docs, "          LEARN_HOURS: !Ref LearnHours\n", ""),
     (environments_match_the_docs, "          TRAIL_ACCOUNTS: !Ref TrailAccounts\n", ""),
     (environments_match_the_docs, "STACK_NAME: !Ref AWS::StackName", "STACK_NAME: stack"),
     (environments_match_the_docs, "LOG_LEVEL: info", "LOG_LEVEL: debug"),
     (environments_match_the_docs, "          SUMMARIES: !Ref Summaries\n", ""),
-    (environments_match_the_docs, "FILTER_NAME: !Sub ${AWS::StackName}-ingest", "FILTER_NAME: !Sub ${AWS::StackName}-inspect"),
+    (environments_match_the_docs, "METRIC_NAMESPACE: !Ref MetricNamespace", "METRIC_NAMESPACE: CloudTrailInspector"),
     (environments_match_the_docs, '!Join [",", !Ref LogGroupNames]', '!Join [" ", !Ref LogGroupNames]'),
     (the_table_is_as_expected, "StreamViewType: KEYS_ONLY", "StreamViewType: NEW_IMAGE"),
     (the_table_is_as_expected, "      TimeToLiveSpecification:", "      GlobalSecondaryIndexes: []\n      TimeToLiveSpecification:"),
@@ -191,6 +198,8 @@ BROKEN = [
     (parameters_are_described, "LearnHours, LogRetentionDays, ", "LogRetentionDays, "),
     (outputs_are_complete, "Value: !Sub cloudtrail-inspector clusters list", "Value: !Sub cloudtrail-inspector list"),
     (outputs_are_complete, "Value: !Sub cloudtrail-inspector config set", "Value: !Sub cloudtrail-inspector set"),
+    (outputs_are_complete, "Value: !Sub cloudtrail-inspector status", "Value: !Sub cloudtrail-inspector health"),
+    (outputs_are_complete, "  TryDrill:\n", "  TryTest:\n"),
     (outputs_are_complete, "    Value: !Ref TopicOfAlarms\n", "    Value: !Ref AlarmTopic\n"),
     (topics_and_queues_are_closed, "      DisplayName: cloudtrail-inspector alarms\n", "      KmsMasterKeyId: alias/aws/sns\n"),
     (topics_and_queues_are_closed, "            Condition: { StringEquals: { aws:SourceAccount: !Ref AWS::AccountId } }\n", ""),
@@ -233,7 +242,7 @@ BROKEN = [
     (the_dashboard_is_correct, "              - !FindInMap [Queries, Refusals, Title]\n", ""),
     (the_dashboard_is_correct, 'Stack=\\"${AWS::StackName}\\"', 'Stack=\\"other\\"'),
     (the_dashboard_is_correct, '{"start": "-P1D", ', '{"start": -P1D, '),
-    (the_dashboard_is_correct, '"CloudTrailInspector", "OpenClusters"', '"CloudTrailInspector", "OpenedClusters"'),
+    (the_dashboard_is_correct, '"${MetricNamespace}", "OpenClusters"', '"${MetricNamespace}", "OpenedClusters"'),
     (the_dashboard_is_correct, 'MetricName=\\"AlertsSent\\"', 'MetricName=\\"AlertsTold\\"'),
     (the_dashboard_is_correct, 'FilterName=\\"${AWS::StackName}-ingest\\"', 'FilterName=\\"ingest\\"'),
     (the_dashboard_is_correct, '"FunctionName", "${InspectFunction}"', '"FunctionName", "${InspectRole}"'),
@@ -249,7 +258,9 @@ BROKEN = [
     (written_metrics_are_read, 'Alarms: "InspectionBehindHours,', 'Alarms: "OpenClusters,InspectionBehindHours,'),
     (written_metrics_are_read, "!If [HasDashboard, !FindInMap [Metrics, Deliver, Dashboard]", "!If [HasAlarms, !FindInMap [Metrics, Deliver, Dashboard]"),
     (written_metrics_are_read, "!If [WatchesErrors, !FindInMap [Metrics, Ingest, Classes]", "!If [HasAlarms, !FindInMap [Metrics, Ingest, Classes]"),
-    (written_metrics_are_read, '["CloudTrailInspector", "OpenClusters"', '["CloudTrailInspector", "InspectionBehindHours"'),
+    (written_metrics_are_read, '["${MetricNamespace}", "OpenClusters"', '["${MetricNamespace}", "InspectionBehindHours"'),
+    (alarm_metrics_are_written, "          Namespace: !Ref MetricNamespace\n", "          Namespace: CloudTrailInspector\n"),
+    (alarms_are_as_expected, "    Condition: WatchesInspections\n", "    Condition: HasAlarms\n"),
     (alarm_metrics_are_written, "            - { Name: DestinationType, Value: Lambda }\n", ""),
 ]
 
@@ -269,6 +280,7 @@ LONGEST = {
     "GuanceSecretArn": "arn:aws-us-gov:secretsmanager:us-gov-west-1:111122223333:secret:" + "s" * 448,
     "GuanceWorkspaceId": "wksp_" + "w" * 64,
     "GuanceConsoleUrl": "https://" + "c" * 248,
+    "MetricNamespace": "m" * 56,
 }
 # The longest values of parameters with a fixed list of values.
 CHOSEN = {
@@ -314,7 +326,7 @@ class Template(unittest.TestCase):
                 self.assertTrue(text in TEMPLATE, f"the template has no {text!r}")
                 broken = TEMPLATE.replace(text, replacement, 1)
                 # The written metrics depend on the enabled parts, so this rule needs stacks with disabled parts.
-                sets = [PARAMETER_SETS[0], *PARAMETER_SETS[4:]] if rule is written_metrics_are_read else PARAMETER_SETS[:4]
+                sets = [PARAMETER_SETS[0], *PARAMETER_SETS[4:]] if rule is written_metrics_are_read else PARAMETER_SETS[:6]
                 has_complaint = any(list(rule(Stack(broken, place, **parameters))) for place in PLACES for parameters in sets)
                 self.assertTrue(has_complaint, "the rule does not complain")
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use clusters::incident::Incident;
 use clusters::incident::life::{IncidentAlert, IncidentId, SentAlert};
+use clusters::report::FURTHER_WORKSPACE;
 use records::time::Timestamp;
 
 use crate::alert::{Alert, AlertSubject};
@@ -57,6 +58,6 @@ impl Alert {
     /// an alert that an incident is a part of another one.
     pub fn is_for(&self, sink: &str) -> bool {
         let is_merged = matches!(&self.facts, Facts::Incident(of) if of.merged_into.is_some());
-        !is_merged || sink == "guance" || sink.starts_with("guance-")
+        !is_merged || sink == "guance" || sink.starts_with(FURTHER_WORKSPACE)
     }
 }

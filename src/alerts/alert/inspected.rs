@@ -380,6 +380,8 @@ mod tests {
             last_used: None,
             service: None,
             region: None,
+            entry: None,
+            asked: None,
         };
         let hour = Summary {
             keys: Excerpt::of(vec![key], 20),

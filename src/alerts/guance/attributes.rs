@@ -178,7 +178,7 @@ fn reasons(message: &Message, texts: &Texts) -> Option<String> {
     (!reasons.is_empty()).then(|| readable(&reasons.join(separator), TEMPLATE_CHARS_MAX))
 }
 
-/// Adds the last use of the first access key of the message, if IAM gave it.
+/// Adds the last use, age and status of the first access key of the message, if IAM gave them.
 fn add_key(message: &Message, fields: &mut Vec<(&'static str, Field)>) {
     let Some(key) = message.keys.first() else {
         return;
@@ -190,6 +190,16 @@ fn add_key(message: &Message, fields: &mut Vec<(&'static str, Field)>) {
     let oddities: Vec<&str> = key.anomalies.iter().map(|anomaly| anomaly.name()).collect();
     if !oddities.is_empty() {
         fields.push(("ct_key_anomalies", oddities.join(",").as_str().into()));
+    }
+    if let Some(entry) = key.entry {
+        fields.push(("ct_key_status", entry.status().into()));
+        if let Some(created) = entry.created() {
+            fields.push(("ct_key_created", created.seconds().into()));
+        }
+        let age = message.alert.at.and_then(|at| entry.age_days(at));
+        if let Some(days) = age {
+            fields.push(("ct_key_age_days", days.into()));
+        }
     }
     if let Some(IamAnswer::Used {
         at,

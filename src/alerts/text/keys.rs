@@ -1,8 +1,9 @@
-//! Renders the access keys of a message: the last use of each key according to IAM, and its anomalies.
+//! Renders the access keys of a message: the last use, age and status of each key according to IAM, and its anomalies.
 
 use clusters::facet::FacetKind as Facet;
-use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport, masked};
+use clusters::keys::{IamAnswer, KeyAnomaly, KeyEntry, KeyReport, masked};
 use records::key_id::KeyKind;
+use records::time::Timestamp;
 
 use crate::facts::Facts;
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
@@ -59,6 +60,10 @@ impl Writer<'_> {
         }
         if !key.anomalies.contains(&KeyAnomaly::Deleted) {
             statements.push(self.last_use(key));
+            let entry = key
+                .entry
+                .map(|entry| self.entry(entry, self.message.alert.at));
+            statements.extend(entry);
         }
         let seen = self.message.cluster.as_ref();
         let seen = seen.and_then(|cluster| cluster.facets.get(&Facet::AccessKey));
@@ -107,6 +112,24 @@ impl Writer<'_> {
             .concat(),
             None => own(words.not_asked),
         }
+    }
+
+    /// Returns the age of a key at a time, and its status.
+    pub(super) fn entry(&self, entry: KeyEntry, at: Option<Timestamp>) -> Pieces {
+        let words = self.words;
+        let (created, status) = match entry {
+            KeyEntry::Active { created } => (created, words.key_active),
+            KeyEntry::Inactive { created } => (created, words.key_inactive),
+            KeyEntry::Unread => return own(words.key_unread),
+        };
+        let age = at.and_then(|at| entry.age_days(at));
+        let age = age.map(|days| fill(words.key_age, &[("days", own(days))]));
+        [
+            fill(words.key_created, &[("at", self.time(created))]),
+            age.unwrap_or_default(),
+            own(status),
+        ]
+        .concat()
     }
 
     fn anomaly(&self, anomaly: KeyAnomaly) -> String {

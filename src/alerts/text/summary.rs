@@ -7,6 +7,8 @@ use clusters::summary::{
     Summary,
 };
 
+use records::time::Timestamp;
+
 use crate::terms;
 use crate::text::document::{Line, Piece, Pieces, fill, joined};
 use crate::text::words::Words;
@@ -205,21 +207,27 @@ impl Writer<'_> {
     /// contains masked ids only.
     pub(super) fn summary_keys(&self, summary: &Summary) -> Vec<Line> {
         let words = self.words;
+        let is_week = summary.period == Period::Week;
         if summary.keys.total == 0 {
-            let nothing = match summary.period {
-                Period::Hour => words.no_key,
-                Period::Day | Period::Week => words.keys_of_hours,
+            let nothing = match is_week {
+                true => words.no_key_in_last_day,
+                false => words.no_key,
             };
             return vec![Line::Paragraph(own(nothing))];
         }
         let shown = summary.keys.shown.iter().take(KEYS_MAX);
-        let mut lines: Vec<Line> = shown.map(|key| self.summary_key(key)).collect();
-        let shown = lines.len();
-        lines.extend(self.more(summary.keys.total, shown).map(Line::Item));
+        let shown: Vec<Line> = shown
+            .map(|key| self.summary_key(key, summary.until))
+            .collect();
+        let head = is_week.then(|| Line::Paragraph(own(words.keys_of_last_day)));
+        let mut lines: Vec<Line> = head.into_iter().collect();
+        let count = shown.len();
+        lines.extend(shown);
+        lines.extend(self.more(summary.keys.total, count).map(Line::Item));
         lines
     }
 
-    fn summary_key(&self, key: &KeyLine) -> Line {
+    fn summary_key(&self, key: &KeyLine, until: Timestamp) -> Line {
         let words = self.words;
         let with = |sentence, name, value: &Option<String>| match value {
             Some(value) => fill(sentence, &[(name, vec![Piece::other(value)])]),
@@ -234,10 +242,11 @@ impl Writer<'_> {
             .concat(),
             None => own(words.key_unknown),
         };
-        let mut statements = vec![
-            used,
-            fill(words.seen_last, &[("at", self.time(key.last_seen))]),
-        ];
+        let mut statements = vec![used];
+        statements.extend(key.entry.map(|entry| self.entry(entry, Some(until))));
+        let asked = key.asked;
+        statements.extend(asked.map(|at| fill(words.key_asked, &[("at", self.time(at))])));
+        statements.push(fill(words.seen_last, &[("at", self.time(key.last_seen))]));
         if !key.principal.is_empty() {
             let principal = vec![Piece::other(&key.principal)];
             statements.push(fill(words.key_of, &[("principal", principal)]));

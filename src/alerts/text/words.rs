@@ -218,7 +218,7 @@ crate::words! {
         blind:
             "No cluster recovers for want of events until there are some again.",
             "在重新有事件之前，不会因没有事件而判定任何聚类已恢复。";
-        diagnosis: "What is wrong: {sentence} ({name})", "问题所在：{sentence}（{name}）";
+        diagnosis: "Cause: {sentence} ({name})", "原因：{sentence}（{name}）";
 
         // Incidents: titles of sections, titles, the first sentence.
         incident_what: "What Happens", "发生了什么";
@@ -393,9 +393,8 @@ crate::words! {
 
         // Access keys.
         keys_of_clusters: "Each of its clusters says which access keys took part.", "涉及的访问密钥请见其各个聚类。";
-        keys_of_hours:
-            "A summary of a day or a week has no keys: the inspection reads those of its last hour only. Each alert about a failure lists its keys, and so does the summary of an hour (`Summaries=always`).",
-            "每日与每周汇总不列密钥：巡检只读取最近一小时的密钥。每条失败告警列出其密钥，每小时汇总（`Summaries=always`）列出该小时的密钥。";
+        keys_of_last_day: "Of the last 24 hours:", "最近 24 小时：";
+        no_key_in_last_day: "No access key took part in the last 24 hours.", "最近 24 小时未涉及访问密钥。";
         no_key: "No access key took part.", "未涉及访问密钥。";
         of_account: " of account {id}", "（账号 {id}）";
         used: "last active {at}", "最后活跃于 {at}";
@@ -411,6 +410,12 @@ crate::words! {
         temporary_session: ", session {session}", "，会话 {session}";
         not_asked: "IAM was not asked", "未向 IAM 查询";
         no_answer: "no answer from IAM yet", "IAM 尚未答复";
+        key_created: "created {at}", "创建于 {at}";
+        key_age: " ({days} days old)", "（已有 {days} 天）";
+        key_active: ", active", "，已启用";
+        key_inactive: ", inactive", "，已停用";
+        key_unread: "its age and status could not be read", "未能读取其创建时间与状态";
+        key_asked: "looked up {at}", "查询于 {at}";
         key_of: "used by {principal}", "使用者 {principal}";
         key_unknown: "when it was last active is not known", "最后活跃时间未知";
         seen_last: "last seen here {at}", "最近在此出现 {at}";

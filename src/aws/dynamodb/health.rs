@@ -4,7 +4,8 @@ use records::time::Timestamp;
 use service::ports::{Beginning, HealthStore, StoreError};
 
 use crate::dynamodb::DynamoStore;
-use crate::dynamodb::item::{beginning_key, version};
+use crate::dynamodb::item::{RENEWAL, beginning_key, version};
+use crate::dynamodb::message::dead_partition;
 use crate::dynamodb::table::{Item, Table};
 
 impl<T: Table> HealthStore for DynamoStore<T> {
@@ -14,7 +15,7 @@ impl<T: Table> HealthStore for DynamoStore<T> {
         let began = items.iter().find(|item| item.key == beginning_key());
         let first = |item: &Item| item.time_of("ft");
         let renewals = items.iter().filter_map(|item| {
-            let version = item.key.sk.strip_prefix("identity#")?;
+            let version = item.key.sk.strip_prefix(RENEWAL)?;
             Some((first(item)?, version.to_owned()))
         });
         let newest = renewals.max().map(|(_, version)| version);
@@ -25,7 +26,7 @@ impl<T: Table> HealthStore for DynamoStore<T> {
     }
 
     async fn dead(&self, sink: &str, limit: usize) -> Result<Vec<Timestamp>, StoreError> {
-        let items = self.table.first(&format!("Z#{sink}"), limit).await?;
+        let items = self.table.first(&dead_partition(sink), limit).await?;
         let at = |item: &Item| {
             let seconds = item.key.sk.split('#').next()?.parse().ok()?;
             Timestamp::from_seconds(seconds)

@@ -137,12 +137,15 @@ pub fn learned_key() -> Key {
     Key::new("Q#beginning", "learned")
 }
 
+/// What the sort keys of [`renewal_key`] begin with, before the version.
+pub const RENEWAL: &str = "identity#";
+
 /// Returns the key of the item with the time at which this version of the cluster identity, such as `fp2`, was first
 /// used in a commit.
 ///
 /// The version that the table began with has no such item.
 pub fn renewal_key(version: &str) -> Key {
-    Key::new("Q#beginning", format!("identity#{version}"))
+    Key::new("Q#beginning", format!("{RENEWAL}{version}"))
 }
 
 /// Returns the keys of all partitions with segments of one hour of event time. With `None`, those with segments of

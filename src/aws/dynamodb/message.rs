@@ -12,7 +12,7 @@ use clusters::incident::life::SentAlert;
 use clusters::keys::{IamAnswer, KeyUsage};
 use records::time::Timestamp;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::dynamodb::item::SHARDS;
@@ -209,11 +209,16 @@ pub fn read_log(item: &Item, now: Timestamp) -> Option<MessageLogEntry> {
     })
 }
 
+/// Returns the partition key of the alerts of a sink that were given up.
+pub fn dead_partition(sink: &str) -> String {
+    format!("Z#{sink}")
+}
+
 /// Returns the write that stores an outbox row as dead, because its alert cannot be sent. `why` is the reason. The
 /// item expires 90 days after `now`.
 pub fn dead_row(row: &OutboxRow, now: Timestamp, why: &str) -> Write {
     let key = Key::new(
-        format!("Z#{}", row.sink),
+        dead_partition(&row.sink),
         format!("{:010}#{}", now.seconds(), row.id()),
     );
     let item = with_row(Item::new(key), row)
@@ -339,8 +344,17 @@ pub fn key_usage_item(key: &str, key_usage: &KeyUsage, now: Timestamp) -> Item {
         .text("no", &answer(&key_usage.now))
         .time("nx", key_usage.next)
         .time("ttl", key_usage_expires(now));
-    match key_usage.told {
+    let item = match key_usage.told {
         Some(last_use) => item.time("td", last_use),
+        None => item,
+    };
+    let item = match key_usage.asked {
+        Some(asked) => item.time("as", asked),
+        None => item,
+    };
+    let entry = key_usage.entry.map(|entry| json!(entry).to_string());
+    match entry {
+        Some(entry) => item.text("en", &entry),
         None => item,
     }
 }
@@ -354,6 +368,10 @@ pub fn read_key_usage(item: &Item) -> KeyUsage {
         now: answer("no"),
         next: item.time_of("nx"),
         told: item.time_of("td"),
+        asked: item.time_of("as"),
+        entry: item
+            .text_of("en")
+            .and_then(|entry| serde_json::from_str(entry).ok()),
     }
 }
 

@@ -62,7 +62,7 @@ pub struct TableSettings {
     /// The names of the sinks that get alerts. If the list is empty, no alerts are written.
     pub sinks: Vec<String>,
     /// Further sinks, by name, each with the accounts whose alerts it gets; without accounts it gets all alerts.
-    pub workspaces: BTreeMap<String, BTreeSet<AccountPattern>>,
+    pub further_sinks: BTreeMap<String, BTreeSet<AccountPattern>>,
     /// The number of days for which segments, which contain all events, are stored.
     pub retention_days: i64,
     /// The largest size of an encoded segment, in bytes. A segment holds events of one batch and hour; more events
@@ -85,7 +85,7 @@ impl TableSettings {
         let sinks = settings.sinks.iter();
         Self {
             sinks: sinks.map(|sink| sink.name().to_owned()).collect(),
-            workspaces: settings.workspaces.clone(),
+            further_sinks: settings.further_sinks.clone(),
             canaries: settings.canaries.clone(),
             identity: VERSION,
             segment_bytes_max: segment::BYTES_MAX,
@@ -99,7 +99,7 @@ impl Default for TableSettings {
     fn default() -> Self {
         Self {
             sinks: Vec::new(),
-            workspaces: BTreeMap::new(),
+            further_sinks: BTreeMap::new(),
             retention_days: 35,
             segment_bytes_max: segment::BYTES_MAX,
             learn_hours: 24,
@@ -190,9 +190,9 @@ impl<T: Table> DynamoStore<T> {
         self.settings.canaries = canaries;
     }
 
-    /// Replaces [`TableSettings::workspaces`].
-    pub fn set_workspaces(&mut self, workspaces: BTreeMap<String, BTreeSet<AccountPattern>>) {
-        self.settings.workspaces = workspaces;
+    /// Replaces [`TableSettings::further_sinks`].
+    pub fn set_further_sinks(&mut self, further_sinks: BTreeMap<String, BTreeSet<AccountPattern>>) {
+        self.settings.further_sinks = further_sinks;
     }
 
     /// Turns on exact counting: a commit then reports only events as new that are not in the table.
@@ -226,7 +226,7 @@ impl<T: Table> DynamoStore<T> {
             Write::Create(message::encode_row(&row))
         };
         let account_id = alert.account_id().to_owned();
-        let further = self.settings.workspaces.iter();
+        let further = self.settings.further_sinks.iter();
         let further = further.filter(move |(_, accounts)| {
             accounts.is_empty() || accounts.iter().any(|of| of.matches(&account_id))
         });

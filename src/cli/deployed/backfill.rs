@@ -176,7 +176,7 @@ impl Arguments {
         logs: &CloudWatchLogs,
     ) -> anyhow::Result<Group> {
         let settings = &context.settings;
-        let subscribed = logs.subscribed(name, &settings.filter_name).await?;
+        let subscribed = logs.subscribed(name, &settings.ingest_function).await?;
         let (current, owner) = match &subscribed {
             Subscribed::Filter {
                 pattern,
@@ -187,7 +187,7 @@ impl Arguments {
         let pattern = self.pattern.clone().or_else(|| current.clone());
         let expected = Expected {
             group: name,
-            filter: &settings.filter_name,
+            filter: &settings.ingest_function,
             // The current pattern counts as right: only the stack knows which pattern is wanted.
             pattern: current.as_deref().unwrap_or_default(),
             function: &settings.ingest_function,

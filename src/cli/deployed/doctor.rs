@@ -14,20 +14,21 @@ use aws::workspace::Workspace;
 use aws_config::SdkConfig;
 use serde_json::Value;
 use service::config::deliver::{DeliverSettings, GuanceSettings};
-use service::doctor::{Caller, DoctorFacts, Group, Probe, Schedule, Sink, Target, Trail};
-use service::ports::{
-    Bucket as _, DeployedFunction, LogGroups as _, LogQuery, Outbox as _, with_causes,
+use service::config::lists::{Lists, SETTINGS_KEY};
+use service::doctor::{
+    Caller, DoctorFacts, Group, Probe, Schedule, Sink, Target, Trail, WorkspaceSecret,
 };
+use service::ports::{Bucket as _, DeployedFunction, Outbox as _, with_causes};
+use service::settings_loader::SettingsLoader;
 use service::status::{Fact, function, functions, setting};
 
 use crate::aws_options::AwsArguments;
+use crate::deployed::function::saved_in;
+use crate::deployed::function_log::log_of;
 use crate::machine::{now, runtime};
 
 /// How far back the logs of the functions are read for errors, in seconds.
 const LOG_SECONDS: i64 = 1800;
-
-/// The maximum number of pages of a log that are read.
-const LOG_PAGES_MAX: usize = 20;
 
 /// How far back the last inspection is looked for in its log, in seconds.
 const INSPECTION_SECONDS: i64 = 3 * 3600;
@@ -53,15 +54,20 @@ const DEPLOYMENT: [&str; 14] = [
     "scheduler:CreateSchedule",
 ];
 
-/// Looks up all that the links of a stack, or of a log group before the first deployment, are judged by.
+/// Looks up all that the links of a stack, or of a log group before the first deployment, are judged by. `given` is the settings file
+/// in place of that of the stack.
 ///
 /// # Errors
 /// Fails only if no runtime can be created. What cannot be looked up is an error among the facts.
-pub fn facts(target: Target, options: &AwsArguments) -> anyhow::Result<DoctorFacts> {
-    Ok(runtime()?.block_on(collect(target, options)))
+pub fn facts(
+    target: Target,
+    given: Option<Lists>,
+    options: &AwsArguments,
+) -> anyhow::Result<DoctorFacts> {
+    Ok(runtime()?.block_on(collect(target, given, options)))
 }
 
-async fn collect(target: Target, options: &AwsArguments) -> DoctorFacts {
+async fn collect(target: Target, given: Option<Lists>, options: &AwsArguments) -> DoctorFacts {
     let config = match session::config(&options.chosen()).await {
         Ok(config) => config,
         Err(error) => return DoctorFacts::without_login(target, now(), error.to_string()),
@@ -95,7 +101,7 @@ async fn collect(target: Target, options: &AwsArguments) -> DoctorFacts {
         }
     }
     match facts.target.clone() {
-        Target::Stack(stack) => of_stack(&config, &stack, &mut facts).await,
+        Target::Stack(stack) => of_stack(&config, &stack, given, &mut facts).await,
         Target::LogGroup(_) => {
             let caller = facts.caller.clone().unwrap_or_default();
             facts.deployment = deployment(&config, &caller).await;
@@ -141,7 +147,7 @@ async fn deployment(config: &SdkConfig, caller: &Caller) -> Option<Fact<Vec<(Str
 }
 
 /// Adds what only a deployed stack has.
-async fn of_stack(config: &SdkConfig, stack: &str, facts: &mut DoctorFacts) {
+async fn of_stack(config: &SdkConfig, stack: &str, given: Option<Lists>, facts: &mut DoctorFacts) {
     let found = facts.functions.clone().unwrap_or_default();
     let named = |name: &str| setting(&found, "ingest", name).unwrap_or_default();
     let lambda = Lambda::new(config);
@@ -166,8 +172,21 @@ async fn of_stack(config: &SdkConfig, stack: &str, facts: &mut DoctorFacts) {
         Err(why) => facts.sink_settings = Some(Err(why)),
         Ok(settings) => {
             facts.sink_settings = Some(Ok(()));
-            facts.secret = secret(config, settings.guance.as_ref()).await;
+            let lists = match given {
+                Some(given) => Ok(given),
+                None => lists(config, &settings.table_name, &bucket).await,
+            };
+            let unread = lists.as_ref().err().cloned();
+            let settings = settings.with(&lists.unwrap_or_default());
+            facts.secrets = secrets(config, &settings).await;
             facts.sinks = sinks(config, &settings).await;
+            facts.sinks.extend(unread.map(|why| Sink {
+                name: "the further workspaces".to_owned(),
+                place: SETTINGS_KEY.to_owned(),
+                is_private: false,
+                answer: Err(why),
+                trouble: Ok(String::new()),
+            }));
         }
     }
 }
@@ -222,27 +241,12 @@ async fn lines(
     seconds: i64,
 ) -> Fact<Vec<Value>> {
     let logs = CloudWatchLogs::new(config);
-    let query = LogQuery {
-        group: format!("/aws/lambda/{function}"),
-        pattern: pattern.to_owned(),
-        from: now().plus(-seconds),
-        until: now().plus(1),
-        page_max: None,
-    };
-    let (mut found, mut token): (Vec<(i64, Value)>, Option<String>) = (Vec::new(), None);
-    for _ in 0..LOG_PAGES_MAX {
-        let page = logs.events(&query, token.as_deref()).await;
-        let page = page.map_err(|error| error.to_string())?;
-        let lines = page.events.iter();
-        let lines = lines.map(|of| (of.timestamp, serde_json::from_str(&of.message)));
-        found.extend(lines.filter_map(|(at, line)| Some((at, line.ok()?))));
-        token = page.next;
-        if token.is_none() {
-            break;
-        }
-    }
-    found.sort_by_key(|(at, _)| *at);
-    Ok(found.into_iter().map(|(_, line)| line).collect())
+    let hours = (now().plus(-seconds), now().plus(1));
+    let found = log_of(&logs, function, pattern, hours).await;
+    let mut found = found.map_err(|error| error.to_string())?;
+    found.sort_by_key(|line| line.timestamp);
+    let lines = found.iter().map(|line| serde_json::from_str(&line.message));
+    Ok(lines.filter_map(Result::ok).collect())
 }
 
 /// Returns what a line of a function's log says about an invocation: its error, or `Some(None)` for a success. `None` for a line
@@ -283,26 +287,63 @@ fn deliver_settings(deliver: &DeployedFunction, region: &str) -> Result<DeliverS
     DeliverSettings::parse(settings).map_err(|problems| problems.to_string())
 }
 
-async fn secret(config: &SdkConfig, guance: Option<&GuanceSettings>) -> Option<Fact<Probe>> {
-    let guance = guance?;
-    let arn = guance.secret_arn.as_deref()?;
-    let checked = ManagedSecret::new(config, arn).check(guance.route).await;
-    Some(checked.map_err(|error| error.detail))
+/// Reads the settings file of the stack. Only the functions and one role may read it. To others it counts as empty if the last
+/// inspection left no further workspace or topic in the table.
+async fn lists(config: &SdkConfig, table: &str, bucket: &S3Bucket) -> Fact<Lists> {
+    let read = SettingsLoader::default().read(now(), bucket).await;
+    let problem = match read {
+        Ok(read) => return Ok(read.value.unwrap_or_default()),
+        Err(problem) => problem,
+    };
+    let saved = saved_in(config, table).await;
+    let saved = saved.and_then(|setup| Ok(setup.parse(table)?));
+    match saved {
+        Ok(saved) if saved.ingest.further_sinks.is_empty() => Ok(Lists::default()),
+        _ => Err(format!("{problem}; give the file with --settings")),
+    }
+}
+
+/// Returns the workspaces of Guance that can be used, by the names of their sinks.
+fn workspaces(settings: &DeliverSettings) -> impl Iterator<Item = (&str, &GuanceSettings)> {
+    let first = settings.guance.iter().map(|guance| ("guance", guance));
+    let further = settings.workspaces.iter();
+    first.chain(further.map(|(sink, guance)| (sink.as_str(), guance)))
+}
+
+async fn secrets(config: &SdkConfig, settings: &DeliverSettings) -> Vec<WorkspaceSecret> {
+    let mut secrets = Vec::new();
+    for (sink, guance) in workspaces(settings) {
+        if let Some(arn) = &guance.secret_arn {
+            let answer = ManagedSecret::new(config, arn).check(guance.route).await;
+            secrets.push(WorkspaceSecret {
+                sink: sink.to_owned(),
+                arn: arn.clone(),
+                answer: answer.map_err(|error| error.detail),
+            });
+        }
+    }
+    secrets
 }
 
 async fn sinks(config: &SdkConfig, settings: &DeliverSettings) -> Vec<Sink> {
     let table = SdkTable::new(config, &settings.table_name);
     let store = DynamoStore::new(table, TableSettings::default(), now());
     let mut sinks = Vec::new();
-    if let Some(guance) = &settings.guance {
+    for (sink, guance) in workspaces(settings) {
         let answer = Workspace::of(guance, config).probe().await;
         let place = guance.endpoint.to_string();
-        sinks.push(("guance", place, guance.allowed.private, answer));
+        sinks.push((sink, place, guance.allowed.private, answer));
     }
-    if let Some(arn) = &settings.topic_arn {
+    for (sink, wrong) in &settings.wrong_sinks {
+        let answer = Ok(Probe::Wrong(wrong.clone()));
+        sinks.push((sink, SETTINGS_KEY.to_owned(), false, answer));
+    }
+    let first = settings.topic_arn.iter().map(|arn| ("sns", arn));
+    let further = settings.topics.iter();
+    for (sink, arn) in first.chain(further.map(|(sink, arn)| (sink.as_str(), arn))) {
         let answer = resources::topic(config, arn).await;
         let answer = answer.map_err(|error| error.detail);
-        sinks.push(("sns", arn.clone(), false, answer));
+        sinks.push((sink, arn.clone(), false, answer));
     }
     if let Some(name) = &settings.event_bus_name {
         let answer = resources::bus(config, name).await;

@@ -23,12 +23,13 @@ use service::drill::{
 };
 use service::drill_record::{Drill, DrillId};
 use service::ports::{
-    Deliveries as _, DeliveryPath, DrillStore as _, LogGroupWriter as _, LogGroups as _, LogQuery,
+    Deliveries as _, DeliveryPath, DrillStore as _, LogGroupWriter as _, LogGroups as _,
     Outbox as _, with_causes,
 };
 
 use crate::aws_options::AwsArguments;
 use crate::deployed::function::saved_in;
+use crate::deployed::function_log::log_of;
 use crate::deployed::table_named;
 use crate::machine::{now, runtime, secret};
 use crate::output;
@@ -74,9 +75,6 @@ enum Format {
 
 /// Time between two reads of the table.
 const POLL: Duration = Duration::from_millis(300);
-
-/// The largest number of pages of a log that are read.
-const PAGES_MAX: usize = 10;
 
 /// How far the clocks of this machine and of AWS may differ, in seconds.
 const CLOCK_SECONDS: i64 = 120;
@@ -203,10 +201,7 @@ impl<'a> Watch<'a> {
                 continue;
             }
             if self.arguments.format == Format::Text {
-                let seconds = elapsed.as_secs_f64();
-                let answer = self.answer(&step);
-                let line = format!("{:<24} {seconds:>6.1} s  {answer}", label(&step));
-                output::print(&format!("{}\n", line.trim_end()))?;
+                output::print(&reached_line(&step, elapsed, &self.answer(&step)))?;
             }
             self.reached.insert(step, elapsed);
         }
@@ -235,18 +230,13 @@ impl<'a> Watch<'a> {
         match self.arguments.format {
             Format::Text => {
                 let missing = steps.iter().filter(|step| !self.reached.contains_key(step));
-                let missing = missing.map(|step| format!("{:<24} not reached\n", label(step)));
-                let mut text: String = missing.collect();
-                text.push_str(&verdict_text(
-                    verdict.as_ref(),
-                    self.evidence.sinks.is_empty(),
-                ));
-                output::print(&text)?;
+                let has_no_sink = self.evidence.sinks.is_empty();
+                output::print(&end_text(missing, verdict.as_ref(), has_no_sink))?;
             }
             Format::Json => {
                 let steps: Vec<_> = steps.into_iter().map(|step| self.row(step)).collect();
                 let result = result(self.drill.id.text(), &steps, verdict.as_ref());
-                output::print(&(serde_json::to_string_pretty(&result)? + "\n"))?;
+                output::print(&output::pretty(&result)?)?;
             }
         }
         Ok(ExitCode::from(u8::from(verdict.is_some())))
@@ -284,7 +274,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn look_at_the_filter(&mut self) {
-        let (group, filter) = (&self.places.log_group, &self.settings.filter_name);
+        let (group, filter) = (&self.places.log_group, &self.settings.ingest_function);
         match self.logs.subscribed(group, filter).await {
             Ok(found) => self.evidence.filter_fault = filter_fault(&found, &self.places.ingest),
             Err(error) => complain("the subscription filter", &error),
@@ -300,7 +290,7 @@ impl<'a> Watch<'a> {
         let groups = [self.places.log_group.clone()];
         let path = DeliveryPath {
             groups: &groups,
-            filter: &self.settings.filter_name,
+            filter: &self.settings.ingest_function,
             function: &self.places.ingest,
         };
         let (from, until) = (self.begun_at.window(), now().window().plus(1));
@@ -318,30 +308,17 @@ impl<'a> Watch<'a> {
 
     /// Returns the lines of a function's log that name the drill, and the other errors since the drill began.
     async fn log_of(&self, function: &str) -> (Vec<String>, Vec<String>) {
-        let query = LogQuery {
-            group: format!("/aws/lambda/{function}"),
-            pattern: String::new(),
-            from: self.begun_at.plus(-CLOCK_SECONDS),
-            until: now().plus(CLOCK_SECONDS),
-            page_max: None,
-        };
-        let (mut lines, mut token) = (Vec::new(), None);
-        for _ in 0..PAGES_MAX {
-            match self.logs.events(&query, token.as_deref()).await {
-                Ok(page) => {
-                    lines.extend(page.events.into_iter().map(|event| event.message));
-                    token = page.next;
-                }
-                Err(error) => {
-                    complain("the log of the function", &error);
-                    break;
-                }
-            }
-            if token.is_none() {
-                break;
-            }
-        }
-        log_findings(&self.drill.id, lines.iter().map(String::as_str))
+        let times = (
+            self.begun_at.plus(-CLOCK_SECONDS),
+            now().plus(CLOCK_SECONDS),
+        );
+        let lines = log_of(&self.logs, function, "", times).await;
+        let lines = lines.unwrap_or_else(|error| {
+            complain("the log of the function", &error);
+            Vec::new()
+        });
+        let texts = lines.iter().map(|line| line.message.as_str());
+        log_findings(&self.drill.id, texts)
     }
 }
 
@@ -359,7 +336,23 @@ fn label(step: &Step) -> String {
     }
 }
 
-/// Returns the lines below the stages.
+/// Returns the line of a stage that is reached.
+fn reached_line(step: &Step, elapsed: Duration, answer: &str) -> String {
+    let seconds = elapsed.as_secs_f64();
+    let line = format!("{:<24} {seconds:>6.1} s  {answer}", label(step));
+    format!("{}\n", line.trim_end())
+}
+
+/// Returns the lines of the stages that were not reached, and the verdict.
+fn end_text<'s>(
+    missing: impl Iterator<Item = &'s Step>,
+    verdict: Option<&Verdict>,
+    has_no_sink: bool,
+) -> String {
+    let missing = missing.map(|step| format!("{:<24} not reached\n", label(step)));
+    missing.collect::<String>() + &verdict_text(verdict, has_no_sink)
+}
+
 fn verdict_text(verdict: Option<&Verdict>, has_no_sink: bool) -> String {
     let Some(verdict) = verdict else {
         let sinks = if has_no_sink {
@@ -404,4 +397,124 @@ fn result(id: &str, steps: &[(Step, Option<f64>, String)], failed: Option<&Verdi
         })
     });
     json!({"drill": id, "passed": failed.is_none(), "stages": stages, "failed": failed})
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use expect_test::expect;
+    use service::drill_record::{DrillTrace, SinkOutcome};
+
+    use super::*;
+
+    /// Returns what is printed below the head about a drill of a stack with two sinks; each reached stage took a second more.
+    fn screen(evidence: &Evidence) -> String {
+        let places = Places {
+            log_group: "/cloudtrail-inspector/errors/drill".to_owned(),
+            ingest: "errors-ingest".to_owned(),
+            deliver: "errors-deliver".to_owned(),
+            stack: "errors".to_owned(),
+        };
+        let steps = Step::all(&evidence.sinks);
+        let (reached, missing): (Vec<_>, Vec<_>) =
+            steps.iter().partition(|step| evidence.has_reached(step));
+        let lines = (1..).zip(&reached).map(|(second, step)| {
+            let answer = step
+                .sink
+                .as_ref()
+                .and_then(|sink| evidence.trace.sinks.get(sink));
+            let answer = answer.filter(|_| step.stage == DrillStage::Sent);
+            let answer = answer.map_or("", |of| &of.answer);
+            reached_line(step, Duration::from_secs(second), answer)
+        });
+        let lines: String = lines.collect();
+        let verdict = evidence.verdict(&places);
+        lines
+            + &end_text(
+                missing.into_iter(),
+                verdict.as_ref(),
+                evidence.sinks.is_empty(),
+            )
+    }
+
+    fn sent(answer: &str, is_sent: bool) -> SinkOutcome {
+        SinkOutcome {
+            at: now(),
+            is_sent,
+            answer: answer.to_owned(),
+        }
+    }
+
+    fn evidence() -> Evidence {
+        let sinks = ["guance", "sns"].map(str::to_owned);
+        Evidence {
+            trace: DrillTrace {
+                stored: Some(now()),
+                queued: BTreeSet::from(sinks.clone()),
+                sinks: BTreeMap::from([
+                    ("guance".to_owned(), sent("HTTP 200", true)),
+                    ("sns".to_owned(), sent("08df453a", true)),
+                ]),
+                ..DrillTrace::default()
+            },
+            sinks: sinks.to_vec(),
+            ..Evidence::default()
+        }
+    }
+
+    #[test]
+    fn the_screen_of_a_drill_shows_each_stage_and_the_first_that_was_not_reached() {
+        expect![[r#"
+            log group                   1.0 s
+            subscription                2.0 s
+            ingest                      3.0 s
+            table                       4.0 s
+            queue of guance             5.0 s
+            sent to guance              6.0 s  HTTP 200
+            queue of sns                7.0 s
+            sent to sns                 8.0 s  08df453a
+            passed
+        "#]]
+        .assert_eq(&screen(&evidence()));
+        let mut refused = evidence();
+        let outcomes = &mut refused.trace.sinks;
+        outcomes.insert(
+            "guance".to_owned(),
+            sent("HTTP 403: the token is wrong", false),
+        );
+        expect![[r#"
+            log group                   1.0 s
+            subscription                2.0 s
+            ingest                      3.0 s
+            table                       4.0 s
+            queue of guance             5.0 s
+            queue of sns                6.0 s
+            sent to sns                 7.0 s  08df453a
+            sent to guance           not reached
+            failed at: sent to guance
+              why:  HTTP 403: the token is wrong
+              next: aws logs tail /aws/lambda/errors-deliver --since 15m
+              next: cloudtrail-inspector doctor --stack errors
+        "#]]
+        .assert_eq(&screen(&refused));
+        let unsubscribed = Evidence {
+            filter_fault: filter_fault(&service::ports::Subscribed::NoFilter, "errors-ingest"),
+            sinks: vec!["sns".to_owned()],
+            ..Evidence::default()
+        };
+        expect![[r#"
+            log group                   1.0 s
+            subscription             not reached
+            ingest                   not reached
+            table                    not reached
+            queue of sns             not reached
+            sent to sns              not reached
+            failed at: subscription
+              why:  the log group of drills has no subscription filter of the stack; deploy the stack again, and check that the parameter Enabled is true
+              next: aws logs describe-subscription-filters --log-group-name /cloudtrail-inspector/errors/drill
+              next: aws lambda get-policy --function-name errors-ingest
+              next: cloudtrail-inspector doctor --stack errors
+        "#]].assert_eq(&screen(&unsubscribed));
+    }
 }

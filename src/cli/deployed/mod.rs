@@ -10,6 +10,7 @@ pub mod config_source;
 pub mod doctor;
 pub mod drill;
 mod function;
+mod function_log;
 pub mod redrive;
 pub mod status;
 

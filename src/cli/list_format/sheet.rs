@@ -47,22 +47,6 @@ const RANKING_COLUMNS: [&str; 7] = [
     "last_seen",
 ];
 
-/// The columns of a list of events, as [`EventPlace::columns`] returns their values.
-const EVENT_COLUMNS: [&str; 12] = [
-    "event_id",
-    "at",
-    "account_id",
-    "region",
-    "principal",
-    "source_ip",
-    "call",
-    "error_code",
-    "cluster_id",
-    "console",
-    "logs_query",
-    "trail_folder",
-];
-
 /// Writes a list of some kinds, one row for each entry, with a head.
 pub fn list(answer: &StoreAnswer, kinds: &[Kind], out: impl io::Write) -> anyhow::Result<()> {
     let mut sheet = Sheet::new(out, &COLUMNS)?;
@@ -76,7 +60,7 @@ pub fn list(answer: &StoreAnswer, kinds: &[Kind], out: impl io::Write) -> anyhow
 
 /// Writes events, one row for each, with a head.
 pub fn events(places: &[EventPlace], out: impl io::Write) -> anyhow::Result<()> {
-    let mut sheet = Sheet::new(out, &EVENT_COLUMNS)?;
+    let mut sheet = Sheet::new(out, &EventPlace::COLUMNS)?;
     for place in places {
         sheet.row(place.columns().map(str::to_owned))?;
     }

@@ -287,7 +287,7 @@ fn printed(
 }
 
 /// Returns a ranking by number of events as a table, one row for each entry. If clusters are ranked, `answer` supplies their
-/// calls and error codes.
+/// calls, error codes and error messages.
 pub fn ranking(entries: &[RankingEntry], answer: &StoreAnswer, screen: &Screen) -> String {
     if entries.is_empty() {
         return match answer.hidden.clusters {
@@ -296,40 +296,43 @@ pub fn ranking(entries: &[RankingEntry], answer: &StoreAnswer, screen: &Screen) 
         };
     }
     let rows = Rows::of(Kind::Cluster, answer, screen);
-    let columns = [
+    let is_of_clusters = entries.iter().any(|entry| named(entry, answer).is_some());
+    let mut columns = vec![
         Column::number("COUNT", 0),
         Column::whole("LAST", 0),
         Column::text("NAME", 0, 20),
-        Column::number("CLUSTERS", 2),
-        Column::number("CALLERS", 3),
-        Column::whole("FIRST", 4),
-        Column::whole("ID", 1),
     ];
-    let is_of_clusters = entries.iter().any(|entry| named(entry, answer).is_some());
-    let columns = match is_of_clusters {
-        true => &columns[..],
-        false => &columns[..columns.len() - 1],
-    };
+    columns.extend(match is_of_clusters {
+        true => vec![Column::text("MESSAGE", 2, 24), Column::whole("ID", 1)],
+        false => vec![Column::number("CLUSTERS", 2)],
+    });
+    columns.extend([Column::number("CALLERS", 3), Column::whole("FIRST", 4)]);
     let row = |entry: &RankingEntry| {
-        let (name, id) = match named(entry, answer) {
-            Some(name) => (name, rows.id(&entry.name)),
-            None => (entry.name.clone(), Cell::default()),
-        };
+        let name = named(entry, answer).unwrap_or_else(|| entry.name.clone());
+        let mut cells = vec![
+            Cell::new(entry.span.count.to_string()),
+            rows.time(entry.span.last_seen),
+            Cell::new(name),
+        ];
+        match is_of_clusters {
+            true => cells.extend([Cell::new(message(entry, answer)), rows.id(&entry.name)]),
+            false => cells.push(Cell::new(entry.clusters.to_string())),
+        }
+        cells.push(Cell::new(entry.principals.to_string()));
+        cells.push(rows.time(entry.span.first_seen));
         Row {
-            cells: vec![
-                Cell::new(entry.span.count.to_string()),
-                rows.time(entry.span.last_seen),
-                Cell::new(name),
-                Cell::new(entry.clusters.to_string()),
-                Cell::new(entry.principals.to_string()),
-                rows.time(entry.span.first_seen),
-                id,
-            ],
+            cells,
             below: Vec::new(),
         }
     };
     let rows: Vec<Row> = entries.iter().map(row).collect();
-    table(columns, &rows, screen)
+    table(&columns, &rows, screen)
+}
+
+/// Returns the masked error message of a cluster in a ranking; empty without one.
+fn message<'a>(entry: &RankingEntry, answer: &'a StoreAnswer) -> &'a str {
+    let facts = ClusterId::parse(&entry.name).and_then(|id| answer.snapshot.facts.get(&id));
+    facts.map_or("", |facts| facts.template.as_str())
 }
 
 /// Returns the call and the error code of a cluster in a ranking; `None` if the entry is no cluster.

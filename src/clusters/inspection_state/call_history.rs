@@ -10,6 +10,7 @@ use crate::circumstance::{Circumstance, Circumstances};
 use crate::class::Class;
 use crate::facet::FacetKind;
 use crate::fingerprint::{ClusterId, ClusterSubject};
+use crate::least_values::LeastValues;
 use crate::occurrence::Occurrence;
 
 /// How long a sensitive call stays in the state after its last event: a week and a day, in hours.
@@ -34,6 +35,9 @@ pub struct CallHistory {
     /// The circumstances of all events, from which the severity is computed.
     #[serde(default, skip_serializing_if = "Circumstances::is_empty")]
     pub circumstances: Circumstances,
+    /// Regions of the events.
+    #[serde(default, skip_serializing_if = "LeastValues::is_empty")]
+    pub regions: LeastValues,
     /// The number of events in each hour of the last days that has any, with the hours since 1970.
     hours: BTreeMap<i64, u64>,
 }
@@ -52,6 +56,7 @@ impl CallHistory {
             first: occurrence.at,
             last: occurrence.at,
             circumstances: Circumstances::new(),
+            regions: LeastValues::default(),
             hours: BTreeMap::new(),
         }
     }
@@ -77,6 +82,9 @@ impl CallHistory {
         let facets = &occurrence.series.facets;
         let circumstance = Circumstance::of(&self.subject.account_id, |kind| facets.get(kind));
         self.circumstances.insert(circumstance);
+        if let Some(region) = facets.get(FacetKind::Region) {
+            self.regions.add(region);
+        }
     }
 
     /// Returns the hours of the last days that have events, oldest first, each with its number of events.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use alerts::guance::endpoint::{AllowedHosts, Endpoint};
 use alerts::guance::route::Route;
-use alerts::guance::site::{self, SITES, Site};
+use alerts::guance::site::Site;
 use alerts::links::Links;
 use alerts::locale::Locale;
 use alerts::text::Texts;
@@ -15,7 +15,7 @@ use records::principal::is_account_id;
 
 use super::keys;
 use super::lists::Lists;
-use super::workspaces::FurtherWorkspace;
+use super::workspaces::{FurtherWorkspace, route_named, site_named, workspace_id};
 use super::{
     LEARN_HOURS, LogLevel, RETENTION_DAYS, SettingProblems, SettingsReader, SinkName, shown,
 };
@@ -37,9 +37,11 @@ pub struct DeliverSettings {
     pub guance: Option<GuanceSettings>,
     /// Further workspaces of the settings file, by the names of their sinks, such as `guance-shop`.
     pub workspaces: BTreeMap<String, GuanceSettings>,
-    /// Further workspaces of the settings file that cannot be used, by the names of their sinks, each with the reason. Their
-    /// alerts wait.
-    pub wrong_workspaces: BTreeMap<String, String>,
+    /// ARNs of further SNS topics of the settings file, by the names of their sinks, such as `sns-shop`.
+    pub topics: BTreeMap<String, String>,
+    /// Further workspaces and topics of the settings file that cannot be used, by the names of their sinks, each with the
+    /// reason. Their alerts wait.
+    pub wrong_sinks: BTreeMap<String, String>,
     /// The ARN of the SNS topic; `None` if SNS is not a sink of the stack.
     pub topic_arn: Option<String>,
     /// The name or ARN of the event bus; `None` if EventBridge is not a sink of the stack.
@@ -128,7 +130,8 @@ impl DeliverSettings {
                 .then(|| reading.guance(&place))
                 .flatten(),
             workspaces: BTreeMap::new(),
-            wrong_workspaces: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            wrong_sinks: BTreeMap::new(),
             topic_arn: sinks
                 .contains(&SinkName::Sns)
                 .then(|| reading.topic("TOPIC_ARN", &place)),
@@ -157,8 +160,8 @@ impl DeliverSettings {
         Err(SettingProblems(reading.problems))
     }
 
-    /// Returns a copy of these settings with the account names, environments, canary keys and workspaces of the settings object,
-    /// `lists`, added.
+    /// Returns a copy of these settings with the account names, environments, canary keys, workspaces and topics of the settings
+    /// object, `lists`, added.
     ///
     /// If these settings name a role for key lookups, access keys of the added accounts are looked up with that role.
     #[must_use]
@@ -175,16 +178,23 @@ impl DeliverSettings {
             keys,
             ..self.clone()
         };
+        let place = FunctionLocation {
+            partition: self.partition.clone(),
+            region: self.region.clone(),
+        };
         if let Some(guance) = &self.guance {
-            let place = FunctionLocation {
-                partition: self.partition.clone(),
-                region: self.region.clone(),
-            };
             for (sink, given) in &lists.workspaces {
                 match of_workspace(given, guance, &place) {
                     Ok(workspace) => drop(settings.workspaces.insert(sink.clone(), workspace)),
-                    Err(wrong) => drop(settings.wrong_workspaces.insert(sink.clone(), wrong)),
+                    Err(wrong) => drop(settings.wrong_sinks.insert(sink.clone(), wrong)),
                 }
+            }
+        }
+        let topics = lists.topics.iter().filter(|_| self.topic_arn.is_some());
+        for (sink, given) in topics {
+            match topic_arn(&given.arn, &place) {
+                Ok(arn) => drop(settings.topics.insert(sink.clone(), arn)),
+                Err(wrong) => drop(settings.wrong_sinks.insert(sink.clone(), wrong)),
             }
         }
         settings
@@ -282,22 +292,13 @@ impl SettingsReader {
     fn route(&mut self, setting: &'static str) -> Option<Route> {
         let names = Route::ALL.map(Route::name).join(", ");
         let given = self.required(setting, &format!("one of {names}"));
-        let route = Route::from_name(&given);
-        if route.is_none() && !given.is_empty() {
-            self.report(setting, format!("{} is not one of {names}", shown(&given)));
-        }
-        route
+        let given = Some(given).filter(|given| !given.is_empty())?;
+        self.valid(setting, route_named(&given))
     }
 
     fn site(&mut self, setting: &'static str) -> Option<&'static Site> {
         let given = self.given(setting)?;
-        let site = site::site(&given);
-        if site.is_none() {
-            let names = SITES.map(|site| site.name).join(", ");
-            let message = format!("{} is not one of {names}", shown(&given));
-            self.report(setting, message);
-        }
-        site
+        self.valid(setting, site_named(&given))
     }
 
     fn endpoint(
@@ -343,29 +344,20 @@ impl SettingsReader {
 
     fn secret(&mut self, setting: &'static str, place: &FunctionLocation) -> Option<String> {
         let arn = self.given(setting)?;
-        match secret_arn(&arn, place) {
-            Ok(arn) => Some(arn),
-            Err(wrong) => {
-                self.report(setting, wrong);
-                None
-            }
-        }
+        self.valid(setting, secret_arn(&arn, place))
+    }
+
+    /// Returns a valid value, or reports what is wrong with it.
+    fn valid<T>(&mut self, setting: &'static str, value: Result<T, String>) -> Option<T> {
+        value.map_err(|wrong| self.report(setting, wrong)).ok()
     }
 
     fn topic(&mut self, setting: &'static str, place: &FunctionLocation) -> String {
         let arn = self.required(setting, "the ARN of a topic");
-        match in_place(&arn, "sns", place) {
-            _ if arn.is_empty() => {}
-            Ok(name) if !name.is_empty() && !name.contains(':') => {}
-            Ok(_) | Err(None) => self.report(
-                setting,
-                format!(
-                    "{} is not the ARN of a topic, such as \
-                     arn:aws:sns:eu-central-1:111122223333:name",
-                    shown(&arn)
-                ),
-            ),
-            Err(Some(wrong)) => self.report(setting, wrong),
+        if !arn.is_empty()
+            && let Err(wrong) = topic_arn(&arn, place)
+        {
+            self.report(setting, wrong);
         }
         arn
     }
@@ -391,14 +383,7 @@ impl SettingsReader {
 
     fn workspace_id(&mut self, setting: &'static str) -> Option<String> {
         let given = self.given(setting)?;
-        let rest = given.strip_prefix("wksp_").unwrap_or_default();
-        if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            self.report(
-                setting,
-                "is not a workspace ID, which begins with wksp_".to_owned(),
-            );
-        }
-        Some(given)
+        self.valid(setting, workspace_id(&given)).map(|()| given)
     }
 
     fn console_url(&mut self, setting: &'static str) -> Option<String> {
@@ -408,13 +393,9 @@ impl SettingsReader {
             private: true,
         };
         // The program never connects to the console, but people open the link. So any host is allowed.
-        match Endpoint::parse(&given, Route::Dataway, everywhere) {
-            Ok(endpoint) => Some(endpoint.to_string()),
-            Err(wrong) => {
-                self.report(setting, wrong);
-                None
-            }
-        }
+        let endpoint = Endpoint::parse(&given, Route::Dataway, everywhere);
+        let endpoint = self.valid(setting, endpoint)?;
+        Some(endpoint.to_string())
     }
 }
 
@@ -434,6 +415,21 @@ fn secret_arn(arn: &str, place: &FunctionLocation) -> Result<String, String> {
         Ok(_) | Err(None) => Err("is not the ARN of a secret in Secrets Manager, such as \
              arn:aws:secretsmanager:eu-central-1:111122223333:secret:name-AbCdEf"
             .to_owned()),
+        Err(Some(wrong)) => Err(wrong),
+    }
+}
+
+/// Checks the ARN of a topic.
+///
+/// # Errors
+/// What is wrong.
+fn topic_arn(arn: &str, place: &FunctionLocation) -> Result<String, String> {
+    match in_place(arn, "sns", place) {
+        Ok(name) if !name.is_empty() && !name.contains(':') => Ok(arn.to_owned()),
+        Ok(_) | Err(None) => Err(format!(
+            "{} is not the ARN of a topic, such as arn:aws:sns:eu-central-1:111122223333:name",
+            shown(arn)
+        )),
         Err(Some(wrong)) => Err(wrong),
     }
 }

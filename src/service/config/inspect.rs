@@ -15,12 +15,11 @@ pub struct InspectSettings {
     /// The settings for events that the inspection ingests itself: those of failed invocations, and those that it reads
     /// again from log groups.
     pub ingest: IngestSettings,
-    /// The name of the ingest function, whose failed invocations are processed again.
+    /// The name of the ingest function, whose failed invocations are processed again. The subscription filter in each log
+    /// group has the same name.
     pub ingest_function: String,
     /// The names of the log groups in which lost events are searched; empty if none are known.
     pub log_groups: Vec<String>,
-    /// The name of the subscription filter in each log group; may be empty only if there are no log groups.
-    pub filter_name: String,
     /// The pattern of the subscription filters; empty if they send every record.
     pub filter_pattern: String,
     /// Which summaries of an account's hours, days and weeks are sent to the sinks.
@@ -84,7 +83,6 @@ impl InspectSettings {
         let function = "the name of the ingest function";
         let ingest_function = reading.required("INGEST_FUNCTION_NAME", function);
         let log_groups = reading.list("LOG_GROUP_NAMES");
-        let filter_name = reading.given("FILTER_NAME").unwrap_or_default();
         let filter_pattern = reading.given("FILTER_PATTERN").unwrap_or_default();
         let summaries = reading.summaries("SUMMARIES");
         let partition = reading.partition("PARTITION");
@@ -92,16 +90,11 @@ impl InspectSettings {
         // The names were parsed with the settings of ingest, which report their problems.
         let names = ingest.as_ref().map(|of| of.account_names.clone());
         let keys = reading.keys(&names.unwrap_or_default(), account_role_name.as_deref());
-        if !log_groups.is_empty() && filter_name.is_empty() {
-            let message = "is missing; set it to the name of the subscription filters".to_owned();
-            reading.report("FILTER_NAME", message);
-        }
         match ingest {
             Ok(ingest) if reading.problems.is_empty() => Ok(Self {
                 ingest,
                 ingest_function,
                 log_groups,
-                filter_name,
                 filter_pattern,
                 summaries,
                 keys,
@@ -160,10 +153,9 @@ mod tests {
     }
 
     #[test]
-    fn log_groups_come_with_the_name_of_their_filters() {
+    fn all_settings_are_read_and_wrong_ones_are_named() {
         let settings = given(&[
             ("LOG_GROUP_NAMES", "trail, other"),
-            ("FILTER_NAME", "watch-ingest"),
             ("SUMMARIES", "always"),
             ("ACCOUNT_NAMES", "111122223333=dev, 444455556666=prod"),
             ("ACCOUNT_ROLE_NAME", "asks"),
@@ -179,8 +171,7 @@ mod tests {
         let problems = given(&[("LOG_GROUP_NAMES", "trail"), ("SUMMARIES", "often")]);
         assert_eq!(
             problems.unwrap_err().to_string(),
-            "SUMMARIES: \"often\" is not one of new, always, never; \
-             FILTER_NAME: is missing; set it to the name of the subscription filters"
+            "SUMMARIES: \"often\" is not one of new, always, never"
         );
     }
 

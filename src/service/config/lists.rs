@@ -1,18 +1,21 @@
 //! The settings file: lists that are too long, or too secret, for the environment of a function.
 //!
-//! It has names and environments of accounts, accounts that are counted or not, accounts whose trails are read, canary keys, roles
-//! whose errors are ignored, and further workspaces of Guance. The file is
+//! It has names and environments of accounts, accounts and log groups that are counted or not, accounts whose trails are read,
+//! canary keys, roles whose errors are ignored, and further workspaces of Guance and topics of SNS. The file is
 //! TOML, in the stack's bucket. All lists are sets, so order and repetition of entries do not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use clusters::account_filter::{AccountFilter, AccountPattern};
+use clusters::log_group_filter::{LogGroupFilter, LogGroupPattern};
 use clusters::own_roles::Role;
 use records::principal::is_account_id;
 use records::redact::sanitize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::SinkName;
+use super::topics::FurtherTopics;
 use super::workspaces::{FurtherWorkspaces, PATTERNS_MAX, no_pattern};
 use crate::rulefile::{FileProblem, FileReader, text_of};
 
@@ -41,14 +44,16 @@ const NAME_CHARS_MAX: usize = 64;
 const ARN_CHARS_MAX: usize = 640;
 
 /// The fields of a settings file.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 9] = [
     "account_names",
     "environments",
     "accounts",
+    "log_groups",
     "trail_accounts",
     "canary_keys",
     "self_principals",
     "workspaces",
+    "topics",
 ];
 
 /// The content of a settings file, which the functions add to their other settings.
@@ -62,6 +67,8 @@ pub struct Lists {
     pub environments: BTreeMap<String, String>,
     /// The accounts whose failures and sensitive calls are counted.
     pub accounts: AccountFilter,
+    /// The log groups whose records are counted.
+    pub log_groups: LogGroupFilter,
     /// Ids of the accounts whose CloudTrail trails this stack reads.
     pub trail_accounts: BTreeSet<String>,
     /// Ids of canary access keys, which must never be used. Each use of such a key causes an alert.
@@ -70,6 +77,8 @@ pub struct Lists {
     pub self_principals: BTreeSet<Role>,
     /// Workspaces of Guance beside that of the stack's parameters.
     pub workspaces: FurtherWorkspaces,
+    /// SNS topics beside that of the stack's parameters.
+    pub topics: FurtherTopics,
 }
 
 impl Lists {
@@ -107,14 +116,22 @@ impl Lists {
         Err(problems)
     }
 
-    /// Returns the sinks of further workspaces by name, each with the accounts whose alerts it gets.
-    pub fn workspace_accounts(&self) -> BTreeMap<String, BTreeSet<AccountPattern>> {
+    /// Returns the sinks of further workspaces and topics by name, each with the accounts whose alerts it gets. There are none
+    /// of a kind that is not among `kinds`, the kinds of sinks of the stack's parameters.
+    pub fn further_sinks(
+        &self,
+        kinds: &BTreeSet<SinkName>,
+    ) -> BTreeMap<String, BTreeSet<AccountPattern>> {
         let workspaces = self.workspaces.iter();
-        let accounts = workspaces.map(|(sink, of)| (sink.clone(), of.accounts.clone()));
-        accounts.collect()
+        let workspaces = workspaces.filter(|_| kinds.contains(&SinkName::Guance));
+        let workspaces = workspaces.map(|(sink, of)| (sink.clone(), of.accounts.clone()));
+        let topics = self.topics.iter();
+        let topics = topics.filter(|_| kinds.contains(&SinkName::Sns));
+        let topics = topics.map(|(sink, of)| (sink.clone(), of.accounts.clone()));
+        workspaces.chain(topics).collect()
     }
 
-    /// Returns the lengths of the lists as text, such as `2 account names, 1 trail account`.
+    /// Returns the lengths of the lists that are not empty as text, such as `2 account names, 1 trail account`; `nothing` without any.
     ///
     /// The text never contains an item of a list, because the canary keys are secret.
     pub fn counts(&self) -> String {
@@ -123,16 +140,24 @@ impl Lists {
             (self.environments.len(), "environment"),
             (self.accounts.allow.len(), "allowed account"),
             (self.accounts.deny.len(), "denied account"),
+            (self.log_groups.allow.len(), "allowed log group"),
+            (self.log_groups.deny.len(), "denied log group"),
             (self.trail_accounts.len(), "trail account"),
             (self.canary_keys.len(), "canary key"),
             (self.self_principals.len(), "self principal"),
             (self.workspaces.len(), "workspace"),
+            (self.topics.len(), "topic"),
         ];
-        let counted = counted.map(|(count, what)| match count {
-            1 => format!("1 {what}"),
-            _ => format!("{count} {what}s"),
+        let counted = counted.iter().filter_map(|(count, what)| match count {
+            0 => None,
+            1 => Some(format!("1 {what}")),
+            _ => Some(format!("{count} {what}s")),
         });
-        counted.join(", ")
+        let counted: Vec<String> = counted.collect();
+        match counted.is_empty() {
+            true => "nothing".to_owned(),
+            false => counted.join(", "),
+        }
     }
 }
 
@@ -162,6 +187,13 @@ fn account_id(text: &str) -> Option<String> {
 
 fn no_account_id(text: &str) -> String {
     format!("{} is not an account ID, such as 111122223333", shown(text))
+}
+
+fn no_log_group(text: &str) -> String {
+    format!(
+        "{} is not the name of a log group, or a part of one with * for any text, such as /aws/cloudtrail/*",
+        shown(text)
+    )
 }
 
 /// Returns the text if it is the id of a long-term access key.
@@ -214,7 +246,20 @@ impl FileReader<'_> {
                 "environments" => {
                     lists.environments = self.names(value, "environments", "production");
                 }
-                "accounts" => lists.accounts = self.accounts(value),
+                "accounts" => {
+                    let example = r#"allow = ["111122223333"] or deny = ["4444*"]"#;
+                    let names = ("accounts", example);
+                    let (allow, deny) =
+                        self.allow_and_deny(value, names, AccountPattern::parse, no_pattern);
+                    lists.accounts = AccountFilter { allow, deny };
+                }
+                "log_groups" => {
+                    let example = r#"allow = ["org-trail"] or deny = ["/aws/lambda/*"]"#;
+                    let names = ("log_groups", example);
+                    let (allow, deny) =
+                        self.allow_and_deny(value, names, LogGroupPattern::parse, no_log_group);
+                    lists.log_groups = LogGroupFilter { allow, deny };
+                }
                 "trail_accounts" => {
                     let field = ("trail_accounts", ACCOUNTS_MAX);
                     lists.trail_accounts = self.set(value, field, account_id, no_account_id);
@@ -228,6 +273,7 @@ impl FileReader<'_> {
                     lists.self_principals = self.set(value, field, role, no_role);
                 }
                 "workspaces" => lists.workspaces = self.workspaces(value),
+                "topics" => lists.topics = self.topics(value),
                 other => {
                     let (other, fields) = (shown(other), FIELDS.join(", "));
                     self.report(
@@ -240,39 +286,43 @@ impl FileReader<'_> {
         lists
     }
 
-    fn accounts(&mut self, value: &Spanned<DeValue<'_>>) -> AccountFilter {
-        let mut filter = AccountFilter::default();
+    /// Parses a table with the lists `allow` and `deny` of patterns. `name` is its name, and `example` a line in it.
+    fn allow_and_deny<T: Ord>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        (name, example): (&str, &str),
+        parse: fn(&str) -> Option<T>,
+        wrong: fn(&str) -> String,
+    ) -> (BTreeSet<T>, BTreeSet<T>) {
+        let (mut allow, mut deny) = (BTreeSet::new(), BTreeSet::new());
         let DeValue::Table(table) = value.get_ref() else {
-            let message = "accounts must be a table: a line [accounts], and below it lines such as \
-                           allow = [\"111122223333\"] or deny = [\"4444*\"]";
-            self.report(value, message.to_owned());
-            return filter;
+            let message = format!(
+                "{name} must be a table: a line [{name}], and below it lines such as {example}"
+            );
+            self.report(value, message);
+            return (allow, deny);
         };
         for (field, value) in table {
-            let (name, list) = match &**field.get_ref() {
-                "allow" => ("allow", &mut filter.allow),
-                "deny" => ("deny", &mut filter.deny),
+            let (list, patterns) = match &**field.get_ref() {
+                "allow" => ("allow", &mut allow),
+                "deny" => ("deny", &mut deny),
                 other => {
                     let message = format!("{} is neither allow nor deny", shown(other));
                     self.report(field, message);
                     continue;
                 }
             };
-            *list = self.set(
-                value,
-                (name, PATTERNS_MAX),
-                AccountPattern::parse,
-                no_pattern,
-            );
-            // An empty list of allowed accounts would allow all of them, which is the opposite of what it says.
-            if name == "allow" && matches!(value.get_ref(), DeValue::Array(list) if list.is_empty())
-            {
-                let message =
-                    "allow is empty; name the accounts to count, or remove the line to count all";
-                self.report(value, message.to_owned());
+            *patterns = self.set(value, (list, PATTERNS_MAX), parse, wrong);
+            // An empty list of what is allowed would allow all of it, which is the opposite of what it says.
+            if list == "allow" && matches!(value.get_ref(), DeValue::Array(all) if all.is_empty()) {
+                let what = name.replace('_', " ");
+                let message = format!(
+                    "allow is empty; name the {what} to count, or remove the line to count all"
+                );
+                self.report(value, message);
             }
         }
-        filter
+        (allow, deny)
     }
 
     /// Parses a table with a name for each account. `example` is such a name, for messages.

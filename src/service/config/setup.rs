@@ -5,19 +5,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clusters::account_filter::{AccountFilter, AccountPattern};
+use clusters::log_group_filter::{LogGroupFilter, LogGroupPattern};
 
 use super::lists::Lists;
-use super::{IngestSettings, SettingProblems, SettingsReader, shown};
+use super::{IngestSettings, SettingProblems, SettingsReader, SinkName, shown};
 
 /// The settings that are stored in the table. All who may read the table can read them, so no secret and no access
 /// key is in this list. Canary keys are known to the functions only.
-const STORED: [&str; 19] = [
+const STORED: [&str; 20] = [
     ALLOWED_ACCOUNTS,
+    ALLOWED_LOG_GROUPS,
     "ARCHIVE_DAYS",
     "BUCKET_NAME",
     DENIED_ACCOUNTS,
+    DENIED_LOG_GROUPS,
     "DRILL_LOG_GROUP",
-    "FILTER_NAME",
     FURTHER_SELF_PRINCIPALS,
     "INGEST_FUNCTION_NAME",
     "INSPECTION_ALARM_HOURS",
@@ -30,16 +32,20 @@ const STORED: [&str; 19] = [
     "SELF_PRINCIPALS",
     "SINKS",
     "TRAIL_ACCOUNTS",
-    WORKSPACES,
+    FURTHER_SINKS,
 ];
 
 /// The patterns of the settings file for accounts that are counted, and for accounts that are not, separated by commas.
 const ALLOWED_ACCOUNTS: &str = "ALLOWED_ACCOUNTS";
 const DENIED_ACCOUNTS: &str = "DENIED_ACCOUNTS";
 
-/// The sinks of further workspaces in the settings file, separated by commas, each with the accounts whose alerts it gets:
-/// `guance-shop=1111*+444455556666`.
-const WORKSPACES: &str = "WORKSPACES";
+/// The patterns of the settings file for log groups that are counted, and for log groups that are not, separated by commas.
+const ALLOWED_LOG_GROUPS: &str = "ALLOWED_LOG_GROUPS";
+const DENIED_LOG_GROUPS: &str = "DENIED_LOG_GROUPS";
+
+/// The sinks of further workspaces and topics in the settings file, separated by commas, each with the accounts whose alerts it
+/// gets: `guance-shop=1111*+444455556666`. The name is that of an earlier release, which had workspaces only.
+const FURTHER_SINKS: &str = "WORKSPACES";
 
 /// The number of roles in the settings file whose errors are ignored. Their ARNs are known to the functions only.
 const FURTHER_SELF_PRINCIPALS: &str = "FURTHER_SELF_PRINCIPALS";
@@ -54,10 +60,9 @@ pub struct Setup(BTreeMap<String, String>);
 pub struct OperatorSettings {
     /// The settings for events that the command ingests.
     pub ingest: IngestSettings,
-    /// The name of the ingest function, which receives the events of subscriptions.
+    /// The name of the ingest function, which receives the events of subscriptions. The subscription filters have the same
+    /// name.
     pub ingest_function: String,
-    /// The name of the subscription filters; the name of the ingest function if the stack has not stored another name.
-    pub filter_name: String,
     /// The names of the log groups that the stack reads; empty if they are not known.
     pub log_groups: Vec<String>,
     /// The id of the stack's account; empty if it is not known.
@@ -78,7 +83,7 @@ impl Setup {
     }
 
     /// Adds facts about the settings file: the accounts whose trails are read, the patterns of accounts that are counted or
-    /// not, the sinks of further workspaces, and the number of roles whose errors are left out.
+    /// not, the same of log groups, the sinks of further workspaces and topics, and the number of roles whose errors are left out.
     #[must_use]
     pub fn with(mut self, lists: &Lists) -> Self {
         let (trails, further) = (&lists.trail_accounts, lists.self_principals.len());
@@ -98,13 +103,24 @@ impl Setup {
                 self.0.insert(name.to_owned(), texts.join(","));
             }
         }
-        if !lists.workspaces.is_empty() {
-            let texts = lists.workspaces.iter().map(|(sink, of)| {
-                let accounts: Vec<&str> = of.accounts.iter().map(AccountPattern::text).collect();
+        for (name, patterns) in [
+            (ALLOWED_LOG_GROUPS, &lists.log_groups.allow),
+            (DENIED_LOG_GROUPS, &lists.log_groups.deny),
+        ] {
+            if !patterns.is_empty() {
+                let texts: Vec<&str> = patterns.iter().map(LogGroupPattern::text).collect();
+                self.0.insert(name.to_owned(), texts.join(","));
+            }
+        }
+        let kinds = SinkName::ALL.into_iter().collect();
+        let further_sinks = lists.further_sinks(&kinds);
+        if !further_sinks.is_empty() {
+            let texts = further_sinks.iter().map(|(sink, accounts)| {
+                let accounts: Vec<&str> = accounts.iter().map(AccountPattern::text).collect();
                 format!("{sink}={}", accounts.join("+"))
             });
             let texts: Vec<String> = texts.collect();
-            self.0.insert(WORKSPACES.to_owned(), texts.join(","));
+            self.0.insert(FURTHER_SINKS.to_owned(), texts.join(","));
         }
         if further > 0 {
             let name = FURTHER_SELF_PRINCIPALS.to_owned();
@@ -140,23 +156,26 @@ impl Setup {
         };
         let function = "the name of the ingest function";
         let ingest_function = reading.required("INGEST_FUNCTION_NAME", function);
-        let filter_name = reading.given("FILTER_NAME");
         let log_groups = reading.list("LOG_GROUP_NAMES");
         let account_id = reading.given("OWN_ACCOUNT_ID").unwrap_or_default();
         let accounts = AccountFilter {
             allow: reading.account_patterns(ALLOWED_ACCOUNTS),
             deny: reading.account_patterns(DENIED_ACCOUNTS),
         };
-        let workspaces = reading.workspaces();
+        let log_groups_filter = LogGroupFilter {
+            allow: reading.log_group_patterns(ALLOWED_LOG_GROUPS),
+            deny: reading.log_group_patterns(DENIED_LOG_GROUPS),
+        };
+        let further_sinks = reading.further_sinks();
         let further = reading.number(FURTHER_SELF_PRINCIPALS, (0, u16::MAX, 0));
         match ingest {
             Ok(mut ingest) if reading.problems.is_empty() => Ok(OperatorSettings {
                 ingest: {
                     ingest.exclusions.accounts.extend(&accounts);
-                    ingest.workspaces.extend(workspaces);
+                    ingest.exclusions.log_groups.extend(&log_groups_filter);
+                    ingest.further_sinks.extend(further_sinks);
                     ingest
                 },
-                filter_name: filter_name.unwrap_or_else(|| ingest_function.clone()),
                 ingest_function,
                 log_groups,
                 account_id,
@@ -172,15 +191,29 @@ impl Setup {
 }
 
 impl SettingsReader {
-    fn workspaces(&mut self) -> BTreeMap<String, BTreeSet<AccountPattern>> {
-        let mut workspaces = BTreeMap::new();
-        for text in self.list(WORKSPACES) {
+    fn further_sinks(&mut self) -> BTreeMap<String, BTreeSet<AccountPattern>> {
+        let mut further_sinks = BTreeMap::new();
+        for text in self.list(FURTHER_SINKS) {
             let (sink, accounts) = text.split_once('=').unwrap_or((&text, ""));
             let accounts = accounts.split('+').filter(|of| !of.is_empty());
-            let accounts = self.patterns(WORKSPACES, accounts.map(str::to_owned).collect());
-            workspaces.insert(sink.to_owned(), accounts);
+            let accounts = self.patterns(FURTHER_SINKS, accounts.map(str::to_owned).collect());
+            further_sinks.insert(sink.to_owned(), accounts);
         }
-        workspaces
+        further_sinks
+    }
+
+    fn log_group_patterns(&mut self, setting: &'static str) -> BTreeSet<LogGroupPattern> {
+        let mut patterns = BTreeSet::new();
+        for text in self.list(setting) {
+            match LogGroupPattern::parse(&text) {
+                Some(pattern) => drop(patterns.insert(pattern)),
+                None => self.report(
+                    setting,
+                    format!("{} is not a pattern of log groups", shown(&text)),
+                ),
+            }
+        }
+        patterns
     }
 
     fn account_patterns(&mut self, setting: &'static str) -> BTreeSet<AccountPattern> {
@@ -237,19 +270,21 @@ mod tests {
     }
 
     #[test]
-    fn chosen_accounts_and_workspaces_are_stored_and_parsed_again() {
-        let text = b"[workspaces.shop]\naccounts = [\"1111*\", \"444455556666\"]\n[workspaces.all]\n[accounts]\nallow = [\"1111*\"]\ndeny = [\"111122223333\", \"*9\"]";
+    fn chosen_accounts_and_log_groups_and_further_sinks_are_stored_and_parsed_again() {
+        let text = b"[topics.ops]\narn = \"arn:aws:sns:eu-central-1:111122223333:ops\"\naccounts = [\"4444*\"]\n[log_groups]\nallow = [\"trail\", \"/aws/cloudtrail/*\"]\ndeny = [\"/aws/lambda/*\"]\n[workspaces.shop]\naccounts = [\"1111*\", \"444455556666\"]\n[workspaces.all]\n[accounts]\nallow = [\"1111*\"]\ndeny = [\"111122223333\", \"*9\"]";
         let lists = Lists::parse(text.to_vec()).unwrap();
         let given = setup(&[
             ("BUCKET_NAME", "bucket"),
             ("INGEST_FUNCTION_NAME", "watch-ingest"),
-            ("SINKS", "guance"),
+            ("SINKS", "guance,sns"),
         ]);
         let stored = Setup::decode(&given.with(&lists).encode()).unwrap();
         let parsed = stored.parse("table").unwrap().ingest;
         assert_eq!(parsed.exclusions.accounts, lists.accounts);
-        assert_eq!(parsed.workspaces["guance-shop"].len(), 2);
-        assert!(parsed.workspaces["guance-all"].is_empty());
+        assert_eq!(parsed.exclusions.log_groups, lists.log_groups);
+        assert_eq!(parsed.further_sinks["guance-shop"].len(), 2);
+        assert!(parsed.further_sinks["guance-all"].is_empty());
+        assert_eq!(parsed.further_sinks["sns-ops"].len(), 1);
         assert_eq!(parsed.with(&lists), parsed);
     }
 
@@ -267,7 +302,6 @@ mod tests {
         assert_eq!(deputy.ingest.table_name, "table");
         assert_eq!(deputy.ingest.retention_days, 8);
         assert_eq!(deputy.ingest.sinks.len(), 1);
-        assert_eq!(deputy.filter_name, "watch-ingest");
         assert_eq!(deputy.log_groups, ["trail", "other"]);
         assert_eq!(deputy.account_id, "111122223333");
         let wrong = setup(&[("RETENTION_DAYS", "7")]).parse("table");

@@ -9,6 +9,7 @@ use alerts::guance::endpoint::{AllowedHosts, Endpoint};
 use alerts::guance::route::Route;
 use alerts::guance::site::{self, SITES, Site};
 use clusters::account_filter::AccountPattern;
+use clusters::report::FURTHER_WORKSPACE;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -21,7 +22,7 @@ pub const WORKSPACES_MAX: usize = 20;
 /// The highest number of patterns in a list of accounts.
 pub(super) const PATTERNS_MAX: usize = 1_000;
 
-/// The longest name of a workspace, in characters.
+/// The longest name of a further workspace or topic, in characters.
 const NAME_CHARS_MAX: usize = 20;
 
 /// The fields of a workspace in the settings file.
@@ -62,14 +63,10 @@ impl FileReader<'_> {
         self.bound(value, "workspaces", table.len(), WORKSPACES_MAX);
         for (name, value) in table {
             if !is_name(name.get_ref()) {
-                let shown = shown(name.get_ref());
-                let message = format!(
-                    "{shown} is no name of a workspace: it has at most {NAME_CHARS_MAX} characters, only a-z, 0-9 and -"
-                );
-                self.report(name, message);
+                self.report(name, no_name(name.get_ref(), "workspace"));
             }
             let workspace = self.workspace(value);
-            workspaces.insert(format!("guance-{}", name.get_ref()), workspace);
+            workspaces.insert(format!("{FURTHER_WORKSPACE}{}", name.get_ref()), workspace);
         }
         workspaces
     }
@@ -90,11 +87,13 @@ impl FileReader<'_> {
             let text = value.get_ref().as_str().unwrap_or_default().to_owned();
             let problem = match &**field.get_ref() {
                 "secret" => set_secret(&mut workspace, &text),
-                "site" => set_site(&mut workspace, &text),
+                "site" => site_named(&text).map(|site| workspace.site = Some(site)),
                 "url" => set_url(&mut workspace.url, &text),
                 "console_url" => set_url(&mut workspace.console_url, &text),
-                "route" => set_route(&mut workspace, &text),
-                "workspace_id" => set_workspace_id(&mut workspace, &text),
+                "route" => route_named(&text).map(|route| workspace.route = Some(route)),
+                "workspace_id" => {
+                    workspace_id(&text).map(|()| workspace.workspace_id = Some(text.clone()))
+                }
                 other => Err(format!("{} is not one of {FIELDS}", shown(other))),
             };
             if let Err(message) = problem {
@@ -116,7 +115,16 @@ pub(super) fn no_pattern(text: &str) -> String {
     )
 }
 
-fn is_name(text: &str) -> bool {
+/// Returns the message about a text that is no name of a further sink; `what` is `workspace` or `topic`.
+pub(super) fn no_name(text: &str, what: &str) -> String {
+    let shown = shown(text);
+    format!(
+        "{shown} is no name of a {what}: it has at most {NAME_CHARS_MAX} characters, only a-z, 0-9 and -"
+    )
+}
+
+/// Checks whether a text may be the name of a further workspace or topic.
+pub(super) fn is_name(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !text.is_empty() && text.len() <= NAME_CHARS_MAX && text.bytes().all(is_allowed)
 }
@@ -133,13 +141,6 @@ fn set_secret(workspace: &mut FurtherWorkspace, text: &str) -> Result<(), String
     Ok(())
 }
 
-fn set_site(workspace: &mut FurtherWorkspace, text: &str) -> Result<(), String> {
-    workspace.site = site::site(text);
-    let names = || SITES.map(|site| site.name).join(", ");
-    let known = workspace.site.map(drop);
-    known.ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
-}
-
 /// Whether the address may be used depends on parameters of the stack, which are not known here.
 fn set_url(field: &mut Option<String>, text: &str) -> Result<(), String> {
     let everywhere = AllowedHosts {
@@ -151,20 +152,25 @@ fn set_url(field: &mut Option<String>, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn set_route(workspace: &mut FurtherWorkspace, text: &str) -> Result<(), String> {
-    workspace.route = Route::from_name(text);
-    let names = || Route::ALL.map(Route::name).join(", ");
-    let known = workspace.route.map(drop);
-    known.ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
+/// Returns the site with a name, or the message about another text.
+pub(super) fn site_named(text: &str) -> Result<&'static Site, String> {
+    let names = || SITES.map(|site| site.name).join(", ");
+    site::site(text).ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
 }
 
-fn set_workspace_id(workspace: &mut FurtherWorkspace, text: &str) -> Result<(), String> {
+/// Returns the route with a name, or the message about another text.
+pub(super) fn route_named(text: &str) -> Result<Route, String> {
+    let names = || Route::ALL.map(Route::name).join(", ");
+    Route::from_name(text).ok_or_else(|| format!("{} is not one of {}", shown(text), names()))
+}
+
+/// Checks the id of a workspace. The error is the message about another text.
+pub(super) fn workspace_id(text: &str) -> Result<(), String> {
     let rest = text.strip_prefix("wksp_").unwrap_or_default();
-    if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err("is not a workspace ID, which begins with wksp_".to_owned());
+    match !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        true => Ok(()),
+        false => Err("is not a workspace ID, which begins with wksp_".to_owned()),
     }
-    workspace.workspace_id = Some(text.to_owned());
-    Ok(())
 }
 
 #[cfg(test)]
@@ -205,7 +211,7 @@ mod tests {
             "[workspaces.shop]\nsecret = \"SECRET\"\nsite = \"cn3\"\naccounts = [\"1111*\"]\n\
              [workspaces.other]\nsecret = \"SECRET\"\nworkspace_id = \"wksp_1\"\n",
         );
-        assert!(settings.wrong_workspaces.is_empty());
+        assert!(settings.wrong_sinks.is_empty());
         let shop = &settings.workspaces["guance-shop"];
         assert_eq!(shop.endpoint.to_string(), "https://cn3-openway.guance.com");
         assert_eq!(
@@ -239,7 +245,7 @@ mod tests {
             ),
         ] {
             let settings = settings(&format!("[workspaces.shop]\n{file}"));
-            let wrong = &settings.wrong_workspaces["guance-shop"];
+            let wrong = &settings.wrong_sinks["guance-shop"];
             assert!(wrong.contains(says), "{file}: {wrong}");
         }
     }

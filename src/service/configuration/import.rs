@@ -14,7 +14,7 @@ use records::time::Timestamp;
 
 use super::changes::{Change, file_changes};
 use super::history::{self, ConfigChange};
-use super::{Configuration, file_version, said_name};
+use super::{Configuration, file_version};
 use crate::config::lists::{Lists, SETTINGS_KEY, salted};
 use crate::ports::{Bucket, BucketError, StoreError, TriageStore, VersionedTriage};
 
@@ -196,8 +196,7 @@ impl ImportPlan {
             put_file(bucket, by.note("settings", of, &bytes), &of.key, bytes).await?;
         }
         for (cluster, at, what) in &self.resolutions {
-            let what = JournalEvent::from_name(said_name(*what));
-            let what = what.unwrap_or(JournalEvent::Resolved);
+            let what = JournalEvent::of_said(*what).unwrap_or(JournalEvent::Resolved);
             let entry = JournalEntry::of(what, *at, 1).by(by.who, &by.reason());
             store.note(*cluster, &[entry]).await?;
         }

@@ -1,9 +1,11 @@
 //! The links in the order of the data, and how each is judged.
 
+use clusters::report::FURTHER_TOPIC;
 use serde_json::Value;
 
 use super::{
-    DoctorFacts, Filter, Group, LinkState, Probe, RecordedEvents, Sink, Target, Trail, Verdict,
+    DoctorFacts, Filter, Group, LinkState, Probe, RecordedEvents, Schedule, Sink, Target, Trail,
+    Verdict, WorkspaceSecret,
 };
 use crate::ports::DeployedFunction;
 use crate::status::{Fact, function, setting};
@@ -22,18 +24,18 @@ type Judge = fn(&DoctorFacts) -> Option<Verdict>;
 
 /// The links of a stack.
 const OF_STACK: [(&str, &str, Judge); 20] = [
-    ("login", "Credentials here", login),
-    ("clock", "Clock of this machine", clock),
-    ("caller", "Who is asking", caller),
+    ("login", "AWS credentials", login),
+    ("clock", "Local clock", clock),
+    ("caller", "Your identity", caller),
     ("stack", "Stack", stack),
     ("trail", "Trail", trail),
-    ("logging", "Trail writes", logging),
-    ("regions", "Regions of the trail", regions),
-    ("events", "Events of the trail", events),
+    ("logging", "Trail is on", logging),
+    ("regions", "Trail regions", regions),
+    ("events", "Trail events", events),
     ("group", "Log groups", group),
-    ("records", "Records arrive", records),
+    ("records", "New records", records),
     ("filter", "Subscription filters", filter),
-    ("permission", "Permission to call", permission),
+    ("permission", "Invoke permission", permission),
     ("functions", "Functions", functions),
     ("concurrency", "Concurrency", concurrency),
     ("table", "Table", table),
@@ -49,20 +51,20 @@ const ERRORS: (&str, &str, Judge) = ("errors", "Errors in the logs", errors);
 
 /// The links before the first deployment.
 const OF_LOG_GROUP: [(&str, &str, Judge); 10] = [
-    ("login", "Credentials here", login),
-    ("clock", "Clock of this machine", clock),
-    ("caller", "Who is asking", caller),
+    ("login", "AWS credentials", login),
+    ("clock", "Local clock", clock),
+    ("caller", "Your identity", caller),
     ("trail", "Trail", trail),
-    ("logging", "Trail writes", logging),
-    ("regions", "Regions of the trail", regions),
-    ("events", "Events of the trail", events),
+    ("logging", "Trail is on", logging),
+    ("regions", "Trail regions", regions),
+    ("events", "Trail events", events),
     ("group", "Log group", group),
-    ("records", "Records arrive", records),
-    ("room", "Room for a filter", room),
+    ("records", "New records", records),
+    ("room", "Free filter slot", room),
 ];
 
 /// The last link before the first deployment.
-const DEPLOYMENT: (&str, &str, Judge) = ("deployment", "Permissions to deploy", deployment);
+const DEPLOYMENT: (&str, &str, Judge) = ("deployment", "Deploy permissions", deployment);
 
 /// Returns the links of a target, in the order of the data.
 pub fn of(target: &Target) -> Vec<(&'static str, &'static str, Judge)> {
@@ -75,7 +77,7 @@ pub fn of(target: &Target) -> Vec<(&'static str, &'static str, Judge)> {
 /// Returns a known fact, or the verdict that it could not be read. `right` is the permission that reading needs.
 fn known<'f, T>(fact: &'f Fact<T>, right: &str) -> Result<&'f T, Verdict> {
     fact.as_ref().map_err(|why| {
-        let command = format!("allow {right} to the caller, see docs/operate.md");
+        let command = format!("allow your identity {right}: docs/operate.md");
         Verdict::unknown(why, command)
     })
 }
@@ -198,7 +200,7 @@ fn trail(facts: &DoctorFacts) -> Option<Verdict> {
             None => Verdict::ok(names.join(", ")),
             // The trail of another account of the organization is not in the list of this account.
             Some(group) if facts.has_records() => Verdict::limited(
-                format!("no trail of this account writes to {group}, but records come"),
+                format!("no trail of this account writes to {group}, but records arrive"),
                 "aws cloudtrail describe-trails",
             ),
             Some(group) => Verdict::broken(
@@ -285,12 +287,12 @@ fn regions(facts: &DoctorFacts) -> Option<Verdict> {
         };
         let organization = match trail.is_of_organization {
             true => "all accounts of the organization",
-            false => "this account alone",
+            false => "only this account",
         };
         Ok(match (trail.is_multi_region, trail.has_global_events) {
             (true, true) => Verdict::ok(format!("all regions, global services, {organization}")),
             (false, _) => Verdict::limited(
-                format!("the trail {name} records {home} alone"),
+                format!("the trail {name} records only the region {home}"),
                 update("--is-multi-region-trail --include-global-service-events"),
             ),
             (true, false) => Verdict::limited(
@@ -325,14 +327,13 @@ fn events(facts: &DoctorFacts) -> Option<Verdict> {
             ),
             (false, true) => Verdict::limited(
                 format!(
-                    "the trail {name} leaves out calls that only read: refused Get, List and Describe calls are not seen"
+                    "the trail {name} leaves out read events: refused Get, List and Describe calls are not seen"
                 ),
                 command,
             ),
-            (true, false) => Verdict::limited(
-                format!("the trail {name} leaves out calls that write"),
-                command,
-            ),
+            (true, false) => {
+                Verdict::limited(format!("the trail {name} leaves out write events"), command)
+            }
         })
     })
 }
@@ -398,13 +399,13 @@ fn records(facts: &DoctorFacts) -> Option<Verdict> {
 }
 
 fn filter(facts: &DoctorFacts) -> Option<Verdict> {
-    let name = facts.setting("inspect", "FILTER_NAME");
+    let name = &format!("{}-ingest", facts.stack());
     let pattern = facts.setting("inspect", "FILTER_PATTERN");
     let ends = format!(":{}-ingest", facts.stack());
     of_each_group(facts, |group| {
         let filters = known(&group.filters, "logs:DescribeSubscriptionFilters")?;
         let deploy = "sam deploy --guided (CloudFormation restores the filter only if a parameter changes: set Enabled to false, then to true)";
-        let Some(ours) = filters.iter().find(|of| of.name == name) else {
+        let Some(ours) = filters.iter().find(|of| &of.name == name) else {
             return Ok(match filters.len() < FILTERS_MAX {
                 true => Verdict::broken(
                     format!("the log group {} has no filter {name}", group.name),
@@ -626,6 +627,7 @@ fn schedules(facts: &DoctorFacts) -> Option<Verdict> {
             let group = &schedule.group;
             match found {
                 Some((_, true)) => {}
+                Some((_, false)) if is_off(facts, schedule) => {}
                 Some((name, false)) => {
                     let finding = format!("the schedule {name} of {} is off", schedule.role);
                     return Ok(Verdict::broken(finding, enable(facts, group, name)));
@@ -641,9 +643,20 @@ fn schedules(facts: &DoctorFacts) -> Option<Verdict> {
                 }
             }
         }
+        if facts.schedules.iter().any(|of| is_off(facts, of)) {
+            let finding = "the schedule of inspect is switched off by InspectionSchedule=off";
+            let deploy = "sam deploy --guided, with InspectionSchedule cron(0 * * * ? *)";
+            return Ok(Verdict::limited(finding, deploy));
+        }
         let roles: Vec<&str> = facts.schedules.iter().map(|of| of.role.as_str()).collect();
         Ok(Verdict::ok(format!("on, for {}", roles.join(" and "))))
     })
+}
+
+/// Checks whether a schedule is off because a parameter of the stack switched it off.
+fn is_off(facts: &DoctorFacts, of: &Schedule) -> bool {
+    let is_by_parameter = facts.setting("inspect", "INSPECTION_ALARM_HOURS") == "0";
+    of.role == "inspect" && is_by_parameter && matches!(of.found, Ok(Some((_, false))))
 }
 
 /// Returns the command that turns a schedule on. An update replaces the whole schedule, so it is read first.
@@ -657,19 +670,25 @@ fn enable(facts: &DoctorFacts, group: &str, name: &str) -> String {
 }
 
 fn secret(facts: &DoctorFacts) -> Option<Verdict> {
-    let arn = facts.setting("deliver", "GUANCE_SECRET_ARN");
-    let secret = facts.secret.as_ref()?;
+    if facts.secrets.is_empty() {
+        return None;
+    }
     judged(|| {
-        let probe = known(secret, "secretsmanager:GetSecretValue for the secret")?;
-        Ok(match probe {
-            Probe::Fine(_) => Verdict::ok("exists, and has what the route needs"),
-            Probe::Wrong(why) => Verdict::broken(
-                format!("{arn}: {why}"),
-                format!(
-                    "aws secretsmanager put-secret-value --secret-id {arn} --region {} --secret-string file://token.txt (restore-secret first, if it was deleted)",
-                    facts.region
-                ),
-            ),
+        for WorkspaceSecret { sink, arn, answer } in &facts.secrets {
+            let right = format!("secretsmanager:GetSecretValue for the secret of {sink}");
+            if let Probe::Wrong(why) = known(answer, &right)? {
+                return Ok(Verdict::broken(
+                    format!("{sink}: {arn}: {why}"),
+                    format!(
+                        "aws secretsmanager put-secret-value --secret-id {arn} --region {} --secret-string file://token.txt (restore-secret first, if it was deleted)",
+                        facts.region
+                    ),
+                ));
+            }
+        }
+        Ok(match facts.secrets.len() {
+            1 => Verdict::ok("exists, and has what the route needs"),
+            count => Verdict::ok(format!("{count} exist, and have what their routes need")),
         })
     })
 }
@@ -720,7 +739,12 @@ fn repair(sink: &Sink) -> String {
     match sink.name.as_str() {
         "sns" => format!("aws sns get-topic-attributes --topic-arn {place}, then sam deploy --guided with Topic"),
         "eventbridge" => format!("aws events describe-event-bus --name {place}, then sam deploy --guided with EventBusName"),
-        _ => "sam deploy --guided with GuanceSite or GuanceUrl; a wrong token is corrected in its secret".to_owned(),
+        "guance" => "sam deploy --guided with GuanceSite or GuanceUrl; a wrong token is corrected in its secret".to_owned(),
+        name if name.starts_with(FURTHER_TOPIC) => {
+            format!("aws sns get-topic-attributes --topic-arn {place}, then cloudtrail-inspector config set with the topic corrected: docs/config.md")
+        }
+        _ => "cloudtrail-inspector config set, with the workspace corrected: docs/config.md; a wrong token is corrected in its secret"
+            .to_owned(),
     }
 }
 
@@ -775,12 +799,12 @@ fn deployment(facts: &DoctorFacts) -> Option<Verdict> {
             .collect();
         Ok(match missing.is_empty() {
             true => Verdict::ok(format!(
-                "{}, by the policies of the caller",
+                "{}, by the policies of your identity",
                 counted(actions.len(), "action")
             )),
             false => Verdict::broken(
-                format!("the caller may not {}", missing.join(", ")),
-                "ask who manages the account for these permissions",
+                format!("your identity may not {}", missing.join(", ")),
+                "ask the administrator of the account for these permissions",
             ),
         })
     })

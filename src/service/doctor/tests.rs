@@ -8,7 +8,7 @@ use records::time::Timestamp;
 
 use super::{
     Caller, DoctorFacts, Filter, Group, Link, LinkState, Probe, RecordedEvents, Schedule, Sink,
-    Table, Target, Trail, TrailStatus, examine,
+    Table, Target, Trail, TrailStatus, WorkspaceSecret, examine,
 };
 use crate::ports::DeployedFunction;
 
@@ -91,8 +91,8 @@ fn whole() -> DoctorFacts {
         }),
         functions: Ok(vec![
             deployed("ingest", &[("SINKS", "sns,"), ("TABLE_NAME", "errors-Table-1"), ("BUCKET_NAME", "errors-bucket-1")]),
-            deployed("inspect", &[("FILTER_NAME", "errors-ingest"), ("FILTER_PATTERN", "{ $.errorCode = \"*\" }"), ("ACCOUNT_ROLE_NAME", "keys")]),
-            deployed("deliver", &[("GUANCE_SECRET_ARN", "arn:secret")]),
+            deployed("inspect", &[("FILTER_PATTERN", "{ $.errorCode = \"*\" }"), ("ACCOUNT_ROLE_NAME", "keys")]),
+            deployed("deliver", &[]),
         ]),
         trails: Ok(vec![trail()]),
         groups: vec![Group {
@@ -111,8 +111,18 @@ fn whole() -> DoctorFacts {
         bucket: Ok(true),
         schedules: vec![schedule("inspect"), schedule("deliver")],
         sink_settings: Some(Ok(())),
-        secret: Some(Ok(Probe::Fine(7))),
-        sinks: vec![sink("sns", "arn:topic"), sink("guance", "https://openway.guance.com")],
+        secrets: ["guance", "guance-shop"]
+            .map(|sink| WorkspaceSecret {
+                sink: sink.to_owned(),
+                arn: format!("arn:secret:{sink}"),
+                answer: Ok(Probe::Fine(7)),
+            })
+            .to_vec(),
+        sinks: vec![
+            sink("sns", "arn:topic"),
+            sink("guance", "https://openway.guance.com"),
+            sink("guance-shop", "https://cn3-openway.guance.com"),
+        ],
         unanswered_keys: Some(Ok(Some(0))),
         deployment: None,
     }
@@ -130,7 +140,7 @@ fn fresh() -> DoctorFacts {
 type Change = fn(&mut DoctorFacts);
 
 /// Each link, a fault of it, and a part of the command that repairs it; in the order of the links.
-const FAULTS: [(&str, Change, &str); 22] = [
+const FAULTS: [(&str, Change, &str); 24] = [
     (
         "login",
         |of| of.login = Err("no AWS credentials found".to_owned()),
@@ -232,13 +242,23 @@ const FAULTS: [(&str, Change, &str); 22] = [
     ),
     (
         "secret",
-        |of| of.secret = Some(Ok(Probe::Wrong("it does not exist".to_owned()))),
-        "put-secret-value --secret-id arn:secret",
+        |of| of.secrets[0].answer = Ok(Probe::Wrong("it does not exist".to_owned())),
+        "put-secret-value --secret-id arn:secret:guance ",
+    ),
+    (
+        "secret",
+        |of| of.secrets[1].answer = Ok(Probe::Wrong("it was deleted".to_owned())),
+        "put-secret-value --secret-id arn:secret:guance-shop ",
     ),
     (
         "sinks",
         |of| of.sinks[0].answer = Ok(Probe::Wrong("the topic does not exist".to_owned())),
         "get-topic-attributes --topic-arn arn:topic",
+    ),
+    (
+        "sinks",
+        |of| of.sinks[2].answer = Ok(Probe::Wrong("it refuses the token".to_owned())),
+        "cloudtrail-inspector config set, with the workspace corrected",
     ),
     (
         "sinks",
@@ -316,7 +336,17 @@ fn recorded(of: &mut DoctorFacts) -> &mut RecordedEvents {
 
 #[test]
 fn a_link_that_works_in_part_does_not_stop_the_others() {
-    let cases: [(&str, Change, &str); 10] = [
+    let cases: [(&str, Change, &str); 11] = [
+        (
+            "schedules",
+            |of| {
+                let inspect = &mut of.functions.as_mut().unwrap()[1];
+                let hours = ("INSPECTION_ALARM_HOURS".to_owned(), "0".to_owned());
+                inspect.settings.extend([hours]);
+                of.schedules[0].found = Ok(Some(("s".to_owned(), false)));
+            },
+            "sam deploy --guided, with InspectionSchedule",
+        ),
         ("trail", |of| of.trails = Ok(Vec::new()), "describe-trails"),
         (
             "regions",
@@ -388,7 +418,7 @@ fn what_cannot_be_read_is_unknown_and_never_whole() {
         ("records", |of, why| of.groups[0].newest = Err(why)),
         ("permission", |of, why| of.permission = Err(why)),
         ("concurrency", |of, why| of.concurrency = Err(why)),
-        ("secret", |of, why| of.secret = Some(Err(why))),
+        ("secret", |of, why| of.secrets[1].answer = Err(why)),
         ("sinks", |of, why| of.sinks[1].answer = Err(why)),
     ];
     for (key, change) in cases {
@@ -430,7 +460,7 @@ fn before_the_first_deployment_the_trail_the_group_its_room_and_the_rights_are_e
         (
             "deployment",
             |of| of.deployment = Some(Ok(vec![("iam:CreateRole".to_owned(), false)])),
-            "ask who manages",
+            "ask the administrator",
         ),
     ];
     for (key, change, command) in cases {

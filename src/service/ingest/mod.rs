@@ -30,6 +30,7 @@ use clusters::sample::SampleCutoffs;
 use clusters::selection::{NO_ERROR, NO_EVENT};
 use clusters::watch::{Watch, Watches};
 use clusters::{Conclusion, EventId, Finding, Tally, conclude_call, event_time};
+use input::PayloadOrigin;
 use input::file::{Reader, read_reference};
 use input::likeness;
 use input::{InputItem, Layout, Limits, ReadError};
@@ -156,6 +157,14 @@ pub struct Caches {
     reader: Option<Reader>,
     repeats: Option<RecentRecords>,
     cutoffs: Option<SharedCutoffs>,
+}
+
+impl Caches {
+    /// Returns where the records of the payload come from that was folded last.
+    fn origin(&self) -> PayloadOrigin {
+        let reader = self.reader.as_ref();
+        reader.map_or_else(PayloadOrigin::default, |reader| reader.origin().clone())
+    }
 }
 
 /// Sample cutoffs that the foldings of several threads share.

@@ -21,7 +21,7 @@ use clusters::fingerprint::Identity;
 use clusters::report::IngestReport;
 use clusters::{ClusterFacts, EventId, Finding, Series, Tally};
 use data_encoding::HEXLOWER;
-use input::envelope::{self, PayloadOrigin};
+use input::PayloadOrigin;
 use input::file::Reader;
 use input::{InputItem, Layout, Limits, ReadError};
 use records::redact::sanitize;
@@ -150,7 +150,8 @@ impl Subscription {
     ///
     /// `now` is the current time, for the key of a quarantined payload and for the delay since CloudWatch Logs received
     /// the records. A payload that cannot be opened is quarantined and counts as processed. One from the log group of drills
-    /// has no records of a trail: its drills are stored, and all else in it is only counted.
+    /// has no records of a trail: its drills are stored, and all else in it is only counted. Of a log group that is not chosen,
+    /// everything is only counted.
     ///
     /// # Errors
     /// [`RetryReason`] when the store or the bucket failed. Process the same payload again later.
@@ -161,24 +162,36 @@ impl Subscription {
         store: &mut impl Store,
         bucket: &impl Bucket,
     ) -> Result<IngestReport, RetryReason> {
-        if self.is_of_drills(event) {
+        let folded = self.fold(event);
+        if self.is_of_drills() {
             return self.take_drills(event, now, store).await;
         }
-        match self.fold(event) {
+        if let Some(name) = self.excluded_log_group() {
+            return Ok(leave_out(&folded.unwrap_or_default(), &name));
+        }
+        match folded {
             Ok(folded) => self.commit(event, folded, now, store, bucket).await,
             Err(fault) => self.quarantine(event, &fault, now, store, bucket).await,
         }
     }
 
-    /// Checks whether a payload comes from the log group of drills.
-    fn is_of_drills(&self, event: &[u8]) -> bool {
-        let Some(name) = self.drill_log_group.as_deref() else {
-            return false;
-        };
-        envelope::origin(event, &self.limits).log_group.as_deref() == Some(name)
+    /// Checks whether the last folded payload comes from the log group of drills.
+    fn is_of_drills(&self) -> bool {
+        let group = self.drill_log_group.as_ref();
+        group.is_some_and(|group| self.caches.origin().log_group.as_ref() == Some(group))
     }
 
-    /// Stores the drills of a payload.
+    /// Returns the name of the log group of the last folded payload, if it is not chosen.
+    fn excluded_log_group(&self) -> Option<String> {
+        let origin = self.caches.origin();
+        let name = origin.log_group.as_deref()?;
+        self.exclusions
+            .log_groups
+            .excludes(name)
+            .then(|| sanitize(name, NAME_CHARS_MAX))
+    }
+
+    /// Stores the drills of a payload, which is read again for them.
     async fn take_drills(
         &self,
         event: &[u8],
@@ -253,7 +266,7 @@ impl Subscription {
                 digest: digest(event),
                 reason: RECORDS,
                 detail: format!("records that cannot be read: {}", unparsable.len()),
-                origin: envelope::origin(event, &self.limits),
+                origin: self.caches.origin(),
             };
             source = quarantined.store(&folded.quarantined, now, bucket).await?;
             invocation.quarantined_as = Some(source.clone());
@@ -402,6 +415,15 @@ impl QuarantinedPayload<'_> {
         }
         object.push(b'}');
         object
+    }
+}
+
+/// Returns the counts of a payload of a log group that is not chosen. Nothing of it is stored, not even what cannot be
+/// read: the log group may have other data than a trail.
+fn leave_out(folded: &Folded, log_group: &str) -> IngestReport {
+    IngestReport {
+        record_counts: folded.record_counts.without_log_group(log_group),
+        ..IngestReport::default()
     }
 }
 

@@ -17,14 +17,14 @@ use clusters::keys::{IamAnswer, KeySettings};
 use clusters::lifecycle::Resolutions;
 use clusters::occurrence::{Occurrence, occurrences};
 use clusters::report::InspectionReport;
-use clusters::summary::Summary;
+use clusters::summary::{Period, Summary};
 use clusters::transition::Transition;
 use futures_util::stream::{self, StreamExt as _};
 use records::time::{Timestamp, Window};
 use view::listing::Listing;
 
 use crate::config::inspect::Summaries;
-use crate::inspect::summing::{periods, summaries};
+use crate::inspect::summing::{SeenKeys, hours_of_keys, periods, summaries};
 use crate::inspect::sweeping::FailingKeys;
 use crate::inspect::transition_alerts::alert;
 use crate::inspect::triage_check::{TriageCheck, end_triages};
@@ -473,18 +473,18 @@ where
             Some(incidents) => incidents,
             None => self.store.incident_alerts().await?,
         };
+        let mut of_hour = SeenKeys::default();
+        of_hour.add(occurrences);
+        let mut of_day = None;
         for period in periods(window) {
-            for summary in summaries(
-                &self.inspection_state,
-                window,
-                period,
-                &incidents,
-                occurrences,
-            ) {
-                if !self.plan.summaries.includes(&summary) {
-                    continue;
+            let all = summaries(&self.inspection_state, window, period, &incidents).into_iter();
+            for summary in all.filter(|of| self.plan.summaries.includes(of)) {
+                if period != Period::Hour && of_day.is_none() {
+                    of_day = Some(self.keys_until(window).await?);
                 }
-                let announced = match self.with_keys(summary).await {
+                let of_day = of_day.as_ref().filter(|_| period != Period::Hour);
+                let keys = of_day.unwrap_or(&of_hour);
+                let announced = match self.with_answers(keys.with(summary)).await {
                     Ok(summary) => {
                         let alert = Alert::of_summary(&summary, self.clock.now());
                         self.store.enqueue_once(&alert).await
@@ -501,19 +501,48 @@ where
         Ok(())
     }
 
-    /// Adds IAM's answers to the access keys of a summary.
-    async fn with_keys(&self, mut summary: Summary) -> Result<Summary, StoreError> {
+    /// Returns the access keys of the failed calls in the 24 hours that end with an hour. Their events are read again: no run
+    /// remembers them.
+    async fn keys_until(&self, last: Window) -> Result<SeenKeys, StoreError> {
+        let histories = self.inspection_state.histories();
+        let subject = |cluster| {
+            histories
+                .get(&cluster)
+                .map(|history| Arc::clone(&history.subject))
+        };
+        let mut keys = SeenKeys::default();
+        let mut window = *hours_of_keys(Period::Day, last).start();
+        while window <= last {
+            let hour = self.store.hour(window, &subject).await?;
+            keys.add(&occurrences(&hour.events, &hour.subjects));
+            window = window.plus(1);
+        }
+        Ok(keys)
+    }
+
+    /// Adds IAM's answers to the access keys of a summary. For an hour, IAM is asked if an answer is due. For a day or a week
+    /// the stored answers do: the runs of its hours asked.
+    async fn with_answers(&self, mut summary: Summary) -> Result<Summary, StoreError> {
         for line in &mut summary.keys.shown {
-            let Some(seen) = self.failing.seen(&line.key) else {
+            let key_usage = match (summary.period, self.failing.seen(&line.key)) {
+                (Period::Hour, None) => continue,
+                (Period::Hour, Some(seen)) => {
+                    let status = self.key_lookup.known(&seen).await?;
+                    status.map(|status| status.key_usage)
+                }
+                (Period::Day | Period::Week, _) => Some(self.store.key_usage(&line.key).await?),
+            };
+            let Some(key_usage) = key_usage else {
                 continue;
             };
-            let status = self.key_lookup.known(&seen).await?;
+            line.entry = key_usage.entry;
+            line.asked = key_usage.asked;
             if let Some(IamAnswer::Used {
                 at,
                 service,
                 region,
                 ..
-            }) = status.and_then(|status| status.key_usage.now)
+            }) = key_usage.now
             {
                 line.last_used = Some(at);
                 line.service = service;

@@ -1,6 +1,7 @@
 //! Sums up the hour, day or week of an account, from the inspection state at the end of the period.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use clusters::facet::FacetKind;
 use clusters::fingerprint::{ClusterId, WEAK};
@@ -34,14 +35,12 @@ pub fn periods(window: Window) -> impl Iterator<Item = Period> {
 
 /// Returns one summary for each account that has clusters or sensitive calls. `window` is the last hour of the summarized period.
 ///
-/// `sent` are the alerts that were decided about incidents. `occurrences` are those of the last hour only, so access keys are
-/// listed only in the summary of an hour.
+/// `sent` are the alerts that were decided about incidents. The summaries have no access keys, see [`SeenKeys`].
 pub fn summaries(
     inspection_state: &InspectionState,
     window: Window,
     period: Period,
     sent: &BTreeSet<SentAlert>,
-    occurrences: &[Occurrence],
 ) -> Vec<Summary> {
     let until = window.end();
     let from = window.plus(1 - period.seconds() / 3600).start();
@@ -55,14 +54,7 @@ pub fn summaries(
     }
     let summary = |(account_id, histories): (&str, Vec<(ClusterId, &ClusterHistory)>)| {
         let summary = with_histories(Summary::empty(account_id, period, from, until), &histories);
-        let summary = with_calls(summary, inspection_state).with_incidents(sent);
-        if period != Period::Hour {
-            return summary;
-        }
-        Summary {
-            keys: keys(account_id, occurrences),
-            ..summary
-        }
+        with_calls(summary, inspection_state).with_incidents(sent)
     };
     accounts.into_iter().map(summary).collect()
 }
@@ -95,10 +87,14 @@ impl Recorded<'_> {
         };
         let end = window.end();
         let sent = sent.iter().filter(|alert| alert.at <= end).cloned();
-        let of_hour = self.events.iter();
-        let of_hour = of_hour.filter(|(_, seen)| seen.at().map(Timestamp::window) == Some(window));
-        let occurrences = occurrences(of_hour, &self.subjects());
-        summaries(state, window, period, &sent.collect(), &occurrences)
+        let hours = hours_of_keys(period, window);
+        let is_within = |at: Timestamp| hours.contains(&at.window());
+        let events = self.events.iter();
+        let events = events.filter(|(_, seen)| seen.at().is_some_and(is_within));
+        let mut keys = SeenKeys::default();
+        keys.add(&occurrences(events, &self.subjects()));
+        let all = summaries(state, window, period, &sent.collect()).into_iter();
+        all.map(|summary| keys.with(summary)).collect()
     }
 }
 
@@ -207,33 +203,60 @@ fn lines(
     lines
 }
 
-/// Returns the access keys of the account's failed calls, the most recently seen key first.
-fn keys(account_id: &str, occurrences: &[Occurrence]) -> Excerpt<KeyLine> {
-    let mut keys: BTreeMap<&str, &Occurrence> = BTreeMap::new();
-    for occurrence in occurrences
-        .iter()
-        .filter(|of| of.subject.account_id == account_id)
-    {
-        if let Some(key) = occurrence.series.facets.get(FacetKind::AccessKey) {
-            keys.insert(key, occurrence);
+/// Returns the hours whose access keys a summary lists: the last hour, or the last 24 hours for a day and for a week.
+///
+/// `last` is the last hour of the summarized period.
+pub fn hours_of_keys(period: Period, last: Window) -> RangeInclusive<Window> {
+    match period {
+        Period::Hour => last..=last,
+        Period::Day | Period::Week => last.plus(-23)..=last,
+    }
+}
+
+/// The access keys of failed calls by account and id, each with its last call: the time, and the name of the caller.
+#[derive(Debug, Clone, Default)]
+pub struct SeenKeys(BTreeMap<(String, String), (Timestamp, String)>);
+
+impl SeenKeys {
+    /// Adds the access keys of failed calls. Neither order nor repetition of calls matters.
+    pub fn add(&mut self, occurrences: &[Occurrence]) {
+        for occurrence in occurrences {
+            let facets = &occurrence.series.facets;
+            let Some(key) = facets.get(FacetKind::AccessKey) else {
+                continue;
+            };
+            let principal = facets.get(FacetKind::Principal).unwrap_or_default();
+            let last = (occurrence.at, principal.to_owned());
+            let id = (occurrence.subject.account_id.clone(), key.to_owned());
+            let known = self.0.entry(id).or_insert_with(|| last.clone());
+            *known = last.max(known.clone());
         }
     }
-    let line = |(key, occurrence): (&str, &Occurrence)| KeyLine {
-        key: key.to_owned(),
-        principal: occurrence
-            .series
-            .facets
-            .get(FacetKind::Principal)
-            .unwrap_or_default()
-            .to_owned(),
-        last_seen: occurrence.at,
-        last_used: None,
-        service: None,
-        region: None,
-    };
-    let mut lines: Vec<KeyLine> = keys.into_iter().map(line).collect();
-    lines.sort_by(|one, other| (other.last_seen, &one.key).cmp(&(one.last_seen, &other.key)));
-    Excerpt::of(lines, KEYS_MAX)
+
+    /// Adds the access keys of its account to a summary, the most recently seen key first.
+    pub fn with(&self, summary: Summary) -> Summary {
+        let account_id = summary.account_id.as_str();
+        let of_account = self.0.iter().filter(|((of, _), _)| of == account_id);
+        let line =
+            |((_, key), (last_seen, principal)): (&(String, String), &(Timestamp, String))| {
+                KeyLine {
+                    key: key.clone(),
+                    principal: principal.clone(),
+                    last_seen: *last_seen,
+                    last_used: None,
+                    service: None,
+                    region: None,
+                    entry: None,
+                    asked: None,
+                }
+            };
+        let mut lines: Vec<KeyLine> = of_account.map(line).collect();
+        lines.sort_by(|one, other| (other.last_seen, &one.key).cmp(&(one.last_seen, &other.key)));
+        Summary {
+            keys: Excerpt::of(lines, KEYS_MAX),
+            ..summary
+        }
+    }
 }
 
 #[cfg(test)]
@@ -301,7 +324,7 @@ mod tests {
             ],
         );
         let of = |period| {
-            let mut all = summaries(&state, at(23).window(), period, &BTreeSet::new(), &[]);
+            let mut all = summaries(&state, at(23).window(), period, &BTreeSet::new());
             assert_eq!(all.len(), 1);
             all.remove(0)
         };
@@ -329,5 +352,53 @@ mod tests {
         let hour = of(Period::Hour);
         assert_eq!(hour.sensitive_calls, 2);
         assert!(!hour.is_worth_alert());
+    }
+    #[test]
+    fn the_keys_of_a_day_are_those_of_its_24_hours_with_their_last_calls_in_any_order() {
+        let by_key = |key: &str, caller: &str, hour: i64, number: u8| {
+            let mut occurrence = call(1, "UpdateTrail", caller, hour, number);
+            let mut facets = occurrence.series.facets.clone();
+            facets.set(FacetKind::AccessKey, Some(key));
+            occurrence.series = Arc::new(Series {
+                facets,
+                ..(*occurrence.series).clone()
+            });
+            occurrence
+        };
+        let calls = [
+            by_key("AKIA1", "ann", 1, 1),
+            by_key("AKIA2", "ben", 2, 2),
+            by_key("AKIA1", "eve", 3, 3),
+            call(1, "UpdateTrail", "ann", 4, 4),
+        ];
+        let lines = |calls: &[Occurrence], account_id: &str| {
+            let mut keys = SeenKeys::default();
+            calls
+                .iter()
+                .for_each(|of| keys.add(std::slice::from_ref(of)));
+            let summary = Summary::empty(account_id, Period::Day, at(0), at(24));
+            let keys = keys.with(summary).keys;
+            let lines = keys.shown.into_iter();
+            let lines = lines.map(|line| (line.key, line.principal, line.last_seen));
+            (keys.total, lines.collect::<Vec<_>>())
+        };
+        let line = |key: &str, caller: &str, hour, number: i64| {
+            (key.to_owned(), caller.to_owned(), at(hour).plus(number))
+        };
+        let expected = (
+            2,
+            vec![line("AKIA1", "eve", 3, 3), line("AKIA2", "ben", 2, 2)],
+        );
+        assert_eq!(lines(&calls, ACCOUNT), expected);
+        let mut other_way: Vec<Occurrence> = calls.to_vec();
+        other_way.extend_from_slice(&calls);
+        other_way.reverse();
+        assert_eq!(lines(&other_way, ACCOUNT), expected);
+        assert_eq!(lines(&calls, "444455556666"), (0, vec![]));
+        let last = at(23).window();
+        assert_eq!(hours_of_keys(Period::Hour, last), last..=last);
+        for period in [Period::Day, Period::Week] {
+            assert_eq!(hours_of_keys(period, last), at(0).window()..=last);
+        }
     }
 }

@@ -7,6 +7,7 @@ use alerts::outbox::Breaker;
 use alerts::severity::Severity;
 use alerts::terms;
 use clusters::fingerprint::VERSION;
+use clusters::report::SOURCE_LAG;
 use records::redact::sanitize;
 use records::time::Timestamp;
 use view::status::{RowState, StatusReport, StatusRow};
@@ -43,54 +44,56 @@ alerts::words! {
     /// The words of the rows.
     struct Words {
         healthy: "{stack} is healthy.", "{stack} 运行正常。";
-        look: "{stack} works; {count} of {all} rows need a look.", "{stack} 可用；{all} 项中有 {count} 项需要留意。";
+        look: "{stack} works, with warnings in {count} of {all} rows.", "{stack} 可用；{all} 项中有 {count} 项需要留意。";
         unhealthy: "{stack} is not healthy: {count} of {all} rows are bad or unknown.", "{stack} 不正常：{all} 项中有 {count} 项异常或未知。";
         unread: "cannot be read: {why}", "无法读取：{why}";
         doctor: "Find the broken link: cloudtrail-inspector doctor --stack {stack}", "查找断开的环节：cloudtrail-inspector doctor --stack {stack}";
         inspection: "Last inspection", "最近巡检";
-        inspected: "{ago}, hours left: {hours}", "{ago}，剩余 {hours} 小时";
+        inspected: "{ago}, {hours} h not inspected yet", "{ago}，待检查 {hours} 小时";
         not_inspected: "none yet", "尚未运行";
+        switched_off: "{last}; switched off by InspectionSchedule=off", "{last}；已由 InspectionSchedule=off 停用";
+        switch_on: "No cluster recovers until InspectionSchedule is a schedule again: sam deploy --guided", "InspectionSchedule 重新设为计划之前，聚类不会恢复：sam deploy --guided";
         inspect: "Run it now: aws lambda invoke --function-name {stack}-inspect --payload '{}' --cli-binary-format raw-in-base64-out /dev/stdout", "立即运行：aws lambda invoke --function-name {stack}-inspect --payload '{}' --cli-binary-format raw-in-base64-out /dev/stdout";
         records: "Records", "记录";
-        delays: "CloudTrail delivers after {source}, the function has them after {own}", "CloudTrail 延迟 {source}，函数延迟 {own}";
+        delays: "delay of CloudTrail {source}, delay of the function {own}", "CloudTrail 延迟 {source}，函数延迟 {own}";
         no_value: "no value", "无数据";
-        no_records: "no measured record in the last {hours} hours", "最近 {hours} 小时没有测得的记录";
+        no_records: "none measured in the last {hours} hours", "最近 {hours} 小时无记录";
         not_measured: "not measured, because the stack has no dashboard", "未测量，因为本部署没有仪表板";
-        slow_source: "CloudTrail is slow; nothing is lost, and there is nothing to do here", "CloudTrail 较慢；不会丢失记录，无需处理";
+        slow_source: "CloudTrail is slow: nothing is lost, and nothing needs to be done", "CloudTrail 较慢；不会丢失记录，无需处理";
         slow_own: "Raise ReservedConcurrency or MaxWriteRequestUnits: docs/runbook.md#event-age", "请调大 ReservedConcurrency 或 MaxWriteRequestUnits：docs/runbook.md#event-age";
         alerts_to: "Alerts to {sink}", "发往 {sink} 的告警";
         alerts: "Alerts", "告警";
-        no_sinks: "none are sent, because the stack has no sink", "不发送，因为本部署没有接收方";
+        no_sinks: "not sent: the stack has no sink", "不发送，因为本部署没有接收方";
         no_sinks_advice: "Set Topic, EventBusName or GuanceRoute in sam deploy --guided", "请在 sam deploy --guided 中设置 Topic、EventBusName 或 GuanceRoute";
         waiting: "{count} waiting", "{count} 条等待";
         since: "the oldest for {age}", "最久 {age}";
         dead: "{count} given up", "{count} 条已放弃";
         answered: "last answer: {why}", "最近应答：{why}";
         misconfigured: "Correct the setting, secret or permission: docs/runbook.md#misconfigured", "请修正设置、机密或权限：docs/runbook.md#misconfigured";
-        failing: "Nothing to do; alerts wait until it answers: docs/runbook.md#oldest-alert", "恢复应答前无需处理，告警会等待：docs/runbook.md#oldest-alert";
-        dead_advice: "Read why: docs/runbook.md#alerts-dead", "查看原因：docs/runbook.md#alerts-dead";
+        failing: "Alerts wait until the sink answers again: docs/runbook.md#oldest-alert", "接收方恢复前告警会排队等待：docs/runbook.md#oldest-alert";
+        dead_advice: "Read the reason: docs/runbook.md#alerts-dead", "查看原因：docs/runbook.md#alerts-dead";
         quarantine: "Unreadable records", "无法读取的记录";
         failed: "Failed invocations", "失败的调用";
         no_objects: "none", "无";
         objects: "{count}, the newest {ago}", "{count} 个，最新 {ago}";
-        quarantine_advice: "Read why in the newest object under quarantine/: docs/runbook.md#payloads-quarantined", "查看 quarantine/ 下最新对象中的原因：docs/runbook.md#payloads-quarantined";
-        redrive: "See why: cloudtrail-inspector redrive --stack {stack} --dry-run", "查看原因：cloudtrail-inspector redrive --stack {stack} --dry-run";
+        quarantine_advice: "The newest object under quarantine/ has the reason: docs/runbook.md#payloads-quarantined", "原因见 quarantine/ 下最新对象：docs/runbook.md#payloads-quarantined";
+        redrive: "Show the reason: cloudtrail-inspector redrive --stack {stack} --dry-run", "查看原因：cloudtrail-inspector redrive --stack {stack} --dry-run";
         next_inspection: "The next inspection processes them", "下次巡检会处理";
         late: "Hours with late events", "有迟到事件的小时";
-        late_some: "{count}, inspected again by the next inspection", "{count}，下次巡检会重新检查";
+        late_some: "{count}, the next inspection covers them again", "{count}，下次巡检会重新检查";
         alarms: "Alarms", "警报";
         no_alarms: "the stack has none", "本部署没有警报";
         no_alarms_advice: "Set Alarms and AlarmTopic in sam deploy --guided", "请在 sam deploy --guided 中设置 Alarms 与 AlarmTopic";
         alarms_off: "none of {count} is on", "{count} 个均未触发";
         alarms_on: "{count} of {all} are on: {names}", "{all} 个中触发 {count} 个：{names}";
-        alarms_advice: "docs/runbook.md has a heading for each", "docs/runbook.md 中各有一节说明";
+        alarms_advice: "Each alarm has a section in docs/runbook.md", "各警报的说明见 docs/runbook.md";
         more: "and {count} others", "等另外 {count} 个";
         clusters: "Open clusters", "未恢复的聚类";
         incidents: "Open incidents", "进行中的安全事件";
         learning: "Learning period", "学习期";
         no_event: "no event has come yet", "尚无事件";
-        learning_until: "until {moment}; new errors are not announced until then", "至 {moment}；在此之前不告警新错误";
-        learned: "over, the first event came {ago}", "已结束，首个事件在 {ago}";
+        learning_until: "until {moment}; no alerts about new errors before", "至 {moment}；在此之前不告警新错误";
+        learned: "over, first event {ago}", "已结束，首个事件在 {ago}";
         versions: "Versions", "版本";
         same: "functions {version}, this program {program}, identity {identity}", "函数 {version}，本程序 {program}，身份规则 {identity}";
         different: "{versions}, this program {program}, identity {identity}", "{versions}，本程序 {program}，身份规则 {identity}";
@@ -201,7 +204,11 @@ impl Judge<'_> {
         let limit: i64 = limit.unwrap_or(INSPECTION_HOURS);
         let name = ("inspection", words.inspection);
         self.judged(name, &self.facts.inspection, |last| {
+            let is_off = limit == 0;
             let Some(LastInspection { at, until, .. }) = last else {
+                if is_off {
+                    return self.switched_off(words.not_inspected);
+                }
                 let began = self.facts.beginning.as_ref().ok().and_then(|of| of.began);
                 let is_late = began.is_some_and(|began| self.age(began) > limit * 3600);
                 let state = if is_late {
@@ -218,12 +225,21 @@ impl Judge<'_> {
             let left = (over(self.facts.now).hours() - until.hours()).max(0);
             let value = words.inspected.replace("{ago}", &self.ago(*at));
             let value = value.replace("{hours}", &left.to_string());
+            if is_off {
+                return self.switched_off(&value);
+            }
             match (self.age(*at) > limit * 3600, left > limit) {
                 (true, _) => (RowState::Bad, value, words.doctor.to_owned()),
                 (false, true) => (RowState::Warn, value, words.inspect.to_owned()),
                 (false, false) => ok(value),
             }
         })
+    }
+
+    /// Returns the verdict about inspections that a parameter switched off. `last` says what is known of the last one.
+    fn switched_off(&self, last: &str) -> Verdict {
+        let value = self.words.switched_off.replace("{last}", last);
+        (RowState::Warn, value, self.words.switch_on.to_owned())
     }
 
     fn setting(&self, role: &str, name: &str) -> Option<&str> {
@@ -233,7 +249,7 @@ impl Judge<'_> {
     fn records(&self) -> StatusRow {
         let words = self.words;
         let metrics = self.setting("ingest", "METRICS");
-        let is_measured = metrics.is_none_or(|of| of.contains("SourceLagSeconds"));
+        let is_measured = metrics.is_none_or(|of| of.contains(SOURCE_LAG));
         self.judged(("records", words.records), &self.facts.delays, |delays| {
             let Delays {
                 source_seconds,

@@ -159,13 +159,36 @@ fn each_fact_that_cannot_be_read_is_unknown_and_never_healthy() {
 /// A change of the facts of a healthy stack.
 type Change = fn(&mut StatusFacts);
 
+/// Gives the functions the settings of a stack with `InspectionSchedule=off`.
+fn switch_off(of: &mut StatusFacts) {
+    of.functions.as_mut().unwrap()[1] = deployed("inspect", &[("INSPECTION_ALARM_HOURS", "0")]);
+}
+
 /// Changes, each with the row that it concerns, and what the row then says.
-const LIMITS: [(&str, Change, RowState, &str); 20] = [
+const LIMITS: [(&str, Change, RowState, &str); 22] = [
+    (
+        "inspection",
+        |of| {
+            switch_off(of);
+            of.inspection.as_mut().unwrap().as_mut().unwrap().at = ago(30 * 3600);
+        },
+        RowState::Warn,
+        "1d ago, 1 h not inspected yet; switched off by InspectionSchedule=off",
+    ),
+    (
+        "inspection",
+        |of| {
+            switch_off(of);
+            of.inspection = Ok(None);
+        },
+        RowState::Warn,
+        "none yet; switched off by InspectionSchedule=off",
+    ),
     (
         "inspection",
         |of| of.inspection.as_mut().unwrap().as_mut().unwrap().at = ago(3 * 3600),
         RowState::Bad,
-        "3h ago, hours left: 1",
+        "3h ago, 1 h not inspected yet",
     ),
     (
         "inspection",
@@ -174,7 +197,7 @@ const LIMITS: [(&str, Change, RowState, &str); 20] = [
                 at("2026-11-21T05:00:00Z").window();
         },
         RowState::Warn,
-        "20m ago, hours left: 7",
+        "20m ago, 7 h not inspected yet",
     ),
     (
         "inspection",
@@ -192,25 +215,25 @@ const LIMITS: [(&str, Change, RowState, &str); 20] = [
         "records",
         |of| of.delays = Ok(Delays::default()),
         RowState::Warn,
-        "no measured record in the last 3 hours",
+        "none measured in the last 3 hours",
     ),
     (
         "records",
         |of| of.delays.as_mut().unwrap().source_seconds = Some(3000),
         RowState::Warn,
-        "CloudTrail delivers after 50m, the function has them after 2s",
+        "delay of CloudTrail 50m, delay of the function 2s",
     ),
     (
         "records",
         |of| of.delays.as_mut().unwrap().own_seconds = Some(1000),
         RowState::Bad,
-        "CloudTrail delivers after 4m 1s, the function has them after 16m 40s",
+        "delay of CloudTrail 4m 1s, delay of the function 16m 40s",
     ),
     (
         "sinks",
         |of| of.sinks = Ok(Vec::new()),
         RowState::Warn,
-        "none are sent, because the stack has no sink",
+        "not sent: the stack has no sink",
     ),
     (
         "sink:sns",
@@ -364,7 +387,7 @@ fn functions_of_several_versions_and_functions_that_cannot_run_are_named() {
 fn a_new_stack_learns_and_one_without_sinks_has_no_learning_period() {
     let mut facts = healthy();
     facts.beginning.as_mut().unwrap().began = Some(ago(3600));
-    let learning = "until 2026-11-22T11:20:00Z; new errors are not announced until then";
+    let learning = "until 2026-11-22T11:20:00Z; no alerts about new errors before";
     assert_eq!(row(&facts, "learning"), (RowState::Ok, learning.to_owned()));
     facts.sinks = Ok(Vec::new());
     assert!(english(&facts).rows.iter().all(|row| row.key != "learning"));

@@ -30,6 +30,7 @@ use clusters::triage::{Triage, TriageStatus};
 use records::time::{Timestamp, Window};
 use view::dashboard::calls::{CallList, SECTION_ROWS_MAX};
 use view::dashboard::list::List;
+use view::dashboard::top::TOP_MAX;
 use view::dashboard::{Frame, description};
 use view::listing::{ListQuery, ListedCluster, Listing, PAGE, Show};
 
@@ -399,6 +400,12 @@ impl<S: ClusterReader + HourReader + KeyAnswers + TriageStore + SentLog> WidgetH
             is_empty: now.listing.clusters.is_empty() && now.listing.calls.is_empty(),
             is_past: self.setting.is_past,
             is_unfolded,
+            frequent: match query.show {
+                Show::Open | Show::All if !query.is_narrowed() && page.number == 1 => {
+                    now.listing.most_frequent(query.range, TOP_MAX)
+                }
+                _ => Vec::new(),
+            },
             incidents: if page.number == 1 { &incidents } else { &[] },
             calls: (page.number == 1).then(|| now.listing.ask_calls(query, SECTION_ROWS_MAX)),
             page,

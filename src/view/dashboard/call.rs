@@ -26,7 +26,7 @@ use records::time::{Timestamp, Window};
 
 use super::Frame;
 use super::calls::weight;
-use super::parts::facets::{VALUES_MAX, values};
+use super::parts::facets::{VALUES_MAX, services_between, values};
 use super::parts::hours::chart;
 use super::parts::keys::{KeyTable, keys};
 use super::parts::{
@@ -190,6 +190,8 @@ impl CallPage<'_> {
                 Some(caller) => { dt { (self.labels().who) } dd { bdi { (shown(caller)) } } }
                 None => { (values(&self.frame, self.call, FacetKind::Principal, self.labels().who, VALUES_MAX)) }
             }
+            @let between = services_between(&self.frame, self.call);
+            @if !between.0.is_empty() { dt {} dd { (between) } }
             dt { (words.target) }
             dd { @if has_target(subject) { (target(&self.frame, subject)) } @else { (words.no_target) } }
             @for (name, value) in self.parameters(subject) {

@@ -18,7 +18,7 @@ use records::redact::sanitize;
 use records::time::{Timestamp, Window};
 use serde_json::json;
 
-use super::parts::facets::{VALUES_MAX, callers, samples, values};
+use super::parts::facets::{VALUES_MAX, callers, samples, services_between, values};
 use super::parts::hours::chart;
 use super::parts::keys::{KeyTable, keys};
 use super::parts::{
@@ -228,6 +228,7 @@ impl ClusterPage<'_> {
                 @if named > 0 && callers > named {
                     div.soft { (words.and_more.replace("{count}", &grouped(callers - named))) }
                 }
+                (services_between(&self.frame, self.cluster))
             }
         }
     }

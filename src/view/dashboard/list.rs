@@ -19,9 +19,9 @@ use super::parts::{account_link, caller_link, head, not_understood, search_field
 use super::phrase::{ago, by_number, status_word, triage_word};
 use super::spark::row_bars;
 use super::words::{ListWords, as_of, page_of};
-use super::{ClickTarget, Frame, failed};
+use super::{ClickTarget, Frame, failed, top};
 use crate::card::badge;
-use crate::listing::{CallsPage, ListPage, ListQuery, ListedCluster, Show, Sort};
+use crate::listing::{CallsPage, FrequentCluster, ListPage, ListQuery, ListedCluster, Show, Sort};
 use crate::search::DECISIONS;
 use crate::{fill, moment, number, shown};
 
@@ -44,7 +44,9 @@ pub struct List<'a> {
     pub incidents: &'a [Incident],
     /// The sensitive calls that the query found, for the section above the clusters; `None` on a page without it.
     pub calls: Option<CallsPage<'a>>,
-    /// The identity and the template of the clusters in `page`, by id, for the error messages in the list. Clusters may
+    /// The clusters with most events in the shown range, for the section above the list; empty on a page without it.
+    pub frequent: Vec<FrequentCluster<'a>>,
+    /// The identity and the template of the clusters in `page`, by id, for the error messages on the page. Clusters may
     /// be missing.
     pub facts: BTreeMap<ClusterId, &'a ClusterFacts>,
     /// The triages of the clusters in `page`, by cluster id.
@@ -71,8 +73,10 @@ impl List<'_> {
         }
         let content = html! {
             (self.form())
+            (self.shortcuts())
             (incident::section(&self.frame, self.incidents, self.question))
             @if let Some(calls) = &self.calls { (self.calls(calls)) }
+            (top::section(&self.frame, &self.frequent, &self.facts))
             @if !self.has_only_others() { (self.result_line()) }
             @for sentence in &self.missing { p.missing { (shown(sentence)) } }
             (self.folding())
@@ -167,6 +171,21 @@ impl List<'_> {
                 }
                 (self.go(&html! { a.btn.btn-primary { (words.search) } }, &self.params(*sort, *is_reversed, 1)))
                 @if !self.page.rows.is_empty() || self.has_only_others() { (self.clear()) }
+            }
+        }
+    }
+
+    /// Returns the links to two searches that auditors ask for; empty with a search or a filter.
+    fn shortcuts(&self) -> Markup {
+        let words = self.words();
+        let sign_ins = json!({"only": true, "search": "class:signin", "status": Show::All.name()});
+        let users = json!({"only": true, "search": "iam:CreateUser", "list": "calls"});
+        html! {
+            @if !self.question.is_narrowed() && self.page.number == 1 {
+                p.acts {
+                    (self.go(&html! { a { (words.failed_sign_ins) } }, &sign_ins))
+                    (self.go(&html! { a { (words.new_users) } }, &users))
+                }
             }
         }
     }

@@ -18,6 +18,7 @@ mod spark;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod top;
 mod words;
 
 use std::collections::BTreeMap;

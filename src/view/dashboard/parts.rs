@@ -79,6 +79,10 @@ alerts::words! {
         not_recorded_yet: "not recorded by IAM yet", "IAM 尚未记录";
         never_succeeded: "never with success", "从未成功使用";
         unknown_to_iam: "not known to IAM", "IAM 中不存在";
+        created: "created", "创建于";
+        active: "active", "已启用";
+        inactive: "inactive", "已停用";
+        entry_unread: "age and status could not be read", "未能读取创建时间与状态";
         not_asked: "IAM was not asked yet", "尚未向 IAM 查询";
         canary: "a canary key, which must never be used", "诱饵密钥，不应被使用";
         awakened: "used again after {days} days", "闲置 {days} 天后再次使用";

@@ -53,6 +53,10 @@ alerts::words! {
         keys: "Keys of a search: severity:, class:, status:, decision:, account:, service:, caller:, code:, region:, resource:.", "搜索关键字：severity:、class:、status:、decision:、account:、service:、caller:、code:、region:、resource:。";
         nothing_in_stack: "Nothing was recorded yet. Check that a trail writes to the log groups of this stack, and that the row on top of this dashboard shows that records arrive.", "尚无记录。请确认跟踪正在写入本堆栈的日志组，并查看仪表板顶部一行是否显示有记录到达。";
         nothing_in_file: "This file has no failed and no sensitive call. Add a trail to it with the command scan.", "该文件中没有失败的调用或敏感操作。请用 scan 命令向其中添加跟踪记录。";
+        failed_sign_ins: "Failed sign-ins", "失败的登录";
+        new_users: "New IAM users", "新建的 IAM 用户";
+        top: "Top ten errors", "最多的十种错误";
+        at_least: "at least {count}", "至少 {count}";
         previous: "Previous", "上一页";
         next: "Next", "下一页";
         page: "Page {at} of {pages}", "第 {at} 页，共 {pages} 页";

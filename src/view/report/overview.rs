@@ -10,6 +10,7 @@ use clusters::incident::Incident;
 use clusters::lifecycle::Status;
 use clusters::{Span, short_name};
 use maud::{Markup, html};
+use records::redact::sanitize;
 use records::time::Timestamp;
 
 use super::{Contents, Report};
@@ -22,6 +23,10 @@ const INCIDENTS_MAX: usize = 3;
 const WORST_MAX: usize = 5;
 const NEW_MAX: usize = 5;
 const CALLERS_MAX: usize = 6;
+const FREQUENT_MAX: usize = 10;
+
+/// The maximum length of an error message, in characters.
+const MESSAGE_CHARS_MAX: usize = 120;
 
 /// For how long a cluster is new, in seconds.
 const NEW_SECONDS: i64 = 86_400;
@@ -61,6 +66,7 @@ impl Report<'_> {
                     (self.over_time(&contents.failing))
                 }
             }
+            (self.frequent(contents))
         }
     }
 
@@ -86,6 +92,36 @@ impl Report<'_> {
                 ul.worst {
                     @for of in incidents { (self.incident_row(of)) }
                     @for row in rows.iter().take(WORST_MAX) { (self.row(row)) }
+                }
+            }
+        }
+    }
+
+    /// Returns the clusters with most events, each with its error message; empty if nothing failed.
+    fn frequent(&self, contents: &Contents) -> Markup {
+        let words = self.words();
+        let mut frequent: Vec<&DescribedCluster> = contents.failing.iter().collect();
+        // The sort is stable: of equal counts the most severe comes first.
+        frequent.sort_by_key(|of| Reverse(of.cluster.span.count));
+        html! {
+            @if !frequent.is_empty() {
+                section aria-labelledby="frequent" {
+                    h2 id="frequent" { (words.frequent) }
+                    table.bars {
+                        thead { tr { th scope="col" { (words.what) } th.n scope="col" { (words.count) } } }
+                        tbody {
+                            @for of in frequent.into_iter().take(FREQUENT_MAX) {
+                                tr {
+                                    th scope="row" {
+                                        a href={ "#" (of.anchor()) } { (of.what(self.locale.language)) }
+                                        @let message = sanitize(&of.cluster.facts.template, MESSAGE_CHARS_MAX);
+                                        @if !message.is_empty() { div.soft { bdi { (message) } } }
+                                    }
+                                    td.n { (number(of.cluster.span.count)) }
+                                }
+                            }
+                        }
+                    }
                 }
             }
         }

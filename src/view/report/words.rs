@@ -35,6 +35,7 @@ words! {
         nothing_new: "Nothing else is new.", "没有其他新增。";
         new_in_incidents: "{count} more belong to the incidents above.", "另有 {count} 个属于上方的安全事件。";
         all_new: "All {count} are new: the trail begins within these 24 hours.", "全部 {count} 项均为新增：记录始于这 24 小时之内。";
+        frequent: "Top ten errors", "最多的十种错误";
         callers: "Callers with most failing and sensitive calls", "失败与敏感操作最多的调用者";
         caller: "Caller", "调用者";
         no_caller: "No event names a caller.", "没有事件注明调用者。";

@@ -46,6 +46,15 @@ pub(crate) fn values(
     }
 }
 
+/// Returns the AWS services that called on behalf of the callers, a line each; empty if the callers called themselves.
+pub(crate) fn services_between(frame: &Frame<'_>, cluster: &Cluster) -> Markup {
+    html! {
+        @for service in cluster.services_between() {
+            div.soft { (frame.locale.language.pick("via ", "经由 ")) bdi { (shown(service)) } }
+        }
+    }
+}
+
 /// Returns a value: what the program concluded in words, text of a record as it is.
 fn value_text(frame: &Frame<'_>, cluster: &Cluster, kind: FacetKind, value: &str) -> Markup {
     let language = frame.locale.language;

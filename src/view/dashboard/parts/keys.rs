@@ -2,7 +2,7 @@
 
 use clusters::Cluster;
 use clusters::facet::FacetKind;
-use clusters::keys::{IamAnswer, KeyAnomaly, KeyReport};
+use clusters::keys::{IamAnswer, KeyAnomaly, KeyEntry, KeyReport};
 use maud::{Markup, html};
 use records::key_id::KeyKind;
 
@@ -73,10 +73,7 @@ fn number_of(count: usize, one: &str, many: &str) -> String {
 
 fn row(frame: &Frame<'_>, key: &KeyReport, look: KeyTable) -> Markup {
     let words = PartWords::of(frame.locale.language);
-    let user = match &key.answer {
-        Some(IamAnswer::Used { user, .. } | IamAnswer::Never { user }) => user.as_deref(),
-        _ => None,
-    };
+    let user = key.answer.as_ref().and_then(IamAnswer::user);
     let kind = match key.kind {
         KeyKind::LongTerm => words.long_term,
         KeyKind::Temporary => words.temporary,
@@ -91,7 +88,10 @@ fn row(frame: &Frame<'_>, key: &KeyReport, look: KeyTable) -> Markup {
                 @if let Some(user) = user { bdi { (shown(user)) } " " }
                 @if let Some(account_id) = &key.account_id { (frame.account(account_id)) }
             }
-            td { (last_used(frame, key, look.has_succeeded)) }
+            td {
+                (last_used(frame, key, look.has_succeeded))
+                @if let Some(entry) = key.entry { div.soft { (age_and_status(frame, entry)) } }
+            }
             td.anomalies { (anomalies.join(words.comma)) }
         }
     }
@@ -111,6 +111,22 @@ fn last_used(frame: &Frame<'_>, key: &KeyReport, has_succeeded: bool) -> Markup 
             Some(IamAnswer::Unknown) => { (words.unknown_to_iam) }
             None => { (words.not_asked) }
         }
+    }
+}
+
+/// Returns when a key was created, and its status.
+fn age_and_status(frame: &Frame<'_>, entry: KeyEntry) -> Markup {
+    let words = PartWords::of(frame.locale.language);
+    let status = match entry {
+        KeyEntry::Active { .. } => words.active,
+        KeyEntry::Inactive { .. } => words.inactive,
+        KeyEntry::Unread => words.entry_unread,
+    };
+    html! {
+        @if let Some(created) = entry.created() {
+            (words.created) " " (moment(Some(created), frame.locale)) (words.comma)
+        }
+        (status)
     }
 }
 
