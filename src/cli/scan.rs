@@ -41,10 +41,10 @@ pub struct Arguments {
     html: Option<PathBuf>,
     #[command(flatten)]
     locale: LocaleOptions,
-    /// Leave redacted example records out of JSON and of the report, which is faster
+    /// Leave redacted example records out of JSON and of the report
     #[arg(long)]
     no_samples: bool,
-    /// Carry decisions over from this store to --db, after a change of the identity version
+    /// Carry decisions over to --db from a store with another identity version
     #[arg(long, value_name = "FILE", requires = "db")]
     marks_from: Option<PathBuf>,
     /// Also print a timeline in event time, with the alerts that would be sent
