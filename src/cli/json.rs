@@ -1,6 +1,7 @@
 //! JSON output for programs. Its keys do not change between releases; the JSON of a cluster is built in `view::json`.
 
 pub mod health;
+mod indented;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -33,6 +34,7 @@ use view::json::{
 use crate::changes::{Change, Subject};
 use crate::entry::{self, Kind};
 use crate::inputs::InputError;
+use crate::json::indented::Indented;
 use crate::open_store::ClusterJournal;
 use crate::output::pretty;
 use crate::skipped::Skipped;
@@ -246,7 +248,10 @@ fn transitions(answer: &StoreAnswer) -> Vec<TransitionShape> {
 /// Writes one JSON document, and a line break behind it.
 fn write(document: &impl Serialize, mut out: impl io::Write) -> anyhow::Result<()> {
     // As an I/O error, so that `main` recognises a closed pipe.
-    serde_json::to_writer_pretty(&mut out, document).map_err(io::Error::from)?;
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, Indented::default());
+    document
+        .serialize(&mut serializer)
+        .map_err(io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
 }

@@ -41,7 +41,10 @@ pub struct Arguments {
     html: Option<PathBuf>,
     #[command(flatten)]
     locale: LocaleOptions,
-    /// Carry decisions over from this store to --db, after a change of the identity version
+    /// Leave redacted example records out of JSON and of the report
+    #[arg(long)]
+    no_samples: bool,
+    /// Carry decisions over to --db from a store with another identity version
     #[arg(long, value_name = "FILE", requires = "db")]
     marks_from: Option<PathBuf>,
     /// Also print a timeline in event time, with the alerts that would be sent
@@ -63,7 +66,8 @@ const KINDS: [Kind; 3] = [Kind::Incident, Kind::SensitiveCall, Kind::Cluster];
 pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let query = arguments.selection.query(StoreQuery {
         by_hour: arguments.html.is_some(),
-        samples: arguments.html.is_some() || arguments.options.needs_samples(),
+        samples: !arguments.no_samples
+            && (arguments.html.is_some() || arguments.options.needs_samples()),
         replay: true,
         incidents: true,
         incident_alerts: arguments.inspect,

@@ -179,10 +179,15 @@ impl Facets {
     /// The text is sanitized here, and cut to at most 256 characters.
     pub fn set(&mut self, kind: FacetKind, value: Option<&str>) {
         let value = value.map(|value| clean(value, VALUE_CHARS_MAX));
+        self.set_sanitized(kind, &value.unwrap_or_default());
+    }
+
+    /// Sets the value of a kind to the value of other facets, which is sanitized already.
+    pub(crate) fn set_sanitized(&mut self, kind: FacetKind, value: &str) {
         if self.text.capacity() == 0 {
             self.text.reserve(TEXT_BYTES);
         }
-        self.put(kind, &[&value.unwrap_or_default()]);
+        self.put(kind, &[value]);
     }
 
     /// Sets the value of a kind to the concatenation of parts, which must be sanitized and short.

@@ -604,6 +604,26 @@ impl ClusterSnapshot {
         }
     }
 
+    /// Creates a snapshot without samples from the facts of clusters and the sightings of events, each event once.
+    pub fn of_events<'e>(
+        facts: BTreeMap<ClusterId, Arc<ClusterFacts>>,
+        events: impl IntoIterator<Item = &'e Sighting>,
+    ) -> Self {
+        let mut series_table = SeriesTable::default();
+        // Many events share one series. Comparing addresses is cheaper than hashing contents.
+        let mut indices: HashMap<*const Series, u32> = HashMap::default();
+        let mut spans: HashMap<u32, Span> = HashMap::default();
+        for sighting in events {
+            let index = indices.entry(Arc::as_ptr(&sighting.series));
+            let series = *index.or_insert_with(|| series_table.add(&sighting.series));
+            spans
+                .entry(series)
+                .or_default()
+                .add(Span::at(sighting.at()));
+        }
+        Self::of(facts, Arc::new(series_table), spans.into_iter().collect())
+    }
+
     /// Returns the part of this snapshot in a range of event time, the end exclusive. `events` are all events of the snapshot;
     /// those without a time are in no range. Facts and samples stay those of all clusters.
     #[must_use]
@@ -612,20 +632,12 @@ impl ClusterSnapshot {
         events: &[(EventId, Sighting)],
         (from, until): (Timestamp, Timestamp),
     ) -> Self {
-        let mut series_table = SeriesTable::default();
-        // Many events share one series. Comparing addresses is cheaper than hashing contents.
-        let mut indices: HashMap<*const Series, u32> = HashMap::default();
-        let mut spans: HashMap<u32, Span> = HashMap::default();
-        for (_, sighting) in events {
-            let Some(at) = sighting.at().filter(|at| *at >= from && *at < until) else {
-                continue;
-            };
-            let index = indices.entry(Arc::as_ptr(&sighting.series));
-            let series = *index.or_insert_with(|| series_table.add(&sighting.series));
-            spans.entry(series).or_default().add(Span::at(Some(at)));
-        }
-        let rows = spans.into_iter().collect();
-        let mut within = Self::of(self.facts.clone(), Arc::new(series_table), rows);
+        let is_within = |sighting: &&Sighting| {
+            let at = sighting.at();
+            at.is_some_and(|at| at >= from && at < until)
+        };
+        let events = events.iter().map(|(_, sighting)| sighting);
+        let mut within = Self::of_events(self.facts.clone(), events.filter(is_within));
         within.samples.clone_from(&self.samples);
         within
     }

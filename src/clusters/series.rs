@@ -152,7 +152,7 @@ impl<'a> SeriesRef<'a> {
     pub fn facets(self) -> Facets {
         let mut facets = Facets::default();
         for (kind, value) in self.iter() {
-            facets.set(kind, Some(value));
+            facets.set_sanitized(kind, value);
         }
         facets
     }

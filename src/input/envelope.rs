@@ -336,17 +336,27 @@ static BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Decodes base64, given as the raw content of a JSON string, to gzip data.
 fn decode(data: &[u8], packed: &mut Vec<u8>) -> Result<(), PayloadFault> {
     packed.clear();
-    if BASE64.decode_vec(data, packed).is_err() {
-        let digits = digits_of(data).ok_or(PayloadFault::Base64)?;
+    // The usual form: digits with their padding and nothing else.
+    if base64_simd::STANDARD.decode_append(data, packed).is_err() {
         packed.clear();
-        let decoded = BASE64.decode_vec(digits, packed);
-        decoded.map_err(|_| PayloadFault::Base64)?;
+        decode_any_spelling(data, packed)?;
     }
     if packed.len() > PACKED_BYTES_MAX {
         return Err(PayloadFault::TooLong);
     }
     if !packed.starts_with(&GZIP_MAGIC) {
         return Err(PayloadFault::NotGzip);
+    }
+    Ok(())
+}
+
+/// Decodes base64 with or without padding, white space and escapes.
+fn decode_any_spelling(data: &[u8], packed: &mut Vec<u8>) -> Result<(), PayloadFault> {
+    if BASE64.decode_vec(data, packed).is_err() {
+        let digits = digits_of(data).ok_or(PayloadFault::Base64)?;
+        packed.clear();
+        let decoded = BASE64.decode_vec(digits, packed);
+        decoded.map_err(|_| PayloadFault::Base64)?;
     }
     Ok(())
 }

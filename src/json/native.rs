@@ -18,6 +18,9 @@ use libdeflate_sys as libdeflate;
 /// The number of bytes in a block. A mask has one bit for each byte of a block; the first byte has the lowest bit.
 pub const BLOCK: usize = 64;
 
+/// The length of the buffer of [`Lanes::compact`]: a block, and some bytes that it may write behind its result.
+pub const COMPACT_BYTES: usize = BLOCK + 8;
+
 /// The number of blocks in a group, which are examined together: 8 masks of 64 bits fill the widest vector register.
 pub const GROUP: usize = 8;
 
@@ -90,6 +93,10 @@ pub trait Lanes: Copy {
     ///
     /// For a mask of quotes, the result is a mask of strings, with their opening but without their closing quotes.
     fn parity(self, bits: u64) -> u64;
+
+    /// Writes the bytes of a block whose bits are set in `kept` to the start of `output`, without gaps, and returns their
+    /// number. The bytes of `output` behind them are undefined.
+    fn compact(self, block: &[u8; BLOCK], kept: u64, output: &mut [u8; COMPACT_BYTES]) -> usize;
 
     /// Computes all masks of a block, and stores them as block number `place` of a group.
     #[inline(always)]
@@ -195,6 +202,16 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    fn compact(self, block: &[u8; BLOCK], kept: u64, output: &mut [u8; COMPACT_BYTES]) -> usize {
+        let mut written = 0;
+        for (at, byte) in block.iter().enumerate() {
+            output[written] = *byte;
+            written += usize::from(kept >> at & 1 != 0);
+        }
+        written
+    }
+
+    #[inline(always)]
     fn parity(self, mut bits: u64) -> u64 {
         for step in [1, 2, 4, 8, 16, 32] {
             bits ^= bits << step;
@@ -208,7 +225,7 @@ mod x86 {
     use std::arch::is_x86_feature_detected;
     use std::arch::x86_64::*;
 
-    use super::{BLOCK, Job, Lanes};
+    use super::{BLOCK, COMPACT_BYTES, Job, Lanes};
 
     /// The implementation of [`Lanes`] with AVX2, in steps of 32 bytes. Must be created only if [`Self::is_available`]
     /// returned `true`.
@@ -276,6 +293,49 @@ mod x86 {
         }
     }
 
+    /// For each mask of eight bytes, the places of the bytes whose bits are set, in their order; one byte for each place.
+    static KEPT: [u64; 256] = {
+        let mut all = [0; 256];
+        let mut mask = 0;
+        while mask < all.len() {
+            let (mut place, mut count) = (0, 0);
+            while place < 8 {
+                if mask >> place & 1 != 0 {
+                    all[mask] |= place << (8 * count);
+                    count += 1;
+                }
+                place += 1;
+            }
+            mask += 1;
+        }
+        all
+    };
+
+    /// Does [`Lanes::compact`] by moving eight bytes at once.
+    ///
+    /// # Safety
+    /// The processor must have AVX2.
+    #[inline(always)]
+    unsafe fn compact(block: &[u8; BLOCK], kept: u64, output: &mut [u8; COMPACT_BYTES]) -> usize {
+        if kept == u64::MAX {
+            output[..BLOCK].copy_from_slice(block);
+            return BLOCK;
+        }
+        let (words, _) = block.as_chunks::<8>();
+        let mut written = 0;
+        for (word, mask) in words.iter().zip(kept.to_le_bytes()) {
+            // SAFETY: the caller guarantees that the processor has AVX2, and so all instructions for registers of 128 bits.
+            let moved = unsafe {
+                let word = _mm_cvtsi64_si128(i64::from_le_bytes(*word));
+                let places = _mm_cvtsi64_si128(KEPT[usize::from(mask)] as i64);
+                _mm_cvtsi128_si64(_mm_shuffle_epi8(word, places))
+            };
+            output[written..][..8].copy_from_slice(&moved.to_le_bytes());
+            written += mask.count_ones() as usize;
+        }
+        written
+    }
+
     // Only `run_avx2` creates an `Avx2`, so the processor has AVX2 if an `Avx2` exists.
     impl Lanes for Avx2 {
         type Bytes = (__m256i, __m256i);
@@ -330,6 +390,17 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn compact(
+            self,
+            block: &[u8; BLOCK],
+            kept: u64,
+            output: &mut [u8; COMPACT_BYTES],
+        ) -> usize {
+            // SAFETY: there is AVX2.
+            unsafe { compact(block, kept, output) }
+        }
+
+        #[inline(always)]
         fn parity(self, bits: u64) -> u64 {
             // SAFETY: there is `pclmulqdq`, which `run_avx2` requires.
             unsafe { carryless_parity(bits) }
@@ -368,6 +439,17 @@ mod x86 {
         fn differences(self, one: &[u8; BLOCK], two: &[u8; BLOCK]) -> u64 {
             // SAFETY: there is AVX-512.
             unsafe { _mm512_cmpneq_epi8_mask(self.load(one), self.load(two)) }
+        }
+
+        #[inline(always)]
+        fn compact(
+            self,
+            block: &[u8; BLOCK],
+            kept: u64,
+            output: &mut [u8; COMPACT_BYTES],
+        ) -> usize {
+            // SAFETY: there is AVX2, which `run_avx512` requires.
+            unsafe { compact(block, kept, output) }
         }
 
         #[inline(always)]
@@ -436,7 +518,7 @@ mod tests {
     struct AllResults<'a>(&'a [u8; BLOCK], &'a [u8; BLOCK]);
 
     impl Job for AllResults<'_> {
-        type Output = (Masks, StringMasks, u64, u64);
+        type Output = (Masks, StringMasks, u64, u64, Vec<u8>);
 
         #[inline(always)]
         fn run<L: Lanes>(self, lanes: L) -> Self::Output {
@@ -444,7 +526,16 @@ mod tests {
             lanes.masks(self.0, &mut masks, 3);
             let strings = lanes.string_masks(self.0);
             let differences = lanes.differences(self.0, self.1);
-            (masks, strings, differences, lanes.parity(strings.quote))
+            let mut compact = [0; COMPACT_BYTES];
+            let length = lanes.compact(self.0, differences, &mut compact);
+            let kept = compact[..length].to_vec();
+            (
+                masks,
+                strings,
+                differences,
+                lanes.parity(strings.quote),
+                kept,
+            )
         }
     }
 

@@ -15,7 +15,7 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::FixedState;
 use memchr::memmem::Finder;
 
-use crate::native::{BLOCK, GROUP, Job, Lanes, Masks, Row, dispatch};
+use crate::native::{BLOCK, COMPACT_BYTES, GROUP, Job, Lanes, Masks, Row, dispatch};
 use crate::prefilter::{KeysSeen, Prefilter};
 
 /// Maximum nesting depth of a text: one bit of a mask for each level, with some bits to spare.
@@ -952,7 +952,7 @@ fn string_end<L: Lanes>(lanes: L, text: &[u8], from: usize) -> Option<usize> {
 
 /// The number of bytes by which the output buffer of [`unescape`] should be longer than the JSON string, so that
 /// copying is fast.
-pub const UNESCAPE_EXTRA_BYTES: usize = 64;
+pub const UNESCAPE_EXTRA_BYTES: usize = COMPACT_BYTES;
 
 /// Writes the unescaped content of a JSON string to the start of `output`; `text` begins after the opening quote.
 ///
@@ -1000,15 +1000,21 @@ impl Job for Unescape<'_> {
             if masks.control & inside != 0 {
                 return None;
             }
-            let mut escapes = escaped & inside;
-            while escapes != 0 {
-                let at = base + escapes.trailing_zeros() as usize;
-                escapes &= escapes - 1;
-                self.escape(at)?;
+            // An escape in the block before may have ended in this one.
+            let unread = inside & u64::MAX << self.from.saturating_sub(base);
+            let begins = masks.backslash & !escaped & inside;
+            let escapes = escaped & unread;
+            let slot = self.output.get_mut(self.written..);
+            match slot.and_then(<[u8]>::first_chunk_mut) {
+                Some(slot) if escapes & !(masks.quote | masks.backslash) == 0 => {
+                    // Without the backslashes before them, the escaped bytes are literal.
+                    self.written += lanes.compact(block, unread & !begins, slot);
+                    self.from = base + BLOCK - usize::from(begins >> (BLOCK - 1) != 0);
+                }
+                _ => self.each_escape(base, escapes, inside, begins)?,
             }
             if ends != 0 {
                 let end = base + ends.trailing_zeros() as usize;
-                self.copy(end)?;
                 return (end < self.text.len()).then_some((end, self.written));
             }
         }
@@ -1017,10 +1023,35 @@ impl Job for Unescape<'_> {
 }
 
 impl Unescape<'_> {
+    /// Writes what is in a block with escapes of any kind, one escape after another. The masks are those of the escaped
+    /// bytes, of the content of the string, and of the backslashes that begin an escape.
+    #[inline(never)]
+    fn each_escape(
+        &mut self,
+        base: usize,
+        mut escapes: u64,
+        inside: u64,
+        begins: u64,
+    ) -> Option<()> {
+        while escapes != 0 {
+            let at = base + escapes.trailing_zeros() as usize;
+            escapes &= escapes - 1;
+            self.escape(at)?;
+        }
+        // A backslash at the end of the block belongs to the next one.
+        let length = inside.trailing_ones() as usize - usize::from(begins >> (BLOCK - 1) != 0);
+        let end = (base + length).min(self.text.len());
+        if self.from < end {
+            self.copy(end)?;
+            self.from = end;
+        }
+        Some(())
+    }
+
     /// Writes the text from `from` up to `to`.
     #[inline(always)]
     fn copy(&mut self, to: usize) -> Option<()> {
-        const AT_ONCE: usize = UNESCAPE_EXTRA_BYTES / 2;
+        const AT_ONCE: usize = BLOCK / 2;
         let count = to - self.from;
         let output = self.output.get_mut(self.written..)?;
         let rest = self.text.get(self.from..)?;
@@ -1282,7 +1313,22 @@ mod tests {
 
     fn unescaped(content: &str) -> Option<String> {
         let mut output = vec![0; content.len() + 2 * UNESCAPE_EXTRA_BYTES];
-        let (end, length) = unescape(content.as_bytes(), &mut output)?;
+        let mut portable = output.clone();
+        let job = Unescape {
+            text: content.as_bytes(),
+            output: &mut portable,
+            written: 0,
+            from: 0,
+        };
+        let by_scalar = job.run(Scalar);
+        let found = unescape(content.as_bytes(), &mut output);
+        assert_eq!(found, by_scalar);
+        let (end, length) = found?;
+        assert_eq!(output[..length], portable[..length]);
+        // In a buffer that is just long enough.
+        let mut short = vec![0; length];
+        assert_eq!(unescape(content.as_bytes(), &mut short), found);
+        assert_eq!(short, output[..length]);
         assert_eq!(content.as_bytes()[end], b'"');
         Some(String::from_utf8(output[..length].to_vec()).unwrap())
     }
@@ -1332,6 +1378,18 @@ mod tests {
             let expected: Vec<Box<RawValue>> = serde_json::from_str(&text).unwrap();
             let expected: Vec<_> = expected.iter().map(|value| value.get().to_owned()).collect();
             prop_assert_eq!(run(&text[1..]).0, expected);
+        }
+
+        #[test]
+        fn strings_full_of_escapes_are_unescaped(
+            parts in prop::collection::vec(
+                prop::sample::select(&[r#"\""#, r"\\", r"\/", r"\n", r"\u00e9", r"\ud83d\ude00", r"\ud83d", "a", "key", "é"][..]),
+                0..200,
+            ),
+        ) {
+            let content = parts.concat();
+            let expected: Option<String> = serde_json::from_str(&format!("\"{content}\"")).ok();
+            prop_assert_eq!(unescaped(&format!("{content}\"")), expected);
         }
 
         #[test]

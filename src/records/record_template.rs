@@ -1,8 +1,8 @@
 //! Recognises a record that repeats an earlier record, by comparing the texts instead of parsing.
 //!
 //! Failures repeat: a caller without a permission tries again. CloudTrail then writes the same record with another
-//! event id, another time and another request id. If two texts differ only inside of these three strings, all other
-//! fields of the two records are equal.
+//! event id, another time, and other ids of the request ([`REQUEST_IDS`]). If two texts differ only inside of these
+//! strings, all other fields of the two records are equal.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -21,11 +21,20 @@ pub struct RecordTemplate {
 enum Part {
     Id,
     Time,
+    /// A string that identifies the request and says nothing else.
     Request,
+    /// The same, where it matters whether the string is empty.
+    Shared,
 }
 
-/// The event id and the time of a record that repeats the template. Except for these and the request id, all fields are
-/// equal.
+/// The members of `additionalEventData` that differ from request to request and say nothing about the call. No
+/// conclusion may depend on them.
+///
+/// S3 writes its extended request id there, in every record (CloudTrail record contents of S3 data events).
+pub const REQUEST_IDS: [&str; 1] = ["x-amz-id-2"];
+
+/// The event id and the time of a record that repeats the template. Except for these and the ids of the request, all
+/// fields are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeat<'a> {
     /// Id of the repeating event, never empty.
@@ -49,17 +58,34 @@ impl RecordTemplate {
             (Part::Id, &record.event_id),
             (Part::Time, &record.event_time),
             (Part::Request, &record.request_id),
+            (Part::Shared, &record.shared_event_id),
         ];
         for (part, value) in parts {
             match place(value.as_ref(), text) {
                 Some(place) => self.free.push((part, place)),
-                None if part == Part::Request => {}
+                None if matches!(part, Part::Request | Part::Shared) => {}
                 None => return false,
             }
         }
+        self.free_request_ids(record, text);
         self.free.sort_by_key(|(_, place)| place.start);
         self.text.push_str(text);
         record.addendum.is_none()
+    }
+
+    /// Lets the [`REQUEST_IDS`] differ.
+    fn free_request_ids(&mut self, record: &Record<'_>, text: &str) {
+        let Some(data) = record.additional_event_data else {
+            return;
+        };
+        // Of an object that is not JSON, all is compared.
+        let _ = data.each_field(|key, value| {
+            if REQUEST_IDS.iter().any(|id| id.as_bytes() == key) {
+                let id = value.text();
+                self.free
+                    .extend(place(id.as_ref(), text).map(|place| (Part::Request, place)));
+            }
+        });
     }
 
     /// Compares the JSON text of a record with the template: returns the record's event id and time, or `None` if the
@@ -77,7 +103,8 @@ impl RecordTemplate {
             match part {
                 Part::Id => event_id = content,
                 Part::Time => event_time = content,
-                Part::Request => {}
+                Part::Shared if content.is_empty() => return None,
+                Part::Request | Part::Shared => {}
             }
         }
         let is_same = rest == self.text.get(from..)? && !self.free.is_empty();
@@ -102,7 +129,8 @@ fn place(value: Option<&Text<'_>>, text: &str) -> Option<Range<usize>> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = r#"{"eventTime":"2026-11-21T08:00:00Z","errorCode":"X\n","requestID":"r1","eventID":"e1", "a":{"eventID":"n"}}"#;
+    const TEXT: &str = r#"{"eventTime":"2026-11-21T08:00:00Z","errorCode":"X\n","requestID":"r1","eventID":"e1",
+        "a":{"eventID":"n"},"additionalEventData":{"b":"c","x-amz-id-2":"x/1="},"sharedEventID":"s1"}"#;
 
     fn template(text: &str) -> Option<RecordTemplate> {
         let mut template = RecordTemplate::default();
@@ -111,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_differs_only_in_id_time_and_request() {
+    fn a_repeat_differs_only_in_id_time_and_ids_of_the_request() {
         let template = template(TEXT).unwrap();
         let change = |from: &str, to: &str| TEXT.replacen(from, to, 1);
         for (text, id, time) in [
@@ -119,6 +147,8 @@ mod tests {
             (change("e1", "another"), "another", "2026-11-21T08:00:00Z"),
             (change("08:00:00", "09:10:11"), "e1", "2026-11-21T09:10:11Z"),
             (change("r1", ""), "e1", "2026-11-21T08:00:00Z"),
+            (change("x/1=", "y/2+3="), "e1", "2026-11-21T08:00:00Z"),
+            (change("s1", "s22"), "e1", "2026-11-21T08:00:00Z"),
         ] {
             let repeat = template.repeated_by(&text).unwrap();
             assert_eq!((repeat.event_id, repeat.event_time), (id, time));
@@ -132,10 +162,12 @@ mod tests {
             change("e1\"", "e1"),
             change("e1\"", "e1\",\"b\":\"c\""),
             change("X", "Y"),
-            change("\"a\"", "\"sharedEventID\":\"s\", \"a\""),
+            change("\"a\"", "\"vpcEndpointId\":\"s\", \"a\""),
             change("\"n\"", "\"m\""),
-            change("}}", "}} "),
-            change("}}", "}"),
+            change("\"c\"", "\"d\""),
+            change("\"s1\"", "\"\""),
+            change("\"s1\"}", "\"s1\"} "),
+            change("\"s1\"}", "\"s1\""),
             String::new(),
         ] {
             assert_eq!(template.repeated_by(&text), None, "{text}");
@@ -148,7 +180,7 @@ mod tests {
             ("\"eventID\":\"e1\"", "\"b\":1"),
             ("\"e1\"", "\"e\\u0031\""),
             ("\"eventTime\"", "\"b\""),
-            ("\"a\"", "\"addendum\""),
+            ("\"a\":", "\"addendum\":"),
         ] {
             assert!(template(&TEXT.replacen(from, to, 1)).is_none(), "{to}");
         }

@@ -60,6 +60,9 @@ const SCHEMA: [&str; 7] = [
 /// The `PRAGMA application_id` that identifies a file of this program: "`CTIn`" in ASCII.
 const APPLICATION_ID: i64 = 0x4354_496e;
 
+/// The length of a page of a new file.
+const PAGE_BYTES: i64 = 16 * 1024;
+
 /// The longest wait for another process that uses the same file to finish its transaction.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -146,6 +149,11 @@ impl SqliteStore {
             check_identity(&transaction)?;
         }
         drop(transaction);
+        if found.is_none() {
+            // Only a new file gets pages of another size. With larger ones SQLite writes a scan with less work.
+            let set = self.connection.pragma_update(None, "page_size", PAGE_BYTES);
+            set.map_err(unavailable)?;
+        }
         self.log_ahead()?;
         if found == Some(SCHEMA_VERSION) {
             return Ok(());
@@ -269,6 +277,17 @@ impl Store for SqliteStore {
             .unchecked_transaction()
             .map_err(unavailable)?;
         read::events(&transaction, Times::All)
+    }
+
+    async fn whole(
+        &self,
+        samples: bool,
+    ) -> Result<(ClusterSnapshot, Vec<(EventId, Sighting)>), StoreError> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .map_err(unavailable)?;
+        read::whole(&transaction, samples)
     }
 
     async fn ledger(&self) -> Result<Option<LedgerCalls>, StoreError> {

@@ -1,7 +1,7 @@
 //! Reads rows of the file and converts them to clusters, events and samples.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use clusters::class::Class;
@@ -11,6 +11,7 @@ use clusters::sample::{Sample, Samples};
 use clusters::series::SeriesTable;
 use clusters::timeline::Timeline;
 use clusters::{ClusterFacts, ClusterSnapshot, EventId, Series, Sighting, Span};
+use foldhash::{HashMap, HashMapExt as _};
 use records::redact::sanitize;
 use records::time::{Timestamp, Window};
 use rusqlite::{Connection, Row as SqlRow, params};
@@ -80,15 +81,55 @@ pub fn sums_between(
 
 /// Returns the samples (redacted example records) of each cluster that has any, by cluster id.
 pub fn samples(connection: &Connection) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
+    samples_with(connection, &clusters(connection)?)
+}
+
+/// Returns the clusters of the file, with samples if `with_samples` is true, and all events, in no particular order. The
+/// snapshot counts all of them.
+pub fn whole(
+    connection: &Connection,
+    with_samples: bool,
+) -> Result<(ClusterSnapshot, Vec<(EventId, Sighting)>), StoreError> {
     let clusters = clusters(connection)?;
-    let mut samples = BTreeMap::new();
-    for (row, (id, _)) in clusters {
-        let stored = samples_of(connection, row)?;
-        if stored != Samples::default() {
-            samples.insert(id, stored);
-        }
+    let events = events_with(connection, &clusters, Times::All)?;
+    let samples = match with_samples {
+        true => samples_with(connection, &clusters)?,
+        false => BTreeMap::new(),
+    };
+    let facts = clusters.into_values().collect();
+    let sightings = events.iter().map(|(_, sighting)| sighting);
+    let mut snapshot = ClusterSnapshot::of_events(facts, sightings);
+    snapshot.samples = samples;
+    Ok((snapshot, events))
+}
+
+fn samples_with(
+    connection: &Connection,
+    clusters: &Clusters,
+) -> Result<BTreeMap<ClusterId, Samples>, StoreError> {
+    let mut select = connection
+        .prepare("SELECT event_id, at, json, cluster FROM sample ORDER BY cluster")
+        .map_err(unavailable)?;
+    let mut found = select.query([]).map_err(unavailable)?;
+    let mut samples: BTreeMap<ClusterId, Samples> = BTreeMap::new();
+    while let Some(row) = found.next().map_err(unavailable)? {
+        let cluster: i64 = row.get(3).map_err(unavailable)?;
+        let (id, _) = clusters
+            .get(&cluster)
+            .ok_or_else(|| damaged("a sample refers to a missing cluster"))?;
+        let sample = sample(row).map_err(unavailable)?;
+        samples.entry(*id).or_default().insert(sample);
     }
     Ok(samples)
+}
+
+/// Reads a sample from the first three columns.
+fn sample(row: &SqlRow<'_>) -> rusqlite::Result<Sample> {
+    Ok(Sample {
+        id: EventId::from_bytes(row.get(0)?),
+        at: time(row, 1)?,
+        json: row.get(2)?,
+    })
 }
 
 /// Returns the number of events of each cluster in each hour of event time.
@@ -127,7 +168,14 @@ pub fn events(
     connection: &Connection,
     times: Times,
 ) -> Result<Vec<(EventId, Sighting)>, StoreError> {
-    let clusters = clusters(connection)?;
+    events_with(connection, &clusters(connection)?, times)
+}
+
+fn events_with(
+    connection: &Connection,
+    clusters: &Clusters,
+    times: Times,
+) -> Result<Vec<(EventId, Sighting)>, StoreError> {
     let facet_sets = facet_sets(connection)?;
     let mut select = connection
         .prepare(
@@ -255,15 +303,7 @@ pub fn samples_of(connection: &Connection, cluster: i64) -> Result<Samples, Stor
     let mut select = connection
         .prepare_cached("SELECT event_id, at, json FROM sample WHERE cluster = ?1")
         .map_err(unavailable)?;
-    let found = select
-        .query_map([cluster], |row| {
-            Ok(Sample {
-                id: EventId::from_bytes(row.get(0)?),
-                at: time(row, 1)?,
-                json: row.get(2)?,
-            })
-        })
-        .map_err(unavailable)?;
+    let found = select.query_map([cluster], sample).map_err(unavailable)?;
     let mut samples = Samples::default();
     for sample in found {
         samples.insert(sample.map_err(unavailable)?);

@@ -1,6 +1,6 @@
 //! Writes batches: first clusters and facet sets, then the events that refer to them, then samples.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clusters::facet::{FacetKind, Facets};
@@ -8,6 +8,7 @@ use clusters::fingerprint::{ClusterId, Identity, VERSION};
 use clusters::guard::{self, Admitted, KnownClusters, Limited};
 use clusters::sample::{Sample, SampleCutoffs, Samples};
 use clusters::{ClusterFacts, EventId, Series, Sighting, Tally};
+use foldhash::HashMap;
 use records::time::{Timestamp, Window};
 use rusqlite::{CachedStatement, Connection, params};
 use service::ports::{Batch, Committed, Quarantined, StoreError};

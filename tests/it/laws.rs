@@ -492,6 +492,11 @@ proptest! {
                 record["eventID"] = json!(id(at));
                 record["eventTime"] = json!(format!("2026-11-0{}T08:00:00Z", 1 + at % 5));
                 record["userAgent"] = json!(AGENTS[at as usize % AGENTS.len()]);
+                record["requestID"] = json!(format!("R{at}"));
+                record["additionalEventData"] = json!({"CipherSuite": "c", "x-amz-id-2": format!("{at}/+=")});
+                if at % 7 < 5 {
+                    record["sharedEventID"] = json!(["", "s1", "s2"][at as usize % 3]);
+                }
                 record
             })
             .collect();
