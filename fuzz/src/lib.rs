@@ -44,6 +44,7 @@ const SMALL: Limits = Limits {
     inflated_bytes_max: 1_000,
     record_bytes_max: 100,
     records_max: 5,
+    strangers_max: 20,
 };
 
 /// An input gives the same items, numbered from one, however it is cut and whether or not it is

@@ -64,7 +64,7 @@ impl<'v> Output<'v> {
     }
 
     pub(crate) fn record(&mut self, text: Cow<'_, str>, wrapper: &Wrapper) {
-        count_stranger(&mut self.strangers, text.as_bytes());
+        count_stranger(&mut self.strangers, self.limits, text.as_bytes());
         self.number += 1;
         let number = self.number;
         let wrapper = &*within(&self.outer, wrapper);
@@ -100,12 +100,12 @@ impl<'v> Output<'v> {
             match found {
                 Found::Skipped(count) => {
                     // The filter has read the name of an event.
-                    *strangers = None;
+                    *strangers = strangers.filter(|count| *count > limits.strangers_max);
                     *number += count;
                     visit(InputItem::Skipped { count });
                 }
                 Found::Record(bytes) => {
-                    count_stranger(strangers, bytes);
+                    count_stranger(strangers, limits, bytes);
                     *number += 1;
                     visit(InputItem::Record {
                         number: *number,
@@ -163,9 +163,11 @@ impl<'v> Output<'v> {
 }
 
 /// Counts a record before the first event; `None` if the record may be an event, because events have members such as
-/// `eventSource`.
-fn count_stranger(strangers: &mut Option<u64>, record: &[u8]) {
-    if let Some(count) = strangers {
+/// `eventSource`. An event after too many other records changes nothing.
+fn count_stranger(strangers: &mut Option<u64>, limits: &Limits, record: &[u8]) {
+    if let Some(count) = strangers
+        && *count <= limits.strangers_max
+    {
         match memmem::find(record, b"\"event") {
             Some(_) => *strangers = None,
             None => *count += 1,
