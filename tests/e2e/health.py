@@ -242,13 +242,15 @@ def status(story):
 def calm(story):
     """Turns off the alarms that the test turned on, and puts usual delays."""
     metrics = story.client("cloudwatch")
+    # A question asks up to the present second, without it.
+    past = time.time() - 60
     for namespace, name, dimension, value in (
         ("AWS/Lambda", "AsyncEventAge", {"Name": "FunctionName", "Value": f"{story.stack}-ingest"}, 1000),
         ("CloudTrailInspector", "SourceLagSeconds", {"Name": "Stack", "Value": story.stack}, 200),
         ("CloudTrailInspector", "OwnLagSeconds", {"Name": "Stack", "Value": story.stack}, 7),
     ):
         metrics.put_metric_data(Namespace=namespace, MetricData=[
-            {"MetricName": name, "Dimensions": [dimension], "Value": value, "Timestamp": time.time()}
+            {"MetricName": name, "Dimensions": [dimension], "Value": value, "Timestamp": past}
         ])
     # Last, because each metric that is written is compared with the limits of its alarms again.
     for alarm in watched.alarms(story.client, story.stack):

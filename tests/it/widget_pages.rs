@@ -101,7 +101,6 @@ fn the_first_page_ranks_errors_and_leads_to_sign_ins_and_new_users(store: &mut i
         rows.map(|(count, (_, link))| format!("{count} {}", link.text))
             .collect()
     };
-    let page = ask(store, &json!({"status": "recovered"}));
     let all = [
         "3 s3:PutObject AccessDenied",
         "1 signin:ConsoleLogin Failure",
