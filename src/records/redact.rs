@@ -739,6 +739,10 @@ fn sample_within(record: &Record<'_>, divisor: usize) -> String {
     json.text("awsRegion", &record.aws_region, name, true);
     json.text("errorCode", &record.error_code, name, true);
     json.text("errorMessage", &record.error_message, 512 / divisor, true);
+    // Of nearly all events the category is Management, which goes without saying.
+    if record.event_category.as_deref() != Some("Management") {
+        json.text("eventCategory", &record.event_category, name, true);
+    }
     json.text("eventID", &record.event_id, name, true);
     json.text("eventName", &record.event_name, name, true);
     json.text("eventSource", &record.event_source, name, true);
@@ -1096,6 +1100,18 @@ mod tests {
         assert_eq!(sample["resources"].as_array().map(Vec::len), Some(5));
         assert_eq!(sample["readOnly"], false);
         assert!(!sample.to_string().contains("PRIVATE"));
+    }
+
+    #[test]
+    fn a_sample_has_the_category_of_an_event_that_is_no_management_event() {
+        for (category, wanted) in [
+            (r#","eventCategory":"Management""#, &Value::Null),
+            ("", &Value::Null),
+            (r#","eventCategory":"Data""#, &Value::from("Data")),
+        ] {
+            let sample = sample_of(&format!(r#"{{"eventName":"GetObject"{category}}}"#));
+            assert_eq!(&sample["eventCategory"], wanted);
+        }
     }
 
     #[test]
