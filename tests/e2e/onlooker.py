@@ -105,6 +105,9 @@ class Onlooker:
         assert key_lookup["last_used"] == (last and last.strftime("%Y-%m-%dT%H:%M:%SZ")), (key_lookup, answer)
         assert key_lookup["untrusted_user"] == answer["UserName"] == "mia", (key_lookup, answer)
         assert key_lookup["id"] == f"{key[:4]}****{key[-4:]}", key_lookup
+        (listed,) = [of for of in self.client("iam").list_access_keys(UserName="mia")["AccessKeyMetadata"] if of["AccessKeyId"] == key]
+        assert key_lookup["status"] == listed["Status"].lower(), (key_lookup, listed)
+        assert key_lookup["created"] == listed["CreateDate"].strftime("%Y-%m-%dT%H:%M:%SZ"), (key_lookup, listed)
         return key_lookup["last_used"]
 
     def error_of(self, answer):
