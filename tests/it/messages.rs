@@ -113,7 +113,7 @@ const TRIED: [(&str, i32, &str); 18] = [
     (
         "scan --jobs 0 trail.jsonl",
         2,
-        "invalid value '0' for '--jobs <N>': expected a number of files of at least 1",
+        "invalid value '0' for '--jobs <N>': expected a number of files from 1 to 256",
     ),
     (
         "top --db trail.db --since tomorrow",

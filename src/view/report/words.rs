@@ -112,6 +112,6 @@ words! {
         excluded: "{count} of the ignored records are of excluded accounts ({accounts}).",
             "已忽略的记录中有 {count} 条属于被排除的账号（{accounts}）。";
         footer: "Confidential: this page has names, addresses and access key IDs of the trail. Written by cloudtrail-inspector {version}. All times are event times in {zone}.",
-            "机密：本页含有 trail 中的名称、地址和访问密钥 ID。由 cloudtrail-inspector {version} 生成。所有时间均为事件时间（{zone}）。";
+            "机密：本页含有跟踪记录中的名称、地址和访问密钥 ID。由 cloudtrail-inspector {version} 生成。所有时间均为事件时间（{zone}）。";
     }
 }
