@@ -38,6 +38,7 @@ test: ## Run all tests, with lints; tests on real events are skipped if there ar
 	$(call timed,tests,python3 tests/e2e/beside.py $(VENVS) cargo test --locked)
 	$(call timed,mutants,python3 tests/mutants.py --check)
 	$(call timed,judge,python3 tests/judge.py $(INSPECTOR) tests/cases $(CASES))
+	$(call timed,attacks,python3 tests/attacks/run.py $(INSPECTOR) --short $(ATTACK_OPTIONS))
 	$(call timed,stack and end to end,$(MAKE) --jobs 2 --output-sync=target stack-tests e2e-tests emulators-tests)
 
 # Installs the packages for the stack tests from PyPI and npm during the build. If that fails, these tests are skipped with a message.

@@ -364,7 +364,10 @@ impl<'t> Masking<'t> {
         if !is_secret_label(before, self.text.as_bytes()[at - 1]) {
             return at;
         }
-        let (start, end) = value(self.text, at);
+        let (start, end) = match ends_with_ignore_case(before.as_bytes(), COOKIE) {
+            true => cookies(self.text, at),
+            false => value(self.text, at),
+        };
         if start < end {
             self.mask(start, MASK, end);
         }
@@ -388,7 +391,7 @@ const ENCODED_MESSAGE: &str = "Encoded authorization failure message";
 
 /// Words that announce a secret value, in lower case and without `_` and `-`. An identifier only has to end in such a
 /// word (`DBPassword`, `aws_session_token`, `x-api-key`).
-const SECRET_LABELS: [&str; 18] = [
+const SECRET_LABELS: [&str; 19] = [
     "password",
     "passwd",
     "passphrase",
@@ -405,10 +408,14 @@ const SECRET_LABELS: [&str; 18] = [
     // Of signed URLs: of AWS (versions 2 and 4), CloudFront, Google Cloud; and of Azure.
     "signature",
     "sig",
+    COOKIE,
     "xamzcredential",
     "sharedkey",
     "plaintext",
 ];
+
+/// The word before the value of a header `Cookie` or `Set-Cookie`.
+const COOKIE: &str = "cookie";
 
 /// A bit for the last letter of each word above, and for hyphens and underscores after the word. This excludes most
 /// text before a colon of an ARN quickly.
@@ -473,6 +480,14 @@ fn value(text: &str, at: usize) -> (usize, usize) {
         return (start, start + length);
     }
     (at, at + credential_length(&bytes[at..]))
+}
+
+/// Returns start and end of the cookies in a header, after its colon: up to the end of the line or of the text around it.
+fn cookies(text: &str, at: usize) -> (usize, usize) {
+    let bytes = text.as_bytes();
+    let start = at + run_length(&bytes[at..], |b| b == b' ');
+    let length = run_length(&bytes[start..], |b| !b"\n\r\"'\\".contains(&b));
+    (start, start + length)
 }
 
 /// Names of authentication schemes, which are before the credential itself.
@@ -1019,6 +1034,14 @@ mod tests {
             (
                 "?X-Goog-Signature=0a1b&x=1 ?sv=2024&sig=a%2Fb",
                 "?X-Goog-Signature=<masked>&x=1 ?sv=2024&sig=<masked>",
+            ),
+            (
+                "Cookie: session=a1; b=c2\nSet-Cookie:sid=d3; Path=/",
+                "Cookie: <masked>\nSet-Cookie:<masked>",
+            ),
+            (
+                r#"{"cookie":"a=1"} 'Cookie: b=2' x"#,
+                r#"{"cookie":"<masked>"} 'Cookie: <masked>' x"#,
             ),
             (
                 "with ghp_0123456789abcdefGHIJ, xoxb-123456789012-abcdefgh.",
