@@ -17,7 +17,8 @@ import sys
 
 FUZZ = pathlib.Path("fuzz")
 # The longest inputs in bytes of each target; longer inputs are slower and find nothing more.
-TARGETS = {"reader": 8192, "splitter": 4096, "templater": 2560, "redactor": 1024, "explain": 8192}
+TARGETS = {"reader": 8192, "splitter": 4096, "templater": 2560, "redactor": 1024, "explain": 8192,
+           "wrappings": 2048, "tables": 4096, "ocsf": 2048, "watches": 4096, "documents": 4096}
 # An input that needs more than one second, or more memory than the program may use, is a failing input.
 LIMITS = ["-timeout=1", "-rss_limit_mb=256"]
 FIXTURES = pathlib.Path("tests/fixtures/records")

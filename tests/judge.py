@@ -35,10 +35,51 @@ OF_RECORD = {
     "reason": lambda said: said.get("reason"),
 }
 SEVERITIES = ["info", "warning", "error", "critical"]
+
+
+def is_number(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_text(value):
+    return isinstance(value, str)
+
+
+def all_of(is_one):
+    return lambda value: isinstance(value, list) and all(map(is_one, value))
+
+
+def one_of(is_one):
+    """A value, or a list of all values that are right."""
+    return lambda value: is_one(value) or all_of(is_one)(value)
+
+
+# Keys of `expect.json`, and what their values may be.
 KEYS = {
-    "records", "clusters", "sensitive_calls", "transitions", "incidents", "alerts", "severity", "undated",
-    "advice_contains", "advice_excludes", "owner",
+    "records": all_of(lambda value: isinstance(value, dict)),
+    "clusters": one_of(is_number),
+    "sensitive_calls": one_of(is_number),
+    "transitions": lambda value: isinstance(value, dict) and all(map(one_of(is_number), value.values())),
+    "incidents": one_of(is_number),
+    "alerts": one_of(is_number),
+    "severity": one_of(lambda value: value is None or is_text(value)),
+    "undated": one_of(is_number),
+    "advice_contains": all_of(is_text),
+    "advice_excludes": all_of(is_text),
+    "owner": is_text,
 }
+
+
+def malformed(expect):
+    """Returns what is wrong with the form of an expectation, None if nothing is."""
+    if not isinstance(expect, dict):
+        return "expect.json is no object"
+    if unknown := sorted(set(expect) - set(KEYS)):
+        return f"unknown keys {unknown}"
+    if wrong := sorted(key for key, value in expect.items() if not KEYS[key](value)):
+        return f"wrong values of {wrong}"
+    unknown = {key for record in expect.get("records", []) for key in set(record) - set(OF_RECORD) - {"event_id"}}
+    return f"unknown keys of a record {sorted(unknown)}" if unknown else None
 
 
 def facet(said, name):
@@ -51,11 +92,14 @@ class Case:
     def __init__(self, binary, folder):
         self.binary, self.folder = binary, folder
         self.inputs = sorted(folder.glob("input*"))
-        self.expect = json.loads((folder / "expect.json").read_text(encoding="utf-8"))
+        try:
+            self.expect = json.loads((folder / "expect.json").read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            self.expect = f"not JSON: {error}"
 
     def owner(self):
         """Returns the part of the product that has to be built before the case can be right, or `None`."""
-        return self.expect.get("owner")
+        return None if malformed(self.expect) else self.expect.get("owner")
 
     def run(self, *arguments):
         done = subprocess.run(
@@ -65,11 +109,8 @@ class Case:
 
     def complaints(self):
         """Yields a sentence for each difference between the expectation and the conclusion."""
-        unknown = set(self.expect) - KEYS
-        for expected in self.expect.get("records", []):
-            unknown |= set(expected) - set(OF_RECORD) - {"event_id"}
-        if unknown or not self.inputs:
-            yield f"the case is malformed: unknown keys {sorted(unknown)}, {len(self.inputs)} inputs"
+        if problem := malformed(self.expect) or (None if self.inputs else "no inputs"):
+            yield f"the case is malformed: {problem}"
             return
         if "records" in self.expect:
             yield from self.of_records()
@@ -124,7 +165,7 @@ class Case:
 def different(key, right, found, event_id=None):
     """Yields a sentence if a value is not right; a list has all values that are right."""
     if found not in (right if isinstance(right, list) else [right]):
-        where = f" of {event_id[-6:]}" if event_id else ""
+        where = f" of {str(event_id)[-6:]}" if event_id else ""
         yield f"{key}{where} is {found!r}, not {right!r}"
 
 

@@ -22,6 +22,8 @@ use records::redact::{self, SAMPLE_BYTES_MAX, redact, sanitize};
 use records::{Record, Wrapper};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use service::config::lists::Lists;
+use service::configuration::Configuration;
 use service::ingest::{Folding, commit};
 use service::memory::MemoryStore;
 use service::ports::Store as _;
@@ -31,12 +33,17 @@ use service::rules::{Fate, Rules};
 pub type Check = fn(&[u8]);
 
 /// All of them, by the name of their target.
-pub const CHECKS: [(&str, Check); 5] = [
+pub const CHECKS: [(&str, Check); 10] = [
     ("reader", reader),
     ("splitter", splitter),
     ("templater", templater),
     ("redactor", redactor),
     ("explain", explain),
+    ("wrappings", wrappings),
+    ("tables", tables),
+    ("ocsf", ocsf),
+    ("watches", watches),
+    ("documents", documents),
 ];
 
 /// Limits that a short input can pass.
@@ -96,6 +103,181 @@ pub fn reader(input: &[u8]) {
         )),
         "a file that is a payload"
     );
+}
+
+/// Whatever is in a wrapping, both readers find the same in it, however the input is cut; and a good record beside it is found.
+pub fn wrappings(input: &[u8]) {
+    const GOOD: &str =
+        r#"{"eventVersion":"1.11","eventSource":"s3.amazonaws.com","eventName":"GetObject"}"#;
+    let text = Value::from(String::from_utf8_lossy(input)).to_string();
+    let data = Value::from(BASE64_STANDARD.encode(input)).to_string();
+    let good = [
+        Value::from(GOOD).to_string(),
+        Value::from(BASE64_STANDARD.encode(GOOD)).to_string(),
+    ];
+    let mut fast = Reader::new(Arc::clone(&PREFILTER));
+    for [before, after] in [
+        [
+            r#"{"Messages":[{"MessageId":"1","Body":"#,
+            r#"},{"MessageId":"2","Body":"#,
+        ],
+        [
+            r#"{"Records":[{"messageId":"1","body":"#,
+            r#"},{"messageId":"2","body":"#,
+        ],
+        [
+            r#"{"results":[{"@timestamp":"2026-11-20","@message":"#,
+            r#"},{"@message":"#,
+        ],
+        [
+            r#"{"results":[[{"field":"@message","value":"#,
+            r#"}],[{"field":"@message","value":"#,
+        ],
+        [
+            r#"{"hits":{"hits":[{"_source":{"event":{"original":"#,
+            r#"}}},{"_source":{"event":{"original":"#,
+        ],
+        [
+            r#"{"Records":[{"EventSource":"aws:sns","Sns":{"TopicArn":"t","Message":"#,
+            r#"}},{"Sns":{"TopicArn":"t","Message":"#,
+        ],
+        [
+            r#"{"Records":[{"kinesis":{"partitionKey":"1","data":"#,
+            r#"}},{"kinesis":{"partitionKey":"2","data":"#,
+        ],
+    ] {
+        let is_packed = before.contains("kinesis");
+        let content = if is_packed { &data } else { &text };
+        let whole = [before, content, after, &good[usize::from(is_packed)]].concat();
+        // The ends of all objects and arrays that are open.
+        let mut ends = String::new();
+        let mut quoted = false;
+        for c in [before, after].concat().chars() {
+            match c {
+                '"' => quoted = !quoted,
+                '{' | '[' if !quoted => ends.insert(0, if c == '{' { '}' } else { ']' }),
+                '}' | ']' if !quoted => drop(ends.remove(0)),
+                _ => {}
+            }
+        }
+        let whole = whole + &ends;
+        assert_read_alike(&mut fast, whole.as_bytes());
+        let mut is_found = false;
+        let visit: Reading<'_> = &mut |item| is_found |= text_of(&item).as_deref() == Some(GOOD);
+        let read = file::read_reference(whole.as_bytes(), Layout::Guess, &Limits::default(), visit);
+        assert!(read.is_ok() && is_found, "{whole}");
+    }
+}
+
+/// Both readers find the same in an input, and what is found does not depend on how the input is cut.
+fn assert_read_alike(fast: &mut Reader, input: &[u8]) {
+    let limits = Limits::default();
+    assert_agreement(fast, input, Layout::Guess, &limits);
+    let whole = listing(|visit| file::read_reference(input, Layout::Guess, &limits, visit));
+    let size = 1 + input.len() % 61;
+    let cut = Trickle(input, size);
+    let cut = listing(|visit| file::read_reference(cut, Layout::Guess, &limits, visit));
+    assert_eq!(cut, whole, "{size} bytes at a time");
+}
+
+/// A table of text gives the same records however it is cut, and they are lines that both readers read alike.
+pub fn tables(input: &[u8]) {
+    assert_converted(input);
+    for head in [
+        "eventTime,eventSource,eventName,errorCode,errorMessage,awsRegion,userIdentity.arn\n",
+        "@timestamp,@message\n",
+        "_time\t_raw\n",
+    ] {
+        assert_converted(&[head.as_bytes(), input].concat());
+    }
+}
+
+/// Events of Security Lake give the same records however they are cut, and they are lines that both readers read alike.
+pub fn ocsf(input: &[u8]) {
+    assert_converted(input);
+    let text = Value::from(String::from_utf8_lossy(input));
+    let event = serde_json::json!({
+        "class_uid": 6003, "metadata": {"product": {"name": "CloudTrail", "vendor_name": "AWS"}, "event_code": "AwsApiCall"},
+        "time": 1_793_606_580_000_u64, "api": {"operation": text, "service": {"name": "s3.amazonaws.com"}, "response": {"error": text}},
+        "actor": {"user": {"uid": text, "type": text}}, "unmapped": {"a.b": text},
+    });
+    assert_converted(event.to_string().as_bytes());
+}
+
+fn assert_converted(input: &[u8]) {
+    let limits = Limits::default();
+    let read = |input: Box<dyn Read>| {
+        let mut records = Vec::new();
+        let opened = formats::open(input, &limits).map_err(|error| error.to_string())?;
+        let mut inner = opened.records;
+        let ended = inner.read_to_end(&mut records);
+        ended.map_err(|error| error.to_string())?;
+        Ok::<_, String>((records, opened.is_by_lines, opened.note))
+    };
+    let whole = read(Box::new(io::Cursor::new(input.to_vec())));
+    let cut = Pieces(input.to_vec().into(), 1 + input.len() % 61);
+    assert_eq!(read(Box::new(cut)), whole, "cut");
+    let Ok((records, is_by_lines, _)) = whole else {
+        return;
+    };
+    let layout = if is_by_lines {
+        Layout::Lines
+    } else {
+        Layout::Guess
+    };
+    let mut fast = Reader::new(Arc::clone(&PREFILTER));
+    assert_agreement(&mut fast, &records, layout, &limits);
+}
+
+/// As [`Trickle`], of bytes that it owns.
+struct Pieces(std::collections::VecDeque<u8>, usize);
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = self.1.min(buffer.len());
+        self.0.read(&mut buffer[..room])
+    }
+}
+
+/// A rules file with any watch, rule or policy is read or refused; problems are at places of the file; and rules that are read
+/// can be applied.
+pub fn watches(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let lines = text.lines().count().max(1);
+    match Rules::parse(&text) {
+        Ok(rules) => {
+            let call = r#"{"eventVersion":"1.11","eventType":"AwsApiCall","eventSource":"iam.amazonaws.com","eventName":"CreateUser","eventTime":"2026-11-20T08:00:00Z","requestParameters":{"userName":"eve"}}"#;
+            let failure = call.replace(
+                "\"eventTime\"",
+                "\"errorCode\":\"AccessDenied\",\"eventTime\"",
+            );
+            for record in [call, &failure] {
+                let parsed = Record::parse(record).expect("a record");
+                let (fate, _) = rules.decide(&parsed, record, &Wrapper::default());
+                if let Fate::Clustered(conclusion) = fate {
+                    assert_concluded(&conclusion);
+                }
+                assert_same_fold_by(&rules, record.as_bytes(), Layout::Lines);
+            }
+        }
+        Err(problems) => {
+            assert!(!problems.is_empty());
+            for problem in problems {
+                assert!((1..=lines + 1).contains(&problem.line), "{problem}");
+            }
+        }
+    }
+}
+
+/// An exported configuration and a settings file are read or refused; what is read can be written, and is read as the same.
+pub fn documents(input: &[u8]) {
+    let _ = Lists::parse(input.to_vec());
+    let text = String::from_utf8_lossy(input);
+    if let Ok(document) = Configuration::decode(&text) {
+        let written = document.encode();
+        let again = Configuration::decode(&written).expect("what was written can be read");
+        assert_eq!(again.encode(), written);
+    }
 }
 
 /// The elements of an array are cut out where a parser finds their borders, be they records of a

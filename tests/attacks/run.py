@@ -39,6 +39,7 @@ GROUPS = {
     "kept_secrets": 0.05,
     "serve_requests": 0.1,
     "rules_files": 0,
+    "expect_files": 0.05,
 }
 
 
