@@ -10,7 +10,7 @@ use clusters::keys::{IamAnswer, KeyAnomaly, KeyEntry, KeyReport, masked};
 use clusters::watch::{CallDetails, Watches};
 use clusters::{Cluster, FacetValue, FacetValues};
 use records::key_id::KeyKind;
-use records::redact::sanitize;
+use records::redact::{MASKS, sanitize};
 use records::time::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -294,10 +294,21 @@ fn key(key: &KeyReport, at_event: Option<Timestamp>) -> Value {
     })
 }
 
+/// Returns a readable text. A text that has only characters of names stays one if a part of it is masked.
+fn named(text: &str) -> String {
+    let shown = readable(text, CHARS_MAX);
+    match token(text, CHARS_MAX) == text {
+        true => MASKS.iter().fold(shown, |shown, mask| {
+            shown.replace(mask, &token(mask, CHARS_MAX))
+        }),
+        false => shown,
+    }
+}
+
 /// Returns a copy of facts with readable texts, cut to the limits of depth and width.
 fn bounded(value: &Value, depth: usize) -> Value {
     match value {
-        Value::String(text) => readable(text, CHARS_MAX).into(),
+        Value::String(text) => named(text).into(),
         Value::Array(_) | Value::Object(_) if depth == 0 => Value::Null,
         Value::Array(values) => {
             let values = values.iter().take(WIDTH_MAX);
