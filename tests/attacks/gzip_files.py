@@ -19,6 +19,8 @@ RESIDENT_MIB = 48
 # The limit of a run in MiB, in a whole and in a short run. One bomb meets the default limit.
 LIMIT_MIB, SHORT_LIMIT_MIB, DEFAULT_LIMIT_MIB = 64, 4, 256
 REFUSED = "inflates to more than"
+# A file that begins with more records than this without an event is refused.
+STRANGERS_MAX, NO_EVENTS = 1_000_000, "are no cloudtrail events"
 
 
 def attack(group):
@@ -68,13 +70,8 @@ def bombs(good, limit):
     over, under = limit * 5 // 4, limit - 1
     if limit == LIMIT_MIB:
         yield "300 MiB of zeros", bomb(b'{"Records":[', b"\0", 300), REFUSED, 300
-    for name, unit, mib in [
-        ("spaces", b" ", over),
-        ("brackets", b"[", over),
-        ("quotes", b'"', over),
-        ("braces", b"{", over),
-    ]:
-        yield f"bomb of {name}", bomb(b'{"Records":[' + unit, unit, mib), REFUSED, mib
+    for name, unit, says in [("spaces", b" ", REFUSED), ("brackets", b"[", REFUSED), ("quotes", b'"', NO_EVENTS), ("braces", b"{", REFUSED)]:
+        yield f"bomb of {name}", bomb(b'{"Records":[' + unit, unit, over), says, over
     yield "spaces in front of records", packed(b" " * (under << 20) + good), 3, under
     yield "spaces after records", packed(good + b" " * (under << 20)), 3, under
     yield "a long field that is not read", packed(trails.trail([trails.record(1, note="x" * (1 << 20))] * (limit // 2))), 1, limit // 2
@@ -82,8 +79,10 @@ def bombs(good, limit):
     for name, unit in [("objects", b"{},"), ("lines of objects", b"{}\n"), ("lines", b"\n"), ("commas", b","), ("numbers", b"1,"), ("null", b"null,")]:
         mib = limit // 8 or 1
         head, tail = (b"", good) if unit.endswith(b"\n") else (b"[", b"1]")
-        content = head + unit * ((mib << 20) // len(unit)) + tail
-        yield f"many {name}", packed(content), None if not unit.endswith(b"\n") else 3, mib
+        count = (mib << 20) // len(unit)
+        content = head + unit * count + tail
+        after = NO_EVENTS if unit.startswith(b"{") and count > STRANGERS_MAX else 3
+        yield f"many {name}", packed(content), None if not unit.endswith(b"\n") else after, mib
     twice = packed(bomb(b'{"Records":[', b" ", over))
     yield "a bomb in gzip in gzip", twice, REFUSED, over
     for layers in (2, 3, 4):
