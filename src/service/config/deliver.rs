@@ -347,7 +347,7 @@ impl SettingsReader {
         self.valid(setting, secret_arn(&arn, place))
     }
 
-    /// Returns a valid value, or reports what is wrong with it.
+    /// Returns a valid value, or reports its problem.
     fn valid<T>(&mut self, setting: &'static str, value: Result<T, String>) -> Option<T> {
         value.map_err(|wrong| self.report(setting, wrong)).ok()
     }

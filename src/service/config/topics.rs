@@ -7,14 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use clusters::account_filter::AccountPattern;
 use clusters::report::FURTHER_TOPIC;
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::shown;
-use super::workspaces::{PATTERNS_MAX, is_name, no_name, no_pattern};
+use super::workspaces::{PATTERNS_MAX, SinkTable, no_pattern};
 use crate::rulefile::FileReader;
 
 /// The highest number of further topics. Each alert may become one outbox row for each of them, in one transaction.
 const TOPICS_MAX: usize = 20;
+
+const TOPICS: SinkTable = SinkTable {
+    kind: "topic",
+    field: "arn",
+    prefix: FURTHER_TOPIC,
+    max: TOPICS_MAX,
+};
 
 /// One further topic of the settings file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,30 +39,11 @@ pub type FurtherTopics = BTreeMap<String, FurtherTopic>;
 impl FileReader<'_> {
     /// Parses the table `topics`.
     pub(super) fn topics(&mut self, value: &Spanned<DeValue<'_>>) -> FurtherTopics {
-        let mut topics = FurtherTopics::new();
-        let DeValue::Table(table) = value.get_ref() else {
-            let message = "topics must be a table: a line such as [topics.shop], and below it arn = \"arn:…\"";
-            self.report(value, message.to_owned());
-            return topics;
-        };
-        self.bound(value, "topics", table.len(), TOPICS_MAX);
-        for (name, value) in table {
-            if !is_name(name.get_ref()) {
-                self.report(name, no_name(name.get_ref(), "topic"));
-            }
-            let topic = self.topic(value);
-            topics.insert(format!("{FURTHER_TOPIC}{}", name.get_ref()), topic);
-        }
-        topics
+        self.further_sinks(value, &TOPICS, Self::topic)
     }
 
-    fn topic(&mut self, value: &Spanned<DeValue<'_>>) -> FurtherTopic {
+    fn topic(&mut self, value: &Spanned<DeValue<'_>>, table: &DeTable<'_>) -> FurtherTopic {
         let mut topic = FurtherTopic::default();
-        let DeValue::Table(table) = value.get_ref() else {
-            let message = "a topic must be a table: a line such as [topics.shop], and below it arn = \"arn:…\"";
-            self.report(value, message.to_owned());
-            return topic;
-        };
         for (field, value) in table {
             match &**field.get_ref() {
                 "accounts" => {

@@ -11,7 +11,7 @@ use alerts::guance::site::{self, SITES, Site};
 use clusters::account_filter::AccountPattern;
 use clusters::report::FURTHER_WORKSPACE;
 use toml::Spanned;
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::shown;
 use crate::rulefile::FileReader;
@@ -24,6 +24,35 @@ pub(super) const PATTERNS_MAX: usize = 1_000;
 
 /// The longest name of a further workspace or topic, in characters.
 const NAME_CHARS_MAX: usize = 20;
+
+/// How the settings file names further sinks of one kind.
+pub(super) struct SinkTable {
+    /// The name of one of them, such as `topic`.
+    pub kind: &'static str,
+    /// The field that each has.
+    pub field: &'static str,
+    /// What the names of their sinks begin with.
+    pub prefix: &'static str,
+    /// The highest number of them.
+    pub max: usize,
+}
+
+impl SinkTable {
+    /// Returns the message that `what` is no table.
+    fn no_table(&self, what: &str) -> String {
+        let Self { kind, field, .. } = self;
+        format!(
+            "{what} must be a table: a line such as [{kind}s.shop], and below it {field} = \"arn:…\""
+        )
+    }
+}
+
+const WORKSPACES: SinkTable = SinkTable {
+    kind: "workspace",
+    field: "secret",
+    prefix: FURTHER_WORKSPACE,
+    max: WORKSPACES_MAX,
+};
 
 /// The fields of a workspace in the settings file.
 const FIELDS: &str = "secret, site, url, route, workspace_id, console_url and accounts";
@@ -54,30 +83,41 @@ pub type FurtherWorkspaces = BTreeMap<String, FurtherWorkspace>;
 impl FileReader<'_> {
     /// Parses the table `workspaces`.
     pub(super) fn workspaces(&mut self, value: &Spanned<DeValue<'_>>) -> FurtherWorkspaces {
-        let mut workspaces = FurtherWorkspaces::new();
-        let DeValue::Table(table) = value.get_ref() else {
-            let message = "workspaces must be a table: a line such as [workspaces.shop], and below it secret = \"arn:…\"";
-            self.report(value, message.to_owned());
-            return workspaces;
-        };
-        self.bound(value, "workspaces", table.len(), WORKSPACES_MAX);
-        for (name, value) in table {
-            if !is_name(name.get_ref()) {
-                self.report(name, no_name(name.get_ref(), "workspace"));
-            }
-            let workspace = self.workspace(value);
-            workspaces.insert(format!("{FURTHER_WORKSPACE}{}", name.get_ref()), workspace);
-        }
-        workspaces
+        self.further_sinks(value, &WORKSPACES, Self::workspace)
     }
 
-    fn workspace(&mut self, value: &Spanned<DeValue<'_>>) -> FurtherWorkspace {
-        let mut workspace = FurtherWorkspace::default();
+    /// Parses a table of further sinks. Returns them by the names of their sinks; `read` makes one of its table.
+    pub(super) fn further_sinks<T: Default>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        of: &SinkTable,
+        read: impl Fn(&mut Self, &Spanned<DeValue<'_>>, &DeTable<'_>) -> T,
+    ) -> BTreeMap<String, T> {
+        let mut sinks = BTreeMap::new();
+        let plural = format!("{}s", of.kind);
         let DeValue::Table(table) = value.get_ref() else {
-            let message = "a workspace must be a table: a line such as [workspaces.shop], and below it secret = \"arn:…\"";
-            self.report(value, message.to_owned());
-            return workspace;
+            self.report(value, of.no_table(&plural));
+            return sinks;
         };
+        self.bound(value, &plural, table.len(), of.max);
+        for (name, value) in table {
+            if !is_name(name.get_ref()) {
+                self.report(name, no_name(name.get_ref(), of.kind));
+            }
+            let sink = match value.get_ref() {
+                DeValue::Table(table) => read(self, value, table),
+                _ => {
+                    self.report(value, of.no_table(&format!("a {}", of.kind)));
+                    T::default()
+                }
+            };
+            sinks.insert(format!("{}{}", of.prefix, name.get_ref()), sink);
+        }
+        sinks
+    }
+
+    fn workspace(&mut self, value: &Spanned<DeValue<'_>>, table: &DeTable<'_>) -> FurtherWorkspace {
+        let mut workspace = FurtherWorkspace::default();
         for (field, value) in table {
             if &**field.get_ref() == "accounts" {
                 let list = ("accounts", PATTERNS_MAX);
@@ -116,7 +156,7 @@ pub(super) fn no_pattern(text: &str) -> String {
 }
 
 /// Returns the message about a text that is no name of a further sink; `what` is `workspace` or `topic`.
-pub(super) fn no_name(text: &str, what: &str) -> String {
+fn no_name(text: &str, what: &str) -> String {
     let shown = shown(text);
     format!(
         "{shown} is no name of a {what}: it has at most {NAME_CHARS_MAX} characters, only a-z, 0-9 and -"
@@ -124,7 +164,7 @@ pub(super) fn no_name(text: &str, what: &str) -> String {
 }
 
 /// Checks whether a text may be the name of a further workspace or topic.
-pub(super) fn is_name(text: &str) -> bool {
+fn is_name(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !text.is_empty() && text.len() <= NAME_CHARS_MAX && text.bytes().all(is_allowed)
 }
