@@ -13,7 +13,7 @@ SAM ?= sam
 OVERRIDES := $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long attacks mutants check fmt lint deny quality judge filter accept bench bench-peers bench-lambda bench-inspect fuzz function build clean
+.PHONY: help demo test test-long attacks mutants check fmt lint deny quality judge filter accept bench bench-peers bench-lambda bench-inspect fuzz function build dist clean
 
 help: ## Print this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -121,7 +121,8 @@ accept: ## Accept changes of the expected texts in the tests
 	UPDATE_EXPECT=1 cargo test --locked --test it
 
 bench: ## Compare a scan with the least possible work, count instructions; ACCEPT=1 records them, WRITE=1 the table in docs/benchmarks.md
-	cargo build --locked --profile dist -p benches -p cloudtrail-inspector --bins --examples
+	cargo build --locked --profile dist -p benches $(if $(PROFILED),,-p cloudtrail-inspector) --bins --examples
+	$(if $(PROFILED),$(MAKE) dist)
 	python3 benches/bench.py --target $(BUILT) --rounds $(or $(ROUNDS),5) \
 		$(if $(BENCH_CORPUS),--corpus "$(BENCH_CORPUS)") $(if $(PEERS),--peers) \
 		$(if $(ACCEPT),--accept) $(if $(WRITE),--write)
@@ -142,8 +143,11 @@ fuzz: ## Fuzz the readers and the masking, TIME=60 seconds for each target (TARG
 function: ## Build the program of the functions as for a deployment, for this machine's processor
 	cargo build --locked --profile lambda -p cloudtrail-inspector --no-default-features --features function --bin bootstrap
 
-build: ## Build the command line program as for a release, into target/dist
+build: ## Build the command line program, into target/dist
 	cargo build --locked --profile dist -p cloudtrail-inspector --bin cloudtrail-inspector
+
+dist: ## Build it as for a release, into target/dist: twice, the second time optimised by a profile of the first
+	python3 infra/dist.py $(BUILT) $(DIST_OPTIONS)
 
 # Targets of "sam build", which passes the output folder. All functions have the same program, so Cargo builds it only for the
 # first target.

@@ -22,10 +22,13 @@ def counted(binary, templates, corpus):
         print("instructions: skipped, valgrind is not installed")
         return None
     per_event = {}
+    scan = [binary, "scan", *one_thread(binary)]
     for part in ("trail", "payload"):
-        scan = [binary, "scan", *one_thread(binary), "--format", "json"]
-        total, output = callgrind([*scan, corpus.folder / part])
-        per_event[part] = total / json.loads(output)["records"]["read"]
+        total, output = callgrind([*scan, "--format", "json", corpus.folder / part])
+        read = json.loads(output)["records"]["read"]
+        per_event[f"{part}, JSON"] = total / read
+        total, _ = callgrind([*scan, corpus.folder / part])
+        per_event[part] = total / read
     messages = error_messages(binary, corpus.folder / "payload") * MESSAGES_TIMES
     total, _ = callgrind([templates], input="\n".join(messages))
     per_event["template"] = total / len(messages)

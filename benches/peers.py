@@ -20,9 +20,9 @@ import peer
 
 # Package to install, name of the tool, and its expected CPU time as a multiple of the product's.
 PEERS = {
-    "chdb": ("chdb", "ClickHouse engine (chdb {})", 3.0),
+    "chdb": ("chdb", "ClickHouse engine (chdb {})", 2.6),
     "polars": ("polars", "Polars {}", 6.0),
-    "python": (None, "Python {}, gzip and json", 15.0),
+    "python": (None, "Python {}, gzip and json", 9.0),
 }
 VERSION = re.compile(r"(20\d\d)_?\d\d_?\d\d(v\d\d?)?$")
 
@@ -48,7 +48,7 @@ def compare(python, scan, folder, rounds):
     commands = {name: [python, "benches/peer.py", name, folder] for name in PEERS}
     runs = collections.defaultdict(list)
     for _ in range(rounds):
-        runs["own"].append(measure.run([*scan, "--format", "json", folder]))
+        runs["own"].append(measure.run([*scan, "--format", "json", "--no-samples", folder]))
         for name, command in commands.items():
             runs[name].append(measure.run(command, environment))
     groups = {name: json.loads(runs[name][0].output) for name in PEERS}
