@@ -240,7 +240,9 @@ impl<'a> Json<'a> {
 
     /// Returns the elements of an array, in their order; empty if the value is not an array.
     pub fn elements(self) -> Vec<Json<'a>> {
-        reference::elements(self.text)
+        let reader = self.reader;
+        let of = |element: Json<'a>| Json { reader, ..element };
+        reference::elements(self.text).into_iter().map(of).collect()
     }
 
     /// Returns the non-empty strings in this value and in all values nested in it, unescaped and in the order of the
