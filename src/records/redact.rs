@@ -275,7 +275,9 @@ impl<'t> Masking<'t> {
         while let Some(&byte) = bytes.get(at) {
             self.find_secret_key(at);
             if at == self.secret.0 {
-                self.mask(at, "<secret-key>", self.secret.1);
+                let is_key = self.secret.1 - at == SECRET_KEY;
+                let mask = if is_key { "<secret-key>" } else { MASK };
+                self.mask(at, mask, self.secret.1);
                 at = self.secret.1;
             } else if let Some((mask, length)) = self.secret_by_form(at) {
                 self.mask(at, &mask, at + length);
@@ -324,13 +326,18 @@ impl<'t> Masking<'t> {
     }
 
     /// Searches a run of base64 letters for a secret access key: the whole run of 40 letters, or its last 40 letters
-    /// after a slash, as in `AKIA…/secret`. Each run is searched once, at its start.
+    /// after a slash, as in `AKIA…/secret`. A long random run is a secret as a whole. Each run is searched once, at its
+    /// start.
     fn find_secret_key(&mut self, at: usize) {
         let bytes = self.text.as_bytes();
         if !is_base64(bytes[at]) || (at > 0 && is_base64(bytes[at - 1])) {
             return;
         }
         let end = at + run_length(&bytes[at..], is_base64);
+        if is_long_token(&bytes[at..end]) {
+            self.secret = (at, end);
+            return;
+        }
         let Some(start) = end.checked_sub(SECRET_KEY).filter(|start| *start >= at) else {
             return;
         };
@@ -689,6 +696,19 @@ fn is_random(letters: &[u8]) -> bool {
         && changes(letters) >= CHANGES_LEAST
 }
 
+/// Checks whether base64 letters are a long token, such as that of a session: at least 120, most of them random.
+///
+/// Session tokens have some hundred letters. Five slashes in 40 letters are not rare in so many, so a part may look like a
+/// path.
+fn is_long_token(letters: &[u8]) -> bool {
+    let parts = letters.chunks_exact(SECRET_KEY);
+    let random = parts.clone().filter(|part| is_random(part)).count();
+    letters.len() >= LONG_TOKEN_LEAST && random * 2 > parts.len()
+}
+
+/// No name or path in a record has as many letters without another sign.
+const LONG_TOKEN_LEAST: usize = 120;
+
 /// The least number of changes in a secret key. One in ten thousand keys has fewer.
 const CHANGES_LEAST: usize = 14;
 
@@ -947,6 +967,18 @@ mod tests {
             ("", 9, ""),
         ] {
             assert_eq!(sanitize(text, chars_max), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_random_text_is_masked_as_a_token_and_long_names_are_not() {
+        let with_slashes = KEY.replace('/', "a");
+        for token in [KEY.repeat(3), [&*with_slashes; 4].join("//")] {
+            let text = format!("of {token} ended");
+            assert_eq!(mask_secrets(&text), "of <masked> ended", "{token}");
+        }
+        for name in ["AWSServiceRoleForAutoScaling/".repeat(9), "a1B2".repeat(29)] {
+            assert_eq!(mask_secrets(&name), name);
         }
     }
 
