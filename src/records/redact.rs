@@ -698,15 +698,18 @@ fn is_random(letters: &[u8]) -> bool {
 
 /// Checks whether base64 letters are a long token, such as that of a session: at least 120, most of them random.
 ///
-/// Session tokens have some hundred letters. Five slashes in 40 letters are not rare in so many, so a part may look like a
-/// path.
+/// A session token has several hundred letters. They are checked in groups of 40, and most groups must be random. A
+/// random group looks like a path if it has four slashes, so not all groups have to be.
 fn is_long_token(letters: &[u8]) -> bool {
-    let parts = letters.chunks_exact(SECRET_KEY);
-    let random = parts.clone().filter(|part| is_random(part)).count();
-    letters.len() >= LONG_TOKEN_LEAST && random * 2 > parts.len()
+    if letters.len() < LONG_TOKEN_LEAST {
+        return false;
+    }
+    let groups = letters.chunks_exact(SECRET_KEY);
+    let random = groups.clone().filter(|group| is_random(group)).count();
+    random * 2 > groups.len()
 }
 
-/// No name or path in a record has as many letters without another sign.
+/// Names and paths in records are shorter, or have other signs in between.
 const LONG_TOKEN_LEAST: usize = 120;
 
 /// The least number of changes in a secret key. One in ten thousand keys has fewer.
